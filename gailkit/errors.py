@@ -1,0 +1,42 @@
+"""What can go wrong, each with the exit code the command line answers with.
+
+A message is one sentence for the person who typed the command: what was found, and what is accepted.
+"""
+
+
+class GailkitError(Exception):
+    """Base of every error that gailkit raises on purpose."""
+
+    exit_code = 2
+
+
+class InputError(GailkitError):
+    """A request that cannot be carried out: a wrong name, a bad value, things that do not fit each other."""
+
+
+class UnsupportedSpaceError(InputError):
+    """An observation or action space that gailkit has no encoding for."""
+
+
+class DataError(GailkitError):
+    """A data file that is unreadable, damaged, or not of a known format."""
+
+    exit_code = 3
+
+
+class EnvironmentFailure(GailkitError):
+    """The environment itself failed: it raised, or returned something that is not finite."""
+
+    exit_code = 4
+
+
+class StorageError(GailkitError):
+    """A file could not be written: no space, no permission, not a folder."""
+
+    exit_code = 5
+
+
+class DivergenceError(GailkitError):
+    """A number that must be finite was not; training stopped at the last good checkpoint."""
+
+    exit_code = 1

@@ -1,0 +1,123 @@
+"""What flows between the rooms of the house: small frozen records whose fields state their shapes.
+
+Letters: B batch, T steps of a rollout, N environments, L length of an episode, A number of discrete actions;
+``*obs`` and ``*act`` are the shapes of one observation and one action (``()`` for Discrete spaces).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gailkit.errors import InputError
+
+Policy = Callable[[np.ndarray], np.ndarray]
+"""Observations (N, *obs) of N environments to actions (N, *act); what record and evaluate run."""
+
+RewardForm = Callable[[Tensor], Tensor]
+"""Logits of D (...,) to rewards u (...,), element by element."""
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One whole episode of L >= 1 steps.
+
+    An episode that did not terminate was cut off, by a time limit or otherwise; what would have followed its last
+    observation is unknown. ``rewards`` are the environment's own, kept for reports; nothing trains on them.
+
+    Raises:
+        InputError: if the lengths of the fields contradict each other or a number is not finite.
+    """
+
+    observations: np.ndarray  # (L + 1, *obs)
+    actions: np.ndarray  # (L, *act)
+    rewards: np.ndarray | None  # (L,)
+    terminated: bool
+    seed: int | None = None  # what the environment was reset with
+
+    def __post_init__(self) -> None:
+        steps = len(self.actions)
+        if steps < 1 or len(self.observations) != steps + 1:
+            raise InputError(
+                f"a trajectory needs at least one action and one more observation than actions; "
+                f"found observations {self.observations.shape} and actions {self.actions.shape}"
+            )
+        if self.rewards is not None and self.rewards.shape != (steps,):
+            raise InputError(f"rewards must have shape ({steps},), one for each action; found {self.rewards.shape}")
+        for name in ("observations", "actions", "rewards"):
+            values = getattr(self, name)
+            if values is not None and np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+                raise InputError(f"{name} of a trajectory hold a number that is not finite (NaN or infinity)")
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+    @property
+    def episode_return(self) -> float | None:
+        """Sum of the environment's own rewards, undiscounted; None where they were not recorded."""
+        return None if self.rewards is None else float(np.sum(self.rewards, dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """B steps in no particular order."""
+
+    obs: Tensor  # (B, *obs)
+    act: Tensor  # (B, *act)
+    next_obs: Tensor  # (B, *obs)
+    terminated: Tensor  # (B,) bool
+
+    def __post_init__(self) -> None:
+        sizes = {field.name: len(getattr(self, field.name)) for field in fields(self)}
+        if len(set(sizes.values())) != 1:
+            raise InputError(f"the fields of Transitions must have one batch size; found {sizes}")
+
+    def __len__(self) -> int:
+        return len(self.obs)
+
+    def __getitem__(self, index: Tensor) -> Transitions:
+        """The transitions at ``index`` (K,) int64, in that order."""
+        return Transitions(self.obs[index], self.act[index], self.next_obs[index], self.terminated[index])
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """T steps in N environments under one policy. It has no reward: what is not there cannot be trained on."""
+
+    obs: Tensor  # (T, N, *obs)
+    act: Tensor  # (T, N, *act), as sampled; the environment saw it clipped to its Box
+    next_obs: Tensor  # (T, N, *obs), the true successor also where the episode ended
+    log_prob: Tensor  # (T, N), of act under the policy that sampled it
+    value: Tensor  # (T, N), of obs
+    next_value: Tensor  # (T, N), of next_obs
+    terminated: Tensor  # (T, N) bool
+    truncated: Tensor  # (T, N) bool
+
+    def __post_init__(self) -> None:
+        shapes = {field.name: tuple(getattr(self, field.name).shape[:2]) for field in fields(self)}
+        if len(set(shapes.values())) != 1:
+            raise InputError(f"the fields of a Rollout must share their first two sizes (T, N); found {shapes}")
+
+    def transitions(self) -> Transitions:
+        """All T * N steps, flattened."""
+        return Transitions(
+            self.obs.flatten(0, 1), self.act.flatten(0, 1), self.next_obs.flatten(0, 1), self.terminated.flatten()
+        )
+
+
+class EpisodeSummary(NamedTuple):
+    """How one episode went in the environment's own terms; for reports only."""
+
+    length: int
+    true_return: float
+    terminated: bool
+
+
+def all_finite(tensor: Tensor) -> bool:
+    """Whether no element is NaN or infinite."""
+    return bool(torch.isfinite(tensor).all())
