@@ -1,0 +1,132 @@
+"""Environments by name: one, or several stepped together; every way in which one can fail is a GailkitError."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.error import DependencyNotInstalled, UnregisteredEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from gailkit.errors import EnvironmentFailure, GailkitError, InputError
+from gailkit.spaces import check_supported
+
+MAX_SEED = 2**31
+
+
+def make_env(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnasium.Env[Any, Any]:
+    """The environment that Gymnasium registers as ``env_id``, made with the keyword arguments ``env_kwargs``.
+
+    Its spaces are known to be supported. ``module:ENV_ID`` imports the module first, as Gymnasium does.
+
+    Raises:
+        InputError: for a name that is not registered (near matches are listed), a missing dependency, arguments that
+            the environment does not take, or spaces that gailkit does not support.
+        EnvironmentFailure: if the environment raises anything else while it is made.
+    """
+    try:
+        env = _make_quietly(env_id, env_kwargs or {})
+    except UnregisteredEnv as error:
+        raise InputError(f"no environment is called {env_id!r}; {_near_matches(env_id)}") from error
+    except DependencyNotInstalled as error:
+        raise InputError(f"{env_id} needs a package that is not installed: {error}") from error
+    except ImportError as error:
+        raise InputError(f"{env_id} cannot be imported: {error}; {_near_matches(env_id)}") from error
+    except gymnasium.error.Error as error:
+        raise InputError(f"{env_id!r} cannot be made: {error}; {_near_matches(env_id)}") from error
+    except TypeError as error:
+        cause = str(error).split(" was raised from the environment creator")[0]
+        raise InputError(f"{env_id} does not accept the arguments {dict(env_kwargs or {})}: {cause}") from error
+    check_supported(env.observation_space, env.action_space)
+    return env
+
+
+def make_vector_env(env_id: str, num_envs: int, env_kwargs: Mapping[str, Any] | None = None) -> SyncVectorEnv:
+    """``num_envs`` copies of an environment, stepped in turn; none resets itself.
+
+    After a step that ends episodes the observations returned are the true last ones; the caller then resets those
+    with ``reset(seed=[...], options={"reset_mask": done})``, where ``done`` is bool (num_envs,).
+
+    Raises:
+        InputError, EnvironmentFailure: as ``make_env``; InputError if ``num_envs`` is less than 1.
+    """
+    if num_envs < 1:
+        raise InputError(f"the number of environments must be at least 1; found {num_envs}")
+    makers = [lambda: make_env(env_id, env_kwargs)] * num_envs
+    return SyncVectorEnv(makers, autoreset_mode=AutoresetMode.DISABLED)
+
+
+@contextmanager
+def environment_failures(doing: str) -> Iterator[None]:
+    """Turn whatever an environment raises inside the block into an EnvironmentFailure: "... failed while ``doing``"."""
+    try:
+        yield
+    except GailkitError:
+        raise
+    except Exception as error:  # an environment is foreign code and may raise anything
+        summary = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
+        raise EnvironmentFailure(f"the environment failed while {doing}: {type(error).__name__}: {summary}") from error
+
+
+def check_finite(observations: np.ndarray, rewards: np.ndarray | float = 0.0) -> None:
+    """Raise EnvironmentFailure if an observation or a reward is NaN or infinite."""
+    for name, values in (("an observation", observations), ("a reward", rewards)):
+        if not np.isfinite(values).all():
+            raise EnvironmentFailure(f"the environment returned {name} that is not finite (NaN or infinity)")
+
+
+class SeedStream:
+    """An endless stream of seeds for episodes, int in [0, 2**31), the same for the same ``seed`` and ``purpose``.
+
+    Streams of different purposes are independent, so that training does not see the episodes that evaluation is
+    measured on. The position is that of ``generator``, whose ``bit_generator.state`` may be stored and put back.
+
+    Raises:
+        InputError: if ``seed`` is negative.
+    """
+
+    def __init__(self, seed: int, purpose: str) -> None:
+        if seed < 0:
+            raise InputError(f"a seed must be 0 or a positive integer; found {seed}")
+        self.generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=tuple(purpose.encode())))
+
+    def __iter__(self) -> Iterator[int]:
+        return self
+
+    def __next__(self) -> int:
+        return int(self.generator.integers(MAX_SEED))
+
+    def take(self, count: int) -> list[int]:
+        """The next ``count`` seeds."""
+        return [next(self) for _ in range(count)]
+
+
+def seed_stream(seed: int, purpose: str) -> SeedStream:
+    """Seeds for the episodes of one purpose ("training", "evaluation", "recording") of a run with ``seed``."""
+    return SeedStream(seed, purpose)
+
+
+def _make_quietly(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
+    expected = (gymnasium.error.Error, ImportError, TypeError)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return gymnasium.make(env_id, **env_kwargs)
+        except expected:
+            raise
+        except Exception as error:  # an environment is foreign code and may raise anything
+            raise EnvironmentFailure(f"{env_id} failed while it was made: {type(error).__name__}: {error}") from error
+
+
+def _near_matches(env_id: str) -> str:
+    names = {name.lower(): name for name in gymnasium.registry if name != env_id}
+    close = difflib.get_close_matches(env_id.rsplit(":", 1)[-1].lower(), names, n=4, cutoff=0.6)
+    matches = [names[name] for name in close]
+    if matches:
+        return f"near matches: {', '.join(matches)}"
+    return f"{len(gymnasium.registry)} environments are registered, none with a name like it"
