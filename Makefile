@@ -1,0 +1,39 @@
+# Every target sets itself up; `make check` is what people and CI run alike.
+
+VENV ?= .venv
+WORKERS ?= 2
+BOOTSTRAP := $(shell command -v python3.11 || command -v python3)
+PYTHON := $(VENV)/bin/python
+STAMP := $(VENV)/.gailkit-installed
+
+.PHONY: demo test lint check bench clean
+
+demo: $(STAMP)
+	$(VENV)/bin/gailkit demo
+
+# One thread a worker: more would fight for the same cores and make the small networks of the tests slower.
+test: $(STAMP)
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n $(WORKERS)
+
+lint: $(STAMP)
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+
+check: lint test
+
+bench: $(STAMP)
+	$(PYTHON) -m benchmarks
+
+# torch first and pinned: an open range may choose a newer one and fetch gigabytes.
+$(STAMP): pyproject.toml constraints.txt
+	@"$(BOOTSTRAP)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "gailkit needs Python 3.11 or newer, as python3.11 or python3 on the PATH" >&2; exit 1; }
+	test -x $(PYTHON) || "$(BOOTSTRAP)" -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet -c constraints.txt torch==2.13.0
+	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev,mujoco]"
+	touch $@
+
+clean:
+	rm -rf build dist *.egg-info demo-run .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -path './$(VENV)' -prune -o -type d -name __pycache__ -exec rm -rf {} +

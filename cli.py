@@ -1,0 +1,3 @@
+from gailkit.cli.main import main
+
+main()

@@ -1,0 +1,5 @@
+"""``python -m gailkit`` is the command ``gailkit``."""
+
+from gailkit.cli import main
+
+main()
