@@ -1,4 +1,4 @@
-"""Gymnasium spaces to what networks take: one encoding of observations and actions, for expert and policy alike."""
+"""Gymnasium spaces: which are supported, how large, how bounded, and how written to a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch
 from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from gailkit.errors import InputError, UnsupportedSpaceError
 
@@ -25,7 +24,7 @@ def check_supported(observation_space: Space[Any], action_space: Space[Any]) -> 
 
 
 def encoded_size(space: Space[Any]) -> int:
-    """Number of features that ``encode_observations`` or ``encode_actions`` returns for ``space``."""
+    """Number of features an observation or action of ``space`` is encoded in."""
     if isinstance(space, Discrete):
         return int(space.n)
     if isinstance(space, Box):
@@ -33,40 +32,20 @@ def encoded_size(space: Space[Any]) -> int:
     raise UnsupportedSpaceError(f"the space {space} is not supported; supported are {SUPPORTED}")
 
 
-def encode_observations(space: Space[Any], observations: Tensor) -> Tensor:
-    """Observations (B, *obs) to features (B, size), float32: flattened for Box, one-hot for Discrete."""
-    if isinstance(space, Discrete):
-        return one_hot(observations.long() - int(space.start), int(space.n)).float()
-    return observations.reshape(len(observations), encoded_size(space)).float()
-
-
-def encode_actions(space: Space[Any], actions: Tensor) -> Tensor:
-    """Actions (B, *act) to features (B, size), float32.
-
-    One-hot for Discrete. For Box clipped to the bounds, as the environment sees them, and scaled so that a bounded
-    dimension covers [-1, 1]; an unbounded one stays as it is.
-    """
-    if isinstance(space, Discrete):
-        return one_hot(actions.long() - int(space.start), int(space.n)).float()
-    low, high = box_bounds(space)
-    flat = actions.reshape(len(actions), encoded_size(space)).float().clamp(low, high)
-    center, scale = box_center_and_scale(space)
-    return (flat - center) / scale
-
-
-def box_bounds(space: Space[Any]) -> tuple[Tensor, Tensor]:
-    """Lower and upper bounds of a Box, each (size,), infinite where there is none."""
-    assert isinstance(space, Box)
-    return torch.as_tensor(space.low.reshape(-1)).float(), torch.as_tensor(space.high.reshape(-1)).float()
-
-
 def box_center_and_scale(space: Space[Any]) -> tuple[Tensor, Tensor]:
     """Center and half-width of a Box, each (size,); 0 and 1 for a dimension that is not bounded on both sides."""
-    low, high = box_bounds(space)
+    assert isinstance(space, Box)
+    low = torch.as_tensor(space.low.reshape(-1)).float()
+    high = torch.as_tensor(space.high.reshape(-1)).float()
     bounded = torch.isfinite(low) & torch.isfinite(high)
     center = torch.where(bounded, (low + high) / 2, torch.zeros_like(low))
     scale = torch.where(bounded, (high - low) / 2, torch.ones_like(low))
     return center, scale
+
+
+def storage_dtype(space: Space[Any]) -> type[np.generic]:
+    """The dtype that observations or actions of ``space`` have in Transitions: float32 for Box, int64 for Discrete."""
+    return np.int64 if isinstance(space, Discrete) else np.float32
 
 
 def clip_to_space(space: Space[Any], actions: np.ndarray) -> np.ndarray:

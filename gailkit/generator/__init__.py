@@ -1,0 +1,6 @@
+"""The policy and the optimisers that improve it, one file an optimiser."""
+
+from gailkit.generator.base import Generator
+from gailkit.generator.ppo import PPOClip
+
+__all__ = ["Generator", "PPOClip"]

@@ -1,0 +1,1 @@
+"""Building blocks made of parameters: encoders, multilayer perceptrons, action distributions, actor and critic."""

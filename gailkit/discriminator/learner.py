@@ -1,0 +1,111 @@
+"""A discriminator together with how it learns and the rewards it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gailkit.discriminator.base import Discriminator
+from gailkit.discriminator.losses import DiscriminatorLoss
+from gailkit.functional.absorbing import absorbing_mass, expert_share
+from gailkit.types import RewardForm, Rollout, Transitions
+
+ExpertSampler = Callable[[int], Transitions]
+"""A number B to B expert transitions drawn at random."""
+
+MASS_MEMORY = 0.9
+"""Weight of the past in the running mean of the policy's absorbing mass: about the last ten rollouts count."""
+
+
+class DiscriminatorLearner:
+    """Discriminator, loss, optimiser, reward form and the absorbing state's logit."""
+
+    def __init__(
+        self,
+        discriminator: Discriminator,
+        loss: DiscriminatorLoss,
+        reward_form: RewardForm,
+        *,
+        expert_mass: float,
+        gamma: float,
+        learning_rate: float = 3e-4,
+        batch_size: int = 256,
+        updates: int = 8,
+    ) -> None:
+        """
+        Args:
+            expert_mass: the expert's share of occupancy in the absorbing state (``functional.absorbing``).
+            gamma: the discount that the policy is trained with.
+            updates: gradient steps for each rollout, each on ``batch_size`` transitions of either side.
+        """
+        self.discriminator = discriminator
+        self.loss = loss
+        self.reward_form = reward_form
+        self.expert_mass = expert_mass
+        self.policy_mass: float | None = None
+        self.gamma = gamma
+        self.batch_size = batch_size
+        self.updates = updates
+        self.optimizer = torch.optim.Adam(discriminator.parameters(), learning_rate, fused=True)
+
+    def update(self, draw_expert: ExpertSampler, rollout: Rollout) -> dict[str, float]:
+        """Descend the loss on expert transitions and on the rollout's; returns the discriminator's health."""
+        self._take_in_terminations(rollout)
+        policy = self.discriminator.encode(rollout.transitions())
+        losses = []
+        for _ in range(self.updates):
+            expert = self.discriminator.encode(draw_expert(self.batch_size))
+            chosen = policy[torch.randint(len(policy), (self.batch_size,))]
+            loss = self.loss(self.discriminator, expert, chosen)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            losses.append(loss.detach())
+        return {"loss": float(torch.stack(losses).mean())} | self._health(expert, chosen)
+
+    @torch.no_grad()
+    def rewards(self, rollout: Rollout) -> Tensor:
+        """u_t - u_abs for every step of the rollout, (T, N), with the discriminator as it is now."""
+        logits: Tensor = self.discriminator(rollout.transitions())
+        return (self.reward_form(logits) - self.absorbing_reward()).reshape(rollout.value.shape)
+
+    def absorbing_reward(self) -> float:
+        """u_abs: the reward form at the absorbing state's optimal logit; 0 while neither side has terminated."""
+        share = expert_share(self.expert_mass, self.policy_mass or 0.0)
+        if share is None:
+            return 0.0
+        return float(self.reward_form(torch.tensor(self.loss.optimal_logit(share), dtype=torch.float64)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes while learning."""
+        return {
+            "discriminator": self.discriminator.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "policy_mass": self.policy_mass,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned."""
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.policy_mass = state["policy_mass"]
+
+    def _take_in_terminations(self, rollout: Rollout) -> None:
+        mass = absorbing_mass(int(rollout.terminated.sum()), rollout.terminated.numel(), self.gamma)
+        if self.policy_mass is None:
+            self.policy_mass = mass
+        self.policy_mass = MASS_MEMORY * self.policy_mass + (1.0 - MASS_MEMORY) * mass
+
+    @torch.no_grad()
+    def _health(self, expert: Transitions, policy: Transitions) -> dict[str, float]:
+        real, fake = self.discriminator.logits(expert), self.discriminator.logits(policy)
+        return {
+            "accuracy_expert": float((real > 0).float().mean()),
+            "accuracy_policy": float((fake < 0).float().mean()),
+            "logit_expert": float(real.mean()),
+            "logit_policy": float(fake.mean()),
+            "absorbing_reward": self.absorbing_reward(),
+        }

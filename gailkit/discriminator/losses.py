@@ -1,0 +1,95 @@
+"""What a discriminator descends: a loss, and options that wrap a loss."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from gymnasium.spaces import Discrete
+from torch import Tensor
+
+from gailkit.discriminator.base import Discriminator
+from gailkit.functional import absorbing, losses
+from gailkit.types import Transitions
+
+
+class DiscriminatorLoss(Protocol):
+    """A scalar to descend, and where its minimum lies."""
+
+    def __call__(self, discriminator: Discriminator, expert: Transitions, policy: Transitions) -> Tensor:
+        """The loss () on expert and policy transitions, both encoded (see ``Discriminator.encode``)."""
+        ...
+
+    def optimal_logit(self, share: float) -> float:
+        """z*(w), the best logit where a share w in [0, 1] of the density is the expert's."""
+        ...
+
+
+@dataclass(frozen=True)
+class AdversarialLoss:
+    """F_kappa = F + kappa/2 (mean z_real^2 + mean z_fake^2), the default; see ``functional.losses``."""
+
+    logit_penalty: float = 0.5  # kappa, above 1/4
+
+    def __call__(self, discriminator: Discriminator, expert: Transitions, policy: Transitions) -> Tensor:
+        """F_kappa on encoded transitions."""
+        real, fake = discriminator.logits(expert), discriminator.logits(policy)
+        return losses.adversarial_loss(real, fake) + self.logit_penalty * losses.logit_penalty(real, fake)
+
+    def optimal_logit(self, share: float) -> float:
+        """The solution of kappa z + sigmoid(-z) = w."""
+        return absorbing.penalised_optimal_logit(share, self.logit_penalty)
+
+
+@dataclass(frozen=True)
+class CrossEntropyLoss:
+    """The usual binary cross-entropy."""
+
+    def __call__(self, discriminator: Discriminator, expert: Transitions, policy: Transitions) -> Tensor:
+        """BCE on encoded transitions."""
+        return losses.cross_entropy(discriminator.logits(expert), discriminator.logits(policy))
+
+    def optimal_logit(self, share: float) -> float:
+        """ln(w / (1 - w)), kept finite."""
+        return absorbing.cross_entropy_optimal_logit(share)
+
+
+@dataclass(frozen=True)
+class GradientPenalisedLoss:
+    """``loss`` + weight * mean max(0, |grad z| - 1)^2 at random points between expert and policy transitions.
+
+    The gradient is that of the logit with respect to the encoded observation and, for Box actions, the encoded
+    action. One-sided: a flat discriminator is not penalised. Gulrajani et al. 2017, equation 3; Petzka et al. 2018.
+    """
+
+    loss: DiscriminatorLoss
+    weight: float
+
+    def __call__(self, discriminator: Discriminator, expert: Transitions, policy: Transitions) -> Tensor:
+        """The wrapped loss plus the penalty, on encoded transitions."""
+        points = _between(expert, policy)
+        inputs = [points.obs.requires_grad_()]
+        if not isinstance(discriminator.action_encoder.space, Discrete):
+            inputs.append(points.act.requires_grad_())
+        gradients = torch.autograd.grad(discriminator.logits(points).sum(), inputs, create_graph=True)
+        norm = torch.cat(gradients, dim=-1).square().sum(-1).add(1e-12).sqrt()
+        penalty = (norm - 1.0).clamp(min=0.0).square().mean()
+        return self.loss(discriminator, expert, policy) + self.weight * penalty
+
+    def optimal_logit(self, share: float) -> float:
+        """That of the wrapped loss: the absorbing state is one point, where nothing restrains the slope."""
+        return self.loss.optimal_logit(share)
+
+
+def with_gradient_penalty(loss: DiscriminatorLoss, weight: float) -> DiscriminatorLoss:
+    """``loss`` with a one-sided gradient penalty; ``loss`` itself when ``weight`` is 0."""
+    return GradientPenalisedLoss(loss, weight) if weight > 0.0 else loss
+
+
+def _between(expert: Transitions, policy: Transitions) -> Transitions:
+    """One random point on the line between each pair; the longer batch is cut to the shorter."""
+    size = min(len(expert), len(policy))
+    mix = torch.rand(size, 1)
+    obs = torch.lerp(policy.obs[:size], expert.obs[:size], mix)
+    act = torch.lerp(policy.act[:size], expert.act[:size], mix)
+    next_obs = torch.lerp(policy.next_obs[:size], expert.next_obs[:size], mix)
+    return Transitions(obs, act, next_obs, policy.terminated[:size])

@@ -1,0 +1,25 @@
+"""What a discriminator descends, as functions of its logits z (B,) on expert (real) and policy (fake) transitions.
+
+D = sigmoid(z), 1 = expert. Every function returns a scalar and accepts batches of different sizes.
+"""
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+
+def adversarial_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """F = mean ln(1 - D_real) + mean ln D_fake = -mean softplus(z_real) - mean softplus(-z_fake).
+
+    Unbounded below, even for a constant discriminator; it needs ``logit_penalty`` beside it.
+    """
+    return -softplus(real_logits).mean() - softplus(-fake_logits).mean()
+
+
+def logit_penalty(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """(mean z_real^2 + mean z_fake^2) / 2. With weight kappa > 1/4 it makes the loss F strictly convex in the logits."""
+    return (real_logits.square().mean() + fake_logits.square().mean()) / 2
+
+
+def cross_entropy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """BCE = -mean ln D_real - mean ln(1 - D_fake); equal to ln 4 - 2 JSD at its minimum. Goodfellow et al. 2014."""
+    return softplus(-real_logits).mean() + softplus(fake_logits).mean()

@@ -1,0 +1,51 @@
+"""What every generator is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from gailkit.networks.actor_critic import ActorCritic
+from gailkit.types import Rollout
+
+
+class Generator(nn.Module, ABC):
+    """A stochastic policy with a value function, and how it improves. A subclass gives ``update`` and nothing else."""
+
+    def __init__(self, actor_critic: ActorCritic) -> None:
+        super().__init__()
+        self.actor_critic = actor_critic
+
+    @torch.no_grad()
+    def act(self, obs: Tensor) -> Tensor:
+        """Observations (B, *obs) to sampled actions (B, *act) in the environment's units, unclipped."""
+        return self.actor_critic.distribution(self.actor_critic.encoder(obs)).sample()
+
+    @torch.no_grad()
+    def act_greedily(self, obs: Tensor) -> Tensor:
+        """Observations (B, *obs) to the likeliest actions (B, *act)."""
+        return self.actor_critic.distribution(self.actor_critic.encoder(obs)).mode()
+
+    @torch.no_grad()
+    def log_prob(self, obs: Tensor, act: Tensor) -> Tensor:
+        """ln pi(act|obs), (B,)."""
+        return self.actor_critic.distribution(self.actor_critic.encoder(obs)).log_prob(act)
+
+    @torch.no_grad()
+    def value(self, obs: Tensor) -> Tensor:
+        """Observations (B, *obs) to values (B,) in the units of the rewards."""
+        values: Tensor = self.actor_critic.critic(self.actor_critic.encoder(obs))
+        return values
+
+    @abstractmethod
+    def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
+        """Improve the policy on a rollout of its own with rewards (T, N).
+
+        Args:
+            progress: share in [0, 1] of the training that is done, for schedules.
+
+        Returns:
+            What tells how the update went, by name.
+        """

@@ -1,0 +1,65 @@
+"""Observations and actions to features: the one preprocessing that expert and policy both pass through."""
+
+from typing import Any
+
+import torch
+from gymnasium import Space
+from gymnasium.spaces import Box, Discrete
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from gailkit.networks.normalizer import RunningNormalizer
+from gailkit.spaces import box_center_and_scale, encoded_size
+
+
+class ObservationEncoder(nn.Module):
+    """Box observations are flattened and standardised by running statistics; Discrete ones become one-hot.
+
+    One instance is shared by discriminator and policy, so that neither can tell the other's data by its scale.
+    """
+
+    def __init__(self, space: Space[Any]) -> None:
+        super().__init__()
+        self.space = space
+        self.size = encoded_size(space)
+        self.normalizer = RunningNormalizer(self.size) if isinstance(space, Box) else None
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Observations (B, *obs) to features (B, size), float32."""
+        if isinstance(self.space, Discrete):
+            return one_hot(obs.long() - int(self.space.start), self.size).float()
+        flat: Tensor = self.normalizer(obs.reshape(len(obs), self.size).float()) if self.normalizer else obs
+        return flat
+
+    def update(self, obs: Tensor) -> None:
+        """Take observations (B, *obs) into the running statistics."""
+        if self.normalizer is not None:
+            self.normalizer.update(obs.reshape(len(obs), self.size))
+
+
+class ActionEncoder(nn.Module):
+    """Discrete actions become one-hot. Box actions are clipped to the bounds, as the environment sees them, and scaled
+    so that a bounded dimension covers [-1, 1]; an unbounded one stays as it is."""
+
+    center: Tensor  # (size,)
+    scale: Tensor  # (size,)
+    low: Tensor  # (size,)
+    high: Tensor  # (size,)
+
+    def __init__(self, space: Space[Any]) -> None:
+        super().__init__()
+        self.space = space
+        self.size = encoded_size(space)
+        if isinstance(space, Box):
+            center, scale = box_center_and_scale(space)
+            self.register_buffer("center", center, persistent=False)
+            self.register_buffer("scale", scale, persistent=False)
+            self.register_buffer("low", torch.as_tensor(space.low).reshape(-1).float(), persistent=False)
+            self.register_buffer("high", torch.as_tensor(space.high).reshape(-1).float(), persistent=False)
+
+    def forward(self, act: Tensor) -> Tensor:
+        """Actions (B, *act) to features (B, size), float32."""
+        if isinstance(self.space, Discrete):
+            return one_hot(act.long() - int(self.space.start), self.size).float()
+        flat = act.reshape(len(act), self.size).float()
+        return (flat.clamp(self.low, self.high) - self.center) / self.scale

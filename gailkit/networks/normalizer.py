@@ -1,0 +1,51 @@
+"""Running mean and variance of a stream of vectors."""
+
+import torch
+from torch import Tensor, nn
+
+
+class RunningNormalizer(nn.Module):
+    """Standardises features by the mean and variance of all that ``update`` was given, in whatever batches.
+
+    A feature that has been constant so far (to float32 resolution) carries no information and is dropped: it maps to
+    0 whatever its value, rather than being divided by a tiny number.
+    """
+
+    mean: Tensor  # (size,) float64
+    variance: Tensor  # (size,) float64, population
+    count: Tensor  # () float64
+
+    def __init__(self, size: int, limit: float = 10.0) -> None:
+        """``limit`` bounds the magnitude of what comes out, in standard deviations."""
+        super().__init__()
+        self.limit = limit
+        self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
+        self.register_buffer("variance", torch.zeros(size, dtype=torch.float64))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("offset", torch.zeros(size), persistent=False)
+        self.register_buffer("scale", torch.zeros(size), persistent=False)
+        self.offset: Tensor
+        self.scale: Tensor
+        self.register_load_state_dict_post_hook(lambda module, _: module._refresh())
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (B, size) to standardised features (B, size)."""
+        return ((features - self.offset) * self.scale).clamp(-self.limit, self.limit)
+
+    @torch.no_grad()
+    def update(self, features: Tensor) -> None:
+        """Take in features (B, size). Chan et al. 1979, pairwise update of mean and variance."""
+        batch = features.double()
+        total = self.count + len(batch)
+        delta = batch.mean(0) - self.mean
+        within = self.variance * self.count + batch.var(0, correction=0) * len(batch)
+        self.variance.copy_((within + delta.square() * self.count * len(batch) / total) / total)
+        self.mean.add_(delta * len(batch) / total)
+        self.count.copy_(total)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        deviation = self.variance.sqrt()
+        constant = deviation <= torch.finfo(torch.float32).eps * self.mean.abs()
+        self.offset.copy_(self.mean)
+        self.scale.copy_(torch.where(constant, torch.zeros_like(deviation), 1.0 / deviation))

@@ -1,0 +1,100 @@
+"""Steps of the learner's own policy, for training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.vector import VectorEnv
+from torch import Tensor
+
+from gailkit.generator.base import Generator
+from gailkit.rollouts.envs import SeedStream, check_finite, environment_failures
+from gailkit.spaces import clip_to_space, storage_dtype
+from gailkit.types import EpisodeSummary, Rollout
+
+
+class Collector:
+    """Runs a generator in N environments, T steps at a time; episodes go on from one rollout to the next.
+
+    Every episode starts from a seed of its own. The environment's rewards are added up into ``finished`` for reports
+    and go nowhere else.
+    """
+
+    def __init__(self, envs: VectorEnv[Any, Any, Any], steps: int, seeds: SeedStream) -> None:
+        """
+        Args:
+            envs: N environments that do not reset themselves (``rollouts.envs.make_vector_env``).
+            steps: T, the length of a rollout in each environment.
+        """
+        self.envs = envs
+        self.steps = steps
+        self.seeds = seeds
+        self.finished: list[EpisodeSummary] = []
+        self._returns = np.zeros(envs.num_envs)
+        self._lengths = np.zeros(envs.num_envs, dtype=np.int64)
+        self._obs: np.ndarray | None = None
+
+    def collect(self, generator: Generator) -> Rollout:
+        """T steps in each environment. ``finished`` afterwards holds the episodes that ended within them."""
+        self.finished = []
+        if self._obs is None:
+            with environment_failures("resetting"):
+                self._obs, _ = self.envs.reset(seed=self.seeds.take(self.envs.num_envs))
+        obs_space, act_space = self.envs.single_observation_space, self.envs.single_action_space
+        lead = (self.steps, self.envs.num_envs)
+        obs = np.empty((*lead, *(obs_space.shape or ())), storage_dtype(obs_space))
+        next_obs = np.empty_like(obs)
+        act = np.empty((*lead, *(act_space.shape or ())), storage_dtype(act_space))
+        terminated, truncated = np.empty(lead, bool), np.empty(lead, bool)
+        for t in range(self.steps):
+            obs[t] = self._obs
+            act[t] = generator.act(torch.from_numpy(obs[t])).numpy()
+            next_obs[t], terminated[t], truncated[t] = self._step(clip_to_space(act_space, act[t]))
+        check_finite(next_obs)
+        return _evaluated(generator, *map(torch.from_numpy, (obs, act, next_obs, terminated, truncated)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position in the stream of seeds. Environments cannot be stored; their episodes start anew."""
+        return {"seeds": self.seeds.generator.bit_generator.state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with the stream of seeds where ``state_dict`` was taken."""
+        self.seeds.generator.bit_generator.state = state["seeds"]
+        self._obs = None
+
+    def _step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Step all environments, begin new episodes where one ended; returns the true successors and how it ended."""
+        with environment_failures("stepping"):
+            successors, rewards, terminated, truncated, _ = self.envs.step(actions)
+        check_finite(rewards, rewards)
+        self._returns += rewards
+        self._lengths += 1
+        done = terminated | truncated
+        self._obs = successors
+        if done.any():
+            self._begin_episodes(done, terminated)
+        return successors, terminated, truncated
+
+    def _begin_episodes(self, done: np.ndarray, terminated: np.ndarray) -> None:
+        for i in np.flatnonzero(done):
+            self.finished.append(EpisodeSummary(int(self._lengths[i]), float(self._returns[i]), bool(terminated[i])))
+        self._returns[done], self._lengths[done] = 0.0, 0
+        seeds = [next(self.seeds) if ended else None for ended in done]
+        with environment_failures("resetting"):
+            self._obs, _ = self.envs.reset(seed=seeds, options={"reset_mask": done})
+
+
+@torch.no_grad()
+def _evaluated(
+    generator: Generator, obs: Tensor, act: Tensor, next_obs: Tensor, terminated: Tensor, truncated: Tensor
+) -> Rollout:
+    """The rollout with log-probabilities and values, computed for all T * N steps at once."""
+    lead = terminated.shape
+    flat = obs.flatten(0, 1)
+    log_prob = generator.log_prob(flat, act.flatten(0, 1)).reshape(lead)
+    value = generator.value(flat).reshape(lead)
+    next_value = generator.value(next_obs.flatten(0, 1)).reshape(lead)
+    return Rollout(obs, act, next_obs, log_prob, value, next_value, terminated, truncated)
