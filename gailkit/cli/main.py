@@ -1,0 +1,168 @@
+"""The command ``gailkit``: subcommands that load only when they run, and one exit code for each kind of failure.
+
+Nothing here may import torch, h5py, gymnasium or numpy, directly or through a module it imports: ``gailkit --help``,
+shell completion and a mistyped command have to answer at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+import rich_click as click
+from click.exceptions import Exit, NoArgsIsHelpError
+from click.shell_completion import shell_complete
+
+from gailkit import __version__
+from gailkit.errors import GailkitError, StorageError
+
+COMMANDS = {  # name -> (where the command is, what the list of commands says about it)
+    "record": ("gailkit.cli.record:record", "Record demonstrations of a policy in an environment."),
+    "train": ("gailkit.cli.train:train", "Train a policy that imitates demonstrations."),
+    "evaluate": ("gailkit.cli.evaluate:evaluate", "Measure how closely a policy matches the demonstrations."),
+    "data": ("gailkit.cli.data:data", "Look into, check and convert files of demonstrations."),
+    "demo": ("gailkit.cli.demo:demo", "Imitate a CartPole expert, start to end, in a few minutes."),
+}
+
+EXAMPLES = (  # none longer than the 78 columns that a terminal of 80 leaves
+    "Examples:",
+    "gailkit record CartPole-v1 --policy my.zip --episodes 9 --seed 0 -o demos.hdf5",
+    "gailkit data info demos.hdf5",
+    "gailkit train CartPole-v1 --demos demos.hdf5 --steps 100000 --seed 0 --out run",
+    "gailkit evaluate run --demos demos.hdf5 --episodes 50 --seed 1",
+    "gailkit COMMAND --help",
+)
+
+STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
+INTERNAL_ERROR, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
+COMPLETE_VARIABLE = "_GAILKIT_COMPLETE"
+
+
+@dataclass
+class Settings:
+    """What the options before the command's name have set; ``context.obj`` of every command."""
+
+    debug: bool = False
+
+
+class LazyGroup(click.RichGroup):
+    """A group that lists its commands from ``COMMANDS`` and imports one only when it is run or asked for help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands, in the order in which a user meets them."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that ``args`` begin with, imported. Raises NoSuchCommand, naming those that are near."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else load_command(name), rest
+
+
+def load_command(name: str) -> click.Command:
+    """The real command of a ``name`` in ``COMMANDS``, its module imported."""
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    command = getattr(import_module(module), attribute)
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{COMMANDS[name][0]} is not a command but a {type(command).__name__}")
+    return command
+
+
+@click.group(
+    "gailkit", cls=LazyGroup, epilog="\n\n".join(EXAMPLES), context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, prog_name="gailkit")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def gailkit(context: click.Context, debug: bool) -> None:
+    """Imitate demonstrations: record an expert, train a policy to behave like it, measure how close it comes."""
+    context.obj.debug = debug
+
+
+for _name, (_, _summary) in COMMANDS.items():
+    gailkit.add_command(click.RichCommand(name=_name, help=_summary))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line ``arguments`` (those of the process when None) and exit with its code.
+
+    0 done; 1 the command has findings; 2 wrong usage or refused input; 3 unreadable data; 4 environment failure;
+    5 disk or permission; 70 a bug in gailkit; 130 interrupted; 141 nobody reads the output any more.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    settings = Settings()
+    try:
+        code = _run(words, settings)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _leave_broken_pipe()
+    except KeyboardInterrupt:
+        code = _fail("interrupted", INTERRUPTED, settings)
+    except Exception as error:  # the one place that may catch all: beyond it a user would see a traceback
+        code = _report(error, words, settings)
+    sys.exit(code)
+
+
+def _run(words: list[str], settings: Settings) -> int:
+    """The exit code of a command that came to its end, or was asked for help or completion."""
+    if instruction := os.environ.get(COMPLETE_VARIABLE):
+        return shell_complete(gailkit, {"obj": settings}, "gailkit", COMPLETE_VARIABLE, instruction)
+    try:
+        with gailkit.make_context("gailkit", words, obj=settings) as context:
+            gailkit.invoke(context)
+    except Exit as leaving:
+        return leaving.exit_code
+    return 0
+
+
+def _report(error: Exception, words: list[str], settings: Settings) -> int:
+    """Say on stderr, in one sentence, what went wrong; the exit code of its kind."""
+    match error:
+        case click.Abort():  # a prompt was left with Ctrl-C or Ctrl-D
+            return _fail("interrupted", INTERRUPTED, settings)
+        case click.UsageError():
+            return _explain_usage(error, settings)
+        case click.FileError():
+            return _fail(error.format_message(), StorageError.exit_code, settings)
+        case click.ClickException():
+            return _fail(error.format_message(), GailkitError.exit_code, settings)
+        case GailkitError():
+            return _fail(str(error), error.exit_code, settings)
+        case OSError() if error.filename is not None or error.errno in STORAGE_ERRORS:
+            return _fail(_storage_sentence(error), StorageError.exit_code, settings)
+    sentence = f"internal error: {type(error).__name__}: {error}"
+    advice = f"This is a bug in gailkit, please report it with what `gailkit --debug {' '.join(words)}` prints."
+    return _fail(sentence if settings.debug else f"{sentence}. {advice}", INTERNAL_ERROR, settings)
+
+
+def _explain_usage(error: click.UsageError, settings: Settings) -> int:
+    """What was wrong, near names where there are some, and where to find help; without arguments the help itself."""
+    if isinstance(error, NoArgsIsHelpError):
+        print(error.message, file=sys.stderr)
+        return error.exit_code
+    command = "gailkit" if error.ctx is None else error.ctx.command_path
+    return _fail(f"{error.format_message()} See `{command} --help`.", error.exit_code, settings)
+
+
+def _storage_sentence(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return reason if error.filename is None else f"{reason}: {error.filename}"
+
+
+def _fail(sentence: str, code: int, settings: Settings) -> int:
+    if settings.debug:
+        traceback.print_exc()
+    print(f"Error: {sentence}", file=sys.stderr)
+    return code
+
+
+def _leave_broken_pipe() -> int:
+    """Let the interpreter flush what is left to nowhere, so that it does not complain about the pipe on its way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE
