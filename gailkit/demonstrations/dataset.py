@@ -1,0 +1,210 @@
+"""Demonstrations of one task: which episodes, which of their steps are shown to the learner, and drawing from them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import Space
+
+from gailkit.demonstrations import hdf5
+from gailkit.demonstrations.contents import Contents
+from gailkit.demonstrations.fitting import check_fit
+from gailkit.demonstrations.kept import KeptSteps
+from gailkit.demonstrations.reading import read
+from gailkit.errors import InputError
+from gailkit.types import Trajectory, Transitions
+
+
+@dataclass(frozen=True, eq=False)
+class Demonstrations:
+    """Episodes of one task, at least one, all with observations of one shape and kind, and actions likewise.
+
+    Trajectories keep their full length always. ``stride`` and ``offsets`` say which steps are drawn: in trajectory i
+    the steps offsets[i], offsets[i] + stride, offsets[i] + 2 stride, ... Each stands for ``stride`` steps.
+
+    Raises:
+        InputError: if the trajectories do not belong together, or what is said about them is not plain.
+    """
+
+    trajectories: tuple[Trajectory, ...]
+    observation_space: Space[Any] | None = None  # None where it is not known
+    action_space: Space[Any] | None = None
+    env_id: str | None = None
+    env_kwargs: Mapping[str, Any] = field(default_factory=dict)  # plain JSON values
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    stride: int = 1
+    offsets: tuple[int, ...] = ()  # one a trajectory; empty means all 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "trajectories", tuple(self.trajectories))
+        object.__setattr__(self, "offsets", tuple(self.offsets) or (0,) * len(self.trajectories))
+        _check_together(self.trajectories)
+        if self.stride < 1 or len(self.offsets) != len(self.trajectories):
+            raise InputError(
+                f"the stride must be at least 1 and there must be one offset a trajectory; found stride {self.stride} "
+                f"and {len(self.offsets)} offsets for {len(self.trajectories)} trajectories"
+            )
+        for offset, trajectory in zip(self.offsets, self.trajectories, strict=True):
+            if not 0 <= offset < min(self.stride, len(trajectory)):
+                raise InputError(f"offset {offset} of a trajectory of {len(trajectory)} steps, stride {self.stride}")
+        _check_plain(self.env_kwargs, self.provenance)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Demonstrations:
+        """The demonstrations in a file of any readable format: native, or flat D4RL.
+
+        Raises:
+            InputError: if there is no such file.
+            StorageError: if it may not be read.
+            DataError: if it is damaged or of no known format.
+        """
+        _, contents = read(Path(path))
+        return cls(*contents)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all trajectories, in full length, to a native file; a selection of steps is not stored.
+
+        Raises:
+            InputError: if something cannot be written down, such as a space that is neither Box nor Discrete.
+            StorageError: if the disk refuses; an older file of that name is then as it was.
+        """
+        hdf5.write(Path(path), self.contents)
+
+    @property
+    def contents(self) -> Contents:
+        """What a file of these demonstrations holds."""
+        return Contents(
+            self.trajectories,
+            self.observation_space,
+            self.action_space,
+            self.env_id,
+            self.env_kwargs,
+            self.provenance,
+        )
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of all trajectories, drawn or not."""
+        return sum(len(trajectory) for trajectory in self.trajectories)
+
+    @property
+    def num_terminated(self) -> int:
+        """Trajectories that terminated; the others were cut off."""
+        return sum(trajectory.terminated for trajectory in self.trajectories)
+
+    @property
+    def num_kept(self) -> int:
+        """Steps that ``sample`` draws from and ``transitions`` returns."""
+        return len(self._kept)
+
+    def returns(self) -> np.ndarray | None:
+        """Undiscounted return of each trajectory (N,) float64; None where the rewards were not recorded."""
+        returns = [trajectory.episode_return for trajectory in self.trajectories]
+        return None if None in returns else np.array(returns, dtype=np.float64)
+
+    def sample(self, batch_size: int, generator: torch.Generator) -> Transitions:
+        """``batch_size`` of the kept transitions, drawn uniformly with replacement."""
+        return self._kept[torch.randint(len(self._kept), (batch_size,), generator=generator)]
+
+    def transitions(self) -> Transitions:
+        """Every kept transition once, in the order of the trajectories.
+
+        Floating observations and actions are float32, integers int64, uint8 (images) stays uint8.
+        """
+        return self._kept[torch.arange(len(self._kept))]
+
+    def subsample(self, k: int, seed: int = 0) -> Demonstrations:
+        """Keep every k-th step of each full trajectory, beginning at a random step below k, as in the GAIL paper.
+
+        A trajectory shorter than k keeps one step. This replaces an earlier subsampling; k = 1 undoes it.
+
+        Raises:
+            InputError: if k < 1.
+        """
+        if k < 1:
+            raise InputError(f"subsampling keeps every k-th step, so k must be at least 1; found {k}")
+        random = np.random.default_rng(seed)
+        offsets = (int(random.integers(min(k, len(trajectory)))) for trajectory in self.trajectories)
+        return replace(self, stride=k, offsets=tuple(offsets))
+
+    def choose(self, count: int, seed: int | None = None) -> Demonstrations:
+        """The first ``count`` trajectories, or with a seed ``count`` random ones without replacement.
+
+        Raises:
+            InputError: if there are fewer, or count < 1.
+        """
+        available = len(self.trajectories)
+        if not 1 <= count <= available:
+            raise InputError(f"{count} trajectories were asked for; these demonstrations hold {available}")
+        if seed is None:
+            return self._pick(range(count))
+        return self._pick(np.random.default_rng(seed).permutation(available)[:count].tolist())
+
+    def split(self, fraction: float, seed: int = 0) -> tuple[Demonstrations, Demonstrations]:
+        """Two disjoint parts by whole trajectories at random, the first with ``fraction`` of them (rounded).
+
+        Raises:
+            InputError: if one part would be empty.
+        """
+        available = len(self.trajectories)
+        count = round(fraction * available) if 0 < fraction < 1 else 0
+        if not 1 <= count < available:
+            raise InputError(f"a fraction of {fraction} of {available} trajectories leaves one part of the split empty")
+        order = np.random.default_rng(seed).permutation(available)
+        return self._pick(np.sort(order[:count]).tolist()), self._pick(np.sort(order[count:]).tolist())
+
+    def fitted_to(self, observation_space: Space[Any], action_space: Space[Any]) -> Demonstrations:
+        """These demonstrations with the spaces of an environment they could come from.
+
+        Raises:
+            InputError: if shapes, kinds, or the values of a Discrete space do not fit; it prints both sides.
+            UnsupportedSpaceError: if the environment's spaces are not supported.
+        """
+        check_fit(self.contents, observation_space, action_space)
+        return replace(self, observation_space=observation_space, action_space=action_space)
+
+    def _pick(self, indices: Iterable[int]) -> Demonstrations:
+        chosen = list(indices)
+        return replace(
+            self,
+            trajectories=tuple(self.trajectories[index] for index in chosen),
+            offsets=tuple(self.offsets[index] for index in chosen),
+        )
+
+    @cached_property
+    def _kept(self) -> KeptSteps:
+        return KeptSteps.of(self.trajectories, self.stride, self.offsets)
+
+
+def _check_together(trajectories: tuple[Trajectory, ...]) -> None:
+    if not trajectories:
+        raise InputError("demonstrations need at least one trajectory; found none")
+    for name in ("observations", "actions"):
+        kinds = {(values.dtype.kind, values.shape[1:]) for t in trajectories for values in [getattr(t, name)]}
+        if len(kinds) != 1:
+            raise InputError(f"the {name} of all trajectories must have one kind and shape; found {sorted(kinds)}")
+    arrays = [values for t in trajectories for values in (t.observations, t.actions, t.rewards) if values is not None]
+    odd = {str(values.dtype) for values in arrays if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8}
+    if odd:
+        raise InputError(f"trajectories must hold plain numbers of at most 64 bits; found {', '.join(sorted(odd))}")
+    if len({trajectory.rewards is None for trajectory in trajectories}) != 1:
+        raise InputError("either all trajectories have rewards or none; found both")
+
+
+def _check_plain(env_kwargs: Mapping[str, Any], provenance: Mapping[str, str]) -> None:
+    try:
+        unchanged = json.loads(json.dumps(dict(env_kwargs))) == env_kwargs
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the environment's keyword arguments must be plain JSON values: {error}") from error
+    if not unchanged:
+        raise InputError(f"the environment's keyword arguments must be plain JSON values; found {env_kwargs!r}")
+    if not all(isinstance(text, str) for pair in provenance.items() for text in pair):
+        raise InputError(f"provenance must map texts to texts; found {dict(provenance)!r}")
