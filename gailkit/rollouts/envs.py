@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import importlib
+import importlib.util
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from gymnasium.error import DependencyNotInstalled, UnregisteredEnv
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from gailkit.errors import EnvironmentFailure, GailkitError, InputError
+from gailkit.experts.function import make_current_folder_importable
 from gailkit.spaces import check_supported
 
 MAX_SEED = 2**31
@@ -73,11 +76,10 @@ def environment_failures(doing: str) -> Iterator[None]:
         raise EnvironmentFailure(f"the environment failed while {doing}: {type(error).__name__}: {summary}") from error
 
 
-def check_finite(observations: np.ndarray, rewards: np.ndarray | float = 0.0) -> None:
-    """Raise EnvironmentFailure if an observation or a reward is NaN or infinite."""
-    for name, values in (("an observation", observations), ("a reward", rewards)):
-        if not np.isfinite(values).all():
-            raise EnvironmentFailure(f"the environment returned {name} that is not finite (NaN or infinity)")
+def check_finite(values: np.ndarray, what: str = "an observation") -> None:
+    """Raise EnvironmentFailure, naming ``what`` the environment returned, if a value is NaN or infinite."""
+    if not np.isfinite(values).all():
+        raise EnvironmentFailure(f"the environment returned {what} that is not finite (NaN or infinity)")
 
 
 class SeedStream:
@@ -113,7 +115,9 @@ def seed_stream(seed: int, purpose: str) -> SeedStream:
 
 def _make_quietly(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
     expected = (gymnasium.error.Error, ImportError, TypeError)
-    with warnings.catch_warnings():
+    if ":" in env_id:
+        make_current_folder_importable()
+    with warnings.catch_warnings(), _quiet_mujoco(env_id):
         warnings.simplefilter("ignore")
         try:
             return gymnasium.make(env_id, **env_kwargs)
@@ -121,6 +125,22 @@ def _make_quietly(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env[A
             raise
         except Exception as error:  # an environment is foreign code and may raise anything
             raise EnvironmentFailure(f"{env_id} failed while it was made: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _quiet_mujoco(env_id: str) -> Iterator[None]:
+    """Keep MuJoCo's compiler from filling MUJOCO_LOG.TXT in the current folder with advice on Gymnasium's own models."""
+    spec = gymnasium.registry.get(env_id)
+    if spec is None or "mujoco" not in str(spec.entry_point) or importlib.util.find_spec("mujoco") is None:
+        yield
+        return
+    mujoco = importlib.import_module("mujoco")
+    handler = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(lambda message: None)
+    try:
+        yield
+    finally:
+        mujoco.set_mju_user_warning(handler)
 
 
 def _near_matches(env_id: str) -> str:

@@ -1,0 +1,68 @@
+"""A SPEC of the command line to a policy that is not one of gailkit's own runs."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+from gymnasium import Space
+
+from gailkit.errors import InputError
+from gailkit.experts.function import function_policy, function_source
+from gailkit.experts.random import random_policy
+from gailkit.experts.sb3 import sb3_policy, vecnormalize_beside
+from gailkit.types import Policy
+
+ACCEPTED = "random, a run directory, a Stable-Baselines3 .zip, or module:attribute (a callable observation -> action)"
+
+
+def expert_policy(spec: str, observation_space: Space[Any], action_space: Space[Any], seed: int) -> Policy:
+    """The policy that ``spec`` names: ``random``, a Stable-Baselines3 ``.zip``, or ``module:attribute``.
+
+    ``seed`` decides what a random policy does; the others are deterministic as far as gailkit is concerned.
+
+    Raises:
+        InputError: if ``spec`` names none of these (what is accepted is listed, with near matches) or the policy does
+            not fit the spaces.
+        DataError: if a file is damaged.
+    """
+    if spec == "random":
+        return random_policy(action_space, seed)
+    if spec.endswith(".zip"):
+        return sb3_policy(_existing(spec), observation_space, action_space)
+    if _is_function(spec):
+        return function_policy(spec, action_space)
+    raise InputError(f"{spec!r} names no policy; accepted are {ACCEPTED}{_near(spec)}")
+
+
+def expert_files(spec: str) -> list[Path]:
+    """The files that the policy ``spec`` consists of, as far as they are known, so that they can be fingerprinted."""
+    if spec.endswith(".zip"):
+        companion = vecnormalize_beside(Path(spec))
+        return [Path(spec), companion] if companion else [Path(spec)]
+    if _is_function(spec):
+        source = function_source(spec)
+        return [source] if source else []
+    return []
+
+
+def _is_function(spec: str) -> bool:
+    module, _, attribute = spec.partition(":")
+    return all(name.isidentifier() for name in [*module.split("."), *attribute.split(".")])
+
+
+def _existing(spec: str) -> Path:
+    path = Path(spec)
+    if not path.is_file():
+        raise InputError(f"there is no file {spec}{_near(spec)}")
+    return path
+
+
+def _near(spec: str) -> str:
+    """Near matches among the words of a SPEC and what lies in the folder that it points to."""
+    folder = Path(spec).parent
+    entries = folder.iterdir() if folder.is_dir() else iter(())
+    names = ["random", *(str(entry) for entry in entries if entry.suffix == ".zip" or entry.is_dir())]
+    matches = difflib.get_close_matches(spec, names)
+    return f"; near matches: {', '.join(matches)}" if matches else ""

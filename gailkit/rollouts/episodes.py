@@ -1,0 +1,157 @@
+"""Whole episodes under any policy: what `record` and `evaluate` are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import Space
+from gymnasium.spaces import Discrete
+
+from gailkit.errors import EnvironmentFailure, InputError
+from gailkit.rollouts.envs import check_finite, environment_failures
+from gailkit.spaces import clip_to_space
+from gailkit.types import Policy, Trajectory
+
+EnvFactory = Callable[[], gymnasium.Env[Any, Any]]
+LONGEST_EPISODE = 100_000
+
+
+def run_episodes(
+    policy: Policy,
+    env_factory: EnvFactory,
+    seeds: Sequence[int],
+    num_envs: int = 8,
+    max_episode_steps: int = LONGEST_EPISODE,
+    on_steps: Callable[[int], None] | None = None,
+) -> Iterator[tuple[int, Trajectory]]:
+    """Run one episode for each seed and yield it as it ends: its index in ``seeds`` and its Trajectory.
+
+    ``num_envs`` environments run side by side. One that is done takes the next seed, one that finds none left drops
+    out of the batch: exactly the episodes that were asked for are run, none is preferred for being short.
+    ``on_steps`` is called after each batch with the number of steps just taken; it may raise to stop the run, and no
+    finished episode is lost then. Actions are stored as the environment saw them, clipped to its Box.
+
+    Raises:
+        EnvironmentFailure: if an environment raises, returns a number that is not finite or an observation of the
+            wrong shape, or if an episode takes more than ``max_episode_steps`` steps.
+        InputError: if the policy returns actions of the wrong shape or type, or ``num_envs`` is less than 1.
+    """
+    if num_envs < 1:
+        raise InputError(f"the number of environments must be at least 1; found {num_envs}")
+    queue = iter(enumerate(seeds))
+    slots = [_Slot(env_factory(), max_episode_steps) for _ in range(min(num_envs, len(seeds)))]
+    try:
+        running = [slot for slot in slots if slot.begin(next(queue, None))]
+        while running:
+            actions = _ask(policy, np.stack([slot.observations[-1] for slot in running]), running[0].env.action_space)
+            unfinished = []
+            for slot, action in zip(running, actions, strict=True):
+                if not slot.step(action):
+                    unfinished.append(slot)
+                    continue
+                yield slot.index, slot.trajectory()
+                if slot.begin(next(queue, None)):
+                    unfinished.append(slot)
+            if on_steps is not None:
+                on_steps(len(running))
+            running = unfinished
+    finally:
+        for slot in slots:
+            slot.env.close()
+
+
+def collect_episodes(
+    policy: Policy,
+    env_factory: EnvFactory,
+    seeds: Sequence[int],
+    num_envs: int = 8,
+    on_episode: Callable[[Trajectory], None] | None = None,
+    on_steps: Callable[[int], None] | None = None,
+) -> list[Trajectory]:
+    """The episodes of ``run_episodes`` in the order of their seeds; ``on_episode`` sees each as it ends."""
+    finished: dict[int, Trajectory] = {}
+    for index, trajectory in run_episodes(policy, env_factory, seeds, num_envs, on_steps=on_steps):
+        finished[index] = trajectory
+        if on_episode is not None:
+            on_episode(trajectory)
+    return [finished[index] for index in range(len(seeds))]
+
+
+class _Slot:
+    """One environment and the episode that runs in it."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any], max_episode_steps: int) -> None:
+        self.env = env
+        self.max_episode_steps = max_episode_steps
+
+    def begin(self, numbered_seed: tuple[int, int] | None) -> bool:
+        """Start the episode (index, seed); False if there is none left to start."""
+        if numbered_seed is None:
+            return False
+        self.index, self.seed = numbered_seed
+        self.actions: list[np.ndarray] = []
+        self.rewards: list[float] = []
+        self.terminated = False
+        with environment_failures(f"it was reset with seed {self.seed}"):
+            observation, _ = self.env.reset(seed=self.seed)
+        self.observations = [self._checked(observation)]
+        return True
+
+    def step(self, action: np.ndarray) -> bool:
+        """Take one step with ``action`` (*act); True if it ended the episode."""
+        with environment_failures(f"it took step {len(self.actions) + 1} of the episode with seed {self.seed}"):
+            observation, reward, terminated, truncated, _ = self.env.step(action)
+            reward = float(reward)
+        check_finite(np.asarray(reward), what="a reward")
+        self.observations.append(self._checked(observation))
+        self.actions.append(action)
+        self.rewards.append(reward)
+        self.terminated = bool(terminated)
+        ended = bool(terminated or truncated)
+        if not ended and len(self.actions) >= self.max_episode_steps:
+            raise EnvironmentFailure(
+                f"an episode has not ended after {self.max_episode_steps} steps; "
+                "give the environment a time limit (max_episode_steps where it is registered)"
+            )
+        return ended
+
+    def trajectory(self) -> Trajectory:
+        return Trajectory(
+            observations=np.stack(self.observations),
+            actions=np.stack(self.actions),
+            rewards=np.array(self.rewards, dtype=np.float64),
+            terminated=self.terminated,
+            seed=self.seed,
+        )
+
+    def _checked(self, observation: Any) -> np.ndarray:
+        """A copy of the observation (*obs) in the dtype of the space; environments may reuse their arrays."""
+        space = self.env.observation_space
+        with environment_failures("its observation was read"):
+            values = np.array(observation, dtype=space.dtype)
+        if values.shape != space.shape:
+            raise EnvironmentFailure(
+                f"the environment returned an observation of shape {values.shape}; its space has {space.shape}"
+            )
+        check_finite(values)
+        return values
+
+
+def _ask(policy: Policy, observations: np.ndarray, space: Space[Any]) -> np.ndarray:
+    """The policy's actions (N, *act) as the environment takes them, checked."""
+    actions = np.asarray(policy(observations))
+    expected = (len(observations), *(space.shape or ()))
+    kinds, wanted = ("iub", "integers") if isinstance(space, Discrete) else ("iuf", "real numbers")
+    if actions.shape != expected or actions.dtype.kind not in kinds:
+        raise InputError(
+            f"the policy returned actions of shape {actions.shape} and type {actions.dtype}; "
+            f"expected are {wanted} of shape {expected}"
+        )
+    if isinstance(space, Discrete):
+        return actions.astype(np.int64)
+    if not np.isfinite(actions).all():
+        raise InputError("the policy returned an action that is not finite (NaN or infinity)")
+    return clip_to_space(space, actions)
