@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from gailkit.errors import InputError, UnsupportedSpaceError
 
 SUPPORTED = "Box (any shape, flattened) and Discrete"
+MAX_BOX_SIZE = 2**26  # elements of a Box described in a file
 
 
 def check_supported(observation_space: Space[Any], action_space: Space[Any]) -> None:
@@ -60,7 +62,7 @@ def space_to_json(space: Space[Any]) -> str:
     if isinstance(space, Discrete):
         return json.dumps({"type": "Discrete", "n": int(space.n), "start": int(space.start), "dtype": str(space.dtype)})
     if isinstance(space, Box):
-        bounds = {"low": _bound(space.low), "high": _bound(space.high)}
+        bounds = {"low": _bound_to_json(space.low), "high": _bound_to_json(space.high)}
         return json.dumps({"type": "Box", "shape": list(space.shape), "dtype": str(space.dtype), **bounds})
     raise UnsupportedSpaceError(f"the space {space} is not supported; supported are {SUPPORTED}")
 
@@ -70,17 +72,34 @@ def space_from_json(text: str) -> Space[Any]:
     try:
         fields = json.loads(text)
         if fields["type"] == "Discrete":
-            return Discrete(int(fields["n"]), start=int(fields["start"]))
+            dtype = _plain_dtype(fields["dtype"], "iu")
+            return Discrete(int(fields["n"]), start=int(fields["start"]), dtype=dtype.type)
         if fields["type"] == "Box":
-            dtype = np.dtype(str(fields["dtype"]))
+            dtype = _plain_dtype(fields["dtype"], "biuf")
             shape = tuple(int(size) for size in fields["shape"])
-            low = np.array(fields["low"], dtype=np.float64).reshape(shape).astype(dtype)
-            high = np.array(fields["high"], dtype=np.float64).reshape(shape).astype(dtype)
+            low, high = (_bound_from_json(fields[name], shape, dtype) for name in ("low", "high"))
             return Box(low, high, shape=shape, dtype=dtype.type)
-    except (ValueError, TypeError, KeyError, AssertionError) as error:
+    except (ValueError, TypeError, KeyError, AssertionError, OverflowError, RecursionError) as error:
         raise InputError(f"not a description of a space that gailkit wrote: {text[:80]!r} ({error})") from error
     raise InputError(f"a space of type {fields['type']!r} is not supported; supported are {SUPPORTED}")
 
 
-def _bound(values: np.ndarray) -> list[float]:
-    return [float(value) for value in values.reshape(-1)]
+def _bound_to_json(values: np.ndarray) -> list[float] | float:
+    """Every element in C order, or one number where all are equal, as in a space of images."""
+    elements: list[float] = values.reshape(-1).tolist()
+    return elements[0] if len(set(elements)) == 1 else elements
+
+
+def _bound_from_json(bound: list[float] | float, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    if math.prod(shape) > MAX_BOX_SIZE:
+        raise ValueError(f"a Box of shape {shape} has more than {MAX_BOX_SIZE} elements")
+    if isinstance(bound, list):
+        return np.array(bound, dtype=dtype).reshape(shape)
+    return np.full(shape, bound, dtype=dtype)
+
+
+def _plain_dtype(name: Any, kinds: str) -> np.dtype[Any]:
+    dtype = np.dtype(str(name))
+    if dtype.kind not in kinds:
+        raise ValueError(f"the dtype {name!r} does not suit the space")
+    return dtype

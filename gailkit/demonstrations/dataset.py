@@ -17,9 +17,10 @@ from gymnasium import Space
 from gailkit.demonstrations import hdf5
 from gailkit.demonstrations.contents import Contents
 from gailkit.demonstrations.fitting import check_fit
+from gailkit.demonstrations.flat import FlatEpisodes
 from gailkit.demonstrations.kept import KeptSteps
 from gailkit.demonstrations.reading import read
-from gailkit.errors import InputError
+from gailkit.errors import DataError, InputError
 from gailkit.types import Trajectory, Transitions
 
 
@@ -67,7 +68,10 @@ class Demonstrations:
             DataError: if it is damaged or of no known format.
         """
         _, contents = read(Path(path))
-        return cls(*contents)
+        try:
+            return cls(*contents)
+        except InputError as error:
+            raise DataError(f"{path}: {error}") from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all trajectories, in full length, to a native file; a selection of steps is not stored.
@@ -109,6 +113,11 @@ class Demonstrations:
         """Undiscounted return of each trajectory (N,) float64; None where the rewards were not recorded."""
         returns = [trajectory.episode_return for trajectory in self.trajectories]
         return None if None in returns else np.array(returns, dtype=np.float64)
+
+    def digests(self) -> list[str]:
+        """SHA-256 of each trajectory, as hexadecimal digits: equal for equal content, whatever file it came from."""
+        flat = FlatEpisodes.of(self.trajectories)
+        return [flat.digest(index).hex() for index in range(len(self.trajectories))]
 
     def sample(self, batch_size: int, generator: torch.Generator) -> Transitions:
         """``batch_size`` of the kept transitions, drawn uniformly with replacement."""

@@ -19,42 +19,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import h5py
 import numpy as np
 
 from gailkit.demonstrations.atomic import write_atomically
 from gailkit.demonstrations.contents import Contents
+from gailkit.demonstrations.flat import FlatEpisodes
 from gailkit.demonstrations.safety import SafeReader
 from gailkit.errors import DataError, InputError
 from gailkit.spaces import space_from_json, space_to_json
-from gailkit.types import Trajectory
 
 NAME = "gailkit native"
 FORMAT = "gailkit-demonstrations"
 VERSION = 1
 _CHUNK_BYTES = 32 * 2**10  # small enough that a damaged chunk touches few episodes
 _TEXTS = ("env_id", "env_kwargs", "observation_space", "action_space", "provenance")
-
-
-class _Flat(NamedTuple):
-    """The arrays of a file, in the order of its episodes."""
-
-    observations: np.ndarray  # (sum(L_i + 1), *obs)
-    actions: np.ndarray  # (sum(L_i), *act)
-    rewards: np.ndarray | None  # (sum(L_i),)
-    lengths: np.ndarray  # (N,) int64
-    terminated: np.ndarray  # (N,) bool
-    seeds: np.ndarray  # (N,) int64, -1 for none
-
-    def episode(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Observations, actions and rewards of one episode, as views."""
-        stop = int(self.lengths[: index + 1].sum())
-        start = stop - int(self.lengths[index])
-        observations = self.observations[start + index : stop + index + 1]
-        return observations, self.actions[start:stop], None if self.rewards is None else self.rewards[start:stop]
 
 
 def write(path: Path, contents: Contents) -> None:
@@ -73,8 +56,9 @@ def image(contents: Contents) -> bytes:
     The file is built in memory because HDF5 writing to a full disk brings the whole process down.
     """
     texts = _header_texts(contents)
-    flat = _flatten(contents.trajectories)
-    with h5py.File.in_memory(libver=("v110", "v110")) as file:
+    flat = FlatEpisodes.of(contents.trajectories)
+    name = secrets.token_hex(8)  # no file of this name is made, but HDF5 tells open files apart by it
+    with h5py.File(name, "w", driver="core", backing_store=False, libver=("v110", "v110")) as file:
         for name, values in _arrays(flat).items():
             _create(file, name, values)
         for name, text in {"format": FORMAT, **texts, "header_digest": _header_digest(VERSION, texts)}.items():
@@ -99,20 +83,20 @@ def read(reader: SafeReader) -> Contents:
     texts = _read_header(reader)
     flat, digests = _read_flat(reader)
     for index in range(len(flat.lengths)):
-        if _digest(flat, index) != digests[index].tobytes():
+        if flat.digest(index) != digests[index].tobytes():
             raise DataError(
                 f"{reader.path}: episode {index} of {len(flat.lengths)} is damaged: its digest does not fit"
             )
     try:
         return Contents(
-            tuple(_trajectory(flat, index) for index in range(len(flat.lengths))),
+            tuple(flat.trajectory(index) for index in range(len(flat.lengths))),
             space_from_json(texts["observation_space"]) if "observation_space" in texts else None,
             space_from_json(texts["action_space"]) if "action_space" in texts else None,
             texts.get("env_id"),
-            json.loads(texts.get("env_kwargs", "{}")),
-            json.loads(texts.get("provenance", "{}")),
+            _mapping(texts, "env_kwargs"),
+            _mapping(texts, "provenance"),
         )
-    except InputError as error:
+    except (InputError, RecursionError) as error:
         raise DataError(f"{reader.path}: {error}") from error
 
 
@@ -149,25 +133,15 @@ def _read_header(reader: SafeReader) -> dict[str, str]:
     return texts
 
 
-def _flatten(trajectories: tuple[Trajectory, ...]) -> _Flat:
-    rewards = [trajectory.rewards for trajectory in trajectories if trajectory.rewards is not None]
-    seeds = [-1 if trajectory.seed is None else trajectory.seed for trajectory in trajectories]
-    if any(not -1 <= seed < 2**63 for seed in seeds):
-        raise InputError(
-            f"episode seeds must lie in [0, 2**63) to be written to a file; found {min(seeds)}..{max(seeds)}"
-        )
-    return _Flat(
-        np.concatenate([trajectory.observations for trajectory in trajectories]),
-        np.concatenate([trajectory.actions for trajectory in trajectories]),
-        np.concatenate(rewards) if rewards else None,
-        np.array([len(trajectory) for trajectory in trajectories], dtype=np.int64),
-        np.array([trajectory.terminated for trajectory in trajectories], dtype=np.bool_),
-        np.array(seeds, dtype=np.int64),
-    )
+def _mapping(texts: dict[str, str], name: str) -> dict[str, Any]:
+    value = json.loads(texts.get(name, "{}"))
+    if not isinstance(value, dict):
+        raise InputError(f"{name} must be a JSON object; found {str(value)[:80]}")
+    return value
 
 
-def _arrays(flat: _Flat) -> dict[str, np.ndarray]:
-    digests = b"".join(_digest(flat, index) for index in range(len(flat.lengths)))
+def _arrays(flat: FlatEpisodes) -> dict[str, np.ndarray]:
+    digests = b"".join(flat.digest(index) for index in range(len(flat.lengths)))
     arrays = {
         "observations": flat.observations,
         "actions": flat.actions,
@@ -188,29 +162,7 @@ def _create(file: h5py.File, name: str, values: np.ndarray) -> None:
     )
 
 
-def _digest(flat: _Flat, index: int) -> bytes:
-    """SHA-256 over everything one episode holds: dtypes, shapes, how it ended, its seed, and all numbers."""
-    arrays = [None if values is None else _little_endian(values) for values in flat.episode(index)]
-    described = [None if values is None else [values.dtype.str, list(values.shape)] for values in arrays]
-    header = json.dumps([described, bool(flat.terminated[index]), int(flat.seeds[index])])
-    digest = hashlib.sha256(header.encode())
-    for values in arrays:
-        if values is not None:
-            digest.update(values.tobytes())
-    return digest.digest()
-
-
-def _little_endian(values: np.ndarray) -> np.ndarray:
-    return values.astype(values.dtype.newbyteorder("<"), copy=False)
-
-
-def _trajectory(flat: _Flat, index: int) -> Trajectory:
-    observations, actions, rewards = flat.episode(index)
-    seed = int(flat.seeds[index])
-    return Trajectory(observations, actions, rewards, bool(flat.terminated[index]), None if seed == -1 else seed)
-
-
-def _read_flat(reader: SafeReader) -> tuple[_Flat, np.ndarray]:
+def _read_flat(reader: SafeReader) -> tuple[FlatEpisodes, np.ndarray]:
     lengths = _column(reader, "episode_lengths", np.dtype(np.int64), 1)
     terminated = _column(reader, "terminated", np.dtype(np.bool_), 1)
     truncated = _column(reader, "truncated", np.dtype(np.bool_), 1)
@@ -222,14 +174,9 @@ def _read_flat(reader: SafeReader) -> tuple[_Flat, np.ndarray]:
     for index in np.flatnonzero(terminated == truncated)[:1]:
         raise DataError(f"{reader.path}: episode {index} of {count} must be either terminated or truncated")
     _check_lengths(reader, lengths)
-    bulk = {
-        name: _bulk(reader, name, lengths) for name in ("observations", "actions", "rewards") if _wanted(reader, name)
-    }
-    return _Flat(bulk["observations"], bulk["actions"], bulk.get("rewards"), lengths, terminated, seeds), digests
-
-
-def _wanted(reader: SafeReader, name: str) -> bool:
-    return name != "rewards" or reader.has(name)
+    rewards = _bulk(reader, "rewards", lengths) if reader.has("rewards") else None
+    bulk = (_bulk(reader, "observations", lengths), _bulk(reader, "actions", lengths), rewards)
+    return FlatEpisodes(*bulk, lengths, terminated, seeds), digests
 
 
 def _column(reader: SafeReader, name: str, dtype: np.dtype[Any], dimensions: int) -> np.ndarray:
@@ -263,8 +210,13 @@ def _bulk(reader: SafeReader, name: str, lengths: np.ndarray) -> np.ndarray:
         broken = [
             index for index, (start, stop) in enumerate(spans) if not _readable(reader, name, int(start), int(stop))
         ]
-        which = f"{broken[0]}" if len(broken) == 1 else f"{broken[0]} to {broken[-1]}" if broken else "unknown"
-        raise DataError(f"{reader.path}: {name} of episode {which} of {len(lengths)} are damaged ({error})") from error
+        raise DataError(f"{reader.path}: {name} of {_which(broken)} of {len(lengths)} are damaged ({error})") from error
+
+
+def _which(episodes: list[int]) -> str:
+    if len(episodes) == 1:
+        return f"episode {episodes[0]}"
+    return f"episodes {episodes[0]} to {episodes[-1]}" if episodes else "an unknown episode"
 
 
 def _readable(reader: SafeReader, name: str, start: int, stop: int) -> bool:

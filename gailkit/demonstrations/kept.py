@@ -46,12 +46,12 @@ class KeptSteps:
 
     def __getitem__(self, index: Tensor) -> Transitions:
         """The steps at ``index`` (B,) int64, in that order."""
-        row = self.at_observation[index]
+        row = self.at_observation.index_select(0, index)
         return Transitions(
-            self.observations[row],
-            self.actions[self.at_action[index]],
-            self.observations[row + 1],
-            self.terminated[index],
+            self.observations.index_select(0, row),
+            self.actions.index_select(0, self.at_action.index_select(0, index)),
+            self.observations.index_select(0, row + 1),
+            self.terminated.index_select(0, index),
         )
 
 

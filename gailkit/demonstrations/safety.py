@@ -164,4 +164,5 @@ class SafeReader:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+    said = str(error.args[0]) if error.args else ""  # str() of a KeyError would put it in quotes
+    return (said or type(error).__name__).splitlines()[0]

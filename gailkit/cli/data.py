@@ -1,0 +1,93 @@
+"""``gailkit data``: looking into files of demonstrations. Heavy libraries load only when a command runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+if TYPE_CHECKING:
+    from gailkit.demonstrations.describe import Description
+
+Rows = list[tuple[str, str]]
+"""What is said, line by line: a label and its text."""
+
+
+@click.group("data", epilog="Example:\n\ngailkit data info demos.hdf5")
+def data() -> None:
+    """Look into files of demonstrations."""
+
+
+@data.command("info", epilog="Examples:\n\ngailkit data info demos.hdf5\n\ngailkit data info --json demos.hdf5")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines for people.")
+def info(file: Path, as_json: bool) -> None:
+    """Say what FILE holds: its task, episodes, returns, how episodes end, and where it comes from.
+
+    All of FILE is read, and every digest in it is compared. FILE is a native file or a flat D4RL file; which of them is
+    found out from its content.
+    """
+    from gailkit.demonstrations.describe import describe
+
+    description = describe(file)
+    if as_json:
+        click.echo(json.dumps(asdict(description), indent=2))
+    else:
+        _print([(label, _printable(text)) for label, text in _rows(description)])
+
+
+def _rows(found: Description) -> Rows:
+    verified = f"{found.digests_verified} of {found.episodes} episodes verified"
+    return [
+        ("file", found.path),
+        ("format", f"{found.format}, {found.file_bytes:,} bytes"),
+        ("digests", verified if found.digests_verified else "none in this format, so damage can go unnoticed"),
+        ("environment", _environment(found)),
+        ("observation space", found.observation_space or f"not stated; observations are {found.observations}"),
+        ("action space", found.action_space or f"not stated; actions are {found.actions}"),
+        ("episodes", f"{found.episodes:,}"),
+        ("steps", f"{found.steps:,}"),
+        ("lengths", f"min {found.length_min}, median {found.length_median:g}, max {found.length_max}"),
+        ("returns", _returns(found)),
+        ("endings", f"{found.terminated} terminated, {found.truncated} cut off. {found.ending}"),
+        *((f"provenance {name}", text) for name, text in found.provenance.items()),
+    ]
+
+
+def _environment(found: Description) -> str:
+    arguments = f" {json.dumps(found.env_kwargs)}" if found.env_kwargs else ""
+    return f"{found.env_id or 'not stated'}{arguments}"
+
+
+def _returns(found: Description) -> str:
+    if found.return_mean is None:
+        return "not recorded"
+    spread = "" if found.return_sd is None else f", sd {found.return_sd:.1f}"
+    return f"mean {found.return_mean:.1f}{spread}, min {found.return_min:.1f}, max {found.return_max:.1f}"
+
+
+def _printable(text: str) -> str:
+    """``text`` on one line: characters in a file of somebody else's must not steer the terminal."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def _print(rows: Rows) -> None:
+    """A table for a terminal, ``label: text`` lines for a pipe."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if not console.is_terminal:
+        for label, text in rows:
+            click.echo(f"{label}: {text}")
+        return
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, text in rows:
+        table.add_row(Text(label, style="bold cyan"), Text(text))
+    console.print(table)
