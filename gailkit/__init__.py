@@ -11,49 +11,86 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {  # public name -> "module:attribute", or "module" where the name is the module itself
+    "ActorCritic": "gailkit.networks.actor_critic:ActorCritic",
+    "AdversarialLoss": "gailkit.discriminator:AdversarialLoss",
+    "BoxActionDiscriminator": "gailkit.discriminator:BoxActionDiscriminator",
+    "CrossEntropyLoss": "gailkit.discriminator:CrossEntropyLoss",
+    "BoxActionDiscriminator": "gailkit.discriminator:BoxActionDiscriminator",
     "Demonstrations": "gailkit.demonstrations:Demonstrations",
+    "DiscreteActionDiscriminator": "gailkit.discriminator:DiscreteActionDiscriminator",
+    "DiscreteActionDiscriminator": "gailkit.discriminator:DiscreteActionDiscriminator",
     "Discriminator": "gailkit.discriminator:Discriminator",
     "DiscriminatorLearner": "gailkit.discriminator:DiscriminatorLearner",
+    "Evaluation": "gailkit.evaluation.evaluate:Evaluation",
     "GailkitError": "gailkit.errors:GailkitError",
     "Generator": "gailkit.generator:Generator",
+    "ObservationEncoder": "gailkit.networks.encoders:ObservationEncoder",
     "PPOClip": "gailkit.generator:PPOClip",
+    "Parts": "gailkit.training.build:Parts",
     "Rollout": "gailkit.types:Rollout",
-    "StateActionDiscriminator": "gailkit.discriminator:StateActionDiscriminator",
-    "TrainConfig": "gailkit.training:TrainConfig",
+    "TrainConfig": "gailkit.training.config:TrainConfig",
+    "TrainedPolicy": "gailkit.training.run:TrainedPolicy",
     "Trajectory": "gailkit.types:Trajectory",
     "Transitions": "gailkit.types:Transitions",
-    "evaluate": "gailkit.evaluation:evaluate",
+    "evaluate": "gailkit.evaluation.evaluate:evaluate",
+    "load_policy": "gailkit.training.run:load_policy",
     "losses": "gailkit.functional.losses",
     "rewards": "gailkit.functional.rewards",
-    "train": "gailkit.training:train",
+    "train": "gailkit.training.train:train",
+    "with_gradient_penalty": "gailkit.discriminator:with_gradient_penalty",
 }
 
 __all__ = [
+    "ActorCritic",
+    "AdversarialLoss",
+    "BoxActionDiscriminator",
+    "CrossEntropyLoss",
+    "BoxActionDiscriminator",
     "Demonstrations",
+    "DiscreteActionDiscriminator",
+    "DiscreteActionDiscriminator",
     "Discriminator",
     "DiscriminatorLearner",
+    "Evaluation",
     "GailkitError",
     "Generator",
+    "ObservationEncoder",
     "PPOClip",
+    "Parts",
     "Rollout",
-    "StateActionDiscriminator",
     "TrainConfig",
+    "TrainedPolicy",
     "Trajectory",
     "Transitions",
     "evaluate",
+    "load_policy",
     "losses",
     "rewards",
     "train",
+    "with_gradient_penalty",
 ]
 
 if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.demonstrations import Demonstrations
-    from gailkit.discriminator import Discriminator, DiscriminatorLearner, StateActionDiscriminator
+    from gailkit.discriminator import (
+        AdversarialLoss,
+        BoxActionDiscriminator,
+        CrossEntropyLoss,
+        DiscreteActionDiscriminator,
+        Discriminator,
+        DiscriminatorLearner,
+        with_gradient_penalty,
+    )
     from gailkit.errors import GailkitError
-    from gailkit.evaluation import evaluate
+    from gailkit.evaluation.evaluate import Evaluation, evaluate
     from gailkit.functional import losses, rewards
     from gailkit.generator import Generator, PPOClip
-    from gailkit.training import TrainConfig, train
+    from gailkit.networks.actor_critic import ActorCritic
+    from gailkit.networks.encoders import ObservationEncoder
+    from gailkit.training.build import Parts
+    from gailkit.training.config import TrainConfig
+    from gailkit.training.run import TrainedPolicy, load_policy
+    from gailkit.training.train import train
     from gailkit.types import Rollout, Trajectory, Transitions
 
 
