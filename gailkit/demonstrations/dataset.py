@@ -126,7 +126,8 @@ class Demonstrations:
     def transitions(self) -> Transitions:
         """Every kept transition once, in the order of the trajectories.
 
-        Floating observations and actions are float32, integers int64, uint8 (images) stays uint8.
+        Observations and actions are float32 in a Box and int64 in a Discrete space; where the space is not known,
+        floating numbers are float32, integers int64, and uint8 (images) stays uint8.
         """
         return self._kept[torch.arange(len(self._kept))]
 
@@ -190,7 +191,8 @@ class Demonstrations:
 
     @cached_property
     def _kept(self) -> KeptSteps:
-        return KeptSteps.of(self.trajectories, self.stride, self.offsets)
+        spaces = (self.observation_space, self.action_space)
+        return KeptSteps.of(self.trajectories, self.stride, self.offsets, spaces)
 
 
 def _check_together(trajectories: tuple[Trajectory, ...]) -> None:

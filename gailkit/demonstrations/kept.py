@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import Space
 from torch import Tensor
 
+from gailkit.spaces import storage_dtype
 from gailkit.types import Trajectory, Transitions
 
 
@@ -21,10 +24,18 @@ class KeptSteps:
     at_observation: Tensor  # (K,) int64, row of each step's observation
     at_action: Tensor  # (K,) int64, row of each step's action
     terminated: Tensor  # (K,) bool, whether the step ended its episode in a terminal state
+    observation_dtype: torch.dtype  # of what is drawn; images are stored smaller than that
+    action_dtype: torch.dtype
 
     @classmethod
-    def of(cls, trajectories: Sequence[Trajectory], stride: int, offsets: Sequence[int]) -> KeptSteps:
-        """Steps offsets[i], offsets[i] + stride, ... of trajectory i."""
+    def of(
+        cls,
+        trajectories: Sequence[Trajectory],
+        stride: int,
+        offsets: Sequence[int],
+        spaces: tuple[Space[Any] | None, Space[Any] | None],
+    ) -> KeptSteps:
+        """Steps offsets[i], offsets[i] + stride, ... of trajectory i; ``spaces`` of observations and of actions."""
         rows, terminated, start = [], [], 0
         for trajectory, offset in zip(trajectories, offsets, strict=True):
             steps = np.arange(offset, len(trajectory), stride)
@@ -33,12 +44,16 @@ class KeptSteps:
             start += len(trajectory)
         episode = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
         at_action = np.concatenate(rows)
+        observations = _tensor([trajectory.observations for trajectory in trajectories])
+        actions = _tensor([trajectory.actions for trajectory in trajectories])
         return cls(
-            _tensor([trajectory.observations for trajectory in trajectories]),
-            _tensor([trajectory.actions for trajectory in trajectories]),
+            observations,
+            actions,
             torch.from_numpy(at_action + episode),
             torch.from_numpy(at_action),
             torch.from_numpy(np.concatenate(terminated)),
+            _drawn_dtype(observations, spaces[0]),
+            _drawn_dtype(actions, spaces[1]),
         )
 
     def __len__(self) -> int:
@@ -48,9 +63,9 @@ class KeptSteps:
         """The steps at ``index`` (B,) int64, in that order."""
         row = self.at_observation.index_select(0, index)
         return Transitions(
-            self.observations.index_select(0, row),
-            self.actions.index_select(0, self.at_action.index_select(0, index)),
-            self.observations.index_select(0, row + 1),
+            self.observations.index_select(0, row).to(self.observation_dtype),
+            self.actions.index_select(0, self.at_action.index_select(0, index)).to(self.action_dtype),
+            self.observations.index_select(0, row + 1).to(self.observation_dtype),
             self.terminated.index_select(0, index),
         )
 
@@ -60,3 +75,8 @@ def _tensor(parts: list[np.ndarray]) -> Tensor:
     values = np.concatenate(parts)
     dtype = np.float32 if values.dtype.kind == "f" else np.uint8 if values.dtype == np.uint8 else np.int64
     return torch.from_numpy(values.astype(dtype, copy=False))
+
+
+def _drawn_dtype(stored: Tensor, space: Space[Any] | None) -> torch.dtype:
+    """What a rollout in ``space`` has; where the space is not known, what is stored."""
+    return stored.dtype if space is None else torch.from_numpy(np.empty(0, storage_dtype(space))).dtype
