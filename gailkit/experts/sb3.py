@@ -72,7 +72,7 @@ def vecnormalize_beside(path: Path) -> Path | None:
 def _features(space: Space[Any], observations: np.ndarray) -> np.ndarray:
     """Observations (N, *obs) to rows (N, inputs): flattened, or one-hot for a Discrete space."""
     if isinstance(space, Discrete):
-        return np.eye(int(space.n))[observations - int(space.start)]
+        return np.asarray(np.eye(int(space.n))[observations - int(space.start)])
     return np.asarray(observations, dtype=np.float64).reshape(len(observations), -1)
 
 

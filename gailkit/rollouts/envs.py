@@ -76,10 +76,11 @@ def environment_failures(doing: str) -> Iterator[None]:
         raise EnvironmentFailure(f"the environment failed while {doing}: {type(error).__name__}: {summary}") from error
 
 
-def check_finite(values: np.ndarray, what: str = "an observation") -> None:
-    """Raise EnvironmentFailure, naming ``what`` the environment returned, if a value is NaN or infinite."""
-    if not np.isfinite(values).all():
-        raise EnvironmentFailure(f"the environment returned {what} that is not finite (NaN or infinity)")
+def check_finite(observations: np.ndarray, rewards: np.ndarray | float = 0.0) -> None:
+    """Raise EnvironmentFailure if an observation or a reward is NaN or infinite."""
+    for name, values in (("an observation", observations), ("a reward", rewards)):
+        if not np.isfinite(values).all():
+            raise EnvironmentFailure(f"the environment returned {name} that is not finite (NaN or infinity)")
 
 
 class SeedStream:
@@ -129,7 +130,7 @@ def _make_quietly(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env[A
 
 @contextmanager
 def _quiet_mujoco(env_id: str) -> Iterator[None]:
-    """Keep MuJoCo's compiler from filling MUJOCO_LOG.TXT in the current folder with advice on Gymnasium's own models."""
+    """Keep MuJoCo's advice on the models of Gymnasium from filling a MUJOCO_LOG.TXT in the current folder."""
     spec = gymnasium.registry.get(env_id)
     if spec is None or "mujoco" not in str(spec.entry_point) or importlib.util.find_spec("mujoco") is None:
         yield

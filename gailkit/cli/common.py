@@ -1,0 +1,175 @@
+"""What several commands need: options, progress, stopping in good order. Nothing here loads torch or gymnasium."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import rich_click as click
+
+from gailkit.errors import StorageError
+
+if TYPE_CHECKING:
+    from gailkit.types import Trajectory
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+Update = Callable[[float, str], None]
+"""Takes how much is completed and a few words on how it goes."""
+
+SECONDS_BETWEEN_LINES = 5.0
+SECONDS_BETWEEN_UPDATES = 0.1
+
+
+class Interrupted(SystemExit):
+    """SIGINT or SIGTERM asked the command to stop; exits with 130 or 143 unless something else is done about it."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(128 + signal_number)
+
+
+class Interruption:
+    """Whether a signal has asked the command to stop."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+
+    def check(self) -> None:
+        """Raise Interrupted if a signal came; to be called where nothing is half done."""
+        if self.received is not None:
+            raise Interrupted(self.received)
+
+    def receive(self, signal_number: int, frame: FrameType | None) -> None:
+        """Remember the first signal; the second raises Interrupted wherever the command is."""
+        if self.received is not None:
+            raise Interrupted(signal_number)
+        self.received = signal_number
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Inside the block SIGINT and SIGTERM stop the command at its next ``check()``, a second one at once."""
+    interruption = Interruption()
+    if threading.current_thread() is not threading.main_thread():  # Python delivers signals to the main thread only
+        yield interruption
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(number, interruption.receive) for number in numbers]
+    try:
+        yield interruption
+    finally:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
+
+
+def env_kwargs_option(command: Decorated) -> Decorated:
+    """The option ``--env-kwargs``: a JSON object, passed to the command as a dict."""
+    decorate = click.option(
+        "--env-kwargs",
+        default="{}",
+        metavar="JSON",
+        callback=_parse_env_kwargs,
+        help="Arguments for the environment, as JSON: '{\"healthy_reward\": 0}'.",
+    )
+    return decorate(command)
+
+
+def prepare_output(path: Path) -> None:
+    """Make sure now that ``path`` can be written later; creates the folders above it.
+
+    Raises:
+        StorageError: if it is a folder, or the folder that it lies in cannot be created or written to.
+    """
+    if path.is_dir():
+        raise StorageError(f"{path} is a folder; the name of a file is needed")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def show_progress(title: str, total: float, unit: str) -> AbstractContextManager[Update]:
+    """A live bar on stderr if that is a terminal, plain lines every few seconds if not: done, words, time left."""
+    return _live_bar(title, total, unit) if sys.stderr.isatty() else _plain_lines(title, total, unit)
+
+
+class EpisodeProgress:
+    """Counts steps and finished episodes and shows them through ``update``: steps/s and the mean return so far."""
+
+    def __init__(self, update: Update) -> None:
+        self.update = update
+        self.steps = 0
+        self.returns: list[float] = []
+        self.started = time.monotonic()
+        self.shown = 0.0
+
+    def on_steps(self, count: int) -> None:
+        """``count`` more steps were taken."""
+        self.steps += count
+        now = time.monotonic()
+        if now - self.shown >= SECONDS_BETWEEN_UPDATES:
+            self.shown = now
+            self.update(len(self.returns), self._words(now - self.started))
+
+    def on_episode(self, trajectory: Trajectory) -> None:
+        """An episode ended."""
+        self.returns.append(trajectory.episode_return or 0.0)
+
+    def _words(self, seconds: float) -> str:
+        speed = f"{self.steps / max(seconds, 1e-9):,.0f} steps/s"
+        if not self.returns:
+            return speed
+        return f"{speed}, mean return {sum(self.returns) / len(self.returns):.1f}"
+
+
+def _parse_env_kwargs(context: click.Context, parameter: click.Parameter, text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"not valid JSON ({error}); expected is an object such as {{}}") from error
+    if not isinstance(values, dict):
+        raise click.BadParameter(f"a JSON object is expected, such as {{}}; found {text}")
+    return values
+
+
+@contextmanager
+def _live_bar(title: str, total: float, unit: str) -> Iterator[Update]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(f"{unit}{{task.fields[words]}}"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=total, words="")
+        yield lambda completed, words: bar.update(task, completed=completed, words=f", {words}")
+
+
+@contextmanager
+def _plain_lines(title: str, total: float, unit: str) -> Iterator[Update]:
+    started = printed = time.monotonic()
+
+    def update(completed: float, words: str) -> None:
+        nonlocal printed
+        now = time.monotonic()
+        if now - printed < SECONDS_BETWEEN_LINES:
+            return
+        printed = now
+        left = f", {(total - completed) / completed * (now - started):.0f} s left" if completed else ""
+        click.echo(f"{title}: {completed:g}/{total:g} {unit}, {words}{left}", err=True)
+
+    yield update

@@ -1,0 +1,59 @@
+"""A SPEC of the command line to a policy: a run of gailkit's own, or whatever gailkit.experts can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gailkit.errors import InputError
+
+if TYPE_CHECKING:
+    import gymnasium
+
+    from gailkit.types import Policy
+
+SPEC_HELP = (
+    "Where actions come from: random, a run directory, a Stable-Baselines3 .zip, or module:attribute, "
+    "a callable that takes one observation and returns an action."
+)
+
+
+def resolve_policy(spec: str, env: gymnasium.Env[Any, Any], seed: int, deterministic: bool) -> Policy:
+    """The policy that ``spec`` names, for the spaces of ``env``.
+
+    ``deterministic`` is heeded by runs only; the ``seed`` is that of a stochastic run or of random actions.
+
+    Raises:
+        InputError: if ``spec`` names no policy (what is accepted is listed) or one that does not fit ``env``.
+        DataError: if a file is damaged.
+    """
+    if Path(spec).is_dir():
+        return _run_policy(Path(spec), env, seed, deterministic)
+    from gailkit.experts.resolve import expert_policy
+
+    return expert_policy(spec, env.observation_space, env.action_space, seed)
+
+
+def spec_files(spec: str) -> list[Path]:
+    """The files that ``spec`` consists of, so that they can be fingerprinted; none for random actions."""
+    if Path(spec).is_dir():
+        from gailkit.training.run import load_policy
+
+        checkpoint = load_policy(Path(spec)).checkpoint
+        return [] if checkpoint is None else [checkpoint]
+    from gailkit.experts.resolve import expert_files
+
+    return expert_files(spec)
+
+
+def _run_policy(folder: Path, env: gymnasium.Env[Any, Any], seed: int, deterministic: bool) -> Policy:
+    from gailkit.training.run import load_policy
+
+    run = load_policy(folder)
+    for what, found, wanted in (
+        ("observations", run.observation_space, env.observation_space),
+        ("actions", run.action_space, env.action_space),
+    ):
+        if found != wanted:
+            raise InputError(f"{folder} is a run in {run.env_id} with {what} {found}; the environment has {wanted}")
+    return run.policy(deterministic, seed)
