@@ -15,9 +15,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "AdversarialLoss": "gailkit.discriminator:AdversarialLoss",
     "BoxActionDiscriminator": "gailkit.discriminator:BoxActionDiscriminator",
     "CrossEntropyLoss": "gailkit.discriminator:CrossEntropyLoss",
-    "BoxActionDiscriminator": "gailkit.discriminator:BoxActionDiscriminator",
     "Demonstrations": "gailkit.demonstrations:Demonstrations",
-    "DiscreteActionDiscriminator": "gailkit.discriminator:DiscreteActionDiscriminator",
     "DiscreteActionDiscriminator": "gailkit.discriminator:DiscreteActionDiscriminator",
     "Discriminator": "gailkit.discriminator:Discriminator",
     "DiscriminatorLearner": "gailkit.discriminator:DiscriminatorLearner",
@@ -29,7 +27,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "Parts": "gailkit.training.build:Parts",
     "Rollout": "gailkit.types:Rollout",
     "TrainConfig": "gailkit.training.config:TrainConfig",
-    "TrainedPolicy": "gailkit.training.run:TrainedPolicy",
+    "TrainedPolicy": "gailkit.generator:TrainedPolicy",
     "Trajectory": "gailkit.types:Trajectory",
     "Transitions": "gailkit.types:Transitions",
     "evaluate": "gailkit.evaluation.evaluate:evaluate",
@@ -45,9 +43,7 @@ __all__ = [
     "AdversarialLoss",
     "BoxActionDiscriminator",
     "CrossEntropyLoss",
-    "BoxActionDiscriminator",
     "Demonstrations",
-    "DiscreteActionDiscriminator",
     "DiscreteActionDiscriminator",
     "Discriminator",
     "DiscriminatorLearner",
@@ -84,12 +80,12 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.errors import GailkitError
     from gailkit.evaluation.evaluate import Evaluation, evaluate
     from gailkit.functional import losses, rewards
-    from gailkit.generator import Generator, PPOClip
+    from gailkit.generator import Generator, PPOClip, TrainedPolicy
     from gailkit.networks.actor_critic import ActorCritic
     from gailkit.networks.encoders import ObservationEncoder
     from gailkit.training.build import Parts
     from gailkit.training.config import TrainConfig
-    from gailkit.training.run import TrainedPolicy, load_policy
+    from gailkit.training.run import load_policy
     from gailkit.training.train import train
     from gailkit.types import Rollout, Trajectory, Transitions
 

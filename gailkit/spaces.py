@@ -53,7 +53,8 @@ def storage_dtype(space: Space[Any]) -> type[np.generic]:
 def clip_to_space(space: Space[Any], actions: np.ndarray) -> np.ndarray:
     """Actions (N, *act) as the environment takes them: clipped to a Box and of its dtype; unchanged for Discrete."""
     if isinstance(space, Box):
-        return np.clip(actions, space.low, space.high).astype(space.dtype)
+        clipped: np.ndarray = np.clip(actions, space.low, space.high).astype(space.dtype)
+        return clipped
     return actions
 
 

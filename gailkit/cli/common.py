@@ -95,7 +95,8 @@ def prepare_output(path: Path) -> None:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise StorageError(f"{path} cannot be written, nor a file beside it: {path.parent}: {reason}") from error
 
 
 def show_progress(title: str, total: float, unit: str) -> AbstractContextManager[Update]:

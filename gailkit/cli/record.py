@@ -56,12 +56,16 @@ def record(
     Interrupting with Ctrl-C or SIGTERM keeps every episode that was finished, as does a failure of the environment.
     """
     _refuse_to_replace(output, append, overwrite)
+    from gailkit.demonstrations.dataset import Demonstrations
     from gailkit.rollouts.envs import make_env
+    from gailkit.rollouts.recording import Recording, action_seed, describe_source
 
     env = make_env(env_id, env_kwargs)
     try:
-        recording = _recording(output, append, env, env_id, env_kwargs, spec, seed)
-        policy = resolve_policy(spec, env, recording.action_seed(seed), deterministic)
+        earlier = Demonstrations.load(output) if append and output.is_file() else None
+        policy = resolve_policy(spec, env, action_seed(seed, earlier), deterministic)
+        provenance = describe_source(spec, spec_files(spec), seed, shlex.join(sys.argv))
+        recording = Recording(output, env, _full_id(env, env_id), env_kwargs, provenance, earlier)
         prepare_output(output)
         _run(recording, policy, partial(make_env, env_id, env_kwargs), recording.seeds(seed, episodes), num_envs)
     finally:
@@ -76,22 +80,9 @@ def _refuse_to_replace(output: Path, append: bool, overwrite: bool) -> None:
         raise InputError(f"{output} exists; --append continues it, --overwrite replaces it")
 
 
-def _recording(
-    output: Path,
-    append: bool,
-    env: gymnasium.Env[Any, Any],
-    env_id: str,
-    env_kwargs: dict[str, Any],
-    spec: str,
-    seed: int,
-) -> Recording:
-    from gailkit.demonstrations.dataset import Demonstrations
-    from gailkit.rollouts.recording import Recording, describe_source
-
-    full_id = env.spec.id if env.spec is not None and ":" not in env_id else env_id  # CartPole is CartPole-v1
-    provenance = describe_source(spec, spec_files(spec), seed, shlex.join(sys.argv))
-    earlier = Demonstrations.load(output) if append and output.is_file() else None
-    return Recording(output, env, full_id, env_kwargs, provenance, earlier)
+def _full_id(env: gymnasium.Env[Any, Any], env_id: str) -> str:
+    """CartPole is CartPole-v1; the name of an environment in a module of its own stays as it is."""
+    return env_id if env.spec is None or ":" in env_id else env.spec.id
 
 
 def _run(

@@ -56,4 +56,4 @@ def _run_policy(folder: Path, env: gymnasium.Env[Any, Any], seed: int, determini
     ):
         if found != wanted:
             raise InputError(f"{folder} is a run in {run.env_id} with {what} {found}; the environment has {wanted}")
-    return run.policy(deterministic, seed)
+    return run.deterministic() if deterministic else run.sampling(seed)

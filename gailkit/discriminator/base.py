@@ -13,7 +13,7 @@ from gailkit.types import Transitions
 
 
 class Discriminator(nn.Module, ABC):
-    """D = sigmoid(z), the estimated probability that a transition is the expert's: 1 = expert (real), 0 = policy (fake).
+    """D = sigmoid(z), the probability that a transition is the expert's: 1 = expert (real), 0 = policy (fake).
 
     This is the one place where the convention is stated; the GAIL paper (Ho & Ermon 2016) writes D the other way
     round, 1 = policy. A subclass gives ``logits`` on encoded transitions and nothing else. Networks work with the

@@ -44,4 +44,3 @@ class DiscreteActionDiscriminator(Discriminator):
         """z(s, a) of the taken action, (B,)."""
         z: Tensor = (self.network(encoded.obs) * encoded.act).sum(-1)
         return z
-

@@ -111,6 +111,7 @@ def _shown(value: Any) -> str:
 
 
 def _described(error: Exception) -> str:
-    """The error in one line with the place in the foreign code that raised it."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({Path(frame.filename).name}, line {frame.lineno})"
+    """The error in one line, with the place in the foreign code that raised it."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"

@@ -16,7 +16,7 @@ def adversarial_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
 
 def logit_penalty(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """(mean z_real^2 + mean z_fake^2) / 2. With weight kappa > 1/4 it makes the loss F strictly convex in the logits."""
+    """(mean z_real^2 + mean z_fake^2) / 2. Weighted by kappa > 1/4 it makes F strictly convex in the logits."""
     return (real_logits.square().mean() + fake_logits.square().mean()) / 2
 
 

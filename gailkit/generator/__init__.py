@@ -2,5 +2,6 @@
 
 from gailkit.generator.base import Generator
 from gailkit.generator.ppo import PPOClip
+from gailkit.generator.trained import TrainedPolicy
 
-__all__ = ["Generator", "PPOClip"]
+__all__ = ["Generator", "PPOClip", "TrainedPolicy"]

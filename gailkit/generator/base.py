@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gailkit.networks.actor_critic import ActorCritic
+from gailkit.networks.distributions import ActionDistribution
 from gailkit.types import Rollout
 
 
@@ -21,23 +22,22 @@ class Generator(nn.Module, ABC):
     @torch.no_grad()
     def act(self, obs: Tensor) -> Tensor:
         """Observations (B, *obs) to sampled actions (B, *act) in the environment's units, unclipped."""
-        return self.actor_critic.distribution(self.actor_critic.encoder(obs)).sample()
-
-    @torch.no_grad()
-    def act_greedily(self, obs: Tensor) -> Tensor:
-        """Observations (B, *obs) to the likeliest actions (B, *act)."""
-        return self.actor_critic.distribution(self.actor_critic.encoder(obs)).mode()
+        return self._distribution(obs).sample()
 
     @torch.no_grad()
     def log_prob(self, obs: Tensor, act: Tensor) -> Tensor:
         """ln pi(act|obs), (B,)."""
-        return self.actor_critic.distribution(self.actor_critic.encoder(obs)).log_prob(act)
+        return self._distribution(obs).log_prob(act)
 
     @torch.no_grad()
     def value(self, obs: Tensor) -> Tensor:
         """Observations (B, *obs) to values (B,) in the units of the rewards."""
         values: Tensor = self.actor_critic.critic(self.actor_critic.encoder(obs))
         return values
+
+    def _distribution(self, obs: Tensor) -> ActionDistribution:
+        distribution: ActionDistribution = self.actor_critic(obs)
+        return distribution
 
     @abstractmethod
     def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:

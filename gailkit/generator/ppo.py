@@ -36,7 +36,7 @@ class PPOClip(Generator):
         clip: float = 0.2,
         epochs: int = 10,
         batch_size: int = 256,
-        learning_rate: float = 3e-4,
+        learning_rate: float = 1e-3,
         entropy_bonus: float = 0.0,
         max_gradient_norm: float = 0.5,
     ) -> None:

@@ -29,7 +29,7 @@ class Critic(nn.Module):
         """``step`` is the weight of the newest rollout's targets in the running statistics."""
         super().__init__()
         self.step = step
-        self.network = mlp(inputs, hidden, 1)
+        self.network = mlp(inputs, 1, hidden)
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("square", torch.ones(()))
         self.register_buffer("updates", torch.zeros(()))
@@ -80,7 +80,7 @@ class ActorCritic(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.action_space = action_space
-        self.policy = mlp(encoder.size, hidden, encoded_size(action_space), output_gain=0.01)
+        self.policy = mlp(encoder.size, encoded_size(action_space), hidden, output_gain=0.01)
         self.critic = Critic(encoder.size, hidden)
         if not isinstance(action_space, Discrete):
             center, scale = box_center_and_scale(action_space)
@@ -90,15 +90,17 @@ class ActorCritic(nn.Module):
         self.action_center: Tensor
         self.action_scale: Tensor
 
+    def forward(self, obs: Tensor) -> ActionDistribution:
+        """Observations (B, *obs) in the environment's units to pi(.|s)."""
+        return self.distribution(self.encoder(obs))
+
     def distribution(self, features: Tensor) -> ActionDistribution:
         """Features (B, size) to pi(.|s)."""
         outputs: Tensor = self.policy(features)
         if isinstance(self.action_space, Discrete):
             return Categorical(outputs, int(self.action_space.start))
         mean = outputs.reshape(len(outputs), *self.log_std.shape)
-        return DiagonalGaussian(
-            self.action_center + self.action_scale * mean, self.log_std + self.action_scale.log()
-        )
+        return DiagonalGaussian(self.action_center + self.action_scale * mean, self.log_std + self.action_scale.log())
 
     def policy_parameters(self) -> list[nn.Parameter]:
         """What the policy is made of: the network and, for Box actions, the log standard deviations."""

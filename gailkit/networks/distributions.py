@@ -14,8 +14,8 @@ class ActionDistribution(ABC):
     """pi(.|s) for a batch of B states; actions are (B, *act) in the environment's own units."""
 
     @abstractmethod
-    def sample(self) -> Tensor:
-        """One action a state, (B, *act), without gradient, from torch's global random generator."""
+    def sample(self, random: torch.Generator | None = None) -> Tensor:
+        """One action a state, (B, *act), without gradient; from torch's global random generator when None is given."""
 
     @abstractmethod
     def mode(self) -> Tensor:
@@ -37,9 +37,9 @@ class Categorical(ActionDistribution):
     logits: Tensor  # (B, A)
     start: int = 0
 
-    def sample(self) -> Tensor:
+    def sample(self, random: torch.Generator | None = None) -> Tensor:
         """By the Gumbel-max trick: argmax of the logits plus Gumbel noise."""
-        noise = torch.empty_like(self.logits).exponential_().log()
+        noise = torch.empty_like(self.logits).exponential_(generator=random).log()
         return (self.logits.detach() - noise).argmax(-1) + self.start
 
     def mode(self) -> Tensor:
@@ -64,9 +64,9 @@ class DiagonalGaussian(ActionDistribution):
     mean: Tensor  # (B, *act)
     log_std: Tensor  # broadcasts against mean
 
-    def sample(self) -> Tensor:
+    def sample(self, random: torch.Generator | None = None) -> Tensor:
         """mean + std * standard normal noise."""
-        return (self.mean + self.log_std.exp() * torch.randn_like(self.mean)).detach()
+        return (self.mean + self.log_std.exp() * torch.randn(self.mean.shape, generator=random)).detach()
 
     def mode(self) -> Tensor:
         """The mean."""

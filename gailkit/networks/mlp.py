@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 
-def mlp(inputs: int, hidden: Sequence[int], outputs: int, output_gain: float = 1.0) -> nn.Sequential:
+def mlp(inputs: int, outputs: int, hidden: Sequence[int], output_gain: float = 1.0) -> nn.Sequential:
     """tanh layers of the sizes ``hidden`` and a linear one: (B, inputs) to (B, outputs).
 
     Weights start orthogonal with gain sqrt(2), the last layer with ``output_gain``; biases start at 0.
@@ -19,9 +19,11 @@ def mlp(inputs: int, hidden: Sequence[int], outputs: int, output_gain: float = 1
     return nn.Sequential(*layers, _linear(sizes[-1], outputs, output_gain))
 
 
-def with_spectral_norm(network: nn.Module) -> nn.Module:
-    """The same network with every linear layer divided by its largest singular value. Miyato et al. 2018."""
-    for layer in network.modules():
+def spectral_mlp(inputs: int, outputs: int, hidden: Sequence[int], output_gain: float = 1.0) -> nn.Sequential:
+    """As ``mlp``, with every layer's weight divided by its largest singular value, so that the network's Lipschitz
+    constant is at most 1. Miyato et al. 2018, equation 8."""
+    network = mlp(inputs, outputs, hidden, output_gain)
+    for layer in network:
         if isinstance(layer, nn.Linear):
             spectral_norm(layer)
     return network

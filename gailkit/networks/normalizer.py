@@ -1,5 +1,7 @@
 """Running mean and variance of a stream of vectors."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -26,7 +28,6 @@ class RunningNormalizer(nn.Module):
         self.register_buffer("scale", torch.zeros(size), persistent=False)
         self.offset: Tensor
         self.scale: Tensor
-        self.register_load_state_dict_post_hook(lambda module, _: module._refresh())
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (B, size) to standardised features (B, size)."""
@@ -42,6 +43,10 @@ class RunningNormalizer(nn.Module):
         self.variance.copy_((within + delta.square() * self.count * len(batch) / total) / total)
         self.mean.add_(delta * len(batch) / total)
         self.count.copy_(total)
+        self._refresh()
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        super()._load_from_state_dict(*arguments)
         self._refresh()
 
     def _refresh(self) -> None:

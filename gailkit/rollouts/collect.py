@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium.vector import VectorEnv
+from gymnasium.vector import SyncVectorEnv
 from torch import Tensor
 
 from gailkit.generator.base import Generator
@@ -23,7 +23,7 @@ class Collector:
     and go nowhere else.
     """
 
-    def __init__(self, envs: VectorEnv[Any, Any, Any], steps: int, seeds: SeedStream) -> None:
+    def __init__(self, envs: SyncVectorEnv, steps: int, seeds: SeedStream) -> None:
         """
         Args:
             envs: N environments that do not reset themselves (``rollouts.envs.make_vector_env``).
@@ -41,8 +41,7 @@ class Collector:
         """T steps in each environment. ``finished`` afterwards holds the episodes that ended within them."""
         self.finished = []
         if self._obs is None:
-            with environment_failures("resetting"):
-                self._obs, _ = self.envs.reset(seed=self.seeds.take(self.envs.num_envs))
+            self._obs = self._reset(np.ones(self.envs.num_envs, dtype=bool))
         obs_space, act_space = self.envs.single_observation_space, self.envs.single_action_space
         lead = (self.steps, self.envs.num_envs)
         obs = np.empty((*lead, *(obs_space.shape or ())), storage_dtype(obs_space))
@@ -82,9 +81,14 @@ class Collector:
         for i in np.flatnonzero(done):
             self.finished.append(EpisodeSummary(int(self._lengths[i]), float(self._returns[i]), bool(terminated[i])))
         self._returns[done], self._lengths[done] = 0.0, 0
-        seeds = [next(self.seeds) if ended else None for ended in done]
+        self._obs = self._reset(done)
+
+    def _reset(self, which: np.ndarray) -> np.ndarray:
+        """Begin an episode with a new seed in each environment of the mask ``which`` (N,); all observations."""
+        seeds = [next(self.seeds) if chosen else None for chosen in which]
         with environment_failures("resetting"):
-            self._obs, _ = self.envs.reset(seed=seeds, options={"reset_mask": done})
+            observations, _ = self.envs.reset(seed=seeds, options={"reset_mask": which})
+        return np.asarray(observations)
 
 
 @torch.no_grad()

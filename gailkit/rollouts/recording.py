@@ -67,10 +67,6 @@ class Recording:
                 chosen.append(candidate)
         return chosen
 
-    def action_seed(self, seed: int) -> int:
-        """A seed for the policy, another one each time the file is continued, so that it does not repeat itself."""
-        return seed_stream(seed, f"actions after {len(self.earlier)} episodes").take(1)[0]
-
     def add(self, index: int, trajectory: Trajectory) -> None:
         """Take in a finished episode, the ``index``-th of those asked for; saves if the last time was long ago.
 
@@ -118,6 +114,12 @@ class Recording:
             f"mean return {np.mean(returns):.1f} +- {np.std(returns):.1f} ({terminated} terminated, "
             f"{len(episodes) - terminated} truncated) in {self.path} ({self.path.stat().st_size / 1000:.0f} kB){total}"
         )
+
+
+def action_seed(seed: int, earlier: Demonstrations | None) -> int:
+    """A seed for the policy, another one each time a file is continued, so that it does not repeat itself."""
+    count = len(earlier.trajectories) if earlier else 0
+    return seed_stream(seed, f"actions after {count} episodes").take(1)[0]
 
 
 def describe_source(spec: str, files: Sequence[Path], seed: int, command: str) -> dict[str, str]:

@@ -1,0 +1,137 @@
+"""The command ``gailkit evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from gailkit.cli.common import EpisodeProgress, env_kwargs_option, interruptible, prepare_output, show_progress
+from gailkit.cli.specs import SPEC_HELP, resolve_policy, run_environment
+from gailkit.errors import InputError
+
+if TYPE_CHECKING:
+    from gailkit.demonstrations import Demonstrations
+    from gailkit.evaluation.evaluate import Evaluation
+    from gailkit.types import Trajectory
+
+EXAMPLES = (
+    "Examples:",
+    "gailkit evaluate run --demos demos.hdf5 --episodes 50 --seed 1",
+    "gailkit evaluate run --demos demos.hdf5 --checkpoint best --json result.json",
+    "gailkit evaluate expert.zip --demos demos.hdf5 --env Hopper-v5",
+)
+
+
+@click.command(epilog="\n\n".join(EXAMPLES))
+@click.argument("spec")
+@click.option("--demos", required=True, type=click.Path(path_type=Path), help="the expert's demonstrations")
+@click.option("--episodes", type=click.IntRange(1), default=50, show_default=True, help="to run, for the policy and for random actions each")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="of the episodes' starts and of sampled actions")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="write the numbers to a JSON file")
+@click.option("--checkpoint", type=click.Choice(["last", "best"]), default="last", show_default=True, help="of a run; best is the one of the highest true return in training")
+@click.option("--stochastic", is_flag=True, help="sample a run's actions instead of taking the likeliest")
+@click.option("--env", "env_id", help="the environment, where neither a run nor the demonstrations say which")
+@click.option("--num-envs", type=click.IntRange(1), default=8, show_default=True, help="environments run side by side")
+@env_kwargs_option
+def evaluate(
+    spec: str,
+    demos: Path,
+    episodes: int,
+    seed: int,
+    json_file: Path | None,
+    checkpoint: str,
+    stochastic: bool,
+    env_id: str | None,
+    num_envs: int,
+    env_kwargs: dict[str, Any],
+) -> None:
+    """Say how closely the policy SPEC matches the expert of the demonstrations.
+
+    SPEC is random, a run directory, a Stable-Baselines3 .zip, or module:attribute.
+    """
+    if json_file is not None:
+        prepare_output(json_file)
+
+    from gailkit.demonstrations import Demonstrations
+    from gailkit.evaluation.evaluate import evaluate as run_evaluation
+    from gailkit.rollouts.envs import make_env
+
+    demonstrations = Demonstrations.load(demos)
+    env_id, env_kwargs = _environment(spec, demonstrations, env_id, env_kwargs)
+    env = make_env(env_id, env_kwargs)
+    policy = resolve_policy(spec, env, seed, deterministic=not stochastic, checkpoint=checkpoint)
+    env.close()
+    with interruptible() as interruption, show_progress(f"evaluating {spec}", episodes, "episodes") as update:
+        progress = EpisodeProgress(update)
+
+        def on_episode(trajectory: Trajectory) -> None:
+            progress.on_episode(trajectory)
+            progress.on_steps(len(trajectory))
+            interruption.check()
+
+        evaluation = run_evaluation(
+            policy,
+            demonstrations,
+            env_id,
+            episodes=episodes,
+            seed=seed,
+            env_kwargs=env_kwargs,
+            num_envs=num_envs,
+            on_episode=on_episode,
+        )
+    _print(spec, evaluation)
+    if json_file is not None:
+        _write_json(json_file, {"policy": spec, "demonstrations": str(demos), **evaluation.to_dict()})
+
+
+def _environment(
+    spec: str, demonstrations: Demonstrations, env_id: str | None, env_kwargs: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """What was asked for, else what the run was trained in, else what the demonstrations name.
+
+    A name out of a file is only looked up among the environments that are registered; it cannot import a module.
+    """
+    if env_id is not None:
+        return env_id, env_kwargs
+    trained_in = run_environment(spec)
+    if trained_in is not None:
+        return trained_in[0], env_kwargs or trained_in[1]
+    named = demonstrations.env_id
+    if named is None:
+        raise InputError("the demonstrations do not say which environment they come from; name it with --env")
+    if ":" in named:
+        raise InputError(f"the demonstrations name {named!r}, which would import a module; if you trust it, say --env")
+    return named, env_kwargs
+
+
+def _print(spec: str, evaluation: Evaluation) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{spec} in {evaluation.env_id}", title_justify="left")
+    for column in ("", "policy", "expert", "random"):
+        table.add_column(column, justify="left" if not column else "right")
+    low, high = evaluation.return_ci95
+    expert = evaluation.expert_return_mean
+    table.add_row(
+        "mean return",
+        f"{evaluation.return_mean:.1f} [{low:.1f}, {high:.1f}]",
+        "not recorded" if expert is None else f"{expert:.1f}",
+        f"{evaluation.random_return_mean:.1f}",
+    )
+    table.add_row("mean length", f"{evaluation.length_mean:.1f}", f"{evaluation.expert_length_mean:.1f}", "")
+    ended = (evaluation.terminated_fraction, evaluation.expert_terminated_fraction)
+    table.add_row("episodes that terminate", *(f"{fraction:.0%}" for fraction in ended), "")
+    table.add_row("episodes", str(evaluation.episodes), str(evaluation.expert_episodes), str(evaluation.episodes))
+    Console().print(table, markup=False)
+    click.echo(evaluation.statement())
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    import json
+
+    from gailkit.storage import write_atomically
+
+    write_atomically(path, (json.dumps(values, indent=2, allow_nan=False) + "\n").encode())

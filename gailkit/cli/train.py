@@ -1,0 +1,80 @@
+"""The command ``gailkit train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from gailkit.cli.common import env_kwargs_option, interruptible
+from gailkit.cli.options import config_from_options, config_options
+
+EXAMPLES = (
+    "Examples:",
+    "gailkit train CartPole-v1 --demos demos.hdf5 --steps 100000 --out run",
+    "gailkit train Hopper-v5 --demos expert.hdf5 --trajectories 4 --subsample 20 --out run",
+    "gailkit train Hopper-v5 --demos expert.hdf5 --loss bce --policy-learning-rate 3e-4 --out run",
+    "gailkit train MyEnv-v0 --demos my.hdf5 --reward my_module:my_reward --config settings.toml --out run",
+)
+
+
+@click.command(epilog="\n\n".join(EXAMPLES))
+@click.argument("env_id")
+@click.option("--demos", required=True, type=click.Path(path_type=Path), help="demonstrations: native or flat D4RL HDF5")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="the run folder to make")
+@click.option("--trajectories", type=click.IntRange(1), help="use the first so many of the demonstrated episodes")
+@click.option("--subsample", type=click.IntRange(1), help="use every so manieth pair of each episode")
+@click.option("--overwrite", is_flag=True, help="replace a run that the folder already holds")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="of torch; 1 is fastest for small networks")
+@env_kwargs_option
+@config_options
+def train(
+    env_id: str,
+    demos: Path,
+    out: Path,
+    trajectories: int | None,
+    subsample: int | None,
+    overwrite: bool,
+    threads: int,
+    env_kwargs: dict[str, Any],
+    config: Path | None,
+    **options: Any,
+) -> None:
+    """Train a policy in ENV_ID that imitates demonstrations.
+
+    The run folder gets the settings, metrics.jsonl, TensorBoard events, checkpoints and a picture of the learning
+    curves. Ctrl-C stops after the iteration in progress and keeps everything.
+    """
+    settings = config_from_options(options, config)
+
+    import torch
+
+    from gailkit.cli.training_view import show_training
+    from gailkit.demonstrations import Demonstrations
+    from gailkit.training.train import train as run_training
+
+    torch.set_num_threads(threads)
+    demonstrations = Demonstrations.load(demos)
+    if trajectories is not None:
+        demonstrations = demonstrations.choose(trajectories)
+    if subsample is not None:
+        demonstrations = demonstrations.subsample(subsample, settings.seed)
+    if demonstrations.env_id not in (None, env_id):
+        click.echo(f"note: the demonstrations were recorded in {demonstrations.env_id}, not in {env_id}", err=True)
+    with interruptible() as interruption, show_training(settings, demonstrations) as show:
+
+        def on_iteration(metrics: dict[str, float]) -> None:
+            show(metrics)
+            interruption.check()
+
+        run_training(
+            env_id,
+            demonstrations,
+            settings,
+            out=out,
+            overwrite=overwrite,
+            env_kwargs=env_kwargs,
+            on_iteration=on_iteration,
+        )
+    click.echo(f"trained: {out}. How closely does it match? gailkit evaluate {out} --demos {demos}")

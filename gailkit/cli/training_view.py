@@ -1,0 +1,87 @@
+"""What training looks like: a live table in a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
+
+import rich_click as click
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from gailkit.demonstrations import Demonstrations
+    from gailkit.training.config import TrainConfig
+
+Show = Callable[[Mapping[str, float]], None]
+SECONDS_BETWEEN_LINES = 10.0
+
+ROWS = (  # label, the metrics behind it, how they are written
+    ("discriminator accuracy, expert | policy", ("discriminator/accuracy_expert", "discriminator/accuracy_policy"), "{:.2f}"),
+    ("discriminator logit, expert | policy", ("discriminator/logit_expert", "discriminator/logit_policy"), "{:+.2f}"),
+    ("reward, mean | deviation", ("reward/mean", "reward/std"), "{:+.3f}"),
+    ("policy entropy | KL of the update", ("policy/entropy", "policy/kl"), "{:.4f}"),
+    ("explained variance of the value", ("policy/explained_variance",), "{:.2f}"),
+    ("episode length", ("episode/length",), "{:.1f}"),
+    ("true return (for reports only)", ("episode/true_return",), "{:.1f}"),
+)
+
+
+def show_training(config: TrainConfig, demonstrations: Demonstrations) -> AbstractContextManager[Show]:
+    """A context whose value is called with the metrics of every iteration."""
+    click.echo(
+        f"{demonstrations.num_kept} expert transitions from {len(demonstrations.trajectories)} episodes; "
+        f"{config.steps:,} steps, seed {config.seed}",
+        err=True,
+    )
+    return _live_table(config.steps) if sys.stderr.isatty() else _plain_lines(config.steps)
+
+
+@contextmanager
+def _live_table(total: int) -> Iterator[Show]:
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live(console=Console(stderr=True), refresh_per_second=4) as live:
+        yield lambda metrics: live.update(_table(metrics, total))
+
+
+@contextmanager
+def _plain_lines(total: int) -> Iterator[Show]:
+    printed = time.monotonic()
+
+    def show(metrics: Mapping[str, float]) -> None:
+        nonlocal printed
+        last = metrics["steps"] >= total
+        if time.monotonic() - printed < SECONDS_BETWEEN_LINES and not last:
+            return
+        printed = time.monotonic()
+        shown = (f"{label}: {_values(metrics, names, form)}" for label, names, form in ROWS)
+        click.echo("; ".join((_position(metrics, total), *shown)), err=True)
+
+    yield show
+
+
+def _table(metrics: Mapping[str, float], total: int) -> Table:
+    table = Table(title=_position(metrics, total), show_header=False)
+    for label, names, form in ROWS:
+        table.add_row(label, _values(metrics, names, form))
+    return table
+
+
+def _position(metrics: Mapping[str, float], total: int) -> str:
+    steps = metrics["steps"]
+    left = max(total - steps, 0) * metrics["seconds"] / steps
+    return f"step {steps:,.0f} of {total:,}, {metrics['steps_per_second']:,.0f} steps/s, {_duration(left)} left"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _values(metrics: Mapping[str, float], names: tuple[str, ...], form: str) -> str:
+    return " | ".join(form.format(metrics[name]) if name in metrics else "-" for name in names)

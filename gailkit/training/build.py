@@ -1,0 +1,173 @@
+"""The only place where a name becomes an object."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from gymnasium import Space
+from gymnasium.spaces import Discrete
+from gymnasium.vector import SyncVectorEnv
+from torch import Tensor
+
+from gailkit.demonstrations import Demonstrations
+from gailkit.discriminator import (
+    AdversarialLoss,
+    BoxActionDiscriminator,
+    CrossEntropyLoss,
+    DiscreteActionDiscriminator,
+    Discriminator,
+    DiscriminatorLearner,
+    DiscriminatorLoss,
+    with_gradient_penalty,
+)
+from gailkit.errors import InputError
+from gailkit.functional import rewards
+from gailkit.functional.absorbing import absorbing_mass
+from gailkit.generator import Generator, PPOClip
+from gailkit.networks.actor_critic import ActorCritic
+from gailkit.networks.encoders import ObservationEncoder
+from gailkit.networks.mlp import mlp, spectral_mlp
+from gailkit.rollouts.collect import Collector
+from gailkit.rollouts.envs import seed_stream
+from gailkit.training.config import DiscriminatorConfig, TrainConfig
+from gailkit.training.loop import Trainer
+from gailkit.types import RewardForm
+
+DiscriminatorFactory = Callable[[ObservationEncoder, "Space[Any]"], Discriminator]
+"""(the encoder shared with the policy, action space) to a Discriminator."""
+
+GeneratorFactory = Callable[[ActorCritic], Generator]
+"""An actor and critic to the Generator that improves them."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a researcher swaps; None stands for what the configuration names."""
+
+    discriminator: DiscriminatorFactory | None = None
+    loss: DiscriminatorLoss | None = None
+    reward: RewardForm | None = None
+    generator: GeneratorFactory | None = None
+
+
+def build_trainer(
+    config: TrainConfig, envs: SyncVectorEnv, demonstrations: Demonstrations, parts: Parts | None = None
+) -> Trainer:
+    """Everything a run is made of, from its settings. ``demonstrations`` must fit the environments' spaces.
+
+    Raises:
+        InputError: for a name that is not known, or a part that is not what it should be.
+    """
+    parts = parts or Parts()
+    encoder = ObservationEncoder(envs.single_observation_space)
+    encoder.update(demonstrations.transitions().obs)
+    actor_critic = build_actor_critic(config, encoder, envs.single_action_space)
+    discriminator = (parts.discriminator or discriminator_factory(config.discriminator))(
+        encoder, envs.single_action_space
+    )
+    mass = absorbing_mass(demonstrations.num_terminated, demonstrations.num_steps, config.gamma)
+    learner = DiscriminatorLearner(
+        discriminator,
+        parts.loss or build_loss(config),
+        parts.reward or named(config.reward, REWARDS, "reward form"),
+        expert_mass=mass,
+        gamma=config.gamma,
+        learning_rate=config.discriminator.learning_rate,
+        batch_size=config.discriminator.batch_size,
+        updates=config.discriminator.updates,
+    )
+    generator = (parts.generator or generator_factory(config))(actor_critic)
+    collector = Collector(envs, config.rollout_steps, seed_stream(config.seed, "training"))
+    return Trainer(config, demonstrations, collector, learner, generator)
+
+
+def build_actor_critic(config: TrainConfig, encoder: ObservationEncoder, action_space: Space[Any]) -> ActorCritic:
+    """The policy and value networks that ``config`` describes, untrained."""
+    return ActorCritic(encoder, action_space, config.policy.hidden, config.policy.initial_log_std)
+
+
+def discriminator_factory(config: DiscriminatorConfig) -> DiscriminatorFactory:
+    """D(s, a) for Box actions, the vector D(s, .) for Discrete ones, on the network that ``config`` names."""
+    network = partial(named(config.network, NETWORKS, "discriminator network"), hidden=config.hidden)
+
+    def factory(encoder: ObservationEncoder, action_space: Space[Any]) -> Discriminator:
+        kind = DiscreteActionDiscriminator if isinstance(action_space, Discrete) else BoxActionDiscriminator
+        return kind(encoder, action_space, network)
+
+    return factory
+
+
+def build_loss(config: TrainConfig) -> DiscriminatorLoss:
+    """The named loss, wrapped in its gradient penalty."""
+    loss: DiscriminatorLoss = named(config.loss, LOSSES, "discriminator loss")(config.discriminator)
+    return with_gradient_penalty(loss, config.discriminator.gradient_penalty)
+
+
+def generator_factory(config: TrainConfig) -> GeneratorFactory:
+    """What makes the named generator out of an actor and critic."""
+    factory: Callable[[ActorCritic, TrainConfig], Generator] = named(config.generator, GENERATORS, "generator")
+    return lambda actor_critic: factory(actor_critic, config)
+
+
+def named(name: str, known: Mapping[str, Any], what: str) -> Any:
+    """``known[name]``, or the attribute that ``package.module:attribute`` points to.
+
+    Raises:
+        InputError: if it is neither; the known names are listed.
+    """
+    if name in known:
+        return known[name]
+    if ":" in name:
+        return _imported(name, what)
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise InputError(f"no {what} is called {name!r}; {hint}known are {', '.join(known)} and package.module:attribute")
+
+
+def _imported(name: str, what: str) -> Any:
+    module_name, _, attribute = name.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(f"the {what} {name!r} cannot be imported: {error}") from error
+    if not callable(found):
+        raise InputError(f"the {what} {name!r} must be callable; found {type(found).__name__}")
+    return found
+
+
+def _ppo_clip(actor_critic: ActorCritic, config: TrainConfig) -> Generator:
+    policy = config.policy
+    return PPOClip(
+        actor_critic,
+        gamma=config.gamma,
+        lam=policy.lam,
+        clip=policy.clip,
+        epochs=policy.epochs,
+        batch_size=policy.batch_size,
+        learning_rate=policy.learning_rate,
+        entropy_bonus=policy.entropy_bonus,
+        max_gradient_norm=policy.max_gradient_norm,
+    )
+
+
+REWARDS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "log_d": rewards.log_d,
+    "neg_log_one_minus_d": rewards.neg_log_one_minus_d,
+    "log_odds": rewards.log_odds,
+}
+NETWORKS: Mapping[str, Callable[..., torch.nn.Module]] = {"mlp": mlp, "spectral": spectral_mlp}
+LOSSES: Mapping[str, Callable[[DiscriminatorConfig], DiscriminatorLoss]] = {
+    "adversarial": lambda config: AdversarialLoss(config.logit_penalty),
+    "bce": lambda config: CrossEntropyLoss(),
+}
+GENERATORS: Mapping[str, Callable[[ActorCritic, TrainConfig], Generator]] = {"ppo-clip": _ppo_clip}

@@ -1,0 +1,130 @@
+"""Generative adversarial imitation learning. Ho & Ermon 2016, Algorithm 1."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from gailkit.demonstrations import Demonstrations
+from gailkit.discriminator import DiscriminatorLearner
+from gailkit.errors import DivergenceError
+from gailkit.generator import Generator
+from gailkit.rollouts.collect import Collector
+from gailkit.training.config import TrainConfig
+from gailkit.types import EpisodeSummary, Transitions, all_finite
+
+EPISODES_REMEMBERED = 50
+
+
+class Trainer:
+    """Every object of a run, and one iteration of the algorithm. All that changes is in ``state_dict``.
+
+    Random numbers come from torch's global generator, which ``state_dict`` therefore holds too.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        demonstrations: Demonstrations,
+        collector: Collector,
+        learner: DiscriminatorLearner,
+        generator: Generator,
+    ) -> None:
+        self.config = config
+        self.demonstrations = demonstrations
+        self.collector = collector
+        self.learner = learner
+        self.generator = generator
+        self.iteration = 0
+        self.steps = 0
+        self.seconds = 0.0
+        self.recent: deque[EpisodeSummary] = deque(maxlen=EPISODES_REMEMBERED)
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done, in [0, 1]."""
+        return min(self.iteration / self.config.total_iterations, 1.0)
+
+    def iterate(self) -> dict[str, float]:
+        """One iteration: roll out pi, update D on it, reward it by the updated D, update pi. Returns the metrics.
+
+        Raises:
+            DivergenceError: naming the first number on the way that is NaN or infinite.
+        """
+        started = time.perf_counter()
+        rollout = self.collector.collect(self.generator)
+        discriminator = self.learner.update(self.draw_expert, rollout)
+        rewards = self.learner.rewards(rollout)
+        self._require_finite("the rewards", rewards)
+        policy = self.generator.update(rollout, rewards, self.progress)
+        self.generator.actor_critic.encoder.update(rollout.obs.flatten(0, 1))
+
+        self.iteration += 1
+        self.steps += rewards.numel()
+        self.seconds += time.perf_counter() - started
+        self.recent.extend(self.collector.finished)
+        metrics = {
+            "steps": float(self.steps),
+            "seconds": self.seconds,
+            "steps_per_second": rewards.numel() / (time.perf_counter() - started),
+            "reward/mean": float(rewards.mean()),
+            "reward/std": float(rewards.std()),
+            **{f"discriminator/{name}": value for name, value in discriminator.items()},
+            **{f"policy/{name}": value for name, value in policy.items()},
+            **episode_metrics(self.recent),
+        }
+        self._check(metrics)
+        return metrics
+
+    def draw_expert(self, batch_size: int) -> Transitions:
+        """Expert transitions at random, with replacement."""
+        return self.demonstrations.sample(batch_size, torch.default_generator)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes in a run: networks, normalisers, optimisers, absorbing mass, random numbers, counters."""
+        return {
+            "generator": self.generator.state_dict(),
+            "learner": self.learner.state_dict(),
+            "collector": self.collector.state_dict(),
+            "random": torch.get_rng_state(),
+            "iteration": self.iteration,
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "recent": [list(episode) for episode in self.recent],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned; the environments begin new episodes."""
+        self.generator.load_state_dict(state["generator"])
+        self.learner.load_state_dict(state["learner"])
+        self.collector.load_state_dict(state["collector"])
+        torch.set_rng_state(state["random"])
+        self.iteration, self.steps, self.seconds = state["iteration"], state["steps"], state["seconds"]
+        self.recent = deque((EpisodeSummary(*episode) for episode in state["recent"]), maxlen=EPISODES_REMEMBERED)
+
+    def _check(self, metrics: Mapping[str, float]) -> None:
+        for name, value in metrics.items():
+            self._require_finite(name, torch.tensor(value))
+        for name, module in (("policy", self.generator), ("discriminator", self.learner.discriminator)):
+            for parameter_name, parameter in module.named_parameters():
+                self._require_finite(f"the {name}'s parameter {parameter_name}", parameter)
+
+    def _require_finite(self, name: str, tensor: torch.Tensor) -> None:
+        if not all_finite(tensor):
+            raise DivergenceError(f"{name} became NaN or infinite in iteration {self.iteration + 1}, step {self.steps}")
+
+
+def episode_metrics(episodes: deque[EpisodeSummary]) -> dict[str, float]:
+    """Means over the last episodes, in the environment's own terms; empty while none has ended."""
+    if not episodes:
+        return {}
+    count = len(episodes)
+    return {
+        "episode/true_return": sum(episode.true_return for episode in episodes) / count,
+        "episode/length": sum(episode.length for episode in episodes) / count,
+        "episode/terminated": sum(episode.terminated for episode in episodes) / count,
+    }

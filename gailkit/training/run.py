@@ -1,0 +1,126 @@
+"""The run folder: what was trained, on what, how it went, and checkpoints.
+
+RUN/config.json             settings, environment, spaces, demonstrations, versions
+RUN/metrics.jsonl           one row an iteration
+RUN/tensorboard/            the same for TensorBoard
+RUN/checkpoints/last.safetensors, best.safetensors
+RUN/learning.svg            the curves, drawn when training ends
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gailkit.demonstrations.atomic import write_atomically
+from gailkit.errors import DataError, InputError, StorageError
+from gailkit.generator import TrainedPolicy
+from gailkit.networks.encoders import ObservationEncoder
+from gailkit.spaces import space_from_json
+from gailkit.training.build import build_actor_critic
+from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
+from gailkit.training.config import config_from_dict
+
+CONFIG_FILE = "config.json"
+FORMAT = "gailkit-run"
+FORMAT_VERSION = 1
+CHECKPOINTS = ("last", "best")
+
+
+class RunFolder:
+    """A folder that holds one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path, description: Mapping[str, Any], overwrite: bool = False) -> RunFolder:
+        """Begin a run described by ``description`` (plain JSON values) in ``path``, made with its parents if need be.
+
+        Raises:
+            InputError: if ``path`` already holds a run and ``overwrite`` is not set.
+            StorageError: if the folder cannot be made or written to.
+        """
+        if (path / CONFIG_FILE).exists():
+            if not overwrite:
+                raise InputError(f"{path} already holds a run; choose another folder, or say --overwrite to replace it")
+            cls(path)._remove()
+        try:
+            (path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"the run folder {path} cannot be made: {error.strerror}") from error
+        stamped = {"format": FORMAT, "format_version": FORMAT_VERSION, **description}
+        write_atomically(path / CONFIG_FILE, json.dumps(stamped, indent=2).encode())
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """An existing run. Raises InputError where there is none."""
+        if not (path / CONFIG_FILE).is_file():
+            raise InputError(f"{path} holds no run: it has no {CONFIG_FILE}")
+        return cls(path)
+
+    def description(self) -> dict[str, Any]:
+        """What ``create`` was given. Raises DataError if it is damaged or of a version that is not known."""
+        path = self.path / CONFIG_FILE
+        try:
+            described = json.loads(path.read_text(encoding="utf-8"))
+            found = (described["format"], described["format_version"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path} is damaged or not the description of a run: {error}") from error
+        if found != (FORMAT, FORMAT_VERSION):
+            raise DataError(f"{path} is of format {found}; this gailkit reads {(FORMAT, FORMAT_VERSION)}")
+        if not isinstance(described, dict):
+            raise DataError(f"{path} is not the description of a run")
+        return described
+
+    def checkpoint_path(self, name: str) -> Path:
+        """Where the checkpoint ``last`` or ``best`` lies."""
+        return self.path / "checkpoints" / f"{name}.safetensors"
+
+    def save(self, name: str, state: Mapping[str, Any]) -> None:
+        """Write a checkpoint, atomically."""
+        save_checkpoint(self.checkpoint_path(name), state)
+
+    def load(self, name: str) -> dict[str, Any]:
+        """Read a checkpoint; InputError if the run has none of that name, DataError if it is damaged."""
+        if not self.checkpoint_path(name).is_file():
+            present = [known for known in CHECKPOINTS if self.checkpoint_path(known).is_file()]
+            raise InputError(f"{self.path} has no checkpoint {name!r}; it has {', '.join(present) or 'none'}")
+        return load_checkpoint(self.checkpoint_path(name))
+
+    def _remove(self) -> None:
+        """Remove what a run consists of, and nothing else that may lie in the folder."""
+        for name in (CONFIG_FILE, "metrics.jsonl", "learning.svg"):
+            (self.path / name).unlink(missing_ok=True)
+        for name in ("checkpoints", "tensorboard"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+
+
+def load_policy(run_dir: Path, checkpoint: str = "last") -> TrainedPolicy:
+    """The policy of a run at a checkpoint, taking its likeliest actions.
+
+    Raises:
+        InputError: if there is no run or no such checkpoint.
+        DataError: if the run is damaged.
+    """
+    folder = RunFolder.open(run_dir)
+    described = folder.description()
+    state = folder.load(checkpoint)
+    try:
+        observation_space = space_from_json(described["observation_space"])
+        action_space = space_from_json(described["action_space"])
+        config = config_from_dict(described["config"])
+        actor_critic = build_actor_critic(config, ObservationEncoder(observation_space), action_space)
+        prefix = "actor_critic."
+        own = {name.removeprefix(prefix): t for name, t in state["generator"].items() if name.startswith(prefix)}
+        actor_critic.load_state_dict(own)
+        seen = frozenset(described["demonstrations"]["digests"])
+        env_id, env_kwargs = str(described["env_id"]), dict(described["env_kwargs"])
+    except (KeyError, TypeError, RuntimeError, AttributeError, InputError) as error:
+        raise DataError(f"the run in {run_dir} is damaged: {error}") from error
+    path = folder.checkpoint_path(checkpoint)
+    return TrainedPolicy(actor_critic, observation_space, action_space, env_id, env_kwargs, seen, path)
