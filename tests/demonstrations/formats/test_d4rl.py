@@ -1,0 +1,158 @@
+"""Flat D4RL files: where episodes end, and what their last observation is."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from gailkit.demonstrations import Demonstrations
+from gailkit.errors import DataError
+
+# Seven steps: a termination after step 2, a time-out after step 4, and a piece that is not finished.
+OBSERVATIONS = np.array([0, 1, 2, 10, 11, 20, 21], np.float32)[:, None]
+NEXT = np.array([1, 2, 3, 11, 12, 21, 22], np.float32)[:, None]
+STEPS = {
+    "observations": OBSERVATIONS,
+    "actions": np.arange(7),
+    "rewards": np.arange(7, dtype=np.float32),
+    "terminals": np.arange(7) == 2,
+    "timeouts": np.arange(7) == 4,
+    "next_observations": NEXT,
+}
+
+
+def load(path: Path, **changes: np.ndarray | None) -> Demonstrations:
+    """The demonstrations in a flat file of the seven steps with ``changes``; None leaves an array out."""
+    with h5py.File(path / "flat.hdf5", "w") as file:
+        for name, values in (STEPS | changes).items():
+            if values is not None:
+                file[name] = values
+    return Demonstrations.load(path / "flat.hdf5")
+
+
+def shown(demonstrations: Demonstrations) -> list[tuple[list[float], list[int], bool]]:
+    """Observations, actions and ending of each episode."""
+    return [(t.observations.ravel().tolist(), t.actions.tolist(), t.terminated) for t in demonstrations.trajectories]
+
+
+def test_termination_timeout_and_unfinished_piece(tmp_path: Path) -> None:
+    demonstrations = load(tmp_path)
+    assert shown(demonstrations) == [
+        ([0, 1, 2, 3], [0, 1, 2], True),
+        ([10, 11, 12], [3, 4], False),
+        ([20, 21, 22], [5, 6], False),
+    ]
+    returns = demonstrations.returns()
+    assert returns is not None and returns.tolist() == [0 + 1 + 2, 3 + 4, 5 + 6]
+    assert demonstrations.observation_space is demonstrations.action_space is demonstrations.env_id is None
+
+
+def test_a_terminal_wins_over_a_timeout_on_the_same_step(tmp_path: Path) -> None:
+    both = load(tmp_path, timeouts=np.isin(np.arange(7), [2, 4]))
+    assert [terminated for _, _, terminated in shown(both)] == [True, False, False]
+
+
+def test_without_timeouts_a_jump_cuts(tmp_path: Path) -> None:
+    assert shown(load(tmp_path, timeouts=None)) == shown(load(tmp_path))
+
+
+def test_with_timeouts_the_marks_alone_decide(tmp_path: Path) -> None:
+    unmarked = load(tmp_path, timeouts=np.zeros(7, bool))
+    assert [len(trajectory) for trajectory in unmarked.trajectories] == [3, 4]
+
+
+def test_without_next_observations_no_successor_is_made_up(tmp_path: Path) -> None:
+    demonstrations = load(tmp_path, next_observations=None)
+    assert shown(demonstrations) == [
+        ([0, 1, 2, 2], [0, 1, 2], True),  # terminated: all steps, the last observation repeated
+        ([10, 11], [3], False),  # cut off: the last step has no successor
+        ([20, 21], [5], False),
+    ]
+    assert "last step of 2 cut-off episodes was dropped" in demonstrations.provenance["conversion"]
+    assert "last observation of 1 terminated episodes repeated" in demonstrations.provenance["conversion"]
+
+
+def test_an_episode_of_one_step_without_successor_is_left_out(tmp_path: Path) -> None:
+    every_step = np.ones(7, bool)
+    demonstrations = load(tmp_path, next_observations=None, timeouts=every_step)
+    assert shown(demonstrations) == [([2, 2], [2], True)]
+    with pytest.raises(DataError, match="no step whose successor is known"):
+        load(tmp_path, next_observations=None, timeouts=every_step, terminals=np.zeros(7, bool))
+
+
+def test_marks_may_be_numbers_in_a_column(tmp_path: Path) -> None:
+    columns = {name: STEPS[name].astype(np.float32)[:, None] for name in ("terminals", "timeouts", "rewards")}
+    assert shown(load(tmp_path, **columns)) == shown(load(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "changes, complaint",
+    [
+        ({"actions": np.arange(6)}, "one length.*'actions': 6"),
+        ({name: values[:0] for name, values in STEPS.items()}, "one length, at least 1"),
+        ({"terminals": np.zeros((7, 2))}, "'terminals' must hold one number a step"),
+        ({"next_observations": NEXT.repeat(2, axis=1)}, "must be like observations"),
+        ({"observations": OBSERVATIONS.astype(np.float64)}, "must be like observations"),
+        (
+            {"observations": np.where(OBSERVATIONS == 11, np.float32(np.nan), OBSERVATIONS)},
+            "episode 1 of 3.*not finite",
+        ),
+        ({"terminals": None}, "no known format"),
+    ],
+)
+def test_what_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, np.ndarray | None], complaint: str) -> None:
+    with pytest.raises(DataError, match=complaint):
+        load(tmp_path, **changes)
+
+
+def test_provenance_says_which_file_it_was(tmp_path: Path) -> None:
+    load(tmp_path)
+    path = tmp_path / "flat.hdf5"
+    with h5py.File(path, "r+") as file:
+        file.attrs["env_id"], file.attrs["note"] = "Numbers-v0", "made by hand"
+    demonstrations = Demonstrations.load(path)
+    assert demonstrations.env_id == "Numbers-v0"
+    assert demonstrations.provenance == {
+        "source": "flat.hdf5",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "format": "D4RL flat",
+        "note": "made by hand",
+    }
+
+
+def test_equal_content_gives_equal_transitions_through_either_format(tmp_path: Path) -> None:
+    flat = load(tmp_path)
+    flat.save(tmp_path / "native.hdf5")
+    native = Demonstrations.load(tmp_path / "native.hdf5")
+    for draw in (
+        lambda d: d.transitions(),
+        lambda d: d.subsample(2, seed=1).transitions(),
+        lambda d: d.sample(64, torch.Generator().manual_seed(0)),
+    ):
+        one, other = draw(flat), draw(native)
+        for name in ("obs", "act", "next_obs", "terminated"):
+            assert torch.equal(getattr(one, name), getattr(other, name))
+            assert getattr(one, name).dtype == getattr(other, name).dtype
+
+
+@pytest.mark.parametrize(
+    "name, mean_return, terminated",
+    [("CartPole-v1", 440.5, 12), ("MountainCar-v0", -100.2, 25), ("Hopper-v5", 3376, 2), ("HalfCheetah-v5", 4664, 0)],
+)
+def test_the_experts_of_the_paper(experts_folder: Path, name: str, mean_return: float, terminated: int) -> None:
+    demonstrations = Demonstrations.load(experts_folder / "paper" / f"{name}.hdf5")
+    returns = demonstrations.returns()
+    assert returns is not None and returns.mean() == pytest.approx(mean_return, rel=2e-4)
+    assert (len(demonstrations.trajectories), demonstrations.num_terminated) == (25, terminated)
+    assert demonstrations.env_id == name
+
+
+def test_a_foreign_file_without_timeouts(experts_folder: Path) -> None:
+    demonstrations = Demonstrations.load(experts_folder / "files" / "d4rl_layout_trajectories.hdf5")
+    assert demonstrations.num_steps == 20_000
+    assert demonstrations.transitions().terminated.sum() == demonstrations.num_terminated == 10

@@ -1,0 +1,291 @@
+"""The native file gives back what was written, or says what is damaged; never other data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from gymnasium.spaces import Box, Discrete, MultiBinary
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from gailkit.demonstrations import Demonstrations, hdf5
+from gailkit.demonstrations.flat import FlatEpisodes
+from gailkit.errors import DataError, InputError
+from gailkit.types import Trajectory
+
+Make = Callable[..., Demonstrations]
+
+DTYPES = [np.float16, np.float32, np.float64, np.uint8, np.int32, np.int64, np.bool_, np.dtype(">f4")]
+TEXTS = st.dictionaries(st.text(max_size=8), st.text(max_size=20), max_size=3)
+
+
+def spaces() -> st.SearchStrategy[Box | Discrete | None]:
+    boxes = st.builds(
+        lambda shape, low, width: Box(np.float32(low), np.float32(low + width), shape),
+        st.lists(st.integers(1, 3), max_size=3).map(tuple),
+        st.floats(-5, 5, width=32),
+        st.floats(0.5, 5, width=32),
+    )
+    return (
+        st.none() | boxes | st.builds(lambda n, start: Discrete(n, start=start), st.integers(1, 9), st.integers(-3, 3))
+    )
+
+
+@st.composite
+def demonstrations(draw: st.DrawFn) -> Demonstrations:
+    """Any demonstrations that can be made: shapes, dtypes, lengths, with or without rewards, seeds and spaces."""
+    shapes = [draw(st.lists(st.integers(1, 3), max_size=2).map(tuple)) for _ in range(2)]
+    dtypes = [draw(st.sampled_from(DTYPES)) for _ in range(2)]
+    with_rewards = draw(st.booleans())
+
+    def numbers(role: int, rows: int) -> np.ndarray:
+        values = {"allow_nan": False, "allow_infinity": False} if np.dtype(dtypes[role]).kind == "f" else {}
+        elements = arrays.from_dtype(np.dtype(dtypes[role]), **values)
+        return draw(arrays.arrays(dtypes[role], (rows, *shapes[role]), elements=elements))
+
+    trajectories = []
+    for length in draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)):
+        rewards = np.array(draw(st.lists(st.floats(-9, 9), min_size=length, max_size=length))) if with_rewards else None
+        seed = draw(st.none() | st.integers(0, 2**63 - 1))
+        terminated = draw(st.booleans())
+        trajectories.append(Trajectory(numbers(0, length + 1), numbers(1, length), rewards, terminated, seed))
+    env_id = draw(st.none() | st.text("abcXYZ-0/:é", max_size=9))
+    kwargs = draw(
+        st.dictionaries(st.text(max_size=5), st.none() | st.booleans() | st.integers() | st.text(), max_size=3)
+    )
+    return Demonstrations(tuple(trajectories), draw(spaces()), draw(spaces()), env_id, kwargs, draw(TEXTS))
+
+
+def assert_equal(read: Demonstrations, written: Demonstrations) -> None:
+    assert len(read.trajectories) == len(written.trajectories)
+    for one, other in zip(read.trajectories, written.trajectories, strict=True):
+        assert (one.terminated, one.seed) == (other.terminated, other.seed)
+        for name in ("observations", "actions", "rewards"):
+            values, expected = getattr(one, name), getattr(other, name)
+            if expected is None:
+                assert values is None
+            else:
+                assert values.dtype == expected.dtype.newbyteorder("=")
+                np.testing.assert_array_equal(values, expected)
+    for name in ("observation_space", "action_space", "env_id", "env_kwargs", "provenance"):
+        assert getattr(read, name) == getattr(written, name)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("native") / "demonstrations.hdf5"
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(written=demonstrations())
+def test_what_is_read_is_what_was_written(scratch: Path, written: Demonstrations) -> None:
+    scratch.write_bytes(hdf5.image(written.contents))
+    assert_equal(Demonstrations.load(scratch), written)
+
+
+def test_save_load_and_append(make_demonstrations: Make, tmp_path: Path) -> None:
+    path = tmp_path / "demonstrations.hdf5"
+    first = make_demonstrations([3, 4])
+    first.subsample(2).save(path)
+    assert_equal(Demonstrations.load(path), first)  # full lengths; the selection is not stored
+    more = replace(first, trajectories=(*Demonstrations.load(path).trajectories, first.trajectories[0]), offsets=())
+    more.save(path)
+    assert_equal(Demonstrations.load(path), more)
+
+
+def test_equal_contents_give_equal_bytes(make_demonstrations: Make) -> None:
+    assert hdf5.image(make_demonstrations([3, 4]).contents) == hdf5.image(make_demonstrations([3, 4]).contents)
+
+
+def test_long_texts_and_spaces_of_images_fit_into_the_header(make_demonstrations: Make, tmp_path: Path) -> None:
+    images = Box(0, 255, (84, 84, 4), np.uint8)
+    ragged = Box(np.arange(-9000, 0, dtype=np.float32), np.float32(1))
+    written = replace(
+        make_demonstrations([2]), observation_space=images, action_space=ragged, provenance={"x": "é" * 99999}
+    )
+    written.save(tmp_path / "big")
+    assert_equal(Demonstrations.load(tmp_path / "big"), written)
+
+
+def test_a_digest_depends_on_everything_the_episode_holds_and_on_nothing_else(make_demonstrations: Make) -> None:
+    trajectories = make_demonstrations([3, 4, 5]).trajectories
+    one = trajectories[1]
+
+    def digests(*which: Trajectory) -> list[bytes]:
+        flat = FlatEpisodes.of(which)
+        return [flat.digest(index) for index in range(len(which))]
+
+    assert set(digests(*trajectories)) == set(digests(*trajectories[::-1]))  # the order of episodes does not matter
+    changed = one.observations.copy()
+    changed[-1, 0] += 1
+    variants = [
+        replace(one, observations=changed),
+        replace(one, observations=one.observations.astype(np.float64)),
+        replace(one, actions=one.actions[:, None]),
+        replace(one, rewards=None),
+        replace(one, rewards=-one.rewards),
+        replace(one, terminated=not one.terminated),
+        replace(one, seed=None),
+        replace(one, seed=0),
+    ]
+    found = [digests(variant)[0] for variant in [one, *variants]]
+    assert len(set(found)) == len(found)
+
+
+def damaged(image: bytes) -> Iterator[bytes]:
+    """200 images with one bit flipped anywhere, and some cut off or overwritten."""
+    random = np.random.default_rng(0)
+    for place in random.choice(len(image), 200, replace=False):
+        changed = bytearray(image)
+        changed[place] ^= 1 << int(random.integers(8))
+        yield bytes(changed)
+    for length in random.choice(len(image), 20, replace=False):
+        yield image[:length]
+        yield image[:length] + bytes(len(image) - length)
+
+
+def test_a_flipped_bit_or_a_cut_gives_the_same_data_or_a_data_error(make_demonstrations: Make, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.hdf5"
+    image = hdf5.image(make_demonstrations([5, 1, 8, 3]).contents)
+    refused = 0
+    for changed in damaged(image):
+        path.write_bytes(changed)
+        try:
+            read = Demonstrations.load(path)
+        except DataError as error:
+            assert str(path) in str(error)
+            refused += 1
+        else:
+            assert hdf5.image(read.contents) == image
+    assert refused > 100
+
+
+def test_a_changed_number_names_its_episode(make_demonstrations: Make, tmp_path: Path) -> None:
+    path = tmp_path / "d.hdf5"
+    make_demonstrations([4] * 25).save(path)
+    with h5py.File(path, "r+") as file:
+        file["observations"][5 * 3 + 2, 1] += 1  # each episode has five observations, so this is in episode 3
+    with pytest.raises(DataError, match=r"d\.hdf5: episode 3 of 25 is damaged"):
+        Demonstrations.load(path)
+
+
+def test_a_damaged_chunk_names_its_episodes(make_demonstrations: Make, tmp_path: Path) -> None:
+    path = tmp_path / "d.hdf5"
+    make_demonstrations([2999] * 5).save(path)
+    with h5py.File(path) as file:  # a row of observations is 8 bytes, so a chunk of 32 KiB has 4096 rows
+        assert file["observations"].chunks == (4096, 2)
+        offset = file["observations"].id.get_chunk_info(1).byte_offset  # rows 4096..8191; an episode has 3000
+    image = bytearray(path.read_bytes())
+    image[offset + 100] ^= 1
+    path.write_bytes(image)
+    with pytest.raises(DataError, match="observations of episodes 1 to 2 of 5 are damaged"):
+        Demonstrations.load(path)
+
+
+def rewrite(path: Path, **datasets: np.ndarray) -> None:
+    with h5py.File(path, "r+") as file:
+        for name, values in datasets.items():
+            del file[name]
+            file[name] = values
+
+
+@pytest.mark.parametrize(
+    "datasets, complaint",
+    [
+        ({"truncated": np.array([True, True])}, "episode 1 of 2 must be either terminated or truncated"),
+        ({"truncated": np.array([False, False])}, "episode 0 of 2 must be either terminated or truncated"),
+        ({"truncated": np.array([1, 0])}, "'truncated' must be bool"),
+        ({"episode_lengths": np.array([4, 3])}, "episode 0 of 2 is damaged"),
+        ({"episode_lengths": np.array([7, 0])}, "do not add up to the 7 actions"),
+        ({"episode_lengths": np.array([2**62, 2**62])}, "do not add up to the 7 actions"),
+        ({"episode_lengths": np.array([7])}, "different lengths"),
+        ({"episode_seeds": np.array([0, 1])}, "episode 0 of 2 is damaged"),
+        ({"observations": np.zeros((8, 2), np.float32)}, "'observations' must have 9 rows"),
+        ({"rewards": np.zeros(8)}, "'rewards' must have 7 rows"),
+        ({"digests": np.zeros((2, 31), np.uint8)}, "episode 0 of 2 is damaged"),
+    ],
+)
+def test_contradictions_are_refused(
+    make_demonstrations: Make, tmp_path: Path, datasets: dict[str, np.ndarray], complaint: str
+) -> None:
+    path = tmp_path / "d.hdf5"
+    make_demonstrations([3, 4]).save(path)
+    rewrite(path, **datasets)
+    with pytest.raises(DataError, match=complaint):
+        Demonstrations.load(path)
+
+
+@pytest.mark.parametrize(
+    "name, value, complaint",
+    [
+        ("format_version", 2, r"format version 2, which is newer than this gailkit reads \(1\)"),
+        ("format_version", 0, "states no format version"),
+        ("format_version", "1", "'format_version' is not one integer"),
+        ("env_id", "Other-v0", "the header .* is damaged"),
+        ("provenance", "{}", "the header .* is damaged"),
+        ("env_id", b"\xff\xfe", "'env_id' is not UTF-8 text"),
+        ("env_id", np.arange(3), "'env_id' is not a text"),
+        ("header_digest", "0" * 64, "the header .* is damaged"),
+        ("format", "gailkit-something", "no known format; known are: gailkit native, D4RL flat"),
+    ],
+)
+def test_a_changed_header_is_refused(
+    make_demonstrations: Make, tmp_path: Path, name: str, value: object, complaint: str
+) -> None:
+    path = tmp_path / "d.hdf5"
+    make_demonstrations([3, 4]).save(path)
+    with h5py.File(path, "r+") as file:
+        file.attrs[name] = value
+        del file["rewards"]  # so that it is no flat D4RL file either way
+    with pytest.raises(DataError, match=complaint):
+        Demonstrations.load(path)
+
+
+@pytest.mark.parametrize(
+    "texts, complaint",
+    [
+        ({"env_kwargs": "[1]"}, "env_kwargs must be a JSON object"),
+        ({"env_kwargs": "["}, "damaged"),
+        ({"env_kwargs": "[" * 100_000}, "d.hdf5"),
+        ({"provenance": '{"a": 1}'}, "texts to texts"),
+        ({"observation_space": '{"type": "MultiBinary"}'}, "MultiBinary"),
+        ({"observation_space": "os.system('x')"}, "not a description of a space"),
+    ],
+)
+def test_a_header_with_a_true_digest_and_odd_texts_is_refused(
+    make_demonstrations: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts: dict[str, str], complaint: str
+) -> None:
+    path = tmp_path / "d.hdf5"
+    with monkeypatch.context() as patch:
+        patch.setattr(hdf5, "_header_texts", lambda contents: texts)
+        make_demonstrations([3]).save(path)
+    with pytest.raises(DataError, match=complaint):
+        Demonstrations.load(path)
+
+
+@pytest.mark.parametrize(
+    "change, complaint",
+    [
+        ({"observation_space": MultiBinary(2)}, "MultiBinary"),
+        ({"env_id": "a\0b"}, "environment id"),
+        ({"env_id": "\udc80"}, "environment id"),
+    ],
+)
+def test_what_cannot_be_written_down_is_refused_and_leaves_no_file(
+    make_demonstrations: Make, tmp_path: Path, change: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(InputError, match=complaint):
+        replace(make_demonstrations([3]), **change).save(tmp_path / "d.hdf5")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("seed", [-2, 2**63])
+def test_a_seed_that_does_not_fit_is_refused(seed: int) -> None:
+    with pytest.raises(InputError, match="episode seeds must lie in"):
+        FlatEpisodes.of([Trajectory(np.zeros((2, 1)), np.zeros(1), None, True, seed)])
