@@ -82,6 +82,13 @@ def env_kwargs_option(command: Decorated) -> Decorated:
     return decorate(command)
 
 
+def use_one_thread() -> None:
+    """Let torch work in one thread: networks asked about a few observations at a time are slower in more."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 def prepare_output(path: Path) -> None:
     """Make sure now that ``path`` can be written later; creates the folders above it.
 
@@ -96,7 +103,7 @@ def prepare_output(path: Path) -> None:
             pass
     except OSError as error:
         reason = error.strerror or error
-        raise StorageError(f"{path} cannot be written, nor a file beside it: {path.parent}: {reason}") from error
+        raise StorageError(f"nothing can be written into the folder {path.parent}: {reason}") from error
 
 
 def show_progress(title: str, total: float, unit: str) -> AbstractContextManager[Update]:
@@ -117,14 +124,17 @@ class EpisodeProgress:
     def on_steps(self, count: int) -> None:
         """``count`` more steps were taken."""
         self.steps += count
-        now = time.monotonic()
-        if now - self.shown >= SECONDS_BETWEEN_UPDATES:
-            self.shown = now
-            self.update(len(self.returns), self._words(now - self.started))
+        if time.monotonic() - self.shown >= SECONDS_BETWEEN_UPDATES:
+            self.show()
 
     def on_episode(self, trajectory: Trajectory) -> None:
         """An episode ended."""
         self.returns.append(trajectory.episode_return or 0.0)
+
+    def show(self) -> None:
+        """Show how it stands now; to be called at the end, when nothing else will."""
+        self.shown = time.monotonic()
+        self.update(len(self.returns), self._words(self.shown - self.started))
 
     def _words(self, seconds: float) -> str:
         speed = f"{self.steps / max(seconds, 1e-9):,.0f} steps/s"
@@ -149,13 +159,14 @@ def _live_bar(title: str, total: float, unit: str) -> Iterator[Update]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=10),  # the rest has to fit a terminal of 80 columns
         MofNCompleteColumn(),
         TextColumn(f"{unit}{{task.fields[words]}}"),
-        TimeRemainingColumn(elapsed_when_finished=True),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    console.print(title, highlight=False)
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task(title, total=total, words="")
         yield lambda completed, words: bar.update(task, completed=completed, words=f", {words}")
 

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from gailkit.cli.common import EpisodeProgress, env_kwargs_option, interruptible, prepare_output, show_progress
+from gailkit.cli.common import (
+    EpisodeProgress,
+    env_kwargs_option,
+    interruptible,
+    prepare_output,
+    show_progress,
+    use_one_thread,
+)
 from gailkit.cli.specs import SPEC_HELP, resolve_policy, spec_files
 from gailkit.errors import InputError
 
@@ -60,6 +67,7 @@ def record(
     from gailkit.rollouts.envs import make_env
     from gailkit.rollouts.recording import Recording, action_seed, describe_source
 
+    use_one_thread()
     env = make_env(env_id, env_kwargs)
     try:
         earlier = Demonstrations.load(output) if append and output.is_file() else None
@@ -107,6 +115,7 @@ def _run(
                 for index, trajectory in run_episodes(policy, env_factory, seeds, num_envs, on_steps=on_steps):
                     recording.add(index, trajectory)
                     progress.on_episode(trajectory)
+                progress.show()
         finally:
             recording.save()
             if len(recording.finished) < len(seeds):

@@ -61,8 +61,8 @@ def _existing(spec: str) -> Path:
 
 def _near(spec: str) -> str:
     """Near matches among the words of a SPEC and what lies in the folder that it points to."""
-    folder = Path(spec).parent
-    entries = folder.iterdir() if folder.is_dir() else iter(())
-    names = ["random", *(str(entry) for entry in entries if entry.suffix == ".zip" or entry.is_dir())]
-    matches = difflib.get_close_matches(spec, names)
+    path = Path(spec)
+    entries = list(path.parent.iterdir()) if path.parent.is_dir() else []
+    names = {entry.name: str(entry) for entry in entries if entry.suffix == ".zip" or entry.is_dir()}
+    matches = [names.get(name, name) for name in difflib.get_close_matches(path.name, ["random", *names])]
     return f"; near matches: {', '.join(matches)}" if matches else ""

@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.functional import linear
 
 from gailkit.errors import DataError, InputError
 from gailkit.experts.sb3_archive import Archive, check_fits, read_archive
@@ -26,12 +30,12 @@ Map = Callable[[np.ndarray], np.ndarray]
 Layer = tuple[np.ndarray, np.ndarray]
 """Weight (outputs, inputs) and bias (outputs,)."""
 
-ACTIVATIONS: dict[str, Map] = {
-    "ReLU": lambda x: np.maximum(x, 0.0),
-    "Tanh": np.tanh,
-    "ELU": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0.0))),
-    "LeakyReLU": lambda x: np.where(x > 0, x, 0.01 * x),
-    "SiLU": lambda x: x / (1.0 + np.exp(-x)),
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "ReLU": torch.relu,
+    "Tanh": torch.tanh,
+    "ELU": functional.elu,
+    "LeakyReLU": functional.leaky_relu,
+    "SiLU": functional.silu,
 }
 
 
@@ -176,16 +180,20 @@ def _network(archive: Archive, layers: list[Layer], activation: str, inputs: int
     if not layers or not fitting or ends[-1] != outputs or any(bias.shape != (len(w),) for w, bias in layers):
         raise DataError(f"{archive.path} is damaged: its layers {sizes} do not lead from {inputs} to {outputs} numbers")
 
+    tensors = [(torch.from_numpy(weight), torch.from_numpy(bias)) for weight, bias in layers]
+
+    @torch.no_grad()
     def run(rows: np.ndarray) -> np.ndarray:
-        for weight, bias in layers[:-1]:
-            rows = nonlinearity(rows @ weight.T + bias)
-        weight, bias = layers[-1]
-        return np.asarray(rows @ weight.T + bias)
+        features = torch.from_numpy(rows)
+        for weight, bias in tensors[:-1]:
+            features = nonlinearity(linear(features, weight, bias))
+        outputs: np.ndarray = linear(features, *tensors[-1]).numpy()
+        return outputs
 
     return run
 
 
-def _activation(archive: Archive, default: str) -> Map:
+def _activation(archive: Archive, default: str) -> Callable[[Tensor], Tensor]:
     """The one named in the policy's settings, such as "<class 'torch.nn.modules.activation.ReLU'>", or the default."""
     stored = archive.policy_kwargs.get("activation_fn", default)
     name = str(stored.get(":type:", stored) if isinstance(stored, dict) else stored)
