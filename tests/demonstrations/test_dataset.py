@@ -221,6 +221,13 @@ class TestFittedTo:
         with pytest.raises(InputError, match="do not fit"):
             make_demonstrations([3]).fitted_to(self.observations, space)
 
+    def test_a_stated_start_counts_also_where_the_actions_would_fit(self) -> None:
+        always_one = Trajectory(np.zeros((2, 2), np.float32), np.array([1]), None, False)
+        with pytest.raises(
+            InputError, match=r"action space is Discrete\(2\), the environment's is Discrete\(2, start=1\)"
+        ):
+            Demonstrations((always_one,), None, Discrete(2)).fitted_to(self.observations, Discrete(2, start=1))
+
     @pytest.mark.parametrize("space", [Discrete(1), Discrete(2, start=1)], ids=str)
     def test_discrete_actions_outside_the_set(self, make_demonstrations: Make, space: Discrete) -> None:
         unstated = replace(make_demonstrations([1, 4]), action_space=None)

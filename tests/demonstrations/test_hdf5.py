@@ -103,6 +103,14 @@ def test_equal_contents_give_equal_bytes(make_demonstrations: Make) -> None:
     assert hdf5.image(make_demonstrations([3, 4]).contents) == hdf5.image(make_demonstrations([3, 4]).contents)
 
 
+def test_every_array_is_checksummed_and_needs_no_plug_in(make_demonstrations: Make, tmp_path: Path) -> None:
+    make_demonstrations([3, 4]).save(tmp_path / "d.hdf5")
+    with h5py.File(tmp_path / "d.hdf5") as file:
+        assert set(file) >= {"observations", "actions", "rewards", "digests"}
+        for dataset in file.values():
+            assert (dataset.compression, dataset.shuffle, dataset.fletcher32) == ("gzip", True, True)
+
+
 def test_long_texts_and_spaces_of_images_fit_into_the_header(make_demonstrations: Make, tmp_path: Path) -> None:
     images = Box(0, 255, (84, 84, 4), np.uint8)
     ragged = Box(np.arange(-9000, 0, dtype=np.float32), np.float32(1))
