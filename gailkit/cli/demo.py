@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import rich_click as click
@@ -11,26 +13,44 @@ from gailkit.errors import InputError
 
 SHIPPED = Path(__file__).resolve().parents[2] / "datasets" / "cartpole-v1.hdf5"
 
+Word = str | int | Path
 
-@click.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("demo-run"), show_default=True, help="a folder for what the demo makes")
-@click.option("--steps", type=click.IntRange(1), default=100_000, show_default=True, help="environment steps of training")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="of every random number")
+
+@click.command("demo")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("demo-run"),
+    show_default=True,
+    help="A folder for all that it makes.",
+)
+@click.option("--steps", type=click.IntRange(1), default=100_000, show_default=True, help="Environment steps to train.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides every random number.")
 @click.pass_context
 def demo(context: click.Context, out: Path, steps: int, seed: int) -> None:
     """Imitate a CartPole expert from start to end: record, train, evaluate.
 
-    It first records random actions, to have something to compare with; trains on ten episodes of the expert whose
+    It records random actions, to have something to compare with; trains on ten episodes of the expert whose
     demonstrations come with gailkit; and says how closely the policy matches the expert.
     """
     if not SHIPPED.is_file():
-        raise InputError(f"the demo needs the demonstrations that a checkout of gailkit holds in datasets/; {SHIPPED} is not there")
-    recorded, run = out / "random.hdf5", out / "run"
-    _step(context, "data", "info", SHIPPED)
-    _step(context, "record", "CartPole-v1", "--policy", "random", "--episodes", 10, "--seed", seed, "-o", recorded, "--overwrite")
-    _step(context, "train", "CartPole-v1", "--demos", SHIPPED, "--trajectories", 10, "--steps", steps, "--seed", seed, "--out", run, "--overwrite")
-    _step(context, "evaluate", run, "--demos", SHIPPED, "--episodes", 50, "--seed", seed, "--json", out / "evaluation.json")
+        raise InputError(f"the demo needs {SHIPPED}, which a checkout of gailkit holds; here there is none")
+    shared: tuple[Word, ...] = ("--seed", seed)
+    run, recorded, result = out / "run", out / "random.hdf5", out / "evaluation.json"
+    steps_to_take: tuple[tuple[Word, ...], ...] = (
+        ("data", "info", SHIPPED),
+        ("record", "CartPole-v1", "--policy", "random", "--episodes", 10, *shared, "-o", recorded, "--overwrite"),
+        ("train", "CartPole-v1", "--demos", SHIPPED, "--trajectories", 10, "--steps", steps, *shared, "--out", run, "--overwrite"),
+        ("evaluate", run, "--demos", SHIPPED, "--episodes", 50, *shared, "--json", result),
+    )
+    for words in steps_to_take:
+        _show_and_run(context, [str(word) for word in words])
+    click.echo(f"\nEverything is in {out}; a picture of the learning curves is {run / 'learning.svg'}.")
 
 
-def _step(context: click.Context, *words: object) -> None:
-    """Show a command as one would type it, and run it."""
+def _show_and_run(context: click.Context, words: list[str]) -> None:
+    """Show a command as one would type it, and run it; leave with its exit code if that is not 0."""
+    click.secho(f"\n$ gailkit {shlex.join(words)}", bold=True)
+    code = subprocess.run([sys.executable, "-m", "gailkit", *words], check=False).returncode
+    if code != 0:
+        context.exit(code)

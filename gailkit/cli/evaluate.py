@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from gailkit.cli.common import EpisodeProgress, env_kwargs_option, interruptible, prepare_output, show_progress
-from gailkit.cli.specs import SPEC_HELP, resolve_policy, run_environment
+from gailkit.cli.specs import resolve_policy, run_environment
 from gailkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,16 +24,34 @@ EXAMPLES = (
 )
 
 
-@click.command(epilog="\n\n".join(EXAMPLES))
+@click.command("evaluate", epilog="\n\n".join(EXAMPLES))
 @click.argument("spec")
-@click.option("--demos", required=True, type=click.Path(path_type=Path), help="the expert's demonstrations")
-@click.option("--episodes", type=click.IntRange(1), default=50, show_default=True, help="to run, for the policy and for random actions each")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="of the episodes' starts and of sampled actions")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="write the numbers to a JSON file")
-@click.option("--checkpoint", type=click.Choice(["last", "best"]), default="last", show_default=True, help="of a run; best is the one of the highest true return in training")
-@click.option("--stochastic", is_flag=True, help="sample a run's actions instead of taking the likeliest")
-@click.option("--env", "env_id", help="the environment, where neither a run nor the demonstrations say which")
-@click.option("--num-envs", type=click.IntRange(1), default=8, show_default=True, help="environments run side by side")
+@click.option("--demos", required=True, type=click.Path(path_type=Path), help="The expert's demonstrations.")
+@click.option(
+    "--episodes",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="How many to run, of the policy and of random actions each.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Decides how the episodes start.",
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers to a JSON file.")
+@click.option(
+    "--checkpoint",
+    type=click.Choice(["last", "best"]),
+    default="last",
+    show_default=True,
+    help="Of a run; best had the highest true return in training.",
+)
+@click.option("--stochastic", is_flag=True, help="Sample a run's actions instead of taking the likeliest.")
+@click.option("--env", "env_id", help="The environment, where neither a run nor the demonstrations say which.")
+@click.option("--num-envs", type=click.IntRange(1), default=8, show_default=True, help="Episodes run side by side.")
 @env_kwargs_option
 def evaluate(
     spec: str,
@@ -132,6 +150,6 @@ def _print(spec: str, evaluation: Evaluation) -> None:
 def _write_json(path: Path, values: dict[str, Any]) -> None:
     import json
 
-    from gailkit.storage import write_atomically
+    from gailkit.demonstrations.atomic import write_atomically
 
     write_atomically(path, (json.dumps(values, indent=2, allow_nan=False) + "\n").encode())

@@ -38,6 +38,10 @@ EXAMPLES = (  # none longer than the 78 columns that a terminal of 80 leaves
     "gailkit COMMAND --help",
 )
 
+# A column for the value's type would leave too little room for the names; it goes behind the help instead.
+click.rich_click.OPTIONS_TABLE_COLUMN_TYPES = ["required", "opt_short", "opt_long", "help"]
+click.rich_click.OPTIONS_TABLE_HELP_SECTIONS = ["help", "deprecated", "envvar", "metavar", "default", "required"]
+
 STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
 INTERNAL_ERROR, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
 COMPLETE_VARIABLE = "_GAILKIT_COMPLETE"

@@ -16,7 +16,7 @@ from gailkit.training.config import TrainConfig, config_from_dict
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
-class Sizes(click.ParamType):
+class Sizes(click.ParamType[tuple[int, ...]]):
     """Whole numbers with commas between them, as a tuple."""
 
     name = "sizes"
@@ -35,12 +35,13 @@ def config_options(command: Decorated) -> Decorated:
         option = click.option(
             "--" + "-".join(path).replace("_", "-"),
             "_".join(path),
+            panel="Settings of the " + path[0] if len(path) > 1 else "Settings of the run",
             type=Sizes() if isinstance(default, tuple) else type(default),
             help=f"{field.metadata['help']} [default: {_shown(default)}]",
         )
         command = option(command)
     toml = click.Path(path_type=Path, dir_okay=False)
-    return click.option("--config", type=toml, help="settings from a TOML file; options given beside it win")(command)
+    return click.option("--config", type=toml, help="Settings from a TOML file; options given beside it win.")(command)
 
 
 def config_from_options(options: dict[str, Any], toml: Path | None) -> TrainConfig:
@@ -60,7 +61,9 @@ def config_from_options(options: dict[str, Any], toml: Path | None) -> TrainConf
     return config_from_dict(given, config)
 
 
-def _settings(record: Any, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dataclasses.Field[Any], Any]]:
+def _settings(
+    record: Any, prefix: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], dataclasses.Field[Any], Any]]:
     """Each setting's path, field and value, sections opened."""
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)

@@ -18,17 +18,19 @@ SPEC_HELP = (
 )
 
 
-def resolve_policy(spec: str, env: gymnasium.Env[Any, Any], seed: int, deterministic: bool) -> Policy:
+def resolve_policy(
+    spec: str, env: gymnasium.Env[Any, Any], seed: int, deterministic: bool, checkpoint: str = "last"
+) -> Policy:
     """The policy that ``spec`` names, for the spaces of ``env``.
 
-    ``deterministic`` is heeded by runs only; the ``seed`` is that of a stochastic run or of random actions.
+    ``deterministic`` and ``checkpoint`` are heeded by runs only; the ``seed`` is that of a stochastic run or of random actions.
 
     Raises:
         InputError: if ``spec`` names no policy (what is accepted is listed) or one that does not fit ``env``.
         DataError: if a file is damaged.
     """
     if Path(spec).is_dir():
-        return _run_policy(Path(spec), env, seed, deterministic)
+        return _run_policy(Path(spec), env, seed, deterministic, checkpoint)
     from gailkit.experts.resolve import expert_policy
 
     return expert_policy(spec, env.observation_space, env.action_space, seed)
@@ -46,10 +48,20 @@ def spec_files(spec: str) -> list[Path]:
     return expert_files(spec)
 
 
-def _run_policy(folder: Path, env: gymnasium.Env[Any, Any], seed: int, deterministic: bool) -> Policy:
+def run_environment(spec: str) -> tuple[str, dict[str, Any]] | None:
+    """Id and arguments of the environment that a run was trained in; None where ``spec`` is no run directory."""
+    if not Path(spec).is_dir():
+        return None
     from gailkit.training.run import load_policy
 
-    run = load_policy(folder)
+    run = load_policy(Path(spec))
+    return run.env_id, dict(run.env_kwargs)
+
+
+def _run_policy(folder: Path, env: gymnasium.Env[Any, Any], seed: int, deterministic: bool, checkpoint: str) -> Policy:
+    from gailkit.training.run import load_policy
+
+    run = load_policy(folder, checkpoint)
     for what, found, wanted in (
         ("observations", run.observation_space, env.observation_space),
         ("actions", run.action_space, env.action_space),

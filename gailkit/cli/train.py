@@ -19,14 +19,19 @@ EXAMPLES = (
 )
 
 
-@click.command(epilog="\n\n".join(EXAMPLES))
+@click.command("train", epilog="\n\n".join(EXAMPLES))
+@click.option_panel("Options")
 @click.argument("env_id")
-@click.option("--demos", required=True, type=click.Path(path_type=Path), help="demonstrations: native or flat D4RL HDF5")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="the run folder to make")
-@click.option("--trajectories", type=click.IntRange(1), help="use the first so many of the demonstrated episodes")
-@click.option("--subsample", type=click.IntRange(1), help="use every so manieth pair of each episode")
-@click.option("--overwrite", is_flag=True, help="replace a run that the folder already holds")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="of torch; 1 is fastest for small networks")
+@click.option(
+    "--demos", required=True, type=click.Path(path_type=Path), help="Demonstrations: native or flat D4RL HDF5."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder to make.")
+@click.option("--trajectories", metavar="K", type=click.IntRange(1), help="Use only the first K demonstrated episodes.")
+@click.option("--subsample", metavar="K", type=click.IntRange(1), help="Use only every K-th pair of each episode.")
+@click.option("--overwrite", is_flag=True, help="Replace a run that the folder already holds.")
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; 1 is fastest for small networks."
+)
 @env_kwargs_option
 @config_options
 def train(

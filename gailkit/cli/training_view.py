@@ -19,7 +19,11 @@ Show = Callable[[Mapping[str, float]], None]
 SECONDS_BETWEEN_LINES = 10.0
 
 ROWS = (  # label, the metrics behind it, how they are written
-    ("discriminator accuracy, expert | policy", ("discriminator/accuracy_expert", "discriminator/accuracy_policy"), "{:.2f}"),
+    (
+        "discriminator accuracy, expert | policy",
+        ("discriminator/accuracy_expert", "discriminator/accuracy_policy"),
+        "{:.2f}",
+    ),
     ("discriminator logit, expert | policy", ("discriminator/logit_expert", "discriminator/logit_policy"), "{:+.2f}"),
     ("reward, mean | deviation", ("reward/mean", "reward/std"), "{:+.3f}"),
     ("policy entropy | KL of the update", ("policy/entropy", "policy/kl"), "{:.4f}"),

@@ -23,42 +23,44 @@ def setting(default: Any, help: str, least: float | None = None, below: float | 
 class DiscriminatorConfig:
     """How experts are told from the policy."""
 
-    network: str = setting("mlp", "mlp, spectral (spectrally normalised), or package.module:attribute")
-    hidden: tuple[int, ...] = setting((64, 64), "sizes of the hidden layers", least=1)
-    logit_penalty: float = setting(0.5, "kappa of the adversarial loss; above 0.25", least=0.2500001)
-    gradient_penalty: float = setting(1.0, "weight of the one-sided gradient penalty; 0 switches it off", least=0)
-    learning_rate: float = setting(3e-4, "Adam's", least=0)
-    batch_size: int = setting(256, "transitions of each side in a gradient step", least=1)
-    updates: int = setting(8, "gradient steps for each rollout", least=0)
+    network: str = setting("mlp", "Network of D: mlp, spectral (spectrally normalised), or package.module:attribute.")
+    hidden: tuple[int, ...] = setting((64, 64), "Sizes of the hidden layers.", least=1)
+    logit_penalty: float = setting(0.5, "Kappa of the adversarial loss; above 0.25.", least=0.2500001)
+    gradient_penalty: float = setting(1.0, "Weight of the one-sided gradient penalty; 0 switches it off.", least=0)
+    learning_rate: float = setting(3e-4, "Adam's.", least=0)
+    batch_size: int = setting(256, "Transitions of each side in a gradient step.", least=1)
+    updates: int = setting(8, "Gradient steps for each rollout.", least=0)
 
 
 @dataclass(frozen=True)
 class PolicyConfig:
     """How the policy improves."""
 
-    hidden: tuple[int, ...] = setting((64, 64), "sizes of the hidden layers, policy and value function alike", least=1)
-    initial_log_std: float = setting(0.0, "of a Gaussian policy, in half-widths of the action Box")
-    learning_rate: float = setting(1e-3, "Adam's at the start; it falls linearly to 0", least=0)
-    lam: float = setting(0.95, "lambda of generalized advantage estimation", least=0, below=1.0000001)
-    clip: float = setting(0.2, "how far the probability ratio may move from 1", least=0)
-    epochs: int = setting(10, "passes over each rollout", least=1)
-    batch_size: int = setting(256, "steps in a minibatch", least=1)
-    entropy_bonus: float = setting(0.0, "weight of the policy's entropy", least=0)
-    max_gradient_norm: float = setting(0.5, "gradients longer than this are shortened to it", least=0)
+    hidden: tuple[int, ...] = setting((64, 64), "Sizes of the hidden layers, policy and value function alike.", least=1)
+    initial_log_std: float = setting(0.0, "At the start, for Box actions, in half-widths of the Box.")
+    learning_rate: float = setting(1e-3, "Adam's at the start; it falls linearly to 0.", least=0)
+    lam: float = setting(0.95, "Lambda of generalized advantage estimation.", least=0, below=1.0000001)
+    clip: float = setting(0.2, "How far the probability ratio may move from 1.", least=0)
+    epochs: int = setting(10, "Passes over each rollout.", least=1)
+    batch_size: int = setting(256, "Steps in a minibatch.", least=1)
+    entropy_bonus: float = setting(0.0, "Weight of the policy's entropy.", least=0)
+    max_gradient_norm: float = setting(0.5, "Gradients longer than this are shortened to it.", least=0)
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """A training run. One default serves every task."""
 
-    steps: int = setting(500_000, "environment steps in all", least=1)
-    seed: int = setting(0, "of every random number in the run", least=0)
-    num_envs: int = setting(16, "environments stepped together", least=1)
-    rollout_steps: int = setting(128, "steps in each environment between updates", least=2)
-    gamma: float = setting(0.99, "discount", least=0, below=1)
-    generator: str = setting("ppo-clip", "how the policy improves: ppo-clip, or package.module:attribute")
-    loss: str = setting("adversarial", "of D: adversarial (F with its logit penalty), bce, or package.module:attribute")
-    reward: str = setting("log_d", "log_d, neg_log_one_minus_d, log_odds, or package.module:attribute")
+    steps: int = setting(500_000, "Environment steps in all.", least=1)
+    seed: int = setting(0, "Decides every random number in the run.", least=0)
+    num_envs: int = setting(16, "Environments stepped together.", least=1)
+    rollout_steps: int = setting(128, "Steps in each environment between updates.", least=2)
+    gamma: float = setting(0.99, "Discount of future rewards.", least=0, below=1)
+    generator: str = setting("ppo-clip", "How the policy improves: ppo-clip, or package.module:attribute.")
+    loss: str = setting(
+        "adversarial", "Of D: adversarial (F with its logit penalty), bce, or package.module:attribute."
+    )
+    reward: str = setting("log_d", "Form: log_d, neg_log_one_minus_d, log_odds, or package.module:attribute.")
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
 

@@ -1,0 +1,66 @@
+"""Behaviour cloning: the expert's actions by supervised learning. Pomerleau 1991."""
+
+from __future__ import annotations
+
+import copy
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gailkit.networks.actor_critic import ActorCritic
+from gailkit.types import Transitions
+
+
+class CloningResult(NamedTuple):
+    """How the cloning ended."""
+
+    epochs: int
+    training_loss: float  # mean -ln pi(a|s), nats
+    validation_loss: float  # the same on pairs that were held out; the lowest that was reached
+
+
+def clone_behaviour(
+    actor_critic: ActorCritic,
+    expert: Transitions,
+    *,
+    learning_rate: float = 1e-3,
+    batch_size: int = 128,
+    validation_share: float = 0.3,
+    patience: int = 50,
+    max_epochs: int = 2000,
+) -> CloningResult:
+    """Maximise the likelihood of the expert's actions until that of the held-out pairs has stopped rising.
+
+    The policy keeps the parameters that were best on the held-out pairs, as in Ho & Ermon 2016, section 6.
+
+    Args:
+        validation_share: of the pairs, held out at random, in (0, 1); at least one on either side.
+        patience: passes without improvement after which it stops.
+    """
+    with torch.no_grad():
+        features = actor_critic.encoder(expert.obs)
+    order = torch.randperm(len(expert))
+    held_out = order[: max(1, round(validation_share * len(expert)))]
+    shown = order[len(held_out) :] if len(held_out) < len(expert) else order
+    optimizer = torch.optim.Adam(actor_critic.policy_parameters(), learning_rate, fused=True)
+    best_state, best_loss, best_epoch, loss = copy.deepcopy(actor_critic.state_dict()), float("inf"), 0, float("inf")
+    epoch = 0
+    while epoch < max_epochs and epoch - best_epoch < patience:
+        epoch += 1
+        for index in shown[torch.randperm(len(shown))].split(batch_size):
+            optimizer.zero_grad()
+            negative = _negative_log_likelihood(actor_critic, features[index], expert.act[index])
+            negative.backward()
+            optimizer.step()
+            loss = float(negative.detach())
+        with torch.no_grad():
+            validation = float(_negative_log_likelihood(actor_critic, features[held_out], expert.act[held_out]))
+        if validation < best_loss:
+            best_state, best_loss, best_epoch = copy.deepcopy(actor_critic.state_dict()), validation, epoch
+    actor_critic.load_state_dict(best_state)
+    return CloningResult(epoch, loss, best_loss)
+
+
+def _negative_log_likelihood(actor_critic: ActorCritic, features: Tensor, act: Tensor) -> Tensor:
+    return -actor_critic.distribution(features).log_prob(act).mean()
