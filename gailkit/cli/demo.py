@@ -36,11 +36,12 @@ def demo(context: click.Context, out: Path, steps: int, seed: int) -> None:
     if not SHIPPED.is_file():
         raise InputError(f"the demo needs {SHIPPED}, which a checkout of gailkit holds; here there is none")
     shared: tuple[Word, ...] = ("--seed", seed)
+    taught_by: tuple[Word, ...] = ("--demos", SHIPPED, "--trajectories", 10)
     run, recorded, result = out / "run", out / "random.hdf5", out / "evaluation.json"
     steps_to_take: tuple[tuple[Word, ...], ...] = (
         ("data", "info", SHIPPED),
         ("record", "CartPole-v1", "--policy", "random", "--episodes", 10, *shared, "-o", recorded, "--overwrite"),
-        ("train", "CartPole-v1", "--demos", SHIPPED, "--trajectories", 10, "--steps", steps, *shared, "--out", run, "--overwrite"),
+        ("train", "CartPole-v1", *taught_by, "--steps", steps, *shared, "--out", run, "--overwrite"),
         ("evaluate", run, "--demos", SHIPPED, "--episodes", 50, *shared, "--json", result),
     )
     for words in steps_to_take:

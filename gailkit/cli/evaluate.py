@@ -150,6 +150,6 @@ def _print(spec: str, evaluation: Evaluation) -> None:
 def _write_json(path: Path, values: dict[str, Any]) -> None:
     import json
 
-    from gailkit.demonstrations.atomic import write_atomically
+    from gailkit.storage import write_atomically
 
     write_atomically(path, (json.dumps(values, indent=2, allow_nan=False) + "\n").encode())

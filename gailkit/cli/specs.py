@@ -23,7 +23,7 @@ def resolve_policy(
 ) -> Policy:
     """The policy that ``spec`` names, for the spaces of ``env``.
 
-    ``deterministic`` and ``checkpoint`` are heeded by runs only; the ``seed`` is that of a stochastic run or of random actions.
+    ``deterministic`` and ``checkpoint`` are heeded by runs only; the ``seed`` is that of sampled or random actions.
 
     Raises:
         InputError: if ``spec`` names no policy (what is accepted is listed) or one that does not fit ``env``.

@@ -26,12 +26,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-from gailkit.demonstrations.atomic import write_atomically
 from gailkit.demonstrations.contents import Contents
 from gailkit.demonstrations.flat import FlatEpisodes
 from gailkit.demonstrations.safety import SafeReader
 from gailkit.errors import DataError, InputError
 from gailkit.spaces import space_from_json, space_to_json
+from gailkit.storage import write_atomically
 
 NAME = "gailkit native"
 FORMAT = "gailkit-demonstrations"

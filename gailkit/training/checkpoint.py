@@ -11,8 +11,8 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from gailkit.demonstrations.atomic import write_atomically
 from gailkit.errors import DataError, InputError
+from gailkit.storage import write_atomically
 
 _TENSOR = "$tensor"
 _PAIRS = "$pairs"

@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gailkit.demonstrations.atomic import write_atomically
+from gailkit.storage import write_atomically
 
 Rows = Sequence[Mapping[str, float]]
 

@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gailkit.demonstrations.atomic import write_atomically
 from gailkit.errors import DataError, InputError, StorageError
 from gailkit.generator import TrainedPolicy
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.spaces import space_from_json
+from gailkit.storage import write_atomically
 from gailkit.training.build import build_actor_critic
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
 from gailkit.training.config import config_from_dict

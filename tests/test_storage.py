@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gailkit.demonstrations.atomic import write_atomically
 from gailkit.errors import StorageError
+from gailkit.storage import write_atomically
 
 
 def test_the_new_content_replaces_the_old(tmp_path: Path) -> None:
