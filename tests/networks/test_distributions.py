@@ -1,0 +1,132 @@
+"""Action distributions against torch.distributions, and their samples against their probabilities."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from gailkit.networks.distributions import ActionDistribution, Categorical, DiagonalGaussian
+
+ROWS = 20_000
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def categorical(start: int = 0) -> Categorical:
+    return Categorical(3 * torch.randn(6, 4, generator=seeded()), start)
+
+
+def gaussian(*shape: int) -> DiagonalGaussian:
+    """Six states, with deviations that differ between the dimensions."""
+    return DiagonalGaussian(torch.randn(6, *shape, generator=seeded(1)), torch.randn(*shape, generator=seeded(2)))
+
+
+DISTRIBUTIONS = {
+    "categorical": categorical(),
+    "categorical from -2": categorical(start=-2),
+    "gaussian (1,)": gaussian(1),
+    "gaussian (3,)": gaussian(3),
+    "gaussian (2, 3)": gaussian(2, 3),
+}
+every_distribution = pytest.mark.parametrize("distribution", DISTRIBUTIONS.values(), ids=DISTRIBUTIONS.keys())
+
+
+@pytest.mark.parametrize("start", [0, 5, -2])
+def test_log_probability_and_entropy_of_a_categorical_are_those_of_torch(start: int) -> None:
+    ours, theirs = categorical(start), torch.distributions.Categorical(logits=categorical().logits)
+    for action in range(4):
+        torch.testing.assert_close(
+            ours.log_prob(torch.full((6,), action + start)), theirs.log_prob(torch.tensor(action))
+        )
+    torch.testing.assert_close(ours.entropy(), theirs.entropy())
+
+
+@pytest.mark.parametrize("shape", [(1,), (3,), (2, 3)], ids=str)
+def test_log_probability_and_entropy_of_a_gaussian_are_those_of_torch(shape: tuple[int, ...]) -> None:
+    ours = gaussian(*shape)
+    normal = torch.distributions.Normal(ours.mean, ours.log_std.exp().expand_as(ours.mean))
+    theirs = torch.distributions.Independent(normal, len(shape))
+    actions = 3 * torch.randn(6, *shape, generator=seeded(3))
+    torch.testing.assert_close(ours.log_prob(actions), theirs.log_prob(actions))
+    torch.testing.assert_close(ours.entropy(), theirs.entropy())
+
+
+def test_probabilities_are_those_of_the_logits_and_impossible_logits_stay_finite() -> None:
+    # odds of 1 : 3, and a logit so low that its probability rounds to zero
+    distribution = Categorical(torch.tensor([[0.0, math.log(3.0), -1000.0]]))
+    assert distribution.log_prob(torch.tensor([1])).exp().item() == pytest.approx(0.75)
+    assert distribution.log_prob(torch.tensor([2])).item() == pytest.approx(-1000 - math.log(4))
+    assert distribution.entropy().item() == pytest.approx(0.25 * math.log(4) + 0.75 * math.log(4 / 3))
+
+
+def test_actions_are_drawn_as_often_as_their_probabilities_say() -> None:
+    start = 3
+    distribution = Categorical(torch.tensor([0.0, 1.0, 2.0, -1.0]).expand(ROWS, 4), start)
+    counts = (distribution.sample(seeded()) - start).bincount(minlength=4)
+    expected = ROWS * distribution.logits[0].softmax(-1)
+    chi_square = ((counts - expected).square() / expected).sum()
+    assert len(counts) == 4
+    assert chi_square < 16.3  # Pearson's chi-square exceeds it once in 1000 at 3 degrees of freedom
+
+
+def test_gaussian_samples_have_the_mean_and_deviation_and_do_not_depend_on_each_other() -> None:
+    mean, deviation = torch.tensor([1.0, -20.0]), torch.tensor([0.5, 4.0])
+    samples = DiagonalGaussian(mean.expand(ROWS, 2), deviation.log()).sample(seeded())
+    scaled = (samples - mean) / deviation
+    error = ROWS**-0.5
+    assert scaled.mean(0).abs().max() < 4 * error
+    assert (scaled.var(0) - 1).abs().max() < 4 * 2**0.5 * error  # the variance of a squared normal is 2
+    assert (scaled[:, 0] * scaled[:, 1]).mean().abs() < 4 * error
+
+
+@every_distribution
+def test_entropy_is_the_mean_of_minus_the_log_probability_of_the_samples(distribution: ActionDistribution) -> None:
+    random = seeded()
+    log_probs = torch.stack([distribution.log_prob(distribution.sample(random)) for _ in range(4000)])
+    error = log_probs.std(0) / len(log_probs) ** 0.5
+    assert ((log_probs.mean(0) + distribution.entropy()).abs() <= 4 * error + 1e-6).all()
+
+
+@every_distribution
+def test_no_action_is_likelier_than_the_mode(distribution: ActionDistribution) -> None:
+    best = distribution.log_prob(distribution.mode())
+    random = seeded()
+    assert all((distribution.log_prob(distribution.sample(random)) <= best + 1e-6).all() for _ in range(200))
+
+
+@every_distribution
+def test_a_given_random_generator_repeats_itself_and_leaves_the_global_one_alone(
+    distribution: ActionDistribution,
+) -> None:
+    before = torch.get_rng_state()
+    first, again, other = (torch.stack([distribution.sample(r) for _ in range(5)]) for r in map(seeded, (7, 7, 8)))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@every_distribution
+def test_without_a_generator_samples_follow_the_global_seed(distribution: ActionDistribution) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        first = distribution.sample()
+        torch.manual_seed(3)
+        assert torch.equal(distribution.sample(), first)
+
+
+@every_distribution
+def test_samples_and_modes_have_the_shape_of_actions(distribution: ActionDistribution) -> None:
+    expected = (6,) if isinstance(distribution, Categorical) else tuple(distribution.mode().shape)
+    assert distribution.sample().shape == distribution.mode().shape == expected
+    assert distribution.log_prob(distribution.mode()).shape == distribution.entropy().shape == (6,)
+
+
+def test_samples_carry_no_gradient() -> None:
+    parameters = torch.zeros(2, 3, requires_grad=True)
+    assert not DiagonalGaussian(parameters, parameters).sample().requires_grad
+    assert not Categorical(parameters).sample().requires_grad
+    assert DiagonalGaussian(parameters, parameters).log_prob(torch.ones(2, 3)).requires_grad
