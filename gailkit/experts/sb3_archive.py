@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -85,7 +86,9 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
 
 def _weights(path: Path, packed: bytes) -> dict[str, np.ndarray]:
     try:
-        state = torch.load(io.BytesIO(_bounded(path, packed)), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # advice on how the file should have been written
+            state = torch.load(io.BytesIO(_bounded(path, packed)), map_location="cpu", weights_only=True)
         numbers = sum(tensor.numel() for tensor in state.values())
         if numbers > MAX_WEIGHTS_BYTES // 4:  # a view may repeat one number as often as it likes
             raise DataError(f"{path} declares {numbers} weights; at most {MAX_WEIGHTS_BYTES // 4} are read")

@@ -1,0 +1,108 @@
+"""Signals stop a command where nothing is half done; progress tells how far it is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gailkit.cli import common
+from gailkit.cli.common import EpisodeProgress, Interrupted, interruptible, prepare_output, show_progress
+from gailkit.errors import StorageError
+from gailkit.types import Trajectory
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_first_signal_waits_for_the_next_check(number: signal.Signals, code: int) -> None:
+    before = signal.getsignal(number)
+    reached: list[str] = []
+    with pytest.raises(Interrupted) as stopped, interruptible() as interruption:
+        interruption.check()
+        os.kill(os.getpid(), number)
+        reached.append("after the signal")
+        interruption.check()
+        reached.append("after the check")
+    assert reached == ["after the signal"]
+    assert stopped.value.code == code
+    assert signal.getsignal(number) is before
+
+
+def test_the_second_signal_stops_at_once() -> None:
+    with pytest.raises(Interrupted) as stopped, interruptible():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+    assert stopped.value.code == 143
+
+
+def test_outside_the_main_thread_signals_are_left_alone() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    found = []
+
+    def work() -> None:
+        with interruptible() as interruption:
+            interruption.check()
+            found.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [before]
+
+
+def test_the_folders_of_an_output_are_made_and_nothing_else(tmp_path: Path) -> None:
+    prepare_output(tmp_path / "a/b/c.hdf5")
+    assert list((tmp_path / "a/b").iterdir()) == []
+
+
+def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="folder"):
+        prepare_output(tmp_path / "file" / "a.hdf5")
+    with pytest.raises(StorageError, match="is a folder"):
+        prepare_output(tmp_path)
+
+
+def episode(reward: float) -> Trajectory:
+    return Trajectory(np.zeros((2, 1)), np.zeros(1), np.array([reward]), terminated=False)
+
+
+def test_a_pipe_gets_plain_lines_with_the_time_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 1.0, 6.0, 7.0, 20.0])
+    monkeypatch.setattr(common.time, "monotonic", lambda: next(clock))
+    with show_progress("recording X-v0", 10, "episodes") as update:
+        for completed in (1, 2, 3, 5):
+            update(completed, "fine")
+    assert capsys.readouterr().err.splitlines() == [
+        "recording X-v0: 2/10 episodes, fine, 24 s left",  # 2 took 6 s, 8 are left; the line at 1 s came too soon
+        "recording X-v0: 5/10 episodes, fine, 20 s left",
+    ]
+
+
+def test_a_terminal_gets_a_live_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common.sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    with show_progress("recording X-v0", 1000, "episodes") as update:
+        update(1000, "100,000 steps/s, mean return -1234.5")
+    title, *drawn = capsys.readouterr().err.splitlines()
+    assert title == "recording X-v0"
+    assert any("1000/1000 episodes, 100,000 steps/s, mean return -1234.5" in line for line in drawn)
+
+
+def test_episodes_are_counted_and_averaged() -> None:
+    shown: list[tuple[float, str]] = []
+    progress = EpisodeProgress(lambda completed, words: shown.append((completed, words)))
+    progress.on_steps(8)
+    progress.on_episode(episode(10.0))
+    progress.on_episode(episode(-4.0))
+    progress.show()
+    assert [completed for completed, _ in shown] == [0, 2]
+    assert "mean return" not in shown[0][1]
+    assert shown[1][1].endswith("steps/s, mean return 3.0")

@@ -1,0 +1,162 @@
+"""Environments by name: each mistake has its own sentence; seeds are reproducible and belong to one purpose."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+
+from gailkit.errors import EnvironmentFailure, InputError, UnsupportedSpaceError
+from gailkit.rollouts.envs import (
+    check_finite,
+    environment_failures,
+    make_env,
+    make_vector_env,
+    seed_stream,
+)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "said"),
+    [
+        ("CartPol-v1", "CartPole-v1"),
+        ("cartpole-v1", "CartPole-v1"),
+        ("CartPole-v7", "CartPole-v1"),
+        ("Hopper-v3", "Hopper-v5"),
+        ("Cart Pole", "CartPole-v1"),
+        ("", "environments are registered"),
+        ("nowhere/Nothing-v0", "environments are registered"),
+    ],
+)
+def test_a_wrong_name_is_answered_with_near_matches(env_id: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        make_env(env_id)
+
+
+def test_a_missing_dependency_is_named() -> None:
+    gymnasium.register("gailkit-test/Needy-v0", entry_point=_needs_box2d)
+    try:
+        with pytest.raises(InputError, match=r"gailkit-test/Needy-v0 needs a package.*pip install box2d"):
+            make_env("gailkit-test/Needy-v0")
+    finally:
+        gymnasium.registry.pop("gailkit-test/Needy-v0")
+
+
+def _needs_box2d() -> gymnasium.Env:
+    raise gymnasium.error.DependencyNotInstalled("pip install box2d")
+
+
+def test_a_module_that_is_missing_is_named() -> None:
+    with pytest.raises(InputError, match="nosuchmodule"):
+        make_env("nosuchmodule:Foo-v0")
+
+
+def test_an_environment_may_lie_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "env_of_mine.py").write_text(
+        "import gymnasium\n"
+        "gymnasium.register('gailkit-test/Mine-v0', entry_point='gymnasium.envs.classic_control:PendulumEnv')\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")  # puts sys.path back afterwards
+    assert make_env("env_of_mine:gailkit-test/Mine-v0").action_space.shape == (1,)
+
+
+def test_arguments_reach_the_environment_and_unknown_ones_are_refused() -> None:
+    assert make_env("Pendulum-v1", {"g": 5.0}).unwrapped.get_wrapper_attr("g") == 5.0
+    with pytest.raises(InputError, match=r"\{'nosuch': 1\}.*nosuch"):
+        make_env("CartPole-v1", {"nosuch": 1})
+
+
+def test_what_an_environment_raises_while_it_is_made_is_its_failure() -> None:
+    gymnasium.register("gailkit-test/Broken-v0", entry_point=_broken)
+    try:
+        with pytest.raises(EnvironmentFailure, match="ZeroDivisionError"):
+            make_env("gailkit-test/Broken-v0")
+    finally:
+        gymnasium.registry.pop("gailkit-test/Broken-v0")
+
+
+def _broken() -> gymnasium.Env:
+    raise ZeroDivisionError("one over none")
+
+
+def test_spaces_that_are_not_supported_are_refused_at_the_door() -> None:
+    with pytest.raises(UnsupportedSpaceError, match="Tuple"):
+        make_env("Blackjack-v1")
+
+
+def test_an_outdated_version_is_made_without_a_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert make_env("CartPole-v0").spec is not None
+
+
+def test_mujoco_leaves_no_log_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mujoco", reason="NOT TESTED that MuJoCo leaves no log: it is not installed")
+    monkeypatch.chdir(tmp_path)
+    make_env("HalfCheetah-v5").close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_environment_of_a_batch_rests_at_its_true_end_until_it_is_reset() -> None:
+    envs = make_vector_env("CartPole-v1", 2)
+    envs.reset(seed=[1, 2])
+    done = np.zeros(2, bool)
+    while not done.any():
+        last, _, terminated, truncated, _ = envs.step(np.array([1, 0]))
+        done = terminated | truncated
+    assert abs(last[done][0, 2]) > 0.2  # the pole of the last observation has fallen: more than 12 degrees
+    reset, _ = envs.reset(seed=[7, 7], options={"reset_mask": done})
+    assert np.all(np.abs(reset[done]) <= 0.05)
+    np.testing.assert_array_equal(reset[~done], last[~done])
+
+
+def test_no_environments_are_too_few() -> None:
+    with pytest.raises(InputError, match="at least 1; found 0"):
+        make_vector_env("CartPole-v1", 0)
+
+
+def test_the_same_seed_and_purpose_give_the_same_seeds() -> None:
+    assert seed_stream(3, "training").take(50) == seed_stream(3, "training").take(50)
+
+
+def test_seeds_of_different_purposes_and_runs_do_not_meet() -> None:
+    streams = [seed_stream(seed, purpose) for seed in (0, 1) for purpose in ("training", "evaluation", "recording")]
+    seeds = [seed for stream in streams for seed in stream.take(500)]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_taking_in_parts_is_taking_at_once_also_after_the_state_was_put_back() -> None:
+    stream = seed_stream(0, "training")
+    parts = stream.take(3)
+    state = stream.generator.bit_generator.state
+    parts += stream.take(4)
+    assert parts == seed_stream(0, "training").take(7)
+    resumed = seed_stream(0, "training")
+    resumed.generator.bit_generator.state = state
+    assert resumed.take(4) == parts[3:]
+
+
+def test_a_negative_seed_is_refused() -> None:
+    with pytest.raises(InputError, match="-1"):
+        seed_stream(-1, "training")
+
+
+def test_what_an_environment_raises_becomes_one_sentence() -> None:
+    said = r"failed while stepping: ValueError: joint 3$"
+    with pytest.raises(EnvironmentFailure, match=said), environment_failures("stepping"):
+        raise ValueError("joint 3\nand more")
+    with pytest.raises(InputError, match="ours"), environment_failures("stepping"):
+        raise InputError("ours")
+
+
+def test_a_number_that_is_not_finite_is_a_failure_of_the_environment() -> None:
+    check_finite(np.zeros(3), 1.0)
+    with pytest.raises(EnvironmentFailure, match="an observation"):
+        check_finite(np.array([0.0, np.nan]))
+    with pytest.raises(EnvironmentFailure, match="a reward"):
+        check_finite(np.zeros(3), np.array([0.0, -np.inf]))
