@@ -1,0 +1,254 @@
+"""The learner: it recovers density ratios, rewards by what it has learned, and solves the absorbing state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from copy import deepcopy
+from functools import partial
+
+import pytest
+import torch
+from gymnasium.spaces import Box, Discrete
+from torch import Tensor, nn
+
+from gailkit.discriminator import (
+    AdversarialLoss,
+    BoxActionDiscriminator,
+    CrossEntropyLoss,
+    DiscreteActionDiscriminator,
+    Discriminator,
+    DiscriminatorLearner,
+    with_gradient_penalty,
+)
+from gailkit.functional.absorbing import penalised_optimal_logit
+from gailkit.functional.rewards import log_d, log_odds, neg_log_one_minus_d
+from gailkit.networks.encoders import ObservationEncoder
+from gailkit.networks.mlp import mlp
+from gailkit.types import RewardForm, Rollout, Transitions
+
+GAMMA = 0.9
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+class Identity(Discriminator):
+    """z = scale * x for observations that the encoder leaves as they are."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        encoder = ObservationEncoder(Box(-10, 10, (1,)))
+        encoder.update(torch.tensor([[-1.0], [1.0]]))  # mean 0, deviation 1
+        super().__init__(encoder, Discrete(2))
+        self.scale = nn.Parameter(torch.tensor(scale))
+
+    def logits(self, encoded: Transitions) -> Tensor:
+        return self.scale * encoded.obs.squeeze(-1)
+
+
+def rollout(obs: Tensor, act: Tensor | None = None, terminations: int = 0) -> Rollout:
+    """A rollout of ``obs`` (T, N, *obs) whose first ``terminations`` steps end an episode."""
+    lead = obs.shape[:2]
+    numbers, truncated = torch.zeros(lead), torch.zeros(lead, dtype=torch.bool)
+    terminated = (torch.arange(truncated.numel()) < terminations).reshape(lead)
+    act = torch.zeros(lead, dtype=torch.int64) if act is None else act
+    return Rollout(obs, act, obs, numbers, numbers, numbers, terminated, truncated)
+
+
+def expert(*observations: float) -> Callable[[int], Transitions]:
+    """An expert that shows the same observations in turn."""
+
+    def draw(size: int) -> Transitions:
+        obs = torch.tensor(observations).repeat(size)[:size].unsqueeze(-1)
+        return Transitions(obs, torch.zeros(size, dtype=torch.int64), obs, torch.zeros(size, dtype=torch.bool))
+
+    return draw
+
+
+def frozen(
+    scale: float = 1.0, form: RewardForm = log_d, expert_mass: float = 0.0, kappa: float = 0.5
+) -> DiscriminatorLearner:
+    """A learner whose network stays as it is."""
+    return DiscriminatorLearner(
+        Identity(scale),
+        AdversarialLoss(kappa),
+        form,
+        expert_mass=expert_mass,
+        gamma=GAMMA,
+        learning_rate=0.0,
+        batch_size=8,
+        updates=2,
+    )
+
+
+def test_it_recovers_the_experts_share_of_the_density_of_every_state_and_action() -> None:
+    # Four states, two actions; in 40 expert steps and 40 policy steps each pair occurs as often as written here.
+    expert_counts = torch.tensor([[9, 1], [2, 8], [5, 5], [8, 2]])
+    policy_counts = torch.tensor([[3, 7], [6, 4], [5, 5], [2, 8]])
+    pairs = torch.arange(8)
+    shown, taken = (pairs.repeat_interleave(counts.flatten()) for counts in (expert_counts, policy_counts))
+
+    def draw(size: int) -> Transitions:
+        chosen = shown[torch.randint(len(shown), (size,))]
+        return Transitions(chosen // 2, chosen % 2, chosen // 2, torch.zeros(size, dtype=torch.bool))
+
+    model = DiscreteActionDiscriminator(ObservationEncoder(Discrete(4)), Discrete(2), nn.Linear)
+    loss = AdversarialLoss(0.5)
+    learner = DiscriminatorLearner(
+        model, loss, log_d, expert_mass=0, gamma=GAMMA, learning_rate=0.03, batch_size=4096, updates=150
+    )
+    learner.update(draw, rollout((taken // 2).reshape(10, 4), (taken % 2).reshape(10, 4)))
+    z = model.action_logits(torch.arange(4)).detach()
+    share = expert_counts / (expert_counts + policy_counts)
+    torch.testing.assert_close(0.5 * z + torch.sigmoid(-z), share, rtol=0, atol=0.04)
+
+
+def test_learning_tells_expert_from_policy() -> None:
+    learner = DiscriminatorLearner(
+        Identity(0.0), AdversarialLoss(), log_d, expert_mass=0, gamma=GAMMA, learning_rate=0.05, updates=30
+    )
+    steps = rollout(-torch.ones(8, 2, 1))
+    first = learner.update(expert(1.0), steps)
+    later = learner.update(expert(1.0), steps)
+    assert later["loss"] < first["loss"]
+    assert later["logit_expert"] > 0.5 > -0.5 > later["logit_policy"]
+    assert later["accuracy_expert"] == later["accuracy_policy"] == 1.0
+
+
+@pytest.mark.parametrize("form", [log_d, neg_log_one_minus_d, log_odds])
+def test_rewards_are_the_form_of_the_logits_while_nobody_terminates(form: RewardForm) -> None:
+    obs = torch.tensor([[[-2.0], [0.0]], [[1.0], [3.0]], [[0.5], [-1.0]]])  # (3, 2, 1)
+    learner = frozen(form=form)
+    learner.update(expert(1.0), rollout(obs))
+    rewards = learner.rewards(rollout(obs))
+    assert rewards.shape == (3, 2)
+    torch.testing.assert_close(rewards, form(obs.squeeze(-1)))
+    assert learner.absorbing_reward() == 0.0
+
+
+def test_rewards_come_from_the_updated_discriminator() -> None:
+    learner = DiscriminatorLearner(
+        Identity(0.0), AdversarialLoss(), log_odds, expert_mass=0, gamma=GAMMA, learning_rate=0.1
+    )
+    steps = rollout(torch.tensor([[[-1.0], [2.0]]]))
+    assert learner.rewards(steps).tolist() == [[0.0, 0.0]]
+    learner.update(expert(1.0), steps)
+    scale = learner.discriminator.scale.item()
+    assert scale > 0.1
+    torch.testing.assert_close(learner.rewards(steps), torch.tensor([[-scale, 2 * scale]]))
+
+
+@pytest.mark.parametrize(
+    ("form", "kappa", "expert_mass", "terminations", "expected"),
+    [
+        # kappa z = w - sigmoid(-z). Only the expert: w = 1, so kappa z = D and ln D = ln(kappa z).
+        (log_d, 0.5, 0.3, 0, math.log(0.5 * penalised_optimal_logit(1.0, 0.5))),
+        (log_d, 1.0, 0.3, 0, math.log(1.0 * penalised_optimal_logit(1.0, 1.0))),
+        # Only the policy: w = 0, so kappa z = -(1 - D) and -ln(1 - D) = -ln(-kappa z).
+        (neg_log_one_minus_d, 0.5, 0.0, 2, -math.log(-0.5 * penalised_optimal_logit(0.0, 0.5))),
+        # ... whatever the mass.
+        (neg_log_one_minus_d, 0.5, 0.0, 1, -math.log(-0.5 * penalised_optimal_logit(0.0, 0.5))),
+        # Both alike: z = 0. One termination in 10 steps at gamma 0.9: 10 / (10 + 10).
+        (log_d, 0.5, 0.5, 1, -math.log(2)),
+        (log_odds, 0.5, 0.5, 1, 0.0),
+    ],
+)
+def test_the_absorbing_reward_in_closed_form(
+    form: RewardForm, kappa: float, expert_mass: float, terminations: int, expected: float
+) -> None:
+    learner = frozen(form=form, expert_mass=expert_mass, kappa=kappa)
+    obs = torch.linspace(-2, 2, 10).reshape(5, 2, 1)
+    health = learner.update(expert(1.0), rollout(obs, terminations=terminations))
+    assert learner.absorbing_reward() == pytest.approx(expected, abs=1e-9)
+    assert health["absorbing_reward"] == learner.absorbing_reward()
+    torch.testing.assert_close(learner.rewards(rollout(obs)), form(obs.squeeze(-1)) - expected)
+
+
+def test_the_absorbing_logit_is_that_of_the_loss() -> None:
+    learner = DiscriminatorLearner(
+        Identity(), with_gradient_penalty(CrossEntropyLoss(), 1.0), log_odds, expert_mass=0.75, gamma=GAMMA
+    )
+    learner.policy_mass = 0.25
+    assert learner.absorbing_reward() == pytest.approx(math.log(3))  # ln(w / (1 - w)) at w = 3/4
+
+
+def test_before_the_first_rollout_only_the_expert_has_mass() -> None:
+    assert frozen().absorbing_reward() == 0.0
+    assert frozen(expert_mass=0.3).absorbing_reward() > math.log(0.8)
+
+
+def test_the_policys_mass_is_a_running_mean_that_begins_at_the_first_rollout() -> None:
+    learner = frozen()
+    obs = torch.zeros(5, 2, 1)
+    learner.update(expert(1.0), rollout(obs, terminations=1))
+    assert learner.policy_mass == pytest.approx(0.5)  # 10 / (10 + 10)
+    learner.update(expert(1.0), rollout(obs))
+    assert learner.policy_mass == pytest.approx(0.45)
+    learner.update(expert(1.0), rollout(obs, terminations=3))
+    assert learner.policy_mass == pytest.approx(0.9 * 0.45 + 0.1 * 0.75)  # 30 / (10 + 30)
+
+
+def test_accuracy_is_the_share_of_each_side_that_is_told_1_being_the_expert() -> None:
+    obs = torch.full((4, 2, 1), -1.0)
+    learner = frozen()
+    health = learner.update(expert(2.0, 1.0, -1.0, 4.0), rollout(obs))
+    assert health["accuracy_expert"] == 0.75
+    assert health["accuracy_policy"] == 1.0
+    assert health["logit_expert"] == 1.5
+    assert health["logit_policy"] == -1.0
+    swapped = frozen(scale=-1.0).update(expert(2.0, 1.0, -1.0, 4.0), rollout(obs))
+    assert swapped["accuracy_expert"] == 0.25
+    assert swapped["accuracy_policy"] == 0.0
+
+
+def test_the_loss_reported_is_that_of_the_updates() -> None:
+    # all logits 0: F = -2 ln 2
+    health = frozen(scale=0.0).update(expert(1.0), rollout(torch.zeros(4, 2, 1)))
+    assert health["loss"] == pytest.approx(-2 * math.log(2))
+
+
+def test_every_update_asks_the_expert_for_one_batch() -> None:
+    asked = []
+
+    def draw(size: int) -> Transitions:
+        asked.append(size)
+        return expert(1.0)(size)
+
+    frozen().update(draw, rollout(torch.zeros(4, 2, 1)))
+    assert asked == [8, 8]
+
+
+def box_learner() -> DiscriminatorLearner:
+    encoder = ObservationEncoder(Box(-10, 10, (1,)))
+    model = BoxActionDiscriminator(encoder, Box(-1, 1, (1,)), partial(mlp, hidden=(8,)))
+    return DiscriminatorLearner(
+        model, with_gradient_penalty(AdversarialLoss(), 1.0), log_d, expert_mass=0.4, gamma=GAMMA, batch_size=16
+    )
+
+
+def test_a_stored_learner_goes_on_as_if_it_had_never_stopped() -> None:
+    original, restored = box_learner(), box_learner()
+    obs, act = torch.randn(10, 2, 1), torch.randn(10, 2, 1)
+    steps = rollout(obs, act, terminations=2)
+    original.discriminator.encoder.update(obs.flatten(0, 1))
+
+    def draw(size: int) -> Transitions:
+        o = 1 + torch.randn(size, 1)
+        return Transitions(o, o / 2, o, torch.zeros(size, dtype=torch.bool))
+
+    original.update(draw, steps)
+    restored.load_state_dict(deepcopy(original.state_dict()))  # as a file would hold it: state_dict is a live view
+    following = rollout(obs, act, terminations=1)
+    outcomes = []
+    for learner in (original, restored):
+        torch.manual_seed(1)
+        outcomes.append((learner.update(draw, following), learner.rewards(following), learner.policy_mass))
+    assert outcomes[0][0] == outcomes[1][0]
+    assert torch.equal(outcomes[0][1], outcomes[1][1])
+    assert outcomes[0][2] == outcomes[1][2]
+
+
+def test_rewards_carry_no_gradient() -> None:
+    assert not box_learner().rewards(rollout(torch.randn(3, 2, 1), torch.randn(3, 2, 1))).requires_grad
