@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import sys
 import tempfile
@@ -104,6 +105,11 @@ def prepare_output(path: Path) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise StorageError(f"nothing can be written into the folder {path.parent}: {reason}") from error
+
+
+def typed_command() -> str:
+    """The command line of this process as it was typed, whatever folder gailkit is installed in."""
+    return shlex.join(["gailkit", *sys.argv[1:]])
 
 
 def show_progress(title: str, total: float, unit: str) -> AbstractContextManager[Update]:

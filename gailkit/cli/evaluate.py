@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from gailkit.cli.common import EpisodeProgress, env_kwargs_option, interruptible, prepare_output, show_progress
+from gailkit.cli.common import (
+    EpisodeProgress,
+    env_kwargs_option,
+    interruptible,
+    prepare_output,
+    show_progress,
+    use_one_thread,
+)
 from gailkit.cli.specs import resolve_policy, run_environment
 from gailkit.errors import InputError
 
 if TYPE_CHECKING:
     from gailkit.demonstrations import Demonstrations
     from gailkit.evaluation.evaluate import Evaluation
-    from gailkit.types import Trajectory
 
 EXAMPLES = (
     "Examples:",
@@ -76,6 +82,7 @@ def evaluate(
     from gailkit.evaluation.evaluate import evaluate as run_evaluation
     from gailkit.rollouts.envs import make_env
 
+    use_one_thread()
     demonstrations = Demonstrations.load(demos)
     env_id, env_kwargs = _environment(spec, demonstrations, env_id, env_kwargs)
     env = make_env(env_id, env_kwargs)
@@ -84,9 +91,8 @@ def evaluate(
     with interruptible() as interruption, show_progress(f"evaluating {spec}", episodes, "episodes") as update:
         progress = EpisodeProgress(update)
 
-        def on_episode(trajectory: Trajectory) -> None:
-            progress.on_episode(trajectory)
-            progress.on_steps(len(trajectory))
+        def on_steps(count: int) -> None:
+            progress.on_steps(count)
             interruption.check()
 
         evaluation = run_evaluation(
@@ -97,7 +103,8 @@ def evaluate(
             seed=seed,
             env_kwargs=env_kwargs,
             num_envs=num_envs,
-            on_episode=on_episode,
+            on_episode=progress.on_episode,
+            on_steps=on_steps,
         )
     _print(spec, evaluation)
     if json_file is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +14,7 @@ from gailkit.cli.common import (
     interruptible,
     prepare_output,
     show_progress,
+    typed_command,
     use_one_thread,
 )
 from gailkit.cli.specs import SPEC_HELP, resolve_policy, spec_files
@@ -39,12 +38,7 @@ if TYPE_CHECKING:
 @click.option("--append", is_flag=True, help="Continue FILE if it exists: --episodes more, none with a seed it has.")
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 @click.option("--num-envs", default=8, show_default=True, type=click.IntRange(min=1), help="Episodes run side by side.")
-@click.option(
-    "--deterministic/--stochastic",
-    default=False,
-    help="For a run directory: its most likely action, or one drawn as in training (the default). "
-    "A Stable-Baselines3 .zip is always deterministic.",
-)
+@click.option("--stochastic", is_flag=True, help="Sample a run's actions instead of taking the likeliest.")
 @env_kwargs_option
 def record(
     env_id: str,
@@ -55,7 +49,7 @@ def record(
     append: bool,
     overwrite: bool,
     num_envs: int,
-    deterministic: bool,
+    stochastic: bool,
     env_kwargs: dict[str, Any],
 ) -> None:
     """Record demonstrations of a policy in the environment ENV_ID.
@@ -71,8 +65,8 @@ def record(
     env = make_env(env_id, env_kwargs)
     try:
         earlier = Demonstrations.load(output) if append and output.is_file() else None
-        policy = resolve_policy(spec, env, action_seed(seed, earlier), deterministic)
-        provenance = describe_source(spec, spec_files(spec), seed, shlex.join(sys.argv))
+        policy = resolve_policy(spec, env, action_seed(seed, earlier), deterministic=not stochastic)
+        provenance = describe_source(spec, spec_files(spec), seed, typed_command())
         recording = Recording(output, env, _full_id(env, env_id), env_kwargs, provenance, earlier)
         prepare_output(output)
         _run(recording, policy, partial(make_env, env_id, env_kwargs), recording.seeds(seed, episodes), num_envs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,6 @@ from gailkit.functional.statistics import bootstrap_mean_interval, normalised_sc
 from gailkit.rollouts.envs import make_env, seed_stream
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.types import Policy, Trajectory
-
-OnEpisode = Callable[[Trajectory], None]
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,8 @@ def evaluate(
     seed: int = 0,
     env_kwargs: Mapping[str, Any] | None = None,
     num_envs: int = 8,
-    on_episode: OnEpisode | None = None,
+    on_episode: Callable[[Trajectory], None] | None = None,
+    on_steps: Callable[[int], None] | None = None,
 ) -> Evaluation:
     """Run ``policy`` and random actions for ``episodes`` episodes each, from the same starts, and compare.
 
@@ -80,6 +80,7 @@ def evaluate(
 
     Args:
         on_episode: sees each episode of the policy as it ends.
+        on_steps: is told after each batch how many steps it took, those of random actions included; it may raise.
 
     Raises:
         InputError: if the environment does not exist, the demonstrations do not fit it, or ``episodes`` is below 1.
@@ -92,10 +93,9 @@ def evaluate(
     action_space = env.action_space
     env.close()
     seeds = seed_stream(seed, "evaluation").take(episodes)
-    played = collect_episodes(policy, lambda: make_env(env_id, env_kwargs), seeds, num_envs, on_episode)
-    at_random = collect_episodes(
-        random_policy(action_space, seed), lambda: make_env(env_id, env_kwargs), seeds, num_envs
-    )
+    env_factory = partial(make_env, env_id, env_kwargs)
+    played = collect_episodes(policy, env_factory, seeds, num_envs, on_episode, on_steps)
+    at_random = collect_episodes(random_policy(action_space, seed), env_factory, seeds, num_envs, on_steps=on_steps)
     returns, random_returns, expert_returns = _returns(played), _returns(at_random), fitted.returns()
     expert_mean = None if expert_returns is None else float(expert_returns.mean())
     random_mean = float(random_returns.mean())

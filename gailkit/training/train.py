@@ -167,7 +167,7 @@ def describe_run(
             "numpy": np.__version__,
             "python": platform.python_version(),
         },
-        "command": sys.argv,
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
 
 

@@ -1,0 +1,23 @@
+"""``python -m benchmarks``: speed as ratios measured in one run; ``python -m benchmarks imitation``: the table."""
+
+from __future__ import annotations
+
+import click
+
+from benchmarks.imitation import imitation
+from benchmarks.speed import speed
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def benchmarks(context: click.Context) -> None:
+    """Measure gailkit. Without a command: its speed."""
+    if context.invoked_subcommand is None:
+        context.invoke(speed)
+
+
+benchmarks.add_command(imitation)
+benchmarks.add_command(speed)
+
+if __name__ == "__main__":
+    benchmarks(prog_name="python -m benchmarks")

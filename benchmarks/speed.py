@@ -1,0 +1,107 @@
+"""How fast gailkit is, as ratios and sizes that were measured in one run."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import click
+
+ENV_ID = "HalfCheetah-v5"
+ROUNDS = 5
+STEPS = 16_384
+HELP_RUNS = 11
+
+
+@click.command()
+def speed() -> None:
+    """Training against raw stepping, peak memory, and how soon help answers."""
+    raw, training = _stepping_rates()
+    ratio = median(trained / stepped for stepped, trained in zip(raw, training, strict=True))
+    click.echo(f"{ENV_ID}, 16 environments, default settings, median of {ROUNDS} rounds in turn:")
+    click.echo(f"  raw stepping {median(raw):,.0f} steps/s, training {median(training):,.0f} steps/s")
+    click.echo(f"  training / raw stepping   {ratio:6.2f}         (at least 0.5)")
+    click.echo(f"  peak memory of a run      {_peak_memory_mb():6.0f} MB      (below 1000)")
+    click.echo(f"  gailkit --help            {_help_seconds():6.2f} s       (below 0.3)")
+
+
+def _stepping_rates() -> tuple[list[float], list[float]]:
+    """Steps a second of the bare vector environment and of training in it, measured in turn."""
+    import torch
+
+    from gailkit import TrainConfig
+    from gailkit.rollouts.envs import make_vector_env
+    from gailkit.training.build import build_trainer
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    config = TrainConfig()
+    bare, trained = (make_vector_env(ENV_ID, config.num_envs) for _ in range(2))
+    demonstrations = _demonstrations().fitted_to(trained.single_observation_space, trained.single_action_space)
+    trainer = build_trainer(config, trained, demonstrations)
+    bare.reset(seed=0)
+    bare.action_space.seed(0)
+    actions = bare.action_space.sample()
+
+    def step() -> int:
+        _, _, terminated, truncated, _ = bare.step(actions)
+        if (terminated | truncated).any():
+            bare.reset(options={"reset_mask": terminated | truncated})
+        return config.num_envs
+
+    def iterate() -> int:
+        trainer.iterate()
+        return config.num_envs * config.rollout_steps
+
+    rates: list[tuple[float, float]] = [(_rate(step), _rate(iterate)) for _ in range(ROUNDS + 1)][1:]
+    return [raw for raw, _ in rates], [training for _, training in rates]
+
+
+def _rate(take_steps: Callable[[], int]) -> float:
+    """Steps a second over at least STEPS of them."""
+    started, taken = time.perf_counter(), 0
+    while taken < STEPS:
+        taken += take_steps()
+    return taken / (time.perf_counter() - started)
+
+
+def _demonstrations():
+    """Random episodes: what is imitated makes no difference to how long it takes."""
+    from gailkit import Demonstrations
+    from gailkit.experts.random import random_policy
+    from gailkit.rollouts.envs import make_env
+    from gailkit.rollouts.episodes import collect_episodes
+
+    space = make_env(ENV_ID).action_space
+    return Demonstrations(tuple(collect_episodes(random_policy(space, 0), lambda: make_env(ENV_ID), [0, 1])))
+
+
+def _peak_memory_mb() -> float:
+    """Peak resident memory of the command ``gailkit train``, run for 100,000 steps."""
+    with tempfile.TemporaryDirectory() as folder:
+        demos = Path(folder) / "demos.hdf5"
+        _demonstrations().save(demos)
+        words = ["train", ENV_ID, "--demos", demos, "--steps", 100_000, "--out", Path(folder) / "run"]
+        _quietly([sys.executable, "-m", "gailkit", *map(str, words)])
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
+
+
+def _help_seconds() -> float:
+    """Median wall time of ``gailkit --help``."""
+    times = []
+    for _ in range(HELP_RUNS):
+        started = time.perf_counter()
+        _quietly([sys.executable, "-m", "gailkit", "--help"])
+        times.append(time.perf_counter() - started)
+    return median(times)
+
+
+def _quietly(command: list[str]) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,0 +1,52 @@
+"""What is imitated: the environment, whose demonstrations, how many of them, and for how long."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+EXPERTS = Path(os.environ.get("GAILKIT_EXPERTS", REPOSITORY.parent / "shared" / "experts"))
+WORK = Path("runs") / "benchmarks"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row of the table."""
+
+    env_id: str
+    demos: str  # beginning with EXPERTS/ where other projects made them
+    trajectories: int
+    subsample: int
+    steps: int
+    threshold: float | None  # the normalised score to reach; None for a bias control
+    teacher: str | None = None  # SPEC of the policy that a bias control imitates in place of the demonstrations
+
+    @property
+    def name(self) -> str:
+        """The environment, and for a control who teaches."""
+        return self.env_id if self.teacher is None else f"{self.env_id} taught by {self.teacher.split(':')[-1]}"
+
+    @property
+    def demos_path(self) -> Path:
+        """Where the real expert's demonstrations lie, relative to the repository where they are shipped."""
+        folder, _, rest = self.demos.partition("/")
+        return EXPERTS / rest if folder == "EXPERTS" else Path(self.demos)
+
+    @property
+    def taught_path(self) -> Path:
+        """Where the demonstrations lie that are imitated."""
+        if self.teacher is None:
+            return self.demos_path
+        return WORK / f"{self.name.replace(' ', '-')}.hdf5"
+
+
+TASKS = (
+    Task("CartPole-v1", "datasets/cartpole-v1.hdf5", 10, 1, 100_000, 0.98),
+    Task("Pendulum-v1", "datasets/pendulum-v1.hdf5", 10, 1, 300_000, 0.95),
+    Task("MountainCar-v0", "EXPERTS/paper/MountainCar-v0.hdf5", 10, 1, 500_000, 0.90),
+    Task("Hopper-v5", "EXPERTS/paper/Hopper-v5.hdf5", 4, 20, 1_000_000, 0.90),
+    Task("CartPole-v1", "datasets/cartpole-v1.hdf5", 10, 1, 100_000, None, "benchmarks.experts:push_left"),
+    Task("Hopper-v5", "EXPERTS/paper/Hopper-v5.hdf5", 10, 1, 1_000_000, None, "random"),
+)
