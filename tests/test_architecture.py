@@ -17,7 +17,7 @@ import gailkit
 PACKAGE = Path(gailkit.__file__).parent
 
 LAYERS = (  # lowest first; a module imports from its own room and from lower layers
-    {"types", "errors", "spaces", "storage"},
+    {"types", "errors", "importing", "spaces", "storage"},
     {"functional"},
     {"networks"},
     {"demonstrations", "discriminator", "generator", "experts"},

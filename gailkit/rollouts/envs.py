@@ -16,7 +16,7 @@ from gymnasium.error import DependencyNotInstalled, UnregisteredEnv
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from gailkit.errors import EnvironmentFailure, GailkitError, InputError
-from gailkit.experts.function import make_current_folder_importable
+from gailkit.importing import make_current_folder_importable
 from gailkit.spaces import check_supported
 
 MAX_SEED = 2**31

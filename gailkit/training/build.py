@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +29,7 @@ from gailkit.errors import InputError
 from gailkit.functional import rewards
 from gailkit.functional.absorbing import absorbing_mass
 from gailkit.generator import Generator, PPOClip
+from gailkit.importing import import_attribute
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import mlp, spectral_mlp
@@ -133,13 +131,7 @@ def named(name: str, known: Mapping[str, Any], what: str) -> Any:
 
 
 def _imported(name: str, what: str) -> Any:
-    module_name, _, attribute = name.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise InputError(f"the {what} {name!r} cannot be imported: {error}") from error
+    found = import_attribute(name)
     if not callable(found):
         raise InputError(f"the {what} {name!r} must be callable; found {type(found).__name__}")
     return found

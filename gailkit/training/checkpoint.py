@@ -1,7 +1,11 @@
-"""A tree of state in one file: tensors as safetensors, all the rest as JSON in its header. Nothing is ever executed."""
+"""A tree of state in one file: tensors as safetensors, all the rest as JSON in its header, and a digest of both.
+
+Nothing in it is ever executed.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +13,7 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from gailkit.errors import DataError, InputError
@@ -28,8 +33,9 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
         TypeError: for a value that is none of these.
     """
     tensors: dict[str, Tensor] = {}
-    skeleton = _without_tensors(state, "", tensors)
-    write_atomically(path, safetensors.torch.save(tensors, metadata={"state": json.dumps(skeleton)}))
+    skeleton = json.dumps(_without_tensors(state, tensors))
+    metadata = {"state": skeleton, "sha256": _digest(skeleton, tensors)}
+    write_atomically(path, safetensors.torch.save(tensors, metadata=metadata))
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -43,29 +49,40 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise InputError(f"no checkpoint at {path}")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            skeleton = json.loads((file.metadata() or {})["state"])
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        restored: dict[str, Any] = _with_tensors(skeleton, tensors)
+        if _digest(metadata["state"], tensors) != metadata["sha256"]:
+            raise DataError(f"{path} is damaged: its digest does not fit")
+        restored: dict[str, Any] = _with_tensors(json.loads(metadata["state"]), tensors)
     except (safetensors.SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path} is damaged or not a gailkit checkpoint: {error}") from error
     return restored
 
 
-def _without_tensors(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
-    """``value`` as JSON; each tensor moves into ``tensors`` and leaves its name behind."""
+def _digest(skeleton: str, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over the JSON and, in the order of their numbers, every tensor's bytes."""
+    digest = hashlib.sha256(skeleton.encode())
+    for name in sorted(tensors, key=int):
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _without_tensors(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """``value`` as JSON; each tensor moves into ``tensors`` and leaves its number behind."""
     if isinstance(value, Tensor):
-        tensors[path] = value.detach().clone().contiguous()
-        return {_TENSOR: path}
+        number = str(len(tensors))
+        tensors[number] = value.detach().clone().contiguous()
+        return {_TENSOR: [number, list(value.shape), str(value.dtype)]}
     if isinstance(value, Mapping):
-        items = {key: _without_tensors(item, f"{path}/{key}", tensors) for key, item in value.items()}
+        items = {key: _without_tensors(item, tensors) for key, item in value.items()}
         if all(isinstance(key, str) for key in items):
             return items
         return {_PAIRS: [[key, item] for key, item in items.items()]}
     if isinstance(value, list | tuple):
-        return [_without_tensors(item, f"{path}/{index}", tensors) for index, item in enumerate(value)]
+        return [_without_tensors(item, tensors) for item in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise TypeError(f"a checkpoint cannot hold {type(value).__name__} at {path}")
+    raise TypeError(f"a checkpoint cannot hold {type(value).__name__}")
 
 
 def _with_tensors(value: Any, tensors: Mapping[str, Tensor]) -> Any:
@@ -74,6 +91,10 @@ def _with_tensors(value: Any, tensors: Mapping[str, Tensor]) -> Any:
     if not isinstance(value, dict):
         return value
     if _TENSOR in value:
-        return tensors[value[_TENSOR]]
+        number, shape, dtype = value[_TENSOR]
+        tensor = tensors[number]
+        if [list(tensor.shape), str(tensor.dtype)] != [shape, dtype]:
+            raise ValueError(f"tensor {number} is {tensor.dtype} {list(tensor.shape)}, not {dtype} {shape}")
+        return tensor
     pairs = value[_PAIRS] if _PAIRS in value else value.items()
     return {key: _with_tensors(item, tensors) for key, item in pairs}

@@ -7,6 +7,7 @@ made from these records. The module imports nothing heavy, so that help and erro
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, get_type_hints
@@ -29,7 +30,7 @@ class DiscriminatorConfig:
     gradient_penalty: float = setting(1.0, "Weight of the one-sided gradient penalty; 0 switches it off.", least=0)
     learning_rate: float = setting(3e-4, "Adam's.", least=0)
     batch_size: int = setting(256, "Transitions of each side in a gradient step.", least=1)
-    updates: int = setting(8, "Gradient steps for each rollout.", least=0)
+    updates: int = setting(8, "Gradient steps for each rollout.", least=1)
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class PolicyConfig:
     """How the policy improves."""
 
     hidden: tuple[int, ...] = setting((64, 64), "Sizes of the hidden layers, policy and value function alike.", least=1)
-    initial_log_std: float = setting(0.0, "At the start, for Box actions, in half-widths of the Box.")
+    initial_log_std: float = setting(0.0, "At the start, for Box actions, in half-widths of the Box.", -20, 5)
     learning_rate: float = setting(1e-3, "Adam's at the start; it falls linearly to 0.", least=0)
     lam: float = setting(0.95, "Lambda of generalized advantage estimation.", least=0, below=1.0000001)
     clip: float = setting(0.2, "How far the probability ratio may move from 1.", least=0)
@@ -122,9 +123,11 @@ def _typed(name: str, value: Any, current: Any) -> Any:
 
 
 def check_range(name: str, value: Any, limits: Mapping[str, Any]) -> None:
-    """Raise InputError unless every number in ``value`` lies in [least, below)."""
+    """Raise InputError unless every number in ``value`` is finite and lies in [least, below)."""
     least, below = limits.get("least"), limits.get("below")
     for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, float) and not math.isfinite(number):
+            raise InputError(f"{name} must be a finite number; found {number}")
         if (least is not None and not number >= least) or (below is not None and not number < below):
             bounds = [f"at least {least:g}"] * (least is not None) + [f"below {below:g}"] * (below is not None)
             raise InputError(f"{name} must be {' and '.join(bounds)}; found {number}")

@@ -120,7 +120,7 @@ def load_policy(run_dir: Path, checkpoint: str = "last") -> TrainedPolicy:
         actor_critic.load_state_dict(own)
         seen = frozenset(described["demonstrations"]["digests"])
         env_id, env_kwargs = str(described["env_id"]), dict(described["env_kwargs"])
-    except (KeyError, TypeError, RuntimeError, AttributeError, InputError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, InputError) as error:
         raise DataError(f"the run in {run_dir} is damaged: {error}") from error
     path = folder.checkpoint_path(checkpoint)
     return TrainedPolicy(actor_critic, observation_space, action_space, env_id, env_kwargs, seen, path)
