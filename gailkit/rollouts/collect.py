@@ -63,6 +63,7 @@ class Collector:
         """Go on with the stream of seeds where ``state_dict`` was taken."""
         self.seeds.generator.bit_generator.state = state["seeds"]
         self._obs = None
+        self._returns[:], self._lengths[:] = 0.0, 0
 
     def _step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Step all environments, begin new episodes where one ended; returns the true successors and how it ended."""

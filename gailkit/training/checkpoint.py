@@ -54,7 +54,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         if _digest(metadata["state"], tensors) != metadata["sha256"]:
             raise DataError(f"{path} is damaged: its digest does not fit")
         restored: dict[str, Any] = _with_tensors(json.loads(metadata["state"]), tensors)
-    except (safetensors.SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+    except (safetensors.SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise DataError(f"{path} is damaged or not a gailkit checkpoint: {error}") from error
     return restored
 

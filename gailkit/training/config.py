@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, get_type_hints
 
 from gailkit.errors import InputError
 
+BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
+    "at least": operator.ge,
+    "above": operator.gt,
+    "at most": operator.le,
+    "below": operator.lt,
+}
 
-def setting(default: Any, help: str, least: float | None = None, below: float | None = None) -> Any:
-    """A field with its default, its help sentence and the range [least, below) that its value must lie in."""
-    return field(default=default, metadata={"help": help, "least": least, "below": below})
+
+def setting(default: Any, help: str, **bounds: float) -> Any:
+    """A field with its default, its help sentence and its ``BOUNDS``, with underscores for spaces."""
+    named = {name.replace("_", " "): bound for name, bound in bounds.items()}
+    return field(default=default, metadata={"help": help, "bounds": named})
 
 
 @dataclass(frozen=True)
@@ -25,38 +34,42 @@ class DiscriminatorConfig:
     """How experts are told from the policy."""
 
     network: str = setting("mlp", "Network of D: mlp, spectral (spectrally normalised), or package.module:attribute.")
-    hidden: tuple[int, ...] = setting((64, 64), "Sizes of the hidden layers.", least=1)
-    logit_penalty: float = setting(0.5, "Kappa of the adversarial loss; above 0.25.", least=0.2500001)
-    gradient_penalty: float = setting(1.0, "Weight of the one-sided gradient penalty; 0 switches it off.", least=0)
-    learning_rate: float = setting(3e-4, "Adam's.", least=0)
-    batch_size: int = setting(256, "Transitions of each side in a gradient step.", least=1)
-    updates: int = setting(8, "Gradient steps for each rollout.", least=1)
+    hidden: tuple[int, ...] = setting((64, 64), "Sizes of the hidden layers.", at_least=1)
+    logit_penalty: float = setting(0.5, "Kappa of the adversarial loss; above 0.25.", above=0.25)
+    gradient_penalty: float = setting(1.0, "Weight of the one-sided gradient penalty; 0 switches it off.", at_least=0)
+    learning_rate: float = setting(3e-4, "Adam's.", at_least=0)
+    batch_size: int = setting(256, "Transitions of each side in a gradient step.", at_least=1)
+    updates: int = setting(8, "Gradient steps for each rollout.", at_least=1)
 
 
 @dataclass(frozen=True)
 class PolicyConfig:
     """How the policy improves."""
 
-    hidden: tuple[int, ...] = setting((64, 64), "Sizes of the hidden layers, policy and value function alike.", least=1)
-    initial_log_std: float = setting(0.0, "At the start, for Box actions, in half-widths of the Box.", -20, 5)
-    learning_rate: float = setting(1e-3, "Adam's at the start; it falls linearly to 0.", least=0)
-    lam: float = setting(0.95, "Lambda of generalized advantage estimation.", least=0, below=1.0000001)
-    clip: float = setting(0.2, "How far the probability ratio may move from 1.", least=0)
-    epochs: int = setting(10, "Passes over each rollout.", least=1)
-    batch_size: int = setting(256, "Steps in a minibatch.", least=1)
-    entropy_bonus: float = setting(0.0, "Weight of the policy's entropy.", least=0)
-    max_gradient_norm: float = setting(0.5, "Gradients longer than this are shortened to it.", least=0)
+    hidden: tuple[int, ...] = setting(
+        (64, 64), "Sizes of the hidden layers, policy and value function alike.", at_least=1
+    )
+    initial_log_std: float = setting(
+        0.0, "At the start, for Box actions, in half-widths of the Box.", at_least=-20, at_most=5
+    )
+    learning_rate: float = setting(1e-3, "Adam's at the start; it falls linearly to 0.", at_least=0)
+    lam: float = setting(0.95, "Lambda of generalized advantage estimation.", at_least=0, at_most=1)
+    clip: float = setting(0.2, "How far the probability ratio may move from 1.", at_least=0)
+    epochs: int = setting(10, "Passes over each rollout.", at_least=1)
+    batch_size: int = setting(256, "Steps in a minibatch.", at_least=1)
+    entropy_bonus: float = setting(0.0, "Weight of the policy's entropy.", at_least=0)
+    max_gradient_norm: float = setting(0.5, "Gradients longer than this are shortened to it.", at_least=0)
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """A training run. One default serves every task."""
 
-    steps: int = setting(500_000, "Environment steps in all.", least=1)
-    seed: int = setting(0, "Decides every random number in the run.", least=0)
-    num_envs: int = setting(16, "Environments stepped together.", least=1)
-    rollout_steps: int = setting(128, "Steps in each environment between updates.", least=2)
-    gamma: float = setting(0.99, "Discount of future rewards.", least=0, below=1)
+    steps: int = setting(500_000, "Environment steps in all.", at_least=1)
+    seed: int = setting(0, "Decides every random number in the run.", at_least=0)
+    num_envs: int = setting(16, "Environments stepped together.", at_least=1)
+    rollout_steps: int = setting(128, "Steps in each environment between updates.", at_least=2)
+    gamma: float = setting(0.99, "Discount of future rewards.", at_least=0, below=1)
     generator: str = setting("ppo-clip", "How the policy improves: ppo-clip, or package.module:attribute.")
     loss: str = setting(
         "adversarial", "Of D: adversarial (F with its logit penalty), bce, or package.module:attribute."
@@ -69,7 +82,7 @@ class TrainConfig:
         """Raises InputError for a value out of its range."""
         for record, prefix in ((self, ""), (self.discriminator, "discriminator."), (self.policy, "policy.")):
             for item in fields(record):
-                check_range(prefix + item.name, getattr(record, item.name), item.metadata)
+                check_range(prefix + item.name, getattr(record, item.name), item.metadata.get("bounds", {}))
 
     @property
     def total_iterations(self) -> int:
@@ -122,12 +135,11 @@ def _typed(name: str, value: Any, current: Any) -> Any:
     return value
 
 
-def check_range(name: str, value: Any, limits: Mapping[str, Any]) -> None:
-    """Raise InputError unless every number in ``value`` is finite and lies in [least, below)."""
-    least, below = limits.get("least"), limits.get("below")
+def check_range(name: str, value: Any, bounds: Mapping[str, float]) -> None:
+    """Raise InputError unless every number in ``value`` is finite and keeps to ``bounds``."""
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, float) and not math.isfinite(number):
             raise InputError(f"{name} must be a finite number; found {number}")
-        if (least is not None and not number >= least) or (below is not None and not number < below):
-            bounds = [f"at least {least:g}"] * (least is not None) + [f"below {below:g}"] * (below is not None)
-            raise InputError(f"{name} must be {' and '.join(bounds)}; found {number}")
+        if not all(BOUNDS[relation](number, bound) for relation, bound in bounds.items()):
+            accepted = " and ".join(f"{relation} {bound:g}" for relation, bound in bounds.items())
+            raise InputError(f"{name} must be {accepted}; found {number}")

@@ -42,11 +42,13 @@ class RunFolder:
 
         Raises:
             InputError: if ``path`` already holds a run and ``overwrite`` is not set.
+            DataError: if it is to be replaced but has a config.json that is not a run's.
             StorageError: if the folder cannot be made or written to.
         """
         if (path / CONFIG_FILE).exists():
             if not overwrite:
                 raise InputError(f"{path} already holds a run; choose another folder, or say --overwrite to replace it")
+            cls(path).description()  # raises where the folder is somebody else's, which is not ours to remove
             cls(path)._remove()
         try:
             (path / "checkpoints").mkdir(parents=True, exist_ok=True)
@@ -69,7 +71,7 @@ class RunFolder:
         try:
             described = json.loads(path.read_text(encoding="utf-8"))
             found = (described["format"], described["format_version"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(f"{path} is damaged or not the description of a run: {error}") from error
         if found != (FORMAT, FORMAT_VERSION):
             raise DataError(f"{path} is of format {found}; this gailkit reads {(FORMAT, FORMAT_VERSION)}")
@@ -121,6 +123,7 @@ def load_policy(run_dir: Path, checkpoint: str = "last") -> TrainedPolicy:
         seen = frozenset(described["demonstrations"]["digests"])
         env_id, env_kwargs = str(described["env_id"]), dict(described["env_kwargs"])
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, InputError) as error:
-        raise DataError(f"the run in {run_dir} is damaged: {error}") from error
+        summary = str(error).partition("\n")[0]
+        raise DataError(f"the run in {run_dir} is damaged: {summary}") from error
     path = folder.checkpoint_path(checkpoint)
     return TrainedPolicy(actor_critic, observation_space, action_space, env_id, env_kwargs, seen, path)
