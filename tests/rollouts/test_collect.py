@@ -221,6 +221,17 @@ def test_a_restored_collector_begins_new_episodes_where_the_stream_of_seeds_stoo
     assert names == [name_of(seed) for seed in seed_stream(7, "training").take(200)][drawn : drawn + len(names)]
 
 
+def test_a_collector_that_was_in_use_gives_up_its_episodes_when_it_is_restored() -> None:
+    runner, model = collector(steps=2), generator()
+    runner.collect(model)  # no episode ends within two steps
+    runner.load_state_dict(runner.state_dict())
+    runner.steps = 5
+    assert (runner.collect(model).obs[0][:, TIME] == 0).all()
+    assert runner.finished
+    assert all(episode.length <= TIME_LIMIT for episode in runner.finished)
+    assert all(episode.true_return <= 1 + 2 + 3 + 4 for episode in runner.finished)
+
+
 def test_discrete_observations_and_actions_keep_their_numbers() -> None:
     rollout = collector(env_id=STAIRS).collect(generator(STAIRS))
     assert rollout.obs.shape == rollout.act.shape == (20, 3)
