@@ -1,4 +1,4 @@
-"""Behaviour cloning of a task's demonstrations, as a floor: ``python -m benchmarks.cloning ENV_ID --demos FILE ...``."""
+"""Behaviour cloning of a task's demonstrations, as a floor: ``python -m benchmarks.cloning --help``."""
 
 from __future__ import annotations
 

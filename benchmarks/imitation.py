@@ -55,7 +55,7 @@ def imitation(seeds: int, jobs: int, only: str, again: bool) -> None:
         _record_teacher(task)
     with ThreadPoolExecutor(jobs) as pool:
         for row in pool.map(lambda run: _measure(*run), missing):
-            rows = [old for old in rows if not (old["task"], old["method"], old["seed"]) == _key(row)] + [row]
+            rows = [old for old in rows if _key(old) != _key(row)] + [row]
             RESULTS.write_text(json.dumps(sorted(rows, key=_key), indent=1) + "\n")
             click.echo(f"{row['task']}, {row['method']}, seed {row['seed']}: score {row['score']:.3f}")
     write_table(rows, RESULTS.with_suffix(".md"))

@@ -24,7 +24,7 @@ def speed() -> None:
     """Training against raw stepping, peak memory, and how soon help answers."""
     raw, training = _stepping_rates()
     ratio = median(trained / stepped for stepped, trained in zip(raw, training, strict=True))
-    click.echo(f"{ENV_ID}, 16 environments, default settings, median of {ROUNDS} rounds in turn:")
+    click.echo(f"{ENV_ID}, default settings, median of {ROUNDS} rounds in turn:")
     click.echo(f"  raw stepping {median(raw):,.0f} steps/s, training {median(training):,.0f} steps/s")
     click.echo(f"  training / raw stepping   {ratio:6.2f}         (at least 0.5)")
     click.echo(f"  peak memory of a run      {_peak_memory_mb():6.0f} MB      (below 1000)")

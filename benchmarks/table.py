@@ -32,7 +32,7 @@ def write_table(rows: Rows, path: Path) -> None:
         "|---|---|--:|--:|--:|--:|--:|",
         *(_task_line(rows, task) for task in TASKS if task.teacher is None),
         "",
-        "Bias controls: whoever imitates a teacher that knows nothing must not score the task, that is no more than 0.1",
+        "Bias controls: whoever imitates a teacher that knows nothing must not score the task: no more than 0.1",
         "above the teacher itself, on the real expert's scale.",
         "",
         "| task and teacher | episodes | steps | teacher's score | F | bce |",

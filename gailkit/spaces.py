@@ -41,7 +41,7 @@ def box_center_and_scale(space: Space[Any]) -> tuple[Tensor, Tensor]:
     high = torch.as_tensor(space.high.reshape(-1)).float()
     bounded = torch.isfinite(low) & torch.isfinite(high)
     center = torch.where(bounded, (low + high) / 2, torch.zeros_like(low))
-    scale = torch.where(bounded, (high - low) / 2, torch.ones_like(low))
+    scale = torch.where(bounded & (high > low), (high - low) / 2, torch.ones_like(low))
     return center, scale
 
 

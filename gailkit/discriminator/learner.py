@@ -11,6 +11,7 @@ from torch import Tensor
 from gailkit.discriminator.base import Discriminator
 from gailkit.discriminator.losses import DiscriminatorLoss
 from gailkit.functional.absorbing import absorbing_mass, expert_share
+from gailkit.networks.flat import FlatParameters
 from gailkit.types import RewardForm, Rollout, Transitions
 
 ExpertSampler = Callable[[int], Transitions]
@@ -49,7 +50,8 @@ class DiscriminatorLearner:
         self.gamma = gamma
         self.batch_size = batch_size
         self.updates = updates
-        self.optimizer = torch.optim.Adam(discriminator.parameters(), learning_rate, fused=True)
+        self.trained = FlatParameters(discriminator.parameters())
+        self.optimizer = torch.optim.Adam([self.trained.vector], learning_rate, fused=True)
 
     def update(self, draw_expert: ExpertSampler, rollout: Rollout) -> dict[str, float]:
         """Descend the loss on expert transitions and on the rollout's; returns the discriminator's health."""
@@ -60,8 +62,7 @@ class DiscriminatorLearner:
             expert = self.discriminator.encode(draw_expert(self.batch_size))
             chosen = policy[torch.randint(len(policy), (self.batch_size,))]
             loss = self.loss(self.discriminator, expert, chosen)
-            self.optimizer.zero_grad()
-            loss.backward()
+            self.trained.backward(loss)
             self.optimizer.step()
             losses.append(loss.detach())
         return {"loss": float(torch.stack(losses).mean())} | self._health(expert, chosen)

@@ -70,7 +70,9 @@ class GradientPenalisedLoss:
         inputs = [points.obs.requires_grad_()]
         if not isinstance(discriminator.action_encoder.space, Discrete):
             inputs.append(points.act.requires_grad_())
-        gradients = torch.autograd.grad(discriminator.logits(points).sum(), inputs, create_graph=True)
+        gradients = torch.autograd.grad(
+            discriminator.logits(points).sum(), inputs, create_graph=True, materialize_grads=True
+        )
         norm = torch.cat(gradients, dim=-1).square().sum(-1).add(1e-12).sqrt()
         penalty = (norm - 1.0).clamp(min=0.0).square().mean()
         return self.loss(discriminator, expert, policy) + self.weight * penalty

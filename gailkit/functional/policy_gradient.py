@@ -30,5 +30,6 @@ def clipped_surrogate(log_prob: Tensor, old_log_prob: Tensor, advantages: Tensor
 
 def standardized(advantages: Tensor) -> Tensor:
     """Advantages with mean 0 and standard deviation 1; all zero where they do not differ."""
-    centered = advantages - advantages.mean()
-    return centered / (centered.std() + 1e-8)
+    wide = advantages.double()  # in float32 the mean of equal numbers differs from them
+    centered = wide - wide.mean()
+    return (centered / (centered.std() + 1e-8)).to(advantages.dtype)

@@ -16,8 +16,8 @@ class CloningResult(NamedTuple):
     """How the cloning ended."""
 
     epochs: int
-    training_loss: float  # mean -ln pi(a|s), nats
-    validation_loss: float  # the same on pairs that were held out; the lowest that was reached
+    training_loss: float  # mean -ln pi(a|s) of the parameters that are kept, on the pairs that were shown; nats
+    validation_loss: float  # the same on the pairs that were held out
 
 
 def clone_behaviour(
@@ -44,7 +44,7 @@ def clone_behaviour(
     held_out = order[: max(1, round(validation_share * len(expert)))]
     shown = order[len(held_out) :] if len(held_out) < len(expert) else order
     optimizer = torch.optim.Adam(actor_critic.policy_parameters(), learning_rate, fused=True)
-    best_state, best_loss, best_epoch, loss = copy.deepcopy(actor_critic.state_dict()), float("inf"), 0, float("inf")
+    best_state, best_loss, best_epoch = copy.deepcopy(actor_critic.state_dict()), float("inf"), 0
     epoch = 0
     while epoch < max_epochs and epoch - best_epoch < patience:
         epoch += 1
@@ -53,12 +53,13 @@ def clone_behaviour(
             negative = _negative_log_likelihood(actor_critic, features[index], expert.act[index])
             negative.backward()
             optimizer.step()
-            loss = float(negative.detach())
         with torch.no_grad():
             validation = float(_negative_log_likelihood(actor_critic, features[held_out], expert.act[held_out]))
         if validation < best_loss:
             best_state, best_loss, best_epoch = copy.deepcopy(actor_critic.state_dict()), validation, epoch
     actor_critic.load_state_dict(best_state)
+    with torch.no_grad():
+        loss = float(_negative_log_likelihood(actor_critic, features[shown], expert.act[shown]))
     return CloningResult(epoch, loss, best_loss)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gailkit.functional.policy_gradient import clipped_surrogate, standardized
 from gailkit.functional.returns import explained_variance, generalized_advantages
 from gailkit.generator.base import Generator
 from gailkit.networks.actor_critic import ActorCritic
+from gailkit.networks.flat import FlatParameters
 from gailkit.types import Rollout
 
 
@@ -34,9 +35,9 @@ class PPOClip(Generator):
         gamma: float = 0.99,
         lam: float = 0.95,
         clip: float = 0.2,
-        epochs: int = 10,
+        epochs: int = 5,
         batch_size: int = 256,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 2e-3,
         entropy_bonus: float = 0.0,
         max_gradient_norm: float = 0.5,
     ) -> None:
@@ -55,8 +56,8 @@ class PPOClip(Generator):
         self.learning_rate = learning_rate
         self.entropy_bonus = entropy_bonus
         self.max_gradient_norm = max_gradient_norm
-        self.trained = [*actor_critic.policy_parameters(), *actor_critic.critic.parameters()]
-        self.optimizer = torch.optim.Adam(self.trained, learning_rate, eps=1e-5, fused=True)
+        self.trained = FlatParameters([*actor_critic.policy_parameters(), *actor_critic.critic.parameters()])
+        self.optimizer = torch.optim.Adam([self.trained.vector], learning_rate, eps=1e-5, fused=True)
 
     def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
         """Several passes of clipped updates over the rollout; see ``Generator.update``."""
@@ -91,9 +92,8 @@ class PPOClip(Generator):
         entropy = distribution.entropy().mean()
         value_loss = (self.actor_critic.critic.normalized(batch.features) - batch.targets).square().mean() / 2
         loss = value_loss - surrogate.objective - self.entropy_bonus * entropy
-        self.optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.trained, self.max_gradient_norm)
+        self.trained.backward(loss)
+        self.trained.clip_gradient(self.max_gradient_norm)
         self.optimizer.step()
         return torch.stack(
             (surrogate.objective, value_loss, entropy, surrogate.approx_kl, surrogate.clip_fraction)

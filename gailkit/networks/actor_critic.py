@@ -21,8 +21,8 @@ class Critic(nn.Module):
     van Hasselt et al. 2016 (Pop-Art), equations 9 and 10.
     """
 
-    mean: Tensor  # ()
-    square: Tensor  # (), the running mean of squared targets
+    mean: Tensor  # () float64
+    variance: Tensor  # () float64
     updates: Tensor  # ()
 
     def __init__(self, inputs: int, hidden: Sequence[int], step: float = 0.1) -> None:
@@ -30,14 +30,14 @@ class Critic(nn.Module):
         super().__init__()
         self.step = step
         self.network = mlp(inputs, 1, hidden)
-        self.register_buffer("mean", torch.zeros(()))
-        self.register_buffer("square", torch.ones(()))
+        self.register_buffer("mean", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("variance", torch.ones((), dtype=torch.float64))
         self.register_buffer("updates", torch.zeros(()))
 
     @property
     def deviation(self) -> Tensor:
-        """Standard deviation of the targets, (), at least 1e-4."""
-        return (self.square - self.mean.square()).clamp(min=1e-8).sqrt()
+        """Standard deviation of the targets, () float64, at least 1e-4."""
+        return self.variance.clamp(min=1e-8).sqrt()
 
     def normalized(self, features: Tensor) -> Tensor:
         """Features (B, size) to values (B,) in normalised units, which the loss compares with normalised targets."""
@@ -46,7 +46,7 @@ class Critic(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (B, size) to values V (B,) in the units of the rewards."""
-        return self.normalized(features) * self.deviation + self.mean
+        return self.normalized(features) * self.deviation.float() + self.mean.float()
 
     @torch.no_grad()
     def normalize_targets(self, returns: Tensor) -> Tensor:
@@ -54,13 +54,15 @@ class Critic(nn.Module):
         self.updates += 1
         weight = max(self.step, 1.0 / float(self.updates))
         old_mean, old_deviation = self.mean.clone(), self.deviation
-        self.mean.lerp_(returns.mean(), weight)
-        self.square.lerp_(returns.square().mean(), weight)
+        targets = returns.double()
+        shift = targets.mean() - self.mean
+        self.mean.add_(weight * shift)
+        self.variance.lerp_(targets.var(correction=0), weight).add_(weight * (1.0 - weight) * shift.square())
         last = self.network[-1]
         assert isinstance(last, nn.Linear)
         last.weight.mul_(old_deviation / self.deviation)
         last.bias.mul_(old_deviation).add_(old_mean - self.mean).div_(self.deviation)
-        return (returns - self.mean) / self.deviation
+        return ((targets - self.mean) / self.deviation).to(returns.dtype)
 
 
 class ActorCritic(nn.Module):
@@ -86,9 +88,11 @@ class ActorCritic(nn.Module):
             center, scale = box_center_and_scale(action_space)
             self.register_buffer("action_center", center.reshape(action_space.shape or ()), persistent=False)
             self.register_buffer("action_scale", scale.reshape(action_space.shape or ()), persistent=False)
+            self.register_buffer("action_log_scale", self.action_scale.log(), persistent=False)
             self.log_std = nn.Parameter(torch.full(action_space.shape or (), initial_log_std))
         self.action_center: Tensor
         self.action_scale: Tensor
+        self.action_log_scale: Tensor
 
     def forward(self, obs: Tensor) -> ActionDistribution:
         """Observations (B, *obs) in the environment's units to pi(.|s)."""
@@ -100,7 +104,7 @@ class ActorCritic(nn.Module):
         if isinstance(self.action_space, Discrete):
             return Categorical(outputs, int(self.action_space.start))
         mean = outputs.reshape(len(outputs), *self.log_std.shape)
-        return DiagonalGaussian(self.action_center + self.action_scale * mean, self.log_std + self.action_scale.log())
+        return DiagonalGaussian(self.action_center + self.action_scale * mean, self.log_std + self.action_log_scale)
 
     def policy_parameters(self) -> list[nn.Parameter]:
         """What the policy is made of: the network and, for Box actions, the log standard deviations."""

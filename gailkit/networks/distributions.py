@@ -76,9 +76,9 @@ class DiagonalGaussian(ActionDistribution):
         """-1/2 sum ((a - mean) / std)^2 - sum ln std - d/2 ln 2 pi."""
         scaled = (act - self.mean) * (-self.log_std).exp()
         terms = -0.5 * scaled.square() - self.log_std - 0.5 * math.log(2.0 * math.pi)
-        return terms.flatten(1).sum(-1)
+        return terms.reshape(len(terms), -1).sum(-1)
 
     def entropy(self) -> Tensor:
         """sum ln std + d/2 ln 2 pi e."""
         terms = (self.log_std + 0.5 * math.log(2.0 * math.pi * math.e)).expand_as(self.mean)
-        return terms.flatten(1).sum(-1)
+        return terms.reshape(len(terms), -1).sum(-1)

@@ -51,6 +51,7 @@ class RunningNormalizer(nn.Module):
 
     def _refresh(self) -> None:
         deviation = self.variance.sqrt()
-        constant = deviation <= torch.finfo(torch.float32).eps * self.mean.abs()
+        resolution = torch.finfo(torch.float32)
+        constant = deviation <= (resolution.eps * self.mean.abs()).clamp(min=resolution.tiny)
         self.offset.copy_(self.mean)
         self.scale.copy_(torch.where(constant, torch.zeros_like(deviation), 1.0 / deviation))

@@ -69,7 +69,7 @@ class Collector:
         """Step all environments, begin new episodes where one ended; returns the true successors and how it ended."""
         with environment_failures("stepping"):
             successors, rewards, terminated, truncated, _ = self.envs.step(actions)
-        check_finite(rewards, rewards)
+        check_finite(rewards, what="a reward")
         self._returns += rewards
         self._lengths += 1
         done = terminated | truncated
@@ -89,6 +89,7 @@ class Collector:
         seeds = [next(self.seeds) if chosen else None for chosen in which]
         with environment_failures("resetting"):
             observations, _ = self.envs.reset(seed=seeds, options={"reset_mask": which})
+        check_finite(observations)
         return np.asarray(observations)
 
 

@@ -76,11 +76,10 @@ def environment_failures(doing: str) -> Iterator[None]:
         raise EnvironmentFailure(f"the environment failed while {doing}: {type(error).__name__}: {summary}") from error
 
 
-def check_finite(observations: np.ndarray, rewards: np.ndarray | float = 0.0) -> None:
-    """Raise EnvironmentFailure if an observation or a reward is NaN or infinite."""
-    for name, values in (("an observation", observations), ("a reward", rewards)):
-        if not np.isfinite(values).all():
-            raise EnvironmentFailure(f"the environment returned {name} that is not finite (NaN or infinity)")
+def check_finite(values: np.ndarray | float, what: str = "an observation") -> None:
+    """Raise EnvironmentFailure, saying ``what`` the values are, if one of them is NaN or infinite."""
+    if not np.isfinite(values).all():
+        raise EnvironmentFailure(f"the environment returned {what} that is not finite (NaN or infinity)")
 
 
 class SeedStream:

@@ -105,7 +105,8 @@ class _Slot:
         with environment_failures(f"it took step {len(self.actions) + 1} of the episode with seed {self.seed}"):
             observation, reward, terminated, truncated, _ = self.env.step(action)
             reward = float(reward)
-        self.observations.append(self._checked(observation, reward))
+        check_finite(reward, what="a reward")
+        self.observations.append(self._checked(observation))
         self.actions.append(action)
         self.rewards.append(reward)
         self.terminated = bool(terminated)
@@ -126,7 +127,7 @@ class _Slot:
             seed=self.seed,
         )
 
-    def _checked(self, observation: Any, reward: float = 0.0) -> np.ndarray:
+    def _checked(self, observation: Any) -> np.ndarray:
         """A copy of the observation (*obs) in the dtype of the space; environments may reuse their arrays."""
         space = self.env.observation_space
         with environment_failures("its observation was read"):
@@ -135,7 +136,7 @@ class _Slot:
             raise EnvironmentFailure(
                 f"the environment returned an observation of shape {values.shape}; its space has {space.shape}"
             )
-        check_finite(values, reward)
+        check_finite(values)
         return values
 
 

@@ -93,7 +93,10 @@ def build_actor_critic(config: TrainConfig, encoder: ObservationEncoder, action_
 
 
 def discriminator_factory(config: DiscriminatorConfig) -> DiscriminatorFactory:
-    """D(s, a) for Box actions, the vector D(s, .) for Discrete ones, on the network that ``config`` names."""
+    """The kind of discriminator that ``config`` names; ``state-action`` is D(s, a), or D(s, .) for Discrete actions."""
+    if config.kind != STATE_ACTION:
+        own: DiscriminatorFactory = named(config.kind, {STATE_ACTION: None}, "discriminator")
+        return own
     network = partial(named(config.network, NETWORKS, "discriminator network"), hidden=config.hidden)
 
     def factory(encoder: ObservationEncoder, action_space: Space[Any]) -> Discriminator:
@@ -105,14 +108,18 @@ def discriminator_factory(config: DiscriminatorConfig) -> DiscriminatorFactory:
 
 def build_loss(config: TrainConfig) -> DiscriminatorLoss:
     """The named loss, wrapped in its gradient penalty."""
-    loss: DiscriminatorLoss = named(config.loss, LOSSES, "discriminator loss")(config.discriminator)
+    losses = {name: make(config.discriminator) for name, make in LOSSES.items()}
+    loss: DiscriminatorLoss = named(config.loss, losses, "discriminator loss")
+    if not hasattr(loss, "optimal_logit"):
+        raise InputError(f"the loss {config.loss!r} must have a method optimal_logit(share); see DiscriminatorLoss")
     return with_gradient_penalty(loss, config.discriminator.gradient_penalty)
 
 
 def generator_factory(config: TrainConfig) -> GeneratorFactory:
     """What makes the named generator out of an actor and critic."""
-    factory: Callable[[ActorCritic, TrainConfig], Generator] = named(config.generator, GENERATORS, "generator")
-    return lambda actor_critic: factory(actor_critic, config)
+    own = {name: partial(make, config=config) for name, make in GENERATORS.items()}
+    factory: GeneratorFactory = named(config.generator, own, "generator")
+    return factory
 
 
 def named(name: str, known: Mapping[str, Any], what: str) -> Any:
@@ -157,9 +164,10 @@ REWARDS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "neg_log_one_minus_d": rewards.neg_log_one_minus_d,
     "log_odds": rewards.log_odds,
 }
+STATE_ACTION = "state-action"
 NETWORKS: Mapping[str, Callable[..., torch.nn.Module]] = {"mlp": mlp, "spectral": spectral_mlp}
 LOSSES: Mapping[str, Callable[[DiscriminatorConfig], DiscriminatorLoss]] = {
     "adversarial": lambda config: AdversarialLoss(config.logit_penalty),
     "bce": lambda config: CrossEntropyLoss(),
 }
-GENERATORS: Mapping[str, Callable[[ActorCritic, TrainConfig], Generator]] = {"ppo-clip": _ppo_clip}
+GENERATORS: Mapping[str, Callable[..., Generator]] = {"ppo-clip": _ppo_clip}

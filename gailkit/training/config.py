@@ -33,6 +33,7 @@ def setting(default: Any, help: str, **bounds: float) -> Any:
 class DiscriminatorConfig:
     """How experts are told from the policy."""
 
+    kind: str = setting("state-action", "Which D: state-action, or package.module:attribute.")
     network: str = setting("mlp", "Network of D: mlp, spectral (spectrally normalised), or package.module:attribute.")
     hidden: tuple[int, ...] = setting((64, 64), "Sizes of the hidden layers.", at_least=1)
     logit_penalty: float = setting(0.5, "Kappa of the adversarial loss; above 0.25.", above=0.25)
@@ -52,10 +53,10 @@ class PolicyConfig:
     initial_log_std: float = setting(
         0.0, "At the start, for Box actions, in half-widths of the Box.", at_least=-20, at_most=5
     )
-    learning_rate: float = setting(1e-3, "Adam's at the start; it falls linearly to 0.", at_least=0)
+    learning_rate: float = setting(2e-3, "Adam's at the start; it falls linearly to 0.", at_least=0)
     lam: float = setting(0.95, "Lambda of generalized advantage estimation.", at_least=0, at_most=1)
     clip: float = setting(0.2, "How far the probability ratio may move from 1.", at_least=0)
-    epochs: int = setting(10, "Passes over each rollout.", at_least=1)
+    epochs: int = setting(5, "Passes over each rollout.", at_least=1)
     batch_size: int = setting(256, "Steps in a minibatch.", at_least=1)
     entropy_bonus: float = setting(0.0, "Weight of the policy's entropy.", at_least=0)
     max_gradient_norm: float = setting(0.5, "Gradients longer than this are shortened to it.", at_least=0)
@@ -67,8 +68,8 @@ class TrainConfig:
 
     steps: int = setting(500_000, "Environment steps in all.", at_least=1)
     seed: int = setting(0, "Decides every random number in the run.", at_least=0)
-    num_envs: int = setting(16, "Environments stepped together.", at_least=1)
-    rollout_steps: int = setting(128, "Steps in each environment between updates.", at_least=2)
+    num_envs: int = setting(32, "Environments stepped together.", at_least=1)
+    rollout_steps: int = setting(64, "Steps in each environment between updates.", at_least=2)
     gamma: float = setting(0.99, "Discount of future rewards.", at_least=0, below=1)
     generator: str = setting("ppo-clip", "How the policy improves: ppo-clip, or package.module:attribute.")
     loss: str = setting(

@@ -94,6 +94,6 @@ def test_standardized_advantages_have_mean_0_and_deviation_1_and_keep_their_orde
     assert torch.equal(scaled.flatten().argsort(), advantages.flatten().argsort())
 
 
-@pytest.mark.parametrize("constant", [0.0, 1.0, -4.0])
+@pytest.mark.parametrize("constant", [0.0, 1.0, -4.0, 123.456, -69.3])
 def test_advantages_that_do_not_differ_become_zero(constant: float) -> None:
     assert torch.equal(standardized(torch.full((8, 16), constant)), torch.zeros(8, 16))

@@ -245,7 +245,7 @@ def test_discrete_observations_and_actions_keep_their_numbers() -> None:
     ("fault", "said"),
     [
         ("NaN observation", r"an observation that is not finite"),
-        ("infinite reward", r"not finite"),
+        ("infinite reward", r"a reward that is not finite"),
         ("raises", r"failed while stepping: ZeroDivisionError: the floor is gone"),
         ("raises when reset", r"failed while resetting: RuntimeError: the door is locked$"),
     ],

@@ -155,8 +155,8 @@ def test_what_an_environment_raises_becomes_one_sentence() -> None:
 
 
 def test_a_number_that_is_not_finite_is_a_failure_of_the_environment() -> None:
-    check_finite(np.zeros(3), 1.0)
+    check_finite(np.zeros(3))
     with pytest.raises(EnvironmentFailure, match="an observation"):
         check_finite(np.array([0.0, np.nan]))
     with pytest.raises(EnvironmentFailure, match="a reward"):
-        check_finite(np.zeros(3), np.array([0.0, -np.inf]))
+        check_finite(np.array([0.0, -np.inf]), what="a reward")
