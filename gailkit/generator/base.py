@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +15,10 @@ from gailkit.types import Rollout
 
 
 class Generator(nn.Module, ABC):
-    """A stochastic policy with a value function, and how it improves. A subclass gives ``update`` and nothing else."""
+    """A stochastic policy with a value function, and how it improves. A subclass gives ``update`` and nothing else.
+
+    ``state_dict`` holds networks, normalisers and every optimiser that is an attribute.
+    """
 
     def __init__(self, actor_critic: ActorCritic) -> None:
         super().__init__()
@@ -34,6 +39,18 @@ class Generator(nn.Module, ABC):
         """Observations (B, *obs) to values (B,) in the units of the rewards."""
         values: Tensor = self.actor_critic.critic(self.actor_critic.encoder(obs))
         return values
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """The states of the optimisers among the attributes, by name, for ``state_dict``."""
+        return {name: optimizer.state_dict() for name, optimizer in self._optimizers().items()}
+
+    def set_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Put back what ``get_extra_state`` returned, for ``load_state_dict``."""
+        for name, optimizer in self._optimizers().items():
+            optimizer.load_state_dict(state[name])
+
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, torch.optim.Optimizer)}
 
     def _distribution(self, obs: Tensor) -> ActionDistribution:
         distribution: ActionDistribution = self.actor_critic(obs)
