@@ -81,6 +81,7 @@ def test_a_single_pair_is_shown_and_held_out_alike() -> None:
     result = clone_behaviour(policy, expert, max_epochs=20)
     assert result.epochs == 20
     assert result.validation_loss == pytest.approx(negative_log_likelihood(policy, expert), rel=1e-5)
+    assert result.training_loss == result.validation_loss
     assert result.validation_loss < math.log(2)
 
 

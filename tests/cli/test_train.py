@@ -1,0 +1,306 @@
+"""``gailkit train`` as a user meets it: from a recording to an evaluation, mistakes, interruptions, what it shows."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+import pytest
+
+from gailkit.cli import main, training_view
+from gailkit.cli.training_view import show_training
+from gailkit.demonstrations import Demonstrations
+from gailkit.rollouts.envs import make_env
+from gailkit.training.checkpoint import load_checkpoint
+from gailkit.training.config import TrainConfig
+from gailkit.training.metrics import read_metrics
+from gailkit.training.run import load_policy
+from gailkit.types import Trajectory
+
+RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+TINY = (
+    "--steps", "192", "--num-envs", "2", "--rollout-steps", "32", "--discriminator-batch-size", "32",
+    "--discriminator-updates", "2", "--policy-epochs", "2",
+)  # fmt: skip
+
+ENVIRONMENTS = """
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box, Dict, Discrete
+
+class Dicts(gymnasium.Env):
+    observation_space = Dict({"position": Box(-1, 1, (2,))})
+    action_space = Discrete(2)
+
+class Broken(gymnasium.Env):
+    observation_space = Box(-np.inf, np.inf, (4,), np.float32)
+    action_space = Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        self.steps = 0
+        return np.zeros(4, np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        if self.steps == 70:
+            raise RuntimeError("a fuse blew")
+        return np.full(4, self.steps, np.float32), 1.0, False, False, {}
+
+gymnasium.register("Dicts-v0", entry_point=Dicts)
+gymnasium.register("Broken-v0", entry_point=Broken)
+"""
+
+
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+RunHere = Callable[..., Done]
+
+
+@pytest.fixture
+def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunHere:
+    """``run_here("train", ...)``: the command in this process, which saves the seconds it takes to load torch."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")  # the command adds the current folder; this puts sys.path back afterwards
+
+    def run(*arguments: str | Path) -> Done:
+        sys.modules.pop("odd_rooms", None)
+        with pytest.raises(SystemExit) as leaving:
+            main(list(map(str, arguments)))
+        assert isinstance(leaving.value.code, int)
+        return Done(leaving.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def balancing() -> Demonstrations:
+    """Three short episodes in the spaces of CartPole-v1."""
+    env = make_env("CartPole-v1")
+    random = np.random.default_rng(0)
+    trajectories = (
+        Trajectory(
+            random.uniform(-0.1, 0.1, (steps + 1, 4)).astype(np.float32),
+            random.integers(2, size=steps),
+            np.ones(steps),
+            terminated=True,
+        )
+        for steps in (30, 40, 50)
+    )
+    return Demonstrations(tuple(trajectories), env.observation_space, env.action_space, "CartPole-v1")
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, balancing: Demonstrations) -> None:
+    """demos.hdf5, the same with a damaged second episode, one of another task, a module with odd environments."""
+    balancing.save(tmp_path / "demos.hdf5")
+    balancing.save(tmp_path / "damaged.hdf5")
+    with h5py.File(tmp_path / "damaged.hdf5", "r+") as file:
+        file["actions"][35] = 1 - file["actions"][35]
+    (tmp_path / "text.hdf5").write_text("not a data file at all")
+    pendulum = make_env("Pendulum-v1")
+    swing = Trajectory(np.zeros((4, 3), np.float32), np.zeros((3, 1), np.float32), None, terminated=False)
+    Demonstrations((swing,), pendulum.observation_space, pendulum.action_space).save(tmp_path / "pendulum.hdf5")
+    (tmp_path / "odd_rooms.py").write_text(ENVIRONMENTS)
+    (tmp_path / "settings.toml").write_text("stesp = 3\n")
+    (tmp_path / "file").touch()
+
+
+def test_from_a_recording_to_an_evaluation(run_cli: RunCli, tmp_path: Path) -> None:
+    options = ["--policy", "random", "--episodes", "5", "--seed", "1", "-o", "random.hdf5"]
+    assert run_cli("record", "CartPole-v1", *options).returncode == 0
+    trained = run_cli(
+        "train", "CartPole-v1", "--demos", "random.hdf5", "--steps", "4096", "--seed", "2", "--out", "run"
+    )
+    assert trained.returncode == 0, trained.stderr
+    assert "gailkit evaluate run --demos random.hdf5" in trained.stdout
+    assert read_metrics(tmp_path / "run")[-1]["steps"] == 4096
+    options = ["--demos", "random.hdf5", "--episodes", "5", "--seed", "3", "--json", "result.json"]
+    evaluated = run_cli("evaluate", "run", *options)
+    assert evaluated.returncode == 0, evaluated.stderr
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert (result["env_id"], result["episodes"], result["seed"]) == ("CartPole-v1", 5, 3)
+    assert result["return_ci95"][0] <= result["return_mean"] <= result["return_ci95"][1]
+    assert (result["action_episodes"], result["action_held_out"]) == (5, False)
+    assert f"The policy's mean return is {result['return_mean']:.1f}" in evaluated.stdout
+    assert "Traceback" not in trained.stderr + evaluated.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "said"),
+    [
+        ({"--demos": "nothing.hdf5"}, 2, r"nothing\.hdf5"),
+        ({"--demos": "damaged.hdf5"}, 3, r"episode 1 of 3 is damaged"),
+        ({"--demos": "text.hdf5"}, 3, r"text\.hdf5"),
+        ({"--demos": "pendulum.hdf5"}, 2, r"\(3,\).*\(4,\)"),
+        ({"env_id": "CartPol-v1"}, 2, r"no environment is called 'CartPol-v1'; near matches: CartPole-v1"),
+        ({"env_id": "odd_rooms:Dicts-v0"}, 2, r"observation space Dict.* is not supported; supported are Box .* Disc"),
+        ({"--generator": "ppo-clp"}, 2, r"no generator is called 'ppo-clp'; .*ppo-clip"),
+        ({"--loss": "bcee"}, 2, r"no discriminator loss is called 'bcee'; did you mean 'bce'\? .*adversarial, bce"),
+        ({"--reward": "nowhere_at_all:r"}, 2, r"no module 'nowhere_at_all'"),
+        ({"--config": "settings.toml"}, 2, r"no setting is called 'stesp'; known are steps, "),
+        ({"--config": "demos.hdf5"}, 3, r"demos\.hdf5 is not a TOML file"),
+        ({"--steps": "0"}, 2, r"steps must be at least 1; found 0"),
+        ({"--steps": "many"}, 2, r"'many' is not a valid integer"),
+        ({"--gamma": "1"}, 2, r"gamma must be at least 0 and below 1; found 1"),
+        ({"--policy-clip": "-1"}, 2, r"policy\.clip must be at least 0; found -1"),
+        ({"--policy-hidden": "64x64"}, 2, r"'64x64' is not a list of whole numbers"),
+        ({"--trajectories": "9"}, 2, r"9 trajectories were asked for; these demonstrations hold 3"),
+        ({"--subsample": "0"}, 2, r"0 is not in the range x>=1"),
+        ({"--env-kwargs": '{"nosuch": 1}'}, 2, r"nosuch"),
+        ({"--out": "file/run"}, 5, r"the run folder file/run cannot be made: Not a directory"),
+        ({"--out": "file"}, 5, r"the run folder file cannot be made"),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_one_sentence_and_its_exit_code(
+    run_here: RunHere, tmp_path: Path, changes: dict[str, str], code: int, said: str
+) -> None:
+    options = {"--demos": "demos.hdf5", "--out": "run", **dict(zip(TINY[::2], TINY[1::2], strict=True)), **changes}
+    env_id = options.pop("env_id", "CartPole-v1")
+    done = run_here("train", env_id, *(word for pair in options.items() for word in pair))
+    errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert (done.returncode, len(errors)) == (code, 1), done.stderr
+    assert re.search(said, errors[0]), errors[0]
+    assert done.stderr.splitlines()[-1] == errors[0]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_mistake_leaves_the_process_with_its_exit_code_and_no_traceback(run_cli: RunCli) -> None:
+    done = run_cli("train", "CartPole-v1", "--demos", "damaged.hdf5", "--out", "run", *TINY)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == "Error: damaged.hdf5: episode 1 of 3 is damaged: its digest does not fit\n"
+
+
+def test_a_run_is_not_replaced_unless_one_says_so(run_here: RunHere, tmp_path: Path) -> None:
+    command = ("train", "CartPole-v1", "--demos", "demos.hdf5", "--out", "run", *TINY)
+    assert run_here(*command).returncode == 0
+    before = (tmp_path / "run" / "metrics.jsonl").read_bytes()
+    refused = run_here(*command)
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1].startswith("Error: run already holds a run")
+    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == before
+    assert run_here(*command, "--overwrite", "--seed", "1").returncode == 0
+    assert len(read_metrics(tmp_path / "run")) == 3
+    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() != before
+
+
+def test_what_is_shown_to_the_learner_is_said_and_written_down(run_here: RunHere, tmp_path: Path) -> None:
+    options = ("--demos", "demos.hdf5", "--out", "run", "--trajectories", "2", "--subsample", "10", "--seed", "5")
+    done = run_here("train", "CartPole-v1", *options, *TINY)
+    assert done.stderr.splitlines()[0] == "7 expert transitions from 2 episodes; 192 steps, seed 5"
+    described = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (described["demonstrations"]["stride"], described["demonstrations"]["transitions"]) == (10, 7)
+    assert described["config"]["seed"] == 5
+    assert described["config"]["policy"]["epochs"] == 2
+
+
+def test_demonstrations_of_another_name_are_taken_with_a_note(run_here: RunHere) -> None:
+    done = run_here("train", "CartPole-v0", "--demos", "demos.hdf5", "--out", "run", *TINY)
+    assert done.returncode == 0, done.stderr
+    assert "note: the demonstrations were recorded in CartPole-v1, not in CartPole-v0\n" in done.stderr
+
+
+def test_an_environment_that_breaks_is_exit_code_4_after_a_checkpoint(run_here: RunHere, tmp_path: Path) -> None:
+    done = run_here("train", "odd_rooms:Broken-v0", "--demos", "demos.hdf5", "--out", "run", *TINY)
+    assert done.returncode == 4
+    assert done.stderr.splitlines()[-1].endswith("failed while stepping: RuntimeError: a fuse blew")
+    assert load_checkpoint(tmp_path / "run" / "checkpoints" / "last.safetensors")["iteration"] == 2
+
+
+def test_a_pipe_gets_a_line_with_all_that_tells_how_it_goes(run_here: RunHere, tmp_path: Path) -> None:
+    done = run_here("train", "CartPole-v1", "--demos", "demos.hdf5", "--out", "run", *TINY)
+    line = next(line for line in done.stderr.splitlines() if line.startswith("step "))
+    row = read_metrics(tmp_path / "run")[-1]
+    fields = dict(field.split(": ") for field in line.split("; ")[1:])
+    assert line.split("; ")[0] == f"step 192 of 192, {row['steps_per_second']:,.0f} steps/s, 0 s left"
+    accuracy = f"{row['discriminator/accuracy_expert']:.2f} | {row['discriminator/accuracy_policy']:.2f}"
+    logits = f"{row['discriminator/logit_expert']:+.2f} | {row['discriminator/logit_policy']:+.2f}"
+    assert fields["discriminator accuracy, expert | policy"] == accuracy
+    assert fields["discriminator logit, expert | policy"] == logits
+    assert fields["reward, mean | deviation"] == f"{row['reward/mean']:+.3f} | {row['reward/std']:+.3f}"
+    assert fields["policy entropy | KL of the update"] == f"{row['policy/entropy']:.4f} | {row['policy/kl']:.4f}"
+    assert fields["true return (for reports only)"] == f"{row['episode/true_return']:.1f}"
+    assert "\x1b" not in done.stderr
+
+
+def test_lines_come_every_ten_seconds_with_the_time_left(
+    balancing: Demonstrations, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 5.0, 11.0, 11.0, 15.0, 22.0, 22.0])
+    monkeypatch.setattr(training_view.time, "monotonic", lambda: next(clock))
+    with show_training(TrainConfig(steps=1000), balancing) as show:
+        for steps in (50, 100, 150, 200):
+            show({"steps": float(steps), "seconds": steps / 0.1, "steps_per_second": 10.0})
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split("; ")[0] for line in lines[1:]] == [
+        "step 100 of 1,000, 10 steps/s, 2 h 30 min left",
+        "step 200 of 1,000, 10 steps/s, 2 h 13 min left",
+    ]
+    assert "true return (for reports only): -" in lines[1]  # no episode has ended
+
+
+def test_a_terminal_gets_a_table(balancing: Demonstrations, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    with show_training(TrainConfig(steps=1000), balancing) as show:
+        show({"steps": 250.0, "seconds": 10.0, "steps_per_second": 25.0, "policy/entropy": 0.625, "policy/kl": 0.01})
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    assert "step 250 of 1,000, 25 steps/s, 30 s left" in shown
+    assert re.search(r"policy entropy \| KL of the update\W+0\.6250 \| 0\.0100", shown)
+
+
+def test_every_metric_is_explained_in_the_readme(run_here: RunHere, tmp_path: Path, repository: Path) -> None:
+    run_here("train", "CartPole-v1", "--demos", "demos.hdf5", "--out", "run", *TINY)
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    metrics = {name for row in read_metrics(tmp_path / "run") for name in row}
+    assert {name for name in metrics if f"`{name}`" not in readme} == set()
+    explained = set(re.findall(r"`((?:discriminator|policy|reward|episode)/\w+)`", readme))
+    assert explained <= metrics  # and nothing is explained that is no longer there
+
+
+def test_an_interruption_keeps_the_run_and_it_can_be_evaluated(tmp_path: Path, run_here: RunHere) -> None:
+    options = ["--demos", "demos.hdf5", "--out", "run", *TINY, "--steps", "100000000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gailkit", "train", "CartPole-v1", *options],
+        cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    deadline = time.monotonic() + 60
+    while not (metrics.exists() and metrics.stat().st_size > 3000) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    rows = read_metrics(tmp_path / "run")
+    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints" / "last.safetensors")
+    assert len(rows) >= 3
+    assert (checkpoint["iteration"], checkpoint["steps"]) == (len(rows), rows[-1]["steps"])  # the very last one
+    assert (tmp_path / "run" / "learning.svg").is_file()
+    assert load_policy(tmp_path / "run").env_id == "CartPole-v1"
+    done = run_here("evaluate", "run", "--demos", "demos.hdf5", "--episodes", "2")
+    assert done.returncode == 0, done.stderr

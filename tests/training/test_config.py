@@ -1,0 +1,173 @@
+"""Settings: each checked where it enters, by type and range, and named as the user wrote it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gailkit.errors import InputError
+from gailkit.training.config import DiscriminatorConfig, PolicyConfig, TrainConfig, config_from_dict
+
+
+def settings(record: Any = None, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field[Any], Any]]:
+    """Every setting's name with its sections, field and default."""
+    record = record or TrainConfig()
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from settings(value, f"{field.name}.")
+        else:
+            yield prefix + field.name, field, value
+
+
+BOUNDED = [(name, field, value) for name, field, value in settings() if field.metadata.get("bounds")]
+
+
+def nested(name: str, value: Any) -> dict[str, Any]:
+    """``nested("policy.clip", 1)`` is ``{"policy": {"clip": 1}}``."""
+    section, _, rest = name.rpartition(".")
+    return {section: {rest: value}} if section else {name: value}
+
+
+def read(config: TrainConfig, name: str) -> Any:
+    for part in name.split("."):
+        config = getattr(config, part)
+    return config
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"steps": 0}, "steps must be at least 1; found 0"),
+        ({"seed": -1}, "seed must be at least 0; found -1"),
+        ({"gamma": 1.0}, "gamma must be at least 0 and below 1; found 1.0"),
+        ({"policy": {"clip": -0.5}}, "policy.clip must be at least 0; found -0.5"),
+        ({"policy": {"learning_rate": math.nan}}, "policy.learning_rate must be a finite number; found nan"),
+        ({"policy": {"initial_log_std": math.inf}}, "policy.initial_log_std must be a finite number; found inf"),
+        ({"discriminator": {"updates": 0}}, "discriminator.updates must be at least 1; found 0"),
+        ({"policy": {"lam": 1.5}}, "policy.lam must be at least 0 and at most 1; found 1.5"),
+        ({"discriminator": {"logit_penalty": 0.25}}, "discriminator.logit_penalty must be above 0.25; found 0.25"),
+        ({"discriminator": {"hidden": [64, 0]}}, "discriminator.hidden must be at least 1; found 0"),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_what_was_found_and_what_is_accepted(
+    values: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        config_from_dict(values)
+    assert str(refused.value) == sentence
+
+
+def beyond(relation: str, bound: float, whole: bool) -> tuple[float, float]:
+    """The last number that keeps to a bound and the first that does not."""
+    up, down = (bound + 1, bound - 1) if whole else (math.nextafter(bound, math.inf), math.nextafter(bound, -math.inf))
+    return {
+        "at least": (bound, down),
+        "above": (up, bound),
+        "at most": (bound, up),
+        "below": (down, bound),
+    }[relation]
+
+
+@pytest.mark.parametrize(("name", "field", "default"), BOUNDED, ids=[name for name, _, _ in BOUNDED])
+def test_every_range_holds_its_bounds_exactly(name: str, field: dataclasses.Field[Any], default: Any) -> None:
+    kind = float if isinstance(default, float) else int
+    wrap = (lambda number: (3, kind(number))) if isinstance(default, tuple) else kind
+    for relation, bound in field.metadata["bounds"].items():
+        accepted, refused = map(wrap, beyond(relation, bound, kind is int))
+        assert read(config_from_dict(nested(name, accepted)), name) == accepted
+        with pytest.raises(InputError, match=f"^{name} must be .*{relation} {bound:g}.*; found "):
+            config_from_dict(nested(name, refused))
+
+
+def test_every_number_has_a_range() -> None:
+    assert {name for name, _, default in settings() if not isinstance(default, str)} == {name for name, *_ in BOUNDED}
+
+
+def test_a_record_made_in_python_is_checked_as_one_from_a_file() -> None:
+    with pytest.raises(InputError, match=r"^gamma must be"):
+        TrainConfig(gamma=1.0)
+    with pytest.raises(InputError, match=r"^policy\.epochs must be"):
+        TrainConfig(policy=PolicyConfig(epochs=0))
+    with pytest.raises(InputError, match=r"^discriminator\.batch_size must be"):
+        TrainConfig(discriminator=DiscriminatorConfig(batch_size=0))
+
+
+@pytest.mark.parametrize(
+    ("section", "prefix"), [(None, ""), ("policy", "policy."), ("discriminator", "discriminator.")]
+)
+def test_an_unknown_name_is_answered_with_all_that_are_known(section: str | None, prefix: str) -> None:
+    values: dict[str, Any] = {"stesp": 3} if section is None else {section: {"stesp": 3}}
+    record = TrainConfig() if section is None else getattr(TrainConfig(), section)
+    known = ", ".join(prefix + field.name for field in dataclasses.fields(record))
+    with pytest.raises(InputError) as refused:
+        config_from_dict(values)
+    assert str(refused.value) == f"no setting is called '{prefix}stesp'; known are {known}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("steps", 1.0, "of type int"),
+        ("steps", "10", "of type int"),
+        ("steps", True, "of type int"),
+        ("gamma", "0.9", "of type float"),
+        ("gamma", None, "of type float"),
+        ("gamma", False, "of type float"),
+        ("loss", 3, "of type str"),
+        ("policy.hidden", 64, "a list of whole numbers"),
+        ("policy.hidden", [64.0], "a list of whole numbers"),
+        ("policy.hidden", [True], "a list of whole numbers"),
+        ("discriminator.hidden", "64", "a list of whole numbers"),
+    ],
+)
+def test_a_value_of_a_wrong_type_is_refused_by_name(name: str, value: Any, wanted: str) -> None:
+    with pytest.raises(InputError) as refused:
+        config_from_dict(nested(name, value))
+    assert str(refused.value) == f"{name} must be {wanted}; found {value!r}"
+
+
+def test_a_section_must_be_a_table() -> None:
+    with pytest.raises(InputError, match=r"^policy is a section of settings; found 3$"):
+        config_from_dict({"policy": 3})
+
+
+def test_a_whole_number_will_do_for_a_float_and_a_list_for_a_tuple() -> None:
+    config = config_from_dict({"gamma": 0, "policy": {"hidden": [4, 5], "clip": 1}, "discriminator": {"hidden": []}})
+    found = (config.gamma, config.policy.clip, config.policy.hidden, config.discriminator.hidden)
+    assert found == (0.0, 1.0, (4, 5), ())
+    assert [type(value) for value in found] == [float, float, tuple, tuple]
+
+
+@given(
+    steps=st.integers(1, 10**9),
+    gamma=st.floats(0, 1, exclude_max=True),
+    hidden=st.lists(st.integers(1, 999), max_size=3),
+    clip=st.floats(0, 10),
+    reward=st.text(max_size=9),
+)
+def test_settings_survive_the_way_through_json(
+    steps: int, gamma: float, hidden: list[int], clip: float, reward: str
+) -> None:
+    config = TrainConfig(steps=steps, gamma=gamma, reward=reward, policy=PolicyConfig(hidden=tuple(hidden), clip=clip))
+    assert config_from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_what_is_not_given_stays_as_in_the_base() -> None:
+    base = TrainConfig(steps=7, policy=PolicyConfig(epochs=3, lam=0.5))
+    changed = config_from_dict({"policy": {"lam": 0.25}}, base)
+    assert changed == dataclasses.replace(base, policy=dataclasses.replace(base.policy, lam=0.25))
+    assert config_from_dict({}, base) == base
+    assert config_from_dict({}) == TrainConfig()
+
+
+@pytest.mark.parametrize(("steps", "iterations"), [(1, 1), (64, 1), (65, 2), (128, 2), (640, 10)])
+def test_the_last_iteration_may_go_past_the_steps(steps: int, iterations: int) -> None:
+    assert TrainConfig(steps=steps, num_envs=2, rollout_steps=32).total_iterations == iterations

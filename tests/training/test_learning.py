@@ -1,0 +1,49 @@
+"""It learns: from an expert to play, from a bad example to play badly. Settings are spelled out, so that tuning the
+defaults cannot hide a loss of ability."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+
+import numpy as np
+
+from gailkit.demonstrations import Demonstrations
+from gailkit.evaluation.evaluate import evaluate
+from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.episodes import collect_episodes
+from gailkit.training.config import DiscriminatorConfig, PolicyConfig, TrainConfig
+from gailkit.training.train import train
+
+
+def settings(seed: int) -> TrainConfig:
+    return TrainConfig(
+        steps=20_000,
+        seed=seed,
+        num_envs=16,
+        rollout_steps=128,
+        gamma=0.99,
+        discriminator=DiscriminatorConfig(logit_penalty=0.5, gradient_penalty=1.0, learning_rate=3e-4, updates=8),
+        policy=PolicyConfig(learning_rate=1e-3, epochs=10, batch_size=256),
+    )
+
+
+def return_after_training(demonstrations: Demonstrations, seed: int) -> float:
+    result = train("CartPole-v1", demonstrations, settings(seed))
+    return evaluate(result.policy, demonstrations, "CartPole-v1", episodes=10, seed=100 + seed).return_mean
+
+
+def test_an_expert_is_imitated_far_beyond_chance(repository: Path) -> None:
+    expert = Demonstrations.load(repository / "datasets" / "cartpole-v1.hdf5").choose(5)
+    returns = [return_after_training(expert, seed) for seed in range(3)]
+    assert statistics.median(returns) > 100, returns  # random actions get about 22, the expert 500
+
+
+def test_a_constant_expert_teaches_nothing_about_the_task() -> None:
+    """The bias control: survival that the rewards would favour by themselves, whatever the expert, would show here."""
+    env = make_env("CartPole-v1")
+    left = collect_episodes(
+        lambda observations: np.zeros(len(observations), dtype=np.int64), lambda: make_env("CartPole-v1"), range(10)
+    )
+    constant = Demonstrations(tuple(left), env.observation_space, env.action_space)
+    assert return_after_training(constant, seed=0) < 30
