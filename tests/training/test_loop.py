@@ -21,7 +21,7 @@ from gailkit.errors import DivergenceError
 from gailkit.functional.rewards import log_d
 from gailkit.generator import Generator, PPOClip
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.rollouts.envs import make_vector_env
+from gailkit.rollouts.envs import make_env, make_vector_env, seed_stream
 from gailkit.training.build import Parts, build_trainer
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
 from gailkit.training.config import TrainConfig
@@ -171,6 +171,19 @@ def test_the_same_seed_gives_the_same_numbers_and_another_gives_others(
     other = run(4)
     assert all(row["discriminator/loss"] != twin["discriminator/loss"] for row, twin in zip(first, other, strict=True))
     assert first[0]["reward/mean"] != other[0]["reward/mean"]
+
+
+def test_the_seed_decides_how_episodes_start_and_they_are_not_those_of_evaluation(
+    cartpole: Demonstrations, tiny: TrainConfig
+) -> None:
+    env = make_env("CartPole-v1")
+    starts = {}
+    for seed in (1, 2):
+        with fresh_trainer(dataclasses.replace(tiny, seed=seed), cartpole, torch_seed=0) as trainer:
+            starts[seed] = trainer.collector.collect(trainer.generator).obs[0].tolist()
+    evaluated = [env.reset(seed=number)[0].tolist() for number in seed_stream(1, "evaluation").take(2)]
+    assert starts[1] != starts[2]
+    assert not any(start in evaluated for start in starts[1])
 
 
 def test_the_environments_own_reward_changes_nothing_but_the_report(
