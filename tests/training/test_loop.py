@@ -148,16 +148,6 @@ def test_a_trainer_that_is_put_back_begins_new_episodes_from_nothing(
         assert timeless(unused.iterate()) == first
 
 
-def test_the_return_of_an_episode_that_was_given_up_is_forgotten(cartpole: Demonstrations, tiny: TrainConfig) -> None:
-    with fresh_trainer(tiny, cartpole) as trainer:
-        for _ in range(4):
-            trainer.iterate()
-            trainer.load_state_dict(copy.deepcopy(trainer.state_dict()))
-            trainer.recent.clear()
-            assert trainer.iterate()["episode/length"] <= 32
-            assert all(episode.true_return == episode.length for episode in trainer.recent)
-
-
 def test_the_same_seed_gives_the_same_numbers_and_another_gives_others(
     cartpole: Demonstrations, tiny: TrainConfig
 ) -> None:
