@@ -24,7 +24,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "Generator": "gailkit.generator:Generator",
     "ObservationEncoder": "gailkit.networks.encoders:ObservationEncoder",
     "PPOClip": "gailkit.generator:PPOClip",
-    "Parts": "gailkit.training.build:Parts",
+    "Parts": "gailkit.training.parts:Parts",
     "Rollout": "gailkit.types:Rollout",
     "TrainConfig": "gailkit.training.config:TrainConfig",
     "TrainedPolicy": "gailkit.generator:TrainedPolicy",
@@ -83,8 +83,8 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.generator import Generator, PPOClip, TrainedPolicy
     from gailkit.networks.actor_critic import ActorCritic
     from gailkit.networks.encoders import ObservationEncoder
-    from gailkit.training.build import Parts
     from gailkit.training.config import TrainConfig
+    from gailkit.training.parts import Parts
     from gailkit.training.run import load_policy
     from gailkit.training.train import train
     from gailkit.types import Rollout, Trajectory, Transitions

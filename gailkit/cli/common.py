@@ -20,6 +20,7 @@ import rich_click as click
 from gailkit.errors import StorageError
 
 if TYPE_CHECKING:
+    from gailkit.demonstrations import Demonstrations
     from gailkit.types import Trajectory
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -105,6 +106,14 @@ def prepare_output(path: Path) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise StorageError(f"nothing can be written into the folder {path.parent}: {reason}") from error
+
+
+def note_differences(demonstrations: Demonstrations, env_id: str, env_kwargs: dict[str, Any]) -> None:
+    """Say on stderr where the demonstrations were recorded in another environment than the one that is used."""
+    recorded = (demonstrations.env_id or env_id, dict(demonstrations.env_kwargs))
+    if recorded != (env_id, env_kwargs):
+        used = f"{env_id} {env_kwargs or ''}".rstrip()
+        click.echo(f"note: recorded in {recorded[0]} {recorded[1] or ''}".rstrip() + f", used in {used}", err=True)
 
 
 def typed_command() -> str:

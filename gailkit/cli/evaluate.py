@@ -11,6 +11,7 @@ from gailkit.cli.common import (
     EpisodeProgress,
     env_kwargs_option,
     interruptible,
+    note_differences,
     prepare_output,
     show_progress,
     use_one_thread,
@@ -86,8 +87,10 @@ def evaluate(
     demonstrations = Demonstrations.load(demos)
     env_id, env_kwargs = _environment(spec, demonstrations, env_id, env_kwargs)
     env = make_env(env_id, env_kwargs)
+    demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space)
     policy = resolve_policy(spec, env, seed, deterministic=not stochastic, checkpoint=checkpoint)
     env.close()
+    note_differences(demonstrations, env_id, env_kwargs)
     with interruptible() as interruption, show_progress(f"evaluating {spec}", episodes, "episodes") as update:
         progress = EpisodeProgress(update)
 
@@ -121,14 +124,12 @@ def _environment(
     if env_id is not None:
         return env_id, env_kwargs
     trained_in = run_environment(spec)
-    if trained_in is not None:
-        return trained_in[0], env_kwargs or trained_in[1]
-    named = demonstrations.env_id
+    named, arguments = trained_in or (demonstrations.env_id, {})
     if named is None:
         raise InputError("the demonstrations do not say which environment they come from; name it with --env")
     if ":" in named:
-        raise InputError(f"the demonstrations name {named!r}, which would import a module; if you trust it, say --env")
-    return named, env_kwargs
+        raise InputError(f"a file names {named!r}, which would import a module; if you trust it, say --env {named}")
+    return named, env_kwargs or arguments
 
 
 def _print(spec: str, evaluation: Evaluation) -> None:

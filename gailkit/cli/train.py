@@ -7,7 +7,7 @@ from typing import Any
 
 import rich_click as click
 
-from gailkit.cli.common import env_kwargs_option, interruptible
+from gailkit.cli.common import env_kwargs_option, interruptible, note_differences
 from gailkit.cli.options import config_from_options, config_options
 
 EXAMPLES = (
@@ -65,8 +65,7 @@ def train(
         demonstrations = demonstrations.choose(trajectories)
     if subsample is not None:
         demonstrations = demonstrations.subsample(subsample, settings.seed)
-    if demonstrations.env_id not in (None, env_id):
-        click.echo(f"note: the demonstrations were recorded in {demonstrations.env_id}, not in {env_id}", err=True)
+    note_differences(demonstrations, env_id, env_kwargs)
     with interruptible() as interruption, show_training(settings, demonstrations) as show:
 
         def on_iteration(metrics: dict[str, float]) -> None:

@@ -15,19 +15,26 @@ from gailkit.rollouts.envs import SeedStream, check_finite, environment_failures
 from gailkit.spaces import clip_to_space, storage_dtype
 from gailkit.types import EpisodeSummary, Rollout
 
+NEVER = -1
+
 
 class Collector:
     """Runs a generator in N environments, T steps at a time; episodes go on from one rollout to the next.
 
     Every episode starts from a seed of its own. The environment's rewards are added up into ``finished`` for reports
     and go nowhere else.
+
+    Episodes that all begin together and all last as long would put every environment at the same stage in every
+    rollout, and the discriminator would tell expert from policy by the stage. The first episode of environment i is
+    therefore cut off after i/N of the time limit, as a truncation, and does not count as finished.
     """
 
-    def __init__(self, envs: SyncVectorEnv, steps: int, seeds: SeedStream) -> None:
+    def __init__(self, envs: SyncVectorEnv, steps: int, seeds: SeedStream, time_limit: int | None = None) -> None:
         """
         Args:
             envs: N environments that do not reset themselves (``rollouts.envs.make_vector_env``).
             steps: T, the length of a rollout in each environment.
+            time_limit: steps after which the environments truncate an episode; None where they do not.
         """
         self.envs = envs
         self.steps = steps
@@ -36,6 +43,8 @@ class Collector:
         self._returns = np.zeros(envs.num_envs)
         self._lengths = np.zeros(envs.num_envs, dtype=np.int64)
         self._obs: np.ndarray | None = None
+        stages = np.arange(envs.num_envs) * (time_limit or 0) // envs.num_envs
+        self._cut_at = np.where(stages > 0, stages, NEVER)  # (N,) length at which the first episode is cut off
 
     def collect(self, generator: Generator) -> Rollout:
         """T steps in each environment. ``finished`` afterwards holds the episodes that ended within them."""
@@ -72,6 +81,7 @@ class Collector:
         check_finite(rewards, what="a reward")
         self._returns += rewards
         self._lengths += 1
+        truncated = truncated | (self._lengths == self._cut_at)
         done = terminated | truncated
         self._obs = successors
         if done.any():
@@ -79,9 +89,9 @@ class Collector:
         return successors, terminated, truncated
 
     def _begin_episodes(self, done: np.ndarray, terminated: np.ndarray) -> None:
-        for i in np.flatnonzero(done):
+        for i in np.flatnonzero(done & (self._lengths != self._cut_at)):
             self.finished.append(EpisodeSummary(int(self._lengths[i]), float(self._returns[i]), bool(terminated[i])))
-        self._returns[done], self._lengths[done] = 0.0, 0
+        self._returns[done], self._lengths[done], self._cut_at[done] = 0.0, 0, NEVER
         self._obs = self._reset(done)
 
     def _reset(self, which: np.ndarray) -> np.ndarray:

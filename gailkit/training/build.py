@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -37,23 +36,7 @@ from gailkit.rollouts.collect import Collector
 from gailkit.rollouts.envs import seed_stream
 from gailkit.training.config import DiscriminatorConfig, TrainConfig
 from gailkit.training.loop import Trainer
-from gailkit.types import RewardForm
-
-DiscriminatorFactory = Callable[[ObservationEncoder, "Space[Any]"], Discriminator]
-"""(the encoder shared with the policy, action space) to a Discriminator."""
-
-GeneratorFactory = Callable[[ActorCritic], Generator]
-"""An actor and critic to the Generator that improves them."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a researcher swaps; None stands for what the configuration names."""
-
-    discriminator: DiscriminatorFactory | None = None
-    loss: DiscriminatorLoss | None = None
-    reward: RewardForm | None = None
-    generator: GeneratorFactory | None = None
+from gailkit.training.parts import DiscriminatorFactory, GeneratorFactory, Parts, made, try_out
 
 
 def build_trainer(
@@ -68,22 +51,25 @@ def build_trainer(
     encoder = ObservationEncoder(envs.single_observation_space)
     encoder.update(demonstrations.transitions().obs)
     actor_critic = build_actor_critic(config, encoder, envs.single_action_space)
-    discriminator = (parts.discriminator or discriminator_factory(config.discriminator))(
-        encoder, envs.single_action_space
-    )
+    make_discriminator = parts.discriminator or discriminator_factory(config.discriminator)
+    discriminator = made("discriminator", make_discriminator, encoder, envs.single_action_space)
+    generator = made("generator", parts.generator or generator_factory(config), actor_critic)
+    reward_form = parts.reward or named(config.reward, REWARDS, "reward form")
+    try_out(discriminator, generator, reward_form, demonstrations.transitions()[torch.zeros(2, dtype=torch.long)])
     mass = absorbing_mass(demonstrations.num_terminated, demonstrations.num_steps, config.gamma)
     learner = DiscriminatorLearner(
         discriminator,
         parts.loss or build_loss(config),
-        parts.reward or named(config.reward, REWARDS, "reward form"),
+        reward_form,
         expert_mass=mass,
         gamma=config.gamma,
         learning_rate=config.discriminator.learning_rate,
         batch_size=config.discriminator.batch_size,
         updates=config.discriminator.updates,
     )
-    generator = (parts.generator or generator_factory(config))(actor_critic)
-    collector = Collector(envs, config.rollout_steps, seed_stream(config.seed, "training"))
+    spec = envs.envs[0].spec
+    time_limit = None if spec is None else spec.max_episode_steps
+    collector = Collector(envs, config.rollout_steps, seed_stream(config.seed, "training"), time_limit)
     return Trainer(config, demonstrations, collector, learner, generator)
 
 

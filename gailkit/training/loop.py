@@ -85,7 +85,10 @@ class Trainer:
         return self.demonstrations.sample(batch_size, torch.default_generator)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes in a run: networks, normalisers, optimisers, absorbing mass, random numbers, counters."""
+        """All that changes in a run: networks, normalisers, optimisers, absorbing mass, random numbers, counters.
+
+        Tensors are those of the run itself; copy them to keep them while it goes on.
+        """
         return {
             "generator": self.generator.state_dict(),
             "learner": self.learner.state_dict(),

@@ -22,10 +22,11 @@ from gailkit.errors import DivergenceError
 from gailkit.generator import TrainedPolicy
 from gailkit.rollouts.envs import make_vector_env
 from gailkit.spaces import space_to_json
-from gailkit.training.build import Parts, build_trainer
+from gailkit.training.build import build_trainer
 from gailkit.training.config import TrainConfig
 from gailkit.training.loop import Trainer
 from gailkit.training.metrics import MetricsWriter
+from gailkit.training.parts import Parts
 from gailkit.training.picture import draw_learning
 from gailkit.training.run import RunFolder
 

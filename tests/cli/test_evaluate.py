@@ -180,7 +180,8 @@ def test_an_environment_named_in_a_file_imports_no_module(run_here: RunHere, tmp
     done = run_here("random", "--demos", "planted.hdf5", "--episodes", "1")
     assert done.returncode == 2
     assert done.stderr == (
-        "Error: the demonstrations name 'bomb:Planted-v0', which would import a module; if you trust it, say --env\n"
+        "Error: a file names 'bomb:Planted-v0', which would import a module; "
+        "if you trust it, say --env bomb:Planted-v0\n"
     )
     assert not (tmp_path / "crater").exists()
     trusted = run_here("random", "--demos", "planted.hdf5", "--episodes", "1", "--env", "bomb:Planted-v0")

@@ -26,9 +26,10 @@ from gailkit.generator import PPOClip
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.rollouts.envs import make_vector_env
-from gailkit.training.build import Parts, build_trainer, discriminator_factory
+from gailkit.training.build import build_trainer, discriminator_factory
 from gailkit.training.config import DiscriminatorConfig, TrainConfig, config_from_dict
 from gailkit.training.loop import Trainer
+from gailkit.training.parts import Parts
 
 OWN_PARTS = """
 import torch

@@ -20,10 +20,10 @@ from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DataError, DivergenceError, EnvironmentFailure, InputError, StorageError
 from gailkit.functional.rewards import log_d
 from gailkit.rollouts.envs import make_env
-from gailkit.training.build import Parts
 from gailkit.training.checkpoint import load_checkpoint
 from gailkit.training.config import TrainConfig
 from gailkit.training.metrics import read_metrics
+from gailkit.training.parts import Parts
 from gailkit.training.run import load_policy
 from gailkit.training.train import TrainingResult, train
 
@@ -202,7 +202,7 @@ def test_a_run_that_diverges_keeps_its_last_good_checkpoint_and_says_where_it_is
     rollouts = []
 
     def reward(logits: torch.Tensor) -> torch.Tensor:
-        rollouts.extend([1] * (logits.ndim > 0))
+        rollouts.extend([1] * (logits.numel() > 2))
         return logits * math.nan if len(rollouts) > 1 else log_d(logits)
 
     checkpoint = tmp_path / "checkpoints" / "last.safetensors"
