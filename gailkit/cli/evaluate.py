@@ -87,8 +87,8 @@ def evaluate(
     demonstrations = Demonstrations.load(demos)
     env_id, env_kwargs = _environment(spec, demonstrations, env_id, env_kwargs)
     env = make_env(env_id, env_kwargs)
-    demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space)
     policy = resolve_policy(spec, env, seed, deterministic=not stochastic, checkpoint=checkpoint)
+    demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space)
     env.close()
     note_differences(demonstrations, env_id, env_kwargs)
     with interruptible() as interruption, show_progress(f"evaluating {spec}", episodes, "episodes") as update:
