@@ -23,7 +23,7 @@ from benchmarks.tasks import REPOSITORY, TASKS, WORK, Task
 
 RESULTS = Path("benchmarks") / "results" / "imitation.json"
 METHODS = ("adversarial", "bce", "cloning")
-EPISODES = 50
+EPISODES = 100
 
 Row = dict[str, Any]
 

@@ -15,7 +15,7 @@ Rows = Sequence[Mapping[str, Any]]
 HEAD = """# How well the default configuration imitates
 
 Normalised score: 0 is random actions, 1 the expert. Each entry is the median over seeds, with the least and the
-greatest in brackets, of the mean over 50 episodes of the last checkpoint's likeliest actions; below it, in italics,
+greatest in brackets, of the mean over 100 episodes of the last checkpoint's likeliest actions; below it, in italics,
 the same with sampled actions. `F` is the default loss, `bce` the cross-entropy; both with u = ln D. Cloning is
 behaviour cloning on the same pairs. One configuration, the default, for all. Made by
 `python -m benchmarks imitation`; every command stands in `imitation.json`.

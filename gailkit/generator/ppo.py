@@ -33,7 +33,7 @@ class PPOClip(Generator):
         actor_critic: ActorCritic,
         *,
         gamma: float = 0.99,
-        lam: float = 0.95,
+        lam: float = 0.98,
         clip: float = 0.2,
         epochs: int = 5,
         batch_size: int = 256,

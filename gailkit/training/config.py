@@ -54,7 +54,7 @@ class PolicyConfig:
         0.0, "At the start, for Box actions, in half-widths of the Box.", at_least=-20, at_most=5
     )
     learning_rate: float = setting(2e-3, "Adam's at the start; it falls linearly to 0.", at_least=0)
-    lam: float = setting(0.95, "Lambda of generalized advantage estimation.", at_least=0, at_most=1)
+    lam: float = setting(0.98, "Lambda of generalized advantage estimation.", at_least=0, at_most=1)
     clip: float = setting(0.2, "How far the probability ratio may move from 1.", at_least=0)
     epochs: int = setting(5, "Passes over each rollout.", at_least=1)
     batch_size: int = setting(256, "Steps in a minibatch.", at_least=1)
