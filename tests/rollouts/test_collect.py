@@ -253,3 +253,15 @@ def test_discrete_observations_and_actions_keep_their_numbers() -> None:
 def test_whatever_the_environment_does_wrong_is_named(fault: str, said: str) -> None:
     with pytest.raises(EnvironmentFailure, match=said):
         collector(fault=fault).collect(generator())
+
+
+def test_first_episodes_are_cut_at_staggered_lengths_and_only_whole_ones_are_reported() -> None:
+    # Pendulum never terminates and is truncated after 200 steps; 4 environments begin 50 steps apart.
+    envs = make_vector_env("Pendulum-v1", 4)
+    staggered = Collector(envs, 401, seed_stream(0, "training"), time_limit=200)
+    encoder = ObservationEncoder(envs.single_observation_space)
+    rollout = staggered.collect(Untaught(ActorCritic(encoder, envs.single_action_space, (8,))))
+    ends = [(rollout.truncated[:, i].nonzero().flatten() + 1).tolist() for i in range(4)]
+    assert ends == [[200, 400], [50, 250], [100, 300], [150, 350]]
+    assert [episode.length for episode in staggered.finished] == [200] * 5
+    assert not rollout.terminated.any()
