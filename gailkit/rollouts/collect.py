@@ -40,11 +40,9 @@ class Collector:
         self.steps = steps
         self.seeds = seeds
         self.finished: list[EpisodeSummary] = []
-        self._returns = np.zeros(envs.num_envs)
-        self._lengths = np.zeros(envs.num_envs, dtype=np.int64)
-        self._obs: np.ndarray | None = None
         stages = np.arange(envs.num_envs) * (time_limit or 0) // envs.num_envs
-        self._cut_at = np.where(stages > 0, stages, NEVER)  # (N,) length at which the first episode is cut off
+        self._stages = np.where(stages > 0, stages, NEVER)
+        self._begin_anew()
 
     def collect(self, generator: Generator) -> Rollout:
         """T steps in each environment. ``finished`` afterwards holds the episodes that ended within them."""
@@ -71,8 +69,14 @@ class Collector:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with the stream of seeds where ``state_dict`` was taken."""
         self.seeds.generator.bit_generator.state = state["seeds"]
-        self._obs = None
-        self._returns[:], self._lengths[:] = 0.0, 0
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Give up the episodes in progress; the next rollout begins new ones, staggered."""
+        self._obs: np.ndarray | None = None
+        self._returns = np.zeros(self.envs.num_envs)
+        self._lengths = np.zeros(self.envs.num_envs, dtype=np.int64)
+        self._cut_at = self._stages.copy()  # (N,) length at which an environment's first episode is cut off
 
     def _step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Step all environments, begin new episodes where one ended; returns the true successors and how it ended."""
