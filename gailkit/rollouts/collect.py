@@ -42,6 +42,7 @@ class Collector:
         self.finished: list[EpisodeSummary] = []
         stages = np.arange(envs.num_envs) * (time_limit or 0) // envs.num_envs
         self._stages = np.where(stages > 0, stages, NEVER)
+        self._obs: np.ndarray | None
         self._begin_anew()
 
     def collect(self, generator: Generator) -> Rollout:
@@ -73,7 +74,7 @@ class Collector:
 
     def _begin_anew(self) -> None:
         """Give up the episodes in progress; the next rollout begins new ones, staggered."""
-        self._obs: np.ndarray | None = None
+        self._obs = None
         self._returns = np.zeros(self.envs.num_envs)
         self._lengths = np.zeros(self.envs.num_envs, dtype=np.int64)
         self._cut_at = self._stages.copy()  # (N,) length at which an environment's first episode is cut off
