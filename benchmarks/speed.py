@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -13,22 +14,33 @@ from statistics import median
 
 import click
 
+from benchmarks.tasks import REPOSITORY
+
 ENV_ID = "HalfCheetah-v5"
 ROUNDS = 5
 STEPS = 16_384
 HELP_RUNS = 11
 
 
+RESULTS = REPOSITORY / "benchmarks" / "results" / "speed.txt"
+
+
 @click.command()
-def speed() -> None:
+@click.option("--keep", is_flag=True, help="Also write what is printed to benchmarks/results/.")
+def speed(keep: bool) -> None:
     """Training against raw stepping, peak memory, and how soon help answers."""
     raw, training = _stepping_rates()
     ratio = median(trained / stepped for stepped, trained in zip(raw, training, strict=True))
-    click.echo(f"{ENV_ID}, default settings, median of {ROUNDS} rounds in turn:")
-    click.echo(f"  raw stepping {median(raw):,.0f} steps/s, training {median(training):,.0f} steps/s")
-    click.echo(f"  training / raw stepping   {ratio:6.2f}         (at least 0.5)")
-    click.echo(f"  peak memory of a run      {_peak_memory_mb():6.0f} MB      (below 1000)")
-    click.echo(f"  gailkit --help            {_help_seconds():6.2f} s       (below 0.3)")
+    lines = (
+        f"{ENV_ID}, default settings, medians of {ROUNDS} rounds in turn, {os.cpu_count()} cores:",
+        f"  raw stepping {median(raw):,.0f} steps/s, training {median(training):,.0f} steps/s",
+        f"  training / raw stepping   {ratio:6.2f}         (at least 0.5)",
+        f"  peak memory of a run      {_peak_memory_mb():6.0f} MB      (below 1000)",
+        f"  gailkit --help            {_help_seconds():6.2f} s       (below 0.3)",
+    )
+    click.echo("\n".join(lines))
+    if keep:
+        RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _stepping_rates() -> tuple[list[float], list[float]]:
