@@ -20,8 +20,6 @@ ENV_ID = "HalfCheetah-v5"
 ROUNDS = 5
 STEPS = 16_384
 HELP_RUNS = 11
-
-
 RESULTS = REPOSITORY / "benchmarks" / "results" / "speed.txt"
 
 
