@@ -23,6 +23,8 @@ def check_supported(observation_space: Space[Any], action_space: Space[Any]) -> 
     for role, space in (("observation", observation_space), ("action", action_space)):
         if not isinstance(space, Box | Discrete):
             raise UnsupportedSpaceError(f"the {role} space {space} is not supported; supported are {SUPPORTED}")
+    if isinstance(action_space, Box) and not np.issubdtype(action_space.dtype, np.floating):
+        raise UnsupportedSpaceError(f"the action space {action_space} is not supported: a Box of whole numbers")
 
 
 def encoded_size(space: Space[Any]) -> int:
@@ -37,12 +39,11 @@ def encoded_size(space: Space[Any]) -> int:
 def box_center_and_scale(space: Space[Any]) -> tuple[Tensor, Tensor]:
     """Center and half-width of a Box, each (size,); 0 and 1 for a dimension that is not bounded on both sides."""
     assert isinstance(space, Box)
-    low = torch.as_tensor(space.low.reshape(-1)).float()
-    high = torch.as_tensor(space.high.reshape(-1)).float()
-    bounded = torch.isfinite(low) & torch.isfinite(high)
+    low, high = (torch.as_tensor(bound.reshape(-1)).double() for bound in (space.low, space.high))
+    bounded = (high - low) < torch.finfo(torch.float32).max  # as far as float32 can tell
     center = torch.where(bounded, (low + high) / 2, torch.zeros_like(low))
     scale = torch.where(bounded & (high > low), (high - low) / 2, torch.ones_like(low))
-    return center, scale
+    return center.float(), scale.float()
 
 
 def storage_dtype(space: Space[Any]) -> type[np.generic]:

@@ -46,7 +46,7 @@ EXAMPLES = (
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Decides how the episodes start.",
+    help="Decides how the episodes start, and sampled and random actions.",
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers to a JSON file.")
 @click.option(
@@ -54,7 +54,7 @@ EXAMPLES = (
     type=click.Choice(["last", "best"]),
     default="last",
     show_default=True,
-    help="Of a run; best had the highest true return in training.",
+    help="Of a run; best is from when its true return in training was highest.",
 )
 @click.option("--stochastic", is_flag=True, help="Sample a run's actions instead of taking the likeliest.")
 @click.option("--env", "env_id", help="The environment, where neither a run nor the demonstrations say which.")
@@ -109,6 +109,7 @@ def evaluate(
             on_episode=progress.on_episode,
             on_steps=on_steps,
         )
+        progress.show()
     _print(spec, evaluation)
     if json_file is not None:
         _write_json(json_file, {"policy": spec, "demonstrations": str(demos), **evaluation.to_dict()})
@@ -135,8 +136,9 @@ def _environment(
 def _print(spec: str, evaluation: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=f"{spec} in {evaluation.env_id}", title_justify="left")
+    table = Table(title=Text(f"{spec} in {evaluation.env_id}"), title_justify="left")
     for column in ("", "policy", "expert", "random"):
         table.add_column(column, justify="left" if not column else "right")
     low, high = evaluation.return_ci95

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gailkit.errors import InputError
+from gailkit.errors import DataError, InputError
 
 if TYPE_CHECKING:
     import gymnasium
@@ -23,14 +23,18 @@ def resolve_policy(
 ) -> Policy:
     """The policy that ``spec`` names, for the spaces of ``env``.
 
-    ``deterministic`` and ``checkpoint`` are heeded by runs only; the ``seed`` is that of sampled or random actions.
+    Only a run can sample its actions and has checkpoints; the ``seed`` is that of sampled or random actions.
 
     Raises:
         InputError: if ``spec`` names no policy (what is accepted is listed) or one that does not fit ``env``.
         DataError: if a file is damaged.
     """
-    if Path(spec).is_dir():
+    if _is_run(spec):
         return _run_policy(Path(spec), env, seed, deterministic, checkpoint)
+    if not deterministic or checkpoint != "last":
+        raise InputError(
+            f"{spec} is not a run directory: it has neither sampled actions nor checkpoints to choose from"
+        )
     from gailkit.experts.resolve import expert_policy
 
     return expert_policy(spec, env.observation_space, env.action_space, seed)
@@ -38,11 +42,10 @@ def resolve_policy(
 
 def spec_files(spec: str) -> list[Path]:
     """The files that ``spec`` consists of, so that they can be fingerprinted; none for random actions."""
-    if Path(spec).is_dir():
-        from gailkit.training.run import load_policy
+    if _is_run(spec):
+        from gailkit.training.run import RunFolder
 
-        checkpoint = load_policy(Path(spec)).checkpoint
-        return [] if checkpoint is None else [checkpoint]
+        return [RunFolder.open(Path(spec)).checkpoint_path("last")]
     from gailkit.experts.resolve import expert_files
 
     return expert_files(spec)
@@ -50,12 +53,19 @@ def spec_files(spec: str) -> list[Path]:
 
 def run_environment(spec: str) -> tuple[str, dict[str, Any]] | None:
     """Id and arguments of the environment that a run was trained in; None where ``spec`` is no run directory."""
-    if not Path(spec).is_dir():
+    if not _is_run(spec):
         return None
-    from gailkit.training.run import load_policy
+    from gailkit.training.run import RunFolder
 
-    run = load_policy(Path(spec))
-    return run.env_id, dict(run.env_kwargs)
+    described = RunFolder.open(Path(spec)).description()
+    try:
+        return str(described["env_id"]), dict(described["env_kwargs"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"the run in {spec} is damaged: it does not say what it was trained in") from error
+
+
+def _is_run(spec: str) -> bool:
+    return spec != "random" and Path(spec).is_dir()
 
 
 def _run_policy(folder: Path, env: gymnasium.Env[Any, Any], seed: int, deterministic: bool, checkpoint: str) -> Policy:

@@ -7,7 +7,7 @@ from typing import Any
 
 import rich_click as click
 
-from gailkit.cli.common import env_kwargs_option, interruptible, note_differences
+from gailkit.cli.common import env_kwargs_option, interruptible, note_differences, typed_command
 from gailkit.cli.options import config_from_options, config_options
 
 EXAMPLES = (
@@ -30,7 +30,11 @@ EXAMPLES = (
 @click.option("--subsample", metavar="K", type=click.IntRange(1), help="Use only every K-th pair of each episode.")
 @click.option("--overwrite", is_flag=True, help="Replace a run that the folder already holds.")
 @click.option(
-    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; 1 is fastest for small networks."
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Threads of torch; 1 is fastest for small networks.",
 )
 @env_kwargs_option
 @config_options
@@ -80,5 +84,6 @@ def train(
             overwrite=overwrite,
             env_kwargs=env_kwargs,
             on_iteration=on_iteration,
+            command=typed_command(),
         )
     click.echo(f"trained: {out}. How closely does it match? gailkit evaluate {out} --demos {demos}")

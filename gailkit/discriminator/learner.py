@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gailkit.discriminator.base import Discriminator
 from gailkit.discriminator.losses import DiscriminatorLoss
+from gailkit.errors import InputError
 from gailkit.functional.absorbing import absorbing_mass, expert_share
 from gailkit.networks.flat import FlatParameters
 from gailkit.types import RewardForm, Rollout, Transitions
@@ -41,7 +42,12 @@ class DiscriminatorLearner:
             expert_mass: the expert's share of occupancy in the absorbing state (``functional.absorbing``).
             gamma: the discount that the policy is trained with.
             updates: gradient steps for each rollout, each on ``batch_size`` transitions of either side.
+
+        Raises:
+            InputError: if ``updates`` or ``batch_size`` is less than 1, or the discriminator has no parameter.
         """
+        if min(updates, batch_size) < 1:
+            raise InputError(f"updates and batch_size must be at least 1; found {updates} and {batch_size}")
         self.discriminator = discriminator
         self.loss = loss
         self.reward_form = reward_form
@@ -96,9 +102,8 @@ class DiscriminatorLearner:
 
     def _take_in_terminations(self, rollout: Rollout) -> None:
         mass = absorbing_mass(int(rollout.terminated.sum()), rollout.terminated.numel(), self.gamma)
-        if self.policy_mass is None:
-            self.policy_mass = mass
-        self.policy_mass = MASS_MEMORY * self.policy_mass + (1.0 - MASS_MEMORY) * mass
+        past = mass if self.policy_mass is None else self.policy_mass
+        self.policy_mass = MASS_MEMORY * past + (1.0 - MASS_MEMORY) * mass
 
     @torch.no_grad()
     def _health(self, expert: Transitions, policy: Transitions) -> dict[str, float]:

@@ -8,6 +8,7 @@ from gymnasium.spaces import Discrete
 from torch import Tensor
 
 from gailkit.discriminator.base import Discriminator
+from gailkit.errors import InputError
 from gailkit.functional import absorbing, losses
 from gailkit.types import Transitions
 
@@ -28,7 +29,12 @@ class DiscriminatorLoss(Protocol):
 class AdversarialLoss:
     """F_kappa = F + kappa/2 (mean z_real^2 + mean z_fake^2), the default; see ``functional.losses``."""
 
-    logit_penalty: float = 0.5  # kappa, above 1/4
+    logit_penalty: float = 0.5  # kappa
+
+    def __post_init__(self) -> None:
+        """Raises InputError unless kappa > 1/4, without which the loss is not convex."""
+        if not self.logit_penalty > 0.25:
+            raise InputError(f"the logit penalty must be above 0.25; found {self.logit_penalty}")
 
     def __call__(self, discriminator: Discriminator, expert: Transitions, policy: Transitions) -> Tensor:
         """F_kappa on encoded transitions."""
@@ -57,7 +63,7 @@ class CrossEntropyLoss:
 class GradientPenalisedLoss:
     """``loss`` + weight * mean max(0, |grad z| - 1)^2 at random points between expert and policy transitions.
 
-    The gradient is that of the logit with respect to the encoded observation and, for Box actions, the encoded
+    The gradient is that of the logit with respect to the encoded observations and, for Box actions, the encoded
     action. One-sided: a flat discriminator is not penalised. Gulrajani et al. 2017, equation 3; Petzka et al. 2018.
     """
 
@@ -67,7 +73,7 @@ class GradientPenalisedLoss:
     def __call__(self, discriminator: Discriminator, expert: Transitions, policy: Transitions) -> Tensor:
         """The wrapped loss plus the penalty, on encoded transitions."""
         points = _between(expert, policy)
-        inputs = [points.obs.requires_grad_()]
+        inputs = [points.obs.requires_grad_(), points.next_obs.requires_grad_()]
         if not isinstance(discriminator.action_encoder.space, Discrete):
             inputs.append(points.act.requires_grad_())
         gradients = torch.autograd.grad(

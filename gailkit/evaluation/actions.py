@@ -24,15 +24,15 @@ class ActionMatch:
     """A policy's actions beside the expert's, in the expert's states."""
 
     action_episodes: int  # expert episodes compared
-    action_held_out: bool  # whether the policy was trained without them
+    action_held_out: bool | None  # whether the policy was trained without them; None where that is not known
     action_agreement: float | None  # Discrete: share of states in which the policy takes the expert's action
     action_mse: float | None  # Box: mean squared error of the action, in its unit squared, after clipping to the Box
     action_log_likelihood: float | None  # mean ln pi(a|s) a step, in nats; None for a policy without probabilities
 
     def sentence(self) -> str:
         """The match in words."""
-        kind = "expert episodes it has not seen" if self.action_held_out else "the expert episodes it was trained on"
-        where = f"On {self.action_episodes} {kind}"
+        seen = {True: " it has not seen", False: " it was trained on", None: ""}[self.action_held_out]
+        where = f"On {self.action_episodes} expert episodes{seen}"
         if self.action_agreement is not None:
             return f"{where} it takes the expert's action in {self.action_agreement:.1%} of the states."
         return f"{where} its action differs from the expert's by a mean square of {self.action_mse:.4g}."
@@ -40,15 +40,15 @@ class ActionMatch:
 
 def match_actions(policy: Policy, demonstrations: Demonstrations, action_space: Space[Any]) -> ActionMatch:
     """Compare ``policy`` with all expert episodes it was not trained on, or with all where it has seen every one."""
-    held_out = _unseen(policy, demonstrations)
-    episodes = held_out or demonstrations.trajectories
+    unseen = _unseen(policy, demonstrations)
+    episodes = unseen or demonstrations.trajectories
     observations = np.concatenate([trajectory.observations[:-1] for trajectory in episodes])
     expert = clip_to_space(action_space, np.concatenate([trajectory.actions for trajectory in episodes]))
     chosen = clip_to_space(action_space, _in_batches(policy, observations))
     discrete = isinstance(action_space, Discrete)
     return ActionMatch(
         action_episodes=len(episodes),
-        action_held_out=bool(held_out),
+        action_held_out=bool(unseen) if isinstance(policy, TrainedPolicy) else None,
         action_agreement=action_agreement(chosen, expert) if discrete else None,
         action_mse=None if discrete else mean_squared_error(chosen, expert),
         action_log_likelihood=_log_likelihood(policy, observations, expert),

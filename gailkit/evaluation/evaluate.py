@@ -28,7 +28,7 @@ class Evaluation:
     episodes: int
     seed: int
     return_mean: float
-    return_std: float
+    return_std: float  # of the sample (n - 1); 0 for one episode
     return_ci95: tuple[float, float]  # percentile bootstrap over episodes
     expert_return_mean: float | None  # of all episodes in the file
     expert_episodes: int
@@ -105,7 +105,7 @@ def evaluate(
         episodes=episodes,
         seed=seed,
         return_mean=mean,
-        return_std=float(returns.std()),
+        return_std=float(returns.std(ddof=1)) if episodes > 1 else 0.0,
         return_ci95=bootstrap_mean_interval(returns),
         expert_return_mean=expert_mean,
         expert_episodes=len(fitted.trajectories),

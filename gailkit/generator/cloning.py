@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from gailkit.errors import DivergenceError
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.types import Transitions
 
@@ -35,8 +37,11 @@ def clone_behaviour(
     The policy keeps the parameters that were best on the held-out pairs, as in Ho & Ermon 2016, section 6.
 
     Args:
-        validation_share: of the pairs, held out at random, in (0, 1); at least one on either side.
+        validation_share: of the pairs, held out at random, in (0, 1); a single pair is shown and held out alike.
         patience: passes without improvement after which it stops.
+
+    Raises:
+        DivergenceError: if the likelihood is never finite.
     """
     with torch.no_grad():
         features = actor_critic.encoder(expert.obs)
@@ -57,6 +62,8 @@ def clone_behaviour(
             validation = float(_negative_log_likelihood(actor_critic, features[held_out], expert.act[held_out]))
         if validation < best_loss:
             best_state, best_loss, best_epoch = copy.deepcopy(actor_critic.state_dict()), validation, epoch
+    if epoch and not math.isfinite(best_loss):
+        raise DivergenceError("behaviour cloning never reached a finite likelihood on the held-out pairs")
     actor_critic.load_state_dict(best_state)
     with torch.no_grad():
         loss = float(_negative_log_likelihood(actor_critic, features[shown], expert.act[shown]))

@@ -7,28 +7,39 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from gailkit.errors import InputError
+
 
 class FlatParameters:
     """Lays parameters end to end in one ``vector`` (P,), of which each of them, and its gradient, becomes a view.
 
     An optimiser is given ``[vector]``. The modules go on working and loading states as before; they must not be moved
-    to another device or dtype afterwards.
+    to another device or dtype afterwards, which ``backward`` would notice.
+
+    Raises:
+        InputError: if there is no parameter.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
-        own = list(parameters)
-        self.vector = nn.Parameter(torch.cat([parameter.detach().flatten() for parameter in own]))
+        self.parameters = list(parameters)
+        if not self.parameters:
+            raise InputError("there is no parameter to train")
+        self.vector = nn.Parameter(torch.cat([parameter.detach().flatten() for parameter in self.parameters]))
         self.gradient = torch.zeros_like(self.vector)
         self.vector.grad = self.gradient
-        offset = 0
-        for parameter in own:
-            part = slice(offset, offset + parameter.numel())
-            parameter.data = self.vector.data[part].view_as(parameter)
-            parameter.grad = self.gradient[part].view_as(parameter)
-            offset = part.stop
+        sizes = [parameter.numel() for parameter in self.parameters]
+        views = zip(self.parameters, self.vector.data.split(sizes), self.gradient.split(sizes), strict=True)
+        self._gradients = []
+        for parameter, values, gradient in views:
+            parameter.data = values.view_as(parameter)
+            self._gradients.append(gradient.view_as(parameter))
 
     def backward(self, loss: Tensor) -> None:
         """Put the gradient of the scalar ``loss`` in place of the last one."""
+        if self.parameters[0].data_ptr() != self.vector.data_ptr():
+            raise RuntimeError("the parameters were moved away from their common vector")
+        for parameter, gradient in zip(self.parameters, self._gradients, strict=True):
+            parameter.grad = gradient  # somebody's zero_grad() may have taken it away
         self.gradient.zero_()
         loss.backward()
 

@@ -21,7 +21,7 @@ def mlp(inputs: int, outputs: int, hidden: Sequence[int], output_gain: float = 1
 
 def spectral_mlp(inputs: int, outputs: int, hidden: Sequence[int], output_gain: float = 1.0) -> nn.Sequential:
     """As ``mlp``, with every layer's weight divided by its largest singular value, so that the network's Lipschitz
-    constant is at most 1. Miyato et al. 2018, equation 8."""
+    constant is about 1 at most (power iteration estimates that value). Miyato et al. 2018, equation 8."""
     network = mlp(inputs, outputs, hidden, output_gain)
     for layer in network:
         if isinstance(layer, nn.Linear):

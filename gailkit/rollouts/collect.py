@@ -86,15 +86,16 @@ class Collector:
         check_finite(rewards, what="a reward")
         self._returns += rewards
         self._lengths += 1
-        truncated = truncated | (self._lengths == self._cut_at)
+        cut = (self._lengths == self._cut_at) & ~terminated
+        truncated = truncated | cut
         done = terminated | truncated
         self._obs = successors
         if done.any():
-            self._begin_episodes(done, terminated)
+            self._begin_episodes(done, terminated, cut)
         return successors, terminated, truncated
 
-    def _begin_episodes(self, done: np.ndarray, terminated: np.ndarray) -> None:
-        for i in np.flatnonzero(done & (self._lengths != self._cut_at)):
+    def _begin_episodes(self, done: np.ndarray, terminated: np.ndarray, cut: np.ndarray) -> None:
+        for i in np.flatnonzero(done & ~cut):
             self.finished.append(EpisodeSummary(int(self._lengths[i]), float(self._returns[i]), bool(terminated[i])))
         self._returns[done], self._lengths[done], self._cut_at[done] = 0.0, 0, NEVER
         self._obs = self._reset(done)

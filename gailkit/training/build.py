@@ -55,11 +55,12 @@ def build_trainer(
     discriminator = made("discriminator", make_discriminator, encoder, envs.single_action_space)
     generator = made("generator", parts.generator or generator_factory(config), actor_critic)
     reward_form = parts.reward or named(config.reward, REWARDS, "reward form")
-    try_out(discriminator, generator, reward_form, demonstrations.transitions()[torch.zeros(2, dtype=torch.long)])
+    loss = parts.loss or build_loss(config)
+    try_out(discriminator, loss, reward_form, generator, demonstrations.transitions()[torch.arange(2) * 0])
     mass = absorbing_mass(demonstrations.num_terminated, demonstrations.num_steps, config.gamma)
     learner = DiscriminatorLearner(
         discriminator,
-        parts.loss or build_loss(config),
+        loss,
         reward_form,
         expert_mass=mass,
         gamma=config.gamma,
@@ -80,24 +81,16 @@ def build_actor_critic(config: TrainConfig, encoder: ObservationEncoder, action_
 
 def discriminator_factory(config: DiscriminatorConfig) -> DiscriminatorFactory:
     """The kind of discriminator that ``config`` names; ``state-action`` is D(s, a), or D(s, .) for Discrete actions."""
-    if config.kind != STATE_ACTION:
-        own: DiscriminatorFactory = named(config.kind, {STATE_ACTION: None}, "discriminator")
-        return own
-    network = partial(named(config.network, NETWORKS, "discriminator network"), hidden=config.hidden)
-
-    def factory(encoder: ObservationEncoder, action_space: Space[Any]) -> Discriminator:
-        kind = DiscreteActionDiscriminator if isinstance(action_space, Discrete) else BoxActionDiscriminator
-        return kind(encoder, action_space, network)
-
+    own = {"state-action": partial(_state_action, config)}
+    factory: DiscriminatorFactory = named(config.kind, own, "discriminator")
     return factory
 
 
 def build_loss(config: TrainConfig) -> DiscriminatorLoss:
     """The named loss, wrapped in its gradient penalty."""
-    losses = {name: make(config.discriminator) for name, make in LOSSES.items()}
-    loss: DiscriminatorLoss = named(config.loss, losses, "discriminator loss")
-    if not hasattr(loss, "optimal_logit"):
-        raise InputError(f"the loss {config.loss!r} must have a method optimal_logit(share); see DiscriminatorLoss")
+    makers = {name: partial(make, config.discriminator) for name, make in LOSSES.items()}
+    found = named(config.loss, makers, "discriminator loss")
+    loss: DiscriminatorLoss = found() if config.loss in makers else found
     return with_gradient_penalty(loss, config.discriminator.gradient_penalty)
 
 
@@ -130,6 +123,12 @@ def _imported(name: str, what: str) -> Any:
     return found
 
 
+def _state_action(config: DiscriminatorConfig, encoder: ObservationEncoder, action_space: Space[Any]) -> Discriminator:
+    network = partial(named(config.network, NETWORKS, "discriminator network"), hidden=config.hidden)
+    kind = DiscreteActionDiscriminator if isinstance(action_space, Discrete) else BoxActionDiscriminator
+    return kind(encoder, action_space, network)
+
+
 def _ppo_clip(actor_critic: ActorCritic, config: TrainConfig) -> Generator:
     policy = config.policy
     return PPOClip(
@@ -150,7 +149,6 @@ REWARDS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "neg_log_one_minus_d": rewards.neg_log_one_minus_d,
     "log_odds": rewards.log_odds,
 }
-STATE_ACTION = "state-action"
 NETWORKS: Mapping[str, Callable[..., torch.nn.Module]] = {"mlp": mlp, "spectral": spectral_mlp}
 LOSSES: Mapping[str, Callable[[DiscriminatorConfig], DiscriminatorLoss]] = {
     "adversarial": lambda config: AdversarialLoss(config.logit_penalty),

@@ -38,7 +38,7 @@ class DiscriminatorConfig:
     hidden: tuple[int, ...] = setting((64, 64), "Sizes of the hidden layers.", at_least=1)
     logit_penalty: float = setting(0.5, "Kappa of the adversarial loss; above 0.25.", above=0.25)
     gradient_penalty: float = setting(1.0, "Weight of the one-sided gradient penalty; 0 switches it off.", at_least=0)
-    learning_rate: float = setting(3e-4, "Adam's.", at_least=0)
+    learning_rate: float = setting(3e-4, "Adam's learning rate for D.", at_least=0)
     batch_size: int = setting(256, "Transitions of each side in a gradient step.", at_least=1)
     updates: int = setting(8, "Gradient steps for each rollout.", at_least=1)
 
@@ -51,9 +51,9 @@ class PolicyConfig:
         (64, 64), "Sizes of the hidden layers, policy and value function alike.", at_least=1
     )
     initial_log_std: float = setting(
-        0.0, "At the start, for Box actions, in half-widths of the Box.", at_least=-20, at_most=5
+        0.0, "Log of the first standard deviation of Box actions, in half-widths of the Box.", at_least=-20, at_most=5
     )
-    learning_rate: float = setting(2e-3, "Adam's at the start; it falls linearly to 0.", at_least=0)
+    learning_rate: float = setting(2e-3, "Adam's learning rate at the start; it falls linearly to 0.", at_least=0)
     lam: float = setting(0.98, "Lambda of generalized advantage estimation.", at_least=0, at_most=1)
     clip: float = setting(0.2, "How far the probability ratio may move from 1.", at_least=0)
     epochs: int = setting(5, "Passes over each rollout.", at_least=1)
@@ -73,9 +73,9 @@ class TrainConfig:
     gamma: float = setting(0.99, "Discount of future rewards.", at_least=0, below=1)
     generator: str = setting("ppo-clip", "How the policy improves: ppo-clip, or package.module:attribute.")
     loss: str = setting(
-        "adversarial", "Of D: adversarial (F with its logit penalty), bce, or package.module:attribute."
+        "adversarial", "What D descends: adversarial (F with its logit penalty), bce, or package.module:attribute."
     )
-    reward: str = setting("log_d", "Form: log_d, neg_log_one_minus_d, log_odds, or package.module:attribute.")
+    reward: str = setting("log_d", "Reward form: log_d, neg_log_one_minus_d, log_odds, or package.module:attribute.")
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
 

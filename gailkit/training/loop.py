@@ -42,6 +42,7 @@ class Trainer:
         self.iteration = 0
         self.steps = 0
         self.seconds = 0.0
+        self.whole = True  # False while an iteration has changed some of the parts and not yet all
         self.recent: deque[EpisodeSummary] = deque(maxlen=EPISODES_REMEMBERED)
 
     @property
@@ -55,16 +56,17 @@ class Trainer:
         Raises:
             DivergenceError: naming the first number on the way that is NaN or infinite.
         """
-        started = time.perf_counter()
+        started, progress = time.perf_counter(), self.progress
         rollout = self.collector.collect(self.generator)
+        self.whole = False
+        self.iteration += 1
+        self.steps += rollout.value.numel()
         discriminator = self.learner.update(self.draw_expert, rollout)
         rewards = self.learner.rewards(rollout)
         self._require_finite("the rewards", rewards)
-        policy = self.generator.update(rollout, rewards, self.progress)
+        policy = self.generator.update(rollout, rewards, progress)
         self.generator.actor_critic.encoder.update(rollout.obs.flatten(0, 1))
 
-        self.iteration += 1
-        self.steps += rewards.numel()
         self.seconds += time.perf_counter() - started
         self.recent.extend(self.collector.finished)
         metrics = {
@@ -78,6 +80,7 @@ class Trainer:
             **episode_metrics(self.recent),
         }
         self._check(metrics)
+        self.whole = True
         return metrics
 
     def draw_expert(self, batch_size: int) -> Transitions:
@@ -118,7 +121,7 @@ class Trainer:
 
     def _require_finite(self, name: str, tensor: torch.Tensor) -> None:
         if not all_finite(tensor):
-            raise DivergenceError(f"{name} became NaN or infinite in iteration {self.iteration + 1}, step {self.steps}")
+            raise DivergenceError(f"{name} became NaN or infinite in iteration {self.iteration}, step {self.steps}")
 
 
 def episode_metrics(episodes: deque[EpisodeSummary]) -> dict[str, float]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 METRICS_FILE = "metrics.jsonl"
+EVENTS_FOLDER = "tensorboard"
 
 
 class MetricsWriter:
@@ -17,7 +18,7 @@ class MetricsWriter:
         from torch.utils.tensorboard import SummaryWriter
 
         self._file = (folder / METRICS_FILE).open("a", encoding="utf-8")
-        self._events = SummaryWriter(str(folder / "tensorboard"))
+        self._events = SummaryWriter(str(folder / EVENTS_FOLDER))
 
     def write(self, metrics: Mapping[str, float]) -> None:
         """One row; ``metrics["steps"]`` is the position on TensorBoard's axis."""

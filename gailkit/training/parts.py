@@ -33,7 +33,7 @@ class Parts:
     """What a researcher swaps; None stands for what the configuration names."""
 
     discriminator: DiscriminatorFactory | None = None
-    loss: DiscriminatorLoss | None = None
+    loss: DiscriminatorLoss | None = None  # as it is: ``with_gradient_penalty`` is for the caller to add
     reward: RewardForm | None = None
     generator: GeneratorFactory | None = None
 
@@ -44,10 +44,17 @@ def made(what: str, factory: Callable[..., Made], *arguments: object) -> Made:
         return factory(*arguments)
 
 
-def try_out(discriminator: Discriminator, generator: Generator, reward_form: RewardForm, few: Transitions) -> None:
+def try_out(
+    discriminator: Discriminator,
+    loss: DiscriminatorLoss,
+    reward_form: RewardForm,
+    generator: Generator,
+    few: Transitions,
+) -> None:
     """Raise InputError unless the parts are what they should be, seen on a ``few`` transitions of the expert.
 
-    D must give one logit for each transition and the reward form one reward for each logit.
+    D must give one logit for each transition, the loss a number and an optimal logit, and the reward form one reward
+    for each logit.
     """
     for part, kind in ((discriminator, Discriminator), (generator, Generator)):
         if not isinstance(part, kind):
@@ -56,6 +63,10 @@ def try_out(discriminator: Discriminator, generator: Generator, reward_form: Rew
         logits = _one_for_each("logit", len(few), discriminator(few))
     with torch.no_grad(), _foreign("reward form"):
         _one_for_each("reward", len(few), reward_form(logits))
+    with _foreign("discriminator loss"), torch.random.fork_rng(devices=[]):
+        encoded = discriminator.encode(few)
+        float(loss(discriminator, encoded, encoded).detach())
+        float(loss.optimal_logit(0.5))
 
 
 @contextmanager

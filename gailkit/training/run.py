@@ -10,7 +10,6 @@ RUN/learning.svg            the curves, drawn when training ends
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,13 @@ from gailkit.storage import write_atomically
 from gailkit.training.build import build_actor_critic
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
 from gailkit.training.config import config_from_dict
+from gailkit.training.metrics import EVENTS_FOLDER, METRICS_FILE
 
 CONFIG_FILE = "config.json"
 FORMAT = "gailkit-run"
 FORMAT_VERSION = 1
 CHECKPOINTS = ("last", "best")
+PICTURE_FILE = "learning.svg"
 
 
 class RunFolder:
@@ -49,8 +50,8 @@ class RunFolder:
             if not overwrite:
                 raise InputError(f"{path} already holds a run; choose another folder, or say --overwrite to replace it")
             cls(path).description()  # raises where the folder is somebody else's, which is not ours to remove
-            cls(path)._remove()
         try:
+            cls(path)._remove()
             (path / "checkpoints").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(f"the run folder {path} cannot be made: {error.strerror}") from error
@@ -75,9 +76,7 @@ class RunFolder:
             raise DataError(f"{path} is damaged or not the description of a run: {error}") from error
         if found != (FORMAT, FORMAT_VERSION):
             raise DataError(f"{path} is of format {found}; this gailkit reads {(FORMAT, FORMAT_VERSION)}")
-        if not isinstance(described, dict):
-            raise DataError(f"{path} is not the description of a run")
-        return described
+        return dict(described)
 
     def checkpoint_path(self, name: str) -> Path:
         """Where the checkpoint ``last`` or ``best`` lies."""
@@ -95,21 +94,24 @@ class RunFolder:
         return load_checkpoint(self.checkpoint_path(name))
 
     def _remove(self) -> None:
-        """Remove what a run consists of, and nothing else that may lie in the folder."""
-        for name in (CONFIG_FILE, "metrics.jsonl", "learning.svg"):
-            (self.path / name).unlink(missing_ok=True)
-        for name in ("checkpoints", "tensorboard"):
-            shutil.rmtree(self.path / name, ignore_errors=True)
+        """Remove what a run consists of, its description last, and nothing else that may lie in the folder."""
+        for name in CHECKPOINTS:
+            self.checkpoint_path(name).unlink(missing_ok=True)
+        for events in (self.path / EVENTS_FOLDER).glob("events.out.tfevents.*"):
+            events.unlink()
+        if (self.path / CONFIG_FILE).exists():
+            for name in (METRICS_FILE, PICTURE_FILE, CONFIG_FILE):
+                (self.path / name).unlink(missing_ok=True)
 
 
-def load_policy(run_dir: Path, checkpoint: str = "last") -> TrainedPolicy:
+def load_policy(run_dir: Path | str, checkpoint: str = "last") -> TrainedPolicy:
     """The policy of a run at a checkpoint, taking its likeliest actions.
 
     Raises:
         InputError: if there is no run or no such checkpoint.
         DataError: if the run is damaged.
     """
-    folder = RunFolder.open(run_dir)
+    folder = RunFolder.open(Path(run_dir))
     described = folder.description()
     state = folder.load(checkpoint)
     try:

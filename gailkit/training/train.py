@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 import platform
-import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from gailkit.training.loop import Trainer
 from gailkit.training.metrics import MetricsWriter
 from gailkit.training.parts import Parts
 from gailkit.training.picture import draw_learning
-from gailkit.training.run import RunFolder
+from gailkit.training.run import PICTURE_FILE, RunFolder
 
 OnIteration = Callable[[dict[str, float]], None]
 CHECKPOINT_SECONDS = 30.0
@@ -54,6 +54,7 @@ def train(
     overwrite: bool = False,
     env_kwargs: Mapping[str, Any] | None = None,
     on_iteration: OnIteration | None = None,
+    command: str | None = None,
 ) -> TrainingResult:
     """Train a policy that imitates ``demonstrations`` in the environment ``env_id``.
 
@@ -63,6 +64,7 @@ def train(
         out: the run folder; nothing is written when None.
         overwrite: replace a run that ``out`` already holds.
         on_iteration: sees the metrics of every iteration. What it raises ends the training, after a checkpoint.
+        command: the command line that asked for the run, for the record.
 
     Raises:
         InputError: if the environment does not exist, the demonstrations do not fit it, a name is not known, or
@@ -81,7 +83,7 @@ def train(
             if out is None:
                 _iterate(trainer, [result.metrics.append, *_some(on_iteration)])
                 return result
-            description = describe_run(env_id, env_kwargs or {}, envs, fitted, config)
+            description = describe_run(env_id, env_kwargs or {}, envs, fitted, config, parts or Parts(), command)
             folder = RunFolder.create(Path(out), description, overwrite)
             _train_into(folder, result, on_iteration)
             return replace(result, folder=folder.path)
@@ -90,22 +92,19 @@ def train(
 
 
 def _train_into(folder: RunFolder, result: TrainingResult, on_iteration: OnIteration | None) -> None:
-    """Iterate with checkpoints every half minute and at the end, however it comes, unless a number became NaN."""
-    writer = MetricsWriter(folder.path)
+    """Iterate with checkpoints every half minute and at the end, however it comes, of what is whole and finite."""
     keeper = _Keeper(folder, result.trainer)
     keeper.save()
-    try:
-        _iterate(result.trainer, [result.metrics.append, writer.write, keeper, *_some(on_iteration)])
-    except DivergenceError as error:
-        raise DivergenceError(f"{error}; the last good checkpoint is {folder.checkpoint_path('last')}") from error
-    except BaseException:
-        keeper.save()
-        raise
-    else:
-        keeper.save()
-    finally:
-        writer.close()
-        draw_learning(result.metrics, folder.path / "learning.svg")
+    with closing(MetricsWriter(folder.path)) as writer:
+        try:
+            _iterate(result.trainer, [result.metrics.append, writer.write, keeper, *_some(on_iteration)])
+        except DivergenceError as error:
+            keeper.save_best()
+            raise DivergenceError(f"{error}; the last good checkpoint is {folder.checkpoint_path('last')}") from error
+        finally:
+            if result.trainer.whole:
+                keeper.save()
+            draw_learning(result.metrics, folder.path / PICTURE_FILE)
 
 
 def _iterate(trainer: Trainer, observers: list[OnIteration]) -> None:
@@ -116,7 +115,7 @@ def _iterate(trainer: Trainer, observers: list[OnIteration]) -> None:
 
 
 class _Keeper:
-    """Keeps the last state and the best: the highest mean true return over the last episodes that ended."""
+    """Keeps the last state, and the policy as it was when the mean true return of the last episodes was highest."""
 
     def __init__(self, folder: RunFolder, trainer: Trainer) -> None:
         self.folder, self.trainer = folder, trainer
@@ -134,10 +133,13 @@ class _Keeper:
 
     def save(self) -> None:
         self.folder.save("last", self.trainer.state_dict())
+        self.save_best()
+        self.saved_at = time.monotonic()
+
+    def save_best(self) -> None:
         if self.best_state is not None:
             self.folder.save("best", {"generator": self.best_state, "true_return": self.best_return})
             self.best_state = None
-        self.saved_at = time.monotonic()
 
 
 def describe_run(
@@ -146,8 +148,10 @@ def describe_run(
     envs: SyncVectorEnv,
     demonstrations: Demonstrations,
     config: TrainConfig,
+    parts: Parts,
+    command: str | None,
 ) -> dict[str, Any]:
-    """What ``config.json`` says of a run."""
+    """What ``config.json`` says of a run; ``parts`` are those that took the place of what ``config`` names."""
     return {
         "env_id": env_id,
         "env_kwargs": dict(env_kwargs),
@@ -168,7 +172,8 @@ def describe_run(
             "numpy": np.__version__,
             "python": platform.python_version(),
         },
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "parts": {field.name: _named(getattr(parts, field.name)) for field in fields(parts)},
+        "command": command,
     }
 
 
@@ -182,6 +187,14 @@ def _policy(trainer: Trainer, env_id: str, env_kwargs: Mapping[str, Any]) -> Tra
         env_kwargs,
         frozenset(trainer.demonstrations.digests()),
     )
+
+
+def _named(part: object) -> str | None:
+    """Where a part was defined, or None for none."""
+    if part is None:
+        return None
+    named = part if hasattr(part, "__qualname__") else type(part)
+    return f"{named.__module__}:{named.__qualname__}"
 
 
 def _some(observer: OnIteration | None) -> list[OnIteration]:

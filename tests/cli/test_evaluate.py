@@ -98,7 +98,7 @@ def test_the_expert_agrees_with_itself_and_the_numbers_are_written(run_here: Run
     assert result["action_agreement"] == 1.0
     assert 0.5 < result["normalised_score"] < 2.0
     assert f"a score of {result['normalised_score']:.3f}, where 0 is random and 1 is the expert." in done.stdout
-    assert "On 4 expert episodes it has not seen it takes the expert's action in 100.0% of the states." in done.stdout
+    assert "On 4 expert episodes it takes the expert's action in 100.0% of the states." in done.stdout
     (mean,) = [line for line in done.stdout.splitlines() if "mean return" in line and "policy's" not in line]
     for name in ("return_mean", "expert_return_mean", "random_return_mean"):
         assert f"{result[name]:.1f}" in mean

@@ -19,6 +19,7 @@ from gailkit.discriminator import (
     GradientPenalisedLoss,
     with_gradient_penalty,
 )
+from gailkit.errors import InputError
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.types import Transitions
 
@@ -72,7 +73,7 @@ def test_the_losses_by_hand() -> None:
     expert.obs[1] = 0.0
     real = (math.log(1 - 0.880797) + math.log(0.5)) / 2
     adversarial = real + math.log(0.268941)
-    assert AdversarialLoss(0.0)(model, expert, policy).item() == pytest.approx(adversarial, abs=1e-4)
+    assert AdversarialLoss(1.0)(model, expert, policy).item() == pytest.approx(adversarial + 1.5, abs=1e-4)
     # kappa / 2 (mean(4, 0) + 1) = 3 kappa / 2
     assert AdversarialLoss(0.5)(model, expert, policy).item() == pytest.approx(adversarial + 0.75, abs=1e-4)
     cross_entropy = -(math.log(0.880797) + math.log(0.5)) / 2 - math.log(1 - 0.268941)
@@ -169,5 +170,5 @@ def test_the_optimal_logit_passes_through_wrappers(loss: DiscriminatorLoss) -> N
 
 def test_the_default_penalty_has_a_unique_optimum() -> None:
     assert AdversarialLoss().optimal_logit(0.5) == pytest.approx(0.0, abs=1e-12)
-    with pytest.raises(ValueError, match=r"found 0\.2"):
-        AdversarialLoss(0.2).optimal_logit(0.5)
+    with pytest.raises(InputError, match=r"above 0\.25; found 0\.2"):
+        AdversarialLoss(0.2)

@@ -79,7 +79,7 @@ def test_agreement_is_complete_for_the_expert_and_none_for_its_opposite(
     )
     assert match.action_agreement == agreement
     assert match.action_log_likelihood is None  # a function has no probabilities
-    assert (match.action_episodes, match.action_held_out) == (3, True)
+    assert (match.action_episodes, match.action_held_out) == (3, None)  # nobody knows what it has seen
     assert f"the expert's action in {percent} of the states." in match.sentence()
 
 

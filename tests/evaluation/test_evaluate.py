@@ -58,7 +58,7 @@ def test_the_expert_itself_from_the_same_starts_scores_exactly_one(
     assert returns is not None
     assert of_the_expert.normalised_score == 1.0
     assert of_the_expert.return_mean == of_the_expert.expert_return_mean == returns.mean()
-    assert of_the_expert.return_std == returns.std()
+    assert of_the_expert.return_std == returns.std(ddof=1)
     assert of_the_expert.length_mean == of_the_expert.expert_length_mean == expert.num_steps / 6
     assert of_the_expert.terminated_fraction == of_the_expert.expert_terminated_fraction == expert.num_terminated / 6
     assert of_the_expert.actions.action_agreement == 1.0

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gailkit.errors import InputError
 from gailkit.networks.flat import FlatParameters
 from gailkit.networks.mlp import mlp, spectral_mlp
 
@@ -68,3 +69,26 @@ def test_a_loaded_state_reaches_the_vector() -> None:
     flat = FlatParameters(network.parameters())
     network.load_state_dict({name: torch.full_like(value, 3.0) for name, value in network.state_dict().items()})
     assert torch.equal(flat.vector, torch.full_like(flat.vector, 3.0))
+
+
+def test_a_gradient_that_somebody_took_away_comes_back() -> None:
+    network, _ = twins()
+    flat = FlatParameters(network.parameters())
+    flat.backward(loss_of(network))
+    expected = flat.gradient.clone()
+    network.zero_grad()
+    flat.backward(loss_of(network))
+    assert torch.equal(flat.gradient, expected)
+
+
+def test_parameters_that_were_moved_away_are_noticed() -> None:
+    network, _ = twins()
+    flat = FlatParameters(network.parameters())
+    network.double()
+    with pytest.raises(RuntimeError, match="moved away"):
+        flat.backward(loss_of(network.float()))
+
+
+def test_there_must_be_something_to_train() -> None:
+    with pytest.raises(InputError, match="no parameter"):
+        FlatParameters([])

@@ -278,7 +278,7 @@ def test_a_class_that_serves_as_a_part_serves_by_its_name_too(
 def test_a_loss_must_know_where_its_minimum_lies(
     envs: SyncVectorEnv, cartpole: Demonstrations, tiny: TrainConfig
 ) -> None:
-    with pytest.raises(InputError, match=r"'own_parts:reward' must have a method optimal_logit\(share\)"):
+    with pytest.raises(InputError, match=r"the discriminator loss failed when it was tried out"):
         build(envs, cartpole, dataclasses.replace(tiny, loss="own_parts:reward"))
 
 

@@ -244,7 +244,7 @@ def test_a_reward_that_is_not_a_number_stops_the_run_by_its_name(cartpole: Demon
     with fresh_trainer(tiny, cartpole, Parts(reward=reward)) as trainer:
         trainer.iterate()
         weights = trainer.generator.actor_critic.policy[0].weight.clone()
-        with pytest.raises(DivergenceError, match=r"^the rewards became NaN or infinite in iteration 2, step 64$"):
+        with pytest.raises(DivergenceError, match=r"^the rewards became NaN or infinite in iteration 2, step 128$"):
             trainer.iterate()
         assert torch.equal(trainer.generator.actor_critic.policy[0].weight, weights)  # it learned nothing from them
 
@@ -264,7 +264,7 @@ def test_the_first_number_that_is_not_finite_is_named(
     with fresh_trainer(tiny, cartpole, parts) as trainer, pytest.raises(DivergenceError) as stopped:
         trainer.iterate()
     assert str(stopped.value).startswith(named)
-    assert "became NaN or infinite in iteration" in str(stopped.value)
+    assert str(stopped.value).endswith("became NaN or infinite in iteration 1, step 64")
 
 
 def test_episodes_are_reported_by_their_means() -> None:

@@ -17,8 +17,10 @@ import torch
 
 import gailkit
 from gailkit.demonstrations import Demonstrations
+from gailkit.discriminator import CrossEntropyLoss
 from gailkit.errors import DataError, DivergenceError, EnvironmentFailure, InputError, StorageError
 from gailkit.functional.rewards import log_d
+from gailkit.generator import PPOClip
 from gailkit.rollouts.envs import make_env
 from gailkit.training.checkpoint import load_checkpoint
 from gailkit.training.config import TrainConfig
@@ -26,6 +28,7 @@ from gailkit.training.metrics import read_metrics
 from gailkit.training.parts import Parts
 from gailkit.training.run import load_policy
 from gailkit.training.train import TrainingResult, train
+from gailkit.types import Rollout
 
 
 class Run(NamedTuple):
@@ -269,3 +272,31 @@ def test_a_folder_that_cannot_be_made_is_a_matter_of_storage(
     for out in (tmp_path / "file" / "run", tmp_path / "file"):
         with pytest.raises(StorageError, match=r"the run folder .* cannot be made"):
             train("CartPole-v1", cartpole, tiny, out=out)
+
+
+def test_an_interruption_amid_an_update_leaves_the_last_whole_checkpoint(
+    cartpole: Demonstrations, tiny: TrainConfig, tmp_path: Path
+) -> None:
+    class Interrupted(PPOClip):
+        def update(self, rollout: Rollout, rewards: torch.Tensor, progress: float = 0.0) -> dict[str, float]:
+            if progress > 0:
+                raise KeyboardInterrupt
+            return super().update(rollout, rewards, progress)
+
+    with pytest.raises(KeyboardInterrupt):
+        train("CartPole-v1", cartpole, tiny, parts=Parts(generator=Interrupted), out=tmp_path)
+    assert load_checkpoint(tmp_path / "checkpoints" / "last.safetensors")["iteration"] == 0
+    assert len(read_metrics(tmp_path)) == 1
+
+
+def test_the_record_of_a_run_names_the_parts_that_were_swapped(
+    cartpole: Demonstrations, tiny: TrainConfig, tmp_path: Path
+) -> None:
+    train("CartPole-v1", cartpole, tiny, parts=Parts(reward=log_d, loss=CrossEntropyLoss()), out=tmp_path)
+    recorded = json.loads((tmp_path / "config.json").read_text())["parts"]
+    assert recorded == {
+        "discriminator": None,
+        "loss": "gailkit.discriminator.losses:CrossEntropyLoss",
+        "reward": "gailkit.functional.rewards:log_d",
+        "generator": None,
+    }
