@@ -19,11 +19,9 @@ from typing import Any
 import click
 
 from benchmarks.table import write_table
-from benchmarks.tasks import REPOSITORY, TASKS, WORK, Task
+from benchmarks.tasks import EPISODES, EXPERTS, METHODS, REPOSITORY, TASKS, WORK, Task
 
 RESULTS = Path("benchmarks") / "results" / "imitation.json"
-METHODS = ("adversarial", "bce", "cloning")
-EPISODES = 100
 
 Row = dict[str, Any]
 
@@ -44,8 +42,8 @@ def imitation(seeds: int, jobs: int, only: str, again: bool) -> None:
         for method in METHODS
         if only in task.name and not (task.teacher and method == "cloning")
     ]
-    for task in sorted({task.demos_path for task, _, _ in wanted if not task.demos_path.is_file()}):
-        click.echo(f"NOT MEASURED: {task} is not there; GAILKIT_EXPERTS names the folder of foreign experts")
+    for path in sorted({task.demos_path for task, _, _ in wanted if not task.demos_path.is_file()}):
+        click.echo(f"NOT MEASURED: {path} is not there; GAILKIT_EXPERTS names the folder of foreign experts")
     missing = [
         (task, method, seed)
         for task, method, seed in wanted
@@ -56,6 +54,7 @@ def imitation(seeds: int, jobs: int, only: str, again: bool) -> None:
     with ThreadPoolExecutor(jobs) as pool:
         for row in pool.map(lambda run: _measure(*run), missing):
             rows = [old for old in rows if _key(old) != _key(row)] + [row]
+            RESULTS.parent.mkdir(exist_ok=True)
             RESULTS.write_text(json.dumps(sorted(rows, key=_key), indent=1) + "\n")
             click.echo(f"{row['task']}, {row['method']}, seed {row['seed']}: score {row['score']:.3f}")
     write_table(rows, RESULTS.with_suffix(".md"))
@@ -118,12 +117,14 @@ def _teacher_score(task: Task, values: Row) -> float | None:
 def _run(words: Sequence[object]) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     arguments = [sys.executable, *map(str, words)]
-    subprocess.run(arguments, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    done = subprocess.run(arguments, check=False, env=environment, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise click.ClickException(f"{_shown(words)} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
 
 
 def _shown(words: Sequence[object]) -> str:
     """A command as one would type it, the folder of foreign experts by its variable."""
-    named = [str(word).replace(str(TASKS[2].demos_path.parents[1]), "$GAILKIT_EXPERTS") for word in words]
+    named = [str(word).replace(str(EXPERTS), "$GAILKIT_EXPERTS") for word in words]
     typed = named[1:] if named[1] == "gailkit" else ["python", *named]
     return " ".join(word if word.startswith("$") else shlex.quote(word) for word in typed)
 

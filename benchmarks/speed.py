@@ -11,10 +11,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 import click
 
 from benchmarks.tasks import REPOSITORY
+
+if TYPE_CHECKING:
+    from gailkit import Demonstrations
 
 ENV_ID = "HalfCheetah-v5"
 ROUNDS = 5
@@ -38,6 +42,7 @@ def speed(keep: bool) -> None:
     )
     click.echo("\n".join(lines))
     if keep:
+        RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -81,14 +86,16 @@ def _rate(take_steps: Callable[[], int]) -> float:
     return taken / (time.perf_counter() - started)
 
 
-def _demonstrations():
+def _demonstrations() -> Demonstrations:
     """Random episodes: what is imitated makes no difference to how long it takes."""
     from gailkit import Demonstrations
     from gailkit.experts.random import random_policy
     from gailkit.rollouts.envs import make_env
     from gailkit.rollouts.episodes import collect_episodes
 
-    space = make_env(ENV_ID).action_space
+    env = make_env(ENV_ID)
+    space = env.action_space
+    env.close()
     return Demonstrations(tuple(collect_episodes(random_policy(space, 0), lambda: make_env(ENV_ID), [0, 1])))
 
 

@@ -8,16 +8,16 @@ from statistics import median
 from typing import Any
 
 import gailkit
-from benchmarks.tasks import TASKS, Task
+from benchmarks.tasks import EPISODES, METHODS, TASKS, Task
 
 Rows = Sequence[Mapping[str, Any]]
 
-HEAD = """# How well the default configuration imitates
+HEAD = f"""# How well the default configuration imitates
 
 Normalised score: 0 is random actions, 1 the expert. Each entry is the median over seeds, with the least and the
-greatest in brackets, of the mean over 100 episodes of the last checkpoint's likeliest actions; below it, in italics,
-the same with sampled actions. `F` is the default loss, `bce` the cross-entropy; both with u = ln D. Cloning is
-behaviour cloning on the same pairs. One configuration, the default, for all. Made by
+greatest in brackets, of the mean over {EPISODES} episodes of the last checkpoint's likeliest actions; below it,
+in italics, the same with sampled actions. `F` is the default loss, `bce` the cross-entropy; both with u = ln D.
+Cloning is behaviour cloning on the same pairs. One configuration, the default, for all. Made by
 `python -m benchmarks imitation`; every command stands in `imitation.json`.
 
 """
@@ -45,14 +45,14 @@ def write_table(rows: Rows, path: Path) -> None:
 def _task_line(rows: Rows, task: Task) -> str:
     pairs = "all pairs" if task.subsample == 1 else f"every {task.subsample}th pair"
     shown = f"{task.trajectories} of `{task.demos.removeprefix('EXPERTS/')}`, {pairs}"
-    entries = (_entry(rows, task, method) for method in ("adversarial", "bce", "cloning"))
+    entries = (_entry(rows, task, method) for method in METHODS)
     return f"| {task.name} | {shown} | {task.steps:,} | {task.threshold} | {' | '.join(entries)} |"
 
 
 def _control_line(rows: Rows, task: Task) -> str:
     teachers = [row["teacher_score"] for row in rows if row["task"] == task.name]
     teacher = f"{median(teachers):.3f}" if teachers else "not measured"
-    entries = (_entry(rows, task, method) for method in ("adversarial", "bce"))
+    entries = (_entry(rows, task, method) for method in METHODS if method != "cloning")
     return f"| {task.name} | {task.trajectories} | {task.steps:,} | {teacher} | {' | '.join(entries)} |"
 
 

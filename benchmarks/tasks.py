@@ -9,6 +9,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 EXPERTS = Path(os.environ.get("GAILKIT_EXPERTS", REPOSITORY.parent / "shared" / "experts"))
 WORK = Path("runs") / "benchmarks"
+METHODS = ("adversarial", "bce", "cloning")
+EPISODES = 100  # of each evaluation
 
 
 @dataclass(frozen=True)

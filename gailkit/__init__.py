@@ -20,6 +20,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "Discriminator": "gailkit.discriminator:Discriminator",
     "DiscriminatorLearner": "gailkit.discriminator:DiscriminatorLearner",
     "Evaluation": "gailkit.evaluation.evaluate:Evaluation",
+    "DiscriminatorLoss": "gailkit.discriminator:DiscriminatorLoss",
     "GailkitError": "gailkit.errors:GailkitError",
     "Generator": "gailkit.generator:Generator",
     "ObservationEncoder": "gailkit.networks.encoders:ObservationEncoder",
@@ -30,6 +31,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "TrainedPolicy": "gailkit.generator:TrainedPolicy",
     "Trajectory": "gailkit.types:Trajectory",
     "Transitions": "gailkit.types:Transitions",
+    "clone_behaviour": "gailkit.generator:clone_behaviour",
     "evaluate": "gailkit.evaluation.evaluate:evaluate",
     "load_policy": "gailkit.training.run:load_policy",
     "losses": "gailkit.functional.losses",
@@ -47,6 +49,7 @@ __all__ = [
     "DiscreteActionDiscriminator",
     "Discriminator",
     "DiscriminatorLearner",
+    "DiscriminatorLoss",
     "Evaluation",
     "GailkitError",
     "Generator",
@@ -58,6 +61,7 @@ __all__ = [
     "TrainedPolicy",
     "Trajectory",
     "Transitions",
+    "clone_behaviour",
     "evaluate",
     "load_policy",
     "losses",
@@ -80,7 +84,7 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.errors import GailkitError
     from gailkit.evaluation.evaluate import Evaluation, evaluate
     from gailkit.functional import losses, rewards
-    from gailkit.generator import Generator, PPOClip, TrainedPolicy
+    from gailkit.generator import Generator, PPOClip, TrainedPolicy, clone_behaviour
     from gailkit.networks.actor_critic import ActorCritic
     from gailkit.networks.encoders import ObservationEncoder
     from gailkit.training.config import TrainConfig
