@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import rich_click as click
 
+from gailkit.cli.common import interruptible
 from gailkit.errors import InputError
 
 SHIPPED = Path(__file__).resolve().parents[2] / "datasets" / "cartpole-v1.hdf5"
+
+SECONDS_BETWEEN_LOOKS = 0.05
 
 Word = str | int | Path
 
@@ -52,6 +57,23 @@ def demo(context: click.Context, out: Path, steps: int, seed: int) -> None:
 def _show_and_run(context: click.Context, words: list[str]) -> None:
     """Show a command as one would type it, and run it; leave with its exit code if that is not 0."""
     click.secho(f"\n$ gailkit {shlex.join(words)}", bold=True)
-    code = subprocess.run([sys.executable, "-m", "gailkit", *words], check=False).returncode
+    code = _run([sys.executable, "-m", "gailkit", *words])
     if code != 0:
         context.exit(code)
+
+
+def _run(command: list[str]) -> int:
+    """The exit code of ``command``, 128 more than the signal if one killed it.
+
+    A signal leaves it the time to save what it has: Ctrl-C reaches it from the terminal, SIGTERM is passed on.
+    """
+    with interruptible() as interruption, subprocess.Popen(command) as process:
+        try:
+            while process.poll() is None and interruption.received != signal.SIGTERM:
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+        finally:  # also where a second signal asks to stop at once
+            process.terminate()
+        code = process.wait()
+        if code == 0:
+            interruption.check()
+    return code if code >= 0 else 128 - code

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from gailkit.cli import demo as demo_module
 from gailkit.cli import main
+from gailkit.training.run import RunFolder
 
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -23,11 +26,11 @@ def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]
     """The commands that the demo would run, words after ``-m gailkit``; each ends with 0 without being run."""
     words: list[list[str]] = []
 
-    def run(command: list[str], **options: Any) -> SimpleNamespace:
+    def run(command: list[str]) -> int:
         words.append(command[3:])
-        return SimpleNamespace(returncode=0)
+        return 0
 
-    monkeypatch.setattr(demo_module.subprocess, "run", run)
+    monkeypatch.setattr(demo_module, "_run", run)
     monkeypatch.chdir(tmp_path)
     return words
 
@@ -66,10 +69,37 @@ def test_a_step_that_fails_ends_the_demo_with_its_exit_code(
     commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     codes = iter([0, 3])
-    monkeypatch.setattr(
-        demo_module.subprocess, "run", lambda command, **options: SimpleNamespace(returncode=next(codes))
-    )
+    monkeypatch.setattr(demo_module, "_run", lambda command: next(codes))
     assert code() == 3
+
+
+def test_a_step_that_a_signal_kills_has_the_exit_code_of_a_shell() -> None:
+    killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    assert demo_module._run([sys.executable, "-c", killed]) == 128 + signal.SIGKILL
+
+
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_lets_the_training_save_what_it_has(
+    tmp_path: Path, number: signal.Signals, expected: int
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gailkit", "demo", "--steps", "10000000", "--out", "all"],
+        cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )  # fmt: skip
+    metrics = tmp_path / "all" / "run" / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (metrics.is_file() and metrics.read_text().count("\n") >= 2):
+        time.sleep(0.05)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does it: to the demo and to the training
+    else:
+        process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == expected, output
+    assert b"Traceback" not in output
+    iterations = RunFolder.open(tmp_path / "all" / "run").load("last")["iteration"]
+    assert iterations == metrics.read_text().count("\n") >= 2
 
 
 def test_without_the_shipped_demonstrations_it_says_what_is_missing(
