@@ -147,8 +147,10 @@ def _array(value: Any) -> np.ndarray:
 
 
 def _dtype(value: Any) -> np.dtype[Any]:
-    name = str(value.args[0])
-    order = str(value.state[1]) if value.state is not None else "="
+    name = value.args[0]
+    order = value.state[1] if value.state is not None else "="
+    if not isinstance(name, str) or not isinstance(order, str):  # to print shared tuples takes exponential time
+        raise ValueError("an array whose type is not named by text")
     if name not in NUMBERS or order not in ORDERS:
-        raise ValueError(f"an array of type {order}{name}")
+        raise ValueError(f"an array of type {order[:20]}{name[:20]}")
     return np.dtype(f"{order}{name}")

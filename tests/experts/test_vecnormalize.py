@@ -122,6 +122,30 @@ def test_object_arrays_are_refused(tmp_path: Path) -> None:
         read_vecnormalize(written(tmp_path, VecNormalize(**state(obs_rms=RunningMeanStd(objects, VARIANCE)))))
 
 
+@pytest.mark.parametrize("place", ["name", "order", "number"])
+def test_a_small_pickle_that_would_print_without_end_is_refused_at_once(tmp_path: Path, place: str) -> None:
+    nested: Any = ("x",)
+    for _ in range(60):
+        nested = (nested, nested)  # shared in the pickle, 2**60 times "x" when printed
+    name, order = ("f8" if place != "name" else nested), ("<" if place != "order" else nested)
+    dtype = Reduced(np.dtype, (name, False, True), (3, order, None, None, None, -1, -1, 0))
+    clip = nested if place == "number" else Reduced(np.float64(1.0).__reduce__()[0], (dtype, bytes(8)))
+    path = written(tmp_path, VecNormalize(**state(clip_obs=clip)))
+    assert path.stat().st_size < 3000
+    with pytest.raises(DataError, match="damaged or is not"):
+        read_vecnormalize(path)
+
+
+class Reduced:
+    """Is pickled as a call with these arguments, and a state that the result is given."""
+
+    def __init__(self, *call: Any) -> None:
+        self.call = call
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.call
+
+
 @pytest.mark.parametrize(
     "content",
     [
