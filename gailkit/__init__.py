@@ -79,6 +79,7 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
         DiscreteActionDiscriminator,
         Discriminator,
         DiscriminatorLearner,
+        DiscriminatorLoss,
         with_gradient_penalty,
     )
     from gailkit.errors import GailkitError
