@@ -113,7 +113,13 @@ def note_differences(demonstrations: Demonstrations, env_id: str, env_kwargs: di
     recorded = (demonstrations.env_id or env_id, dict(demonstrations.env_kwargs))
     if recorded != (env_id, env_kwargs):
         used = f"{env_id} {env_kwargs or ''}".rstrip()
-        click.echo(f"note: recorded in {recorded[0]} {recorded[1] or ''}".rstrip() + f", used in {used}", err=True)
+        note = f"note: recorded in {recorded[0]} {recorded[1] or ''}".rstrip() + f", used in {used}"
+        click.echo(printable(note), err=True)
+
+
+def printable(text: str) -> str:
+    """``text`` on one line: characters in a file of somebody else's must not steer the terminal."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def typed_command() -> str:
@@ -123,7 +129,8 @@ def typed_command() -> str:
 
 def show_progress(title: str, total: float, unit: str) -> AbstractContextManager[Update]:
     """A live bar on stderr if that is a terminal, plain lines every few seconds if not: done, words, time left."""
-    return _live_bar(title, total, unit) if sys.stderr.isatty() else _plain_lines(title, total, unit)
+    show = _live_bar if sys.stderr.isatty() else _plain_lines
+    return show(printable(title), total, unit)
 
 
 class EpisodeProgress:
@@ -172,15 +179,16 @@ def _parse_env_kwargs(context: click.Context, parameter: click.Parameter, text: 
 def _live_bar(title: str, total: float, unit: str) -> Iterator[Update]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.text import Text
 
     columns = (
         BarColumn(bar_width=10),  # the rest has to fit a terminal of 80 columns
         MofNCompleteColumn(),
-        TextColumn(f"{unit}{{task.fields[words]}}"),
+        TextColumn(f"{unit}{{task.fields[words]}}", markup=False),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
     )
     console = Console(stderr=True)
-    console.print(title, highlight=False)
+    console.print(Text(title))  # a name may hold brackets, which are not rich's markup
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(title, total=total, words="")
         yield lambda completed, words: bar.update(task, completed=completed, words=f", {words}")

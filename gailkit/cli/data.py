@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from gailkit.cli.common import printable
+
 if TYPE_CHECKING:
     from gailkit.demonstrations.describe import Description
 
@@ -36,7 +38,7 @@ def info(file: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(asdict(description), indent=2))
     else:
-        _print([(label, _printable(text)) for label, text in _rows(description)])
+        _print([(label, printable(text)) for label, text in _rows(description)])
 
 
 def _rows(found: Description) -> Rows:
@@ -67,11 +69,6 @@ def _returns(found: Description) -> str:
         return "not recorded"
     spread = "" if found.return_sd is None else f", sd {found.return_sd:.1f}"
     return f"mean {found.return_mean:.1f}{spread}, min {found.return_min:.1f}, max {found.return_max:.1f}"
-
-
-def _printable(text: str) -> str:
-    """``text`` on one line: characters in a file of somebody else's must not steer the terminal."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _print(rows: Rows) -> None:

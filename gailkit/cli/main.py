@@ -19,6 +19,7 @@ from click.exceptions import Exit, NoArgsIsHelpError
 from click.shell_completion import shell_complete
 
 from gailkit import __version__
+from gailkit.cli.common import printable
 from gailkit.errors import GailkitError, StorageError
 
 COMMANDS = {  # name -> (where the command is, what the list of commands says about it)
@@ -162,7 +163,7 @@ def _storage_sentence(error: OSError) -> str:
 def _fail(sentence: str, code: int, settings: Settings) -> int:
     if settings.debug:
         traceback.print_exc()
-    print(f"Error: {sentence}", file=sys.stderr)
+    print(f"Error: {printable(sentence)}", file=sys.stderr)
     return code
 
 

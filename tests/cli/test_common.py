@@ -5,13 +5,23 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gailkit.cli import common
-from gailkit.cli.common import EpisodeProgress, Interrupted, interruptible, prepare_output, show_progress
+from gailkit.cli.common import (
+    EpisodeProgress,
+    Interrupted,
+    interruptible,
+    note_differences,
+    prepare_output,
+    show_progress,
+)
+from gailkit.demonstrations import Demonstrations
 from gailkit.errors import StorageError
 from gailkit.types import Trajectory
 
@@ -94,6 +104,38 @@ def test_a_terminal_gets_a_live_bar(capsys: pytest.CaptureFixture[str], monkeypa
     title, *drawn = capsys.readouterr().err.splitlines()
     assert title == "recording X-v0"
     assert any("1000/1000 episodes, 100,000 steps/s, mean return -1234.5" in line for line in drawn)
+
+
+@pytest.mark.parametrize("name", ["runs/[a]", "x[/b]", ":smile:"])
+def test_a_live_bar_writes_names_as_they_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(common.sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    with show_progress(f"evaluating {name}", 10, "episodes") as update:
+        update(10, name)
+    title, *drawn = capsys.readouterr().err.splitlines()
+    assert title == f"evaluating {name}"
+    assert any(f"10/10 episodes, {name}" in line for line in drawn)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_control_characters_in_names_are_written_out(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    make_demonstrations: Callable[..., Demonstrations],
+    terminal: bool,
+) -> None:
+    monkeypatch.setattr(common.sys.stderr, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(common, "SECONDS_BETWEEN_LINES", 0.0)
+    with show_progress("evaluating \x1b[2J", 10, "episodes") as update:
+        update(10, "fine")
+    note_differences(replace(make_demonstrations([3]), env_id="\x1b[2J\r"), "Numbers-v0", {})
+    said = capsys.readouterr().err
+    assert r"evaluating \x1b[2J" in said
+    assert said.endswith(r"note: recorded in \x1b[2J\r {'size': 3}, used in Numbers-v0" + "\n")
 
 
 def test_episodes_are_counted_and_averaged() -> None:

@@ -121,6 +121,12 @@ def test_a_failure_is_one_sentence_and_its_exit_code(
     assert run_command(raising(error)) == (code, f"Error: {sentence}\n")
 
 
+def test_what_a_file_says_in_an_error_does_not_steer_the_terminal(
+    run_command: Callable[..., tuple[int, str]],
+) -> None:
+    assert run_command(raising(DataError("of type '\x1b[2J\nfine'"))) == (3, "Error: of type '\\x1b[2J\\nfine'\n")
+
+
 @pytest.mark.parametrize("error", [ZeroDivisionError("division by zero"), EOFError("end"), OSError("not about files")])
 def test_a_bug_is_confessed_with_what_to_run_for_a_report(
     run_command: Callable[..., tuple[int, str]], error: Exception
