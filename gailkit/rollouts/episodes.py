@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from typing import Any
 
 import gymnasium
@@ -42,8 +43,9 @@ def run_episodes(
     if num_envs < 1:
         raise InputError(f"the number of environments must be at least 1; found {num_envs}")
     queue = iter(enumerate(seeds))
-    slots = [_Slot(env_factory(), max_episode_steps) for _ in range(min(num_envs, len(seeds)))]
-    try:
+    with ExitStack() as opened:
+        envs = [opened.enter_context(closing(env_factory())) for _ in range(min(num_envs, len(seeds)))]
+        slots = [_Slot(env, max_episode_steps) for env in envs]
         running = [slot for slot in slots if slot.begin(next(queue, None))]
         while running:
             actions = _ask(policy, np.stack([slot.observations[-1] for slot in running]), running[0].env.action_space)
@@ -58,9 +60,6 @@ def run_episodes(
             if on_steps is not None:
                 on_steps(len(running))
             running = unfinished
-    finally:
-        for slot in slots:
-            slot.env.close()
 
 
 def collect_episodes(

@@ -136,6 +136,21 @@ def test_the_recorded_seed_reproduces_the_first_observation() -> None:
         np.testing.assert_array_equal(trajectory.observations[0], first)
 
 
+def test_environments_are_closed_also_where_a_later_one_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Countdown, "closed", 0)
+    made: list[Countdown] = []
+
+    def factory() -> Countdown:
+        if len(made) == 2:
+            raise EnvironmentFailure("no third one")
+        made.append(Countdown())
+        return made[-1]
+
+    with pytest.raises(EnvironmentFailure, match="no third one"):
+        collect_episodes(idle, factory, [1, 2, 3])
+    assert Countdown.closed == 2
+
+
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
