@@ -57,4 +57,5 @@ def describe_foreign(error: Exception, own_file: str) -> str:
     """An error of foreign code in one line, with the place outside ``own_file`` that raised it."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != own_file]
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
+    message = next(iter(str(error).strip().splitlines()), "no message")
+    return f"{type(error).__name__}: {message}{place}"

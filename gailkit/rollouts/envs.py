@@ -16,7 +16,7 @@ from gymnasium.error import DependencyNotInstalled, UnregisteredEnv
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from gailkit.errors import EnvironmentFailure, GailkitError, InputError
-from gailkit.importing import make_current_folder_importable
+from gailkit.importing import describe_foreign, make_current_folder_importable
 from gailkit.spaces import check_supported
 
 MAX_SEED = 2**31
@@ -72,8 +72,9 @@ def environment_failures(doing: str) -> Iterator[None]:
     except GailkitError:
         raise
     except Exception as error:  # an environment is foreign code and may raise anything
-        summary = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
-        raise EnvironmentFailure(f"the environment failed while {doing}: {type(error).__name__}: {summary}") from error
+        raise EnvironmentFailure(
+            f"the environment failed while {doing}: {describe_foreign(error, __file__)}"
+        ) from error
 
 
 def check_finite(values: np.ndarray | float, what: str = "an observation") -> None:
@@ -85,8 +86,9 @@ def check_finite(values: np.ndarray | float, what: str = "an observation") -> No
 class SeedStream:
     """An endless stream of seeds for episodes, int in [0, 2**31), the same for the same ``seed`` and ``purpose``.
 
-    Streams of different purposes are independent, so that training does not see the episodes that evaluation is
-    measured on. The position is that of ``generator``, whose ``bit_generator.state`` may be stored and put back.
+    Streams of different purposes ("training", "evaluation", "recording") are independent, so that training does not
+    see the episodes that evaluation is measured on. The position is that of ``generator``, whose
+    ``bit_generator.state`` may be stored and put back.
 
     Raises:
         InputError: if ``seed`` is negative.
@@ -124,7 +126,10 @@ def _make_quietly(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env[A
         except expected:
             raise
         except Exception as error:  # an environment is foreign code and may raise anything
-            raise EnvironmentFailure(f"{env_id} failed while it was made: {type(error).__name__}: {error}") from error
+            origin = error.__cause__ if isinstance(error.__cause__, Exception) else error  # Gymnasium raises a copy
+            raise EnvironmentFailure(
+                f"{env_id} failed while it was made: {describe_foreign(origin, __file__)}"
+            ) from error
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import numpy as np
 from gailkit import __version__
 from gailkit.demonstrations.dataset import Demonstrations
 from gailkit.errors import InputError
-from gailkit.rollouts.envs import seed_stream
+from gailkit.rollouts.envs import SeedStream
 from gailkit.types import Trajectory
 
 SECONDS_BETWEEN_SAVES = 30.0
@@ -59,7 +59,7 @@ class Recording:
         """``count`` seeds of episodes that are not in the file yet, in the order of the stream of ``seed``."""
         known = {trajectory.seed for trajectory in self.earlier}
         chosen: list[int] = []
-        for candidate in seed_stream(seed, "recording"):
+        for candidate in SeedStream(seed, "recording"):
             if len(chosen) == count:
                 break
             if candidate not in known:
@@ -119,7 +119,7 @@ class Recording:
 def action_seed(seed: int, earlier: Demonstrations | None) -> int:
     """A seed for the policy, another one each time a file is continued, so that it does not repeat itself."""
     count = len(earlier.trajectories) if earlier else 0
-    return seed_stream(seed, f"actions after {count} episodes").take(1)[0]
+    return SeedStream(seed, f"actions after {count} episodes").take(1)[0]
 
 
 def describe_source(spec: str, files: Sequence[Path], seed: int, command: str) -> dict[str, str]:

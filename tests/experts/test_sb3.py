@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, Discrete
 
 from gailkit.errors import DataError, InputError
 from gailkit.experts.sb3 import sb3_policy
-from gailkit.rollouts.envs import make_env, seed_stream
+from gailkit.rollouts.envs import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
 
 PLANE = Box(-np.inf, np.inf, (2,), np.float32)
@@ -52,7 +52,7 @@ def test_an_expert_earns_what_was_measured_for_it(
         pytest.importorskip("mujoco", reason="NOT TESTED with an expert of MuJoCo: it is not installed")
     env = make_env(env_id)
     policy = sb3_policy(experts_folder / "zoo" / f"{artifact}.zip", env.observation_space, env.action_space)
-    seeds = seed_stream(0, "evaluation").take(episodes)
+    seeds = SeedStream(0, "evaluation").take(episodes)
     returns = [t.episode_return for t in collect_episodes(policy, partial(make_env, env_id), seeds, num_envs=10)]
     assert at_least <= np.mean(returns) <= at_most
 

@@ -11,11 +11,11 @@ import pytest
 
 from gailkit.errors import EnvironmentFailure, InputError, UnsupportedSpaceError
 from gailkit.rollouts.envs import (
+    SeedStream,
     check_finite,
     environment_failures,
     make_env,
     make_vector_env,
-    seed_stream,
 )
 
 
@@ -73,14 +73,15 @@ def test_arguments_reach_the_environment_and_unknown_ones_are_refused() -> None:
 def test_what_an_environment_raises_while_it_is_made_is_its_failure() -> None:
     gymnasium.register("gailkit-test/Broken-v0", entry_point=_broken)
     try:
-        with pytest.raises(EnvironmentFailure, match="ZeroDivisionError"):
+        said = r"failed while it was made: ZeroDivisionError: one over none \(test_envs\.py, line \d+\)$"
+        with pytest.raises(EnvironmentFailure, match=said):
             make_env("gailkit-test/Broken-v0")
     finally:
         gymnasium.registry.pop("gailkit-test/Broken-v0")
 
 
 def _broken() -> gymnasium.Env:
-    raise ZeroDivisionError("one over none")
+    raise ZeroDivisionError("one over none\nand more")
 
 
 def test_spaces_that_are_not_supported_are_refused_at_the_door() -> None:
@@ -120,36 +121,38 @@ def test_no_environments_are_too_few() -> None:
 
 
 def test_the_same_seed_and_purpose_give_the_same_seeds() -> None:
-    assert seed_stream(3, "training").take(50) == seed_stream(3, "training").take(50)
+    assert SeedStream(3, "training").take(50) == SeedStream(3, "training").take(50)
 
 
 def test_seeds_of_different_purposes_and_runs_do_not_meet() -> None:
-    streams = [seed_stream(seed, purpose) for seed in (0, 1) for purpose in ("training", "evaluation", "recording")]
+    streams = [SeedStream(seed, purpose) for seed in (0, 1) for purpose in ("training", "evaluation", "recording")]
     seeds = [seed for stream in streams for seed in stream.take(500)]
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**31 for seed in seeds)
 
 
 def test_taking_in_parts_is_taking_at_once_also_after_the_state_was_put_back() -> None:
-    stream = seed_stream(0, "training")
+    stream = SeedStream(0, "training")
     parts = stream.take(3)
     state = stream.generator.bit_generator.state
     parts += stream.take(4)
-    assert parts == seed_stream(0, "training").take(7)
-    resumed = seed_stream(0, "training")
+    assert parts == SeedStream(0, "training").take(7)
+    resumed = SeedStream(0, "training")
     resumed.generator.bit_generator.state = state
     assert resumed.take(4) == parts[3:]
 
 
 def test_a_negative_seed_is_refused() -> None:
     with pytest.raises(InputError, match="-1"):
-        seed_stream(-1, "training")
+        SeedStream(-1, "training")
 
 
 def test_what_an_environment_raises_becomes_one_sentence() -> None:
-    said = r"failed while stepping: ValueError: joint 3$"
+    said = r"failed while stepping: ValueError: joint 3 \(test_envs\.py, line \d+\)$"
     with pytest.raises(EnvironmentFailure, match=said), environment_failures("stepping"):
         raise ValueError("joint 3\nand more")
+    with pytest.raises(EnvironmentFailure, match="KeyError: no message"), environment_failures("stepping"):
+        raise KeyError
     with pytest.raises(InputError, match="ours"), environment_failures("stepping"):
         raise InputError("ours")
 

@@ -11,7 +11,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from gailkit.errors import EnvironmentFailure, InputError
-from gailkit.rollouts.envs import make_env, seed_stream
+from gailkit.rollouts.envs import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes, run_episodes
 from gailkit.types import Trajectory
 
@@ -119,7 +119,7 @@ def test_actions_are_stored_as_the_environment_saw_them() -> None:
 
 def test_the_same_seeds_give_the_same_episodes_however_many_run_side_by_side() -> None:
     cartpole = partial(make_env, "CartPole-v1", {"sutton_barto_reward": True})
-    seeds = seed_stream(0, "evaluation").take(12)
+    seeds = SeedStream(0, "evaluation").take(12)
     alone, together = (collect_episodes(leaning, cartpole, seeds, num_envs) for num_envs in (1, 5))  # chaotic enough
     assert len({len(trajectory) for trajectory in alone}) > 1
     for one, other in zip(alone, together, strict=True):
@@ -131,7 +131,7 @@ def test_the_same_seeds_give_the_same_episodes_however_many_run_side_by_side() -
 
 def test_the_recorded_seed_reproduces_the_first_observation() -> None:
     cartpole = partial(make_env, "CartPole-v1")
-    for trajectory in collect_episodes(leaning, cartpole, seed_stream(1, "recording").take(5), num_envs=2):
+    for trajectory in collect_episodes(leaning, cartpole, SeedStream(1, "recording").take(5), num_envs=2):
         first, _ = cartpole().reset(seed=trajectory.seed)
         np.testing.assert_array_equal(trajectory.observations[0], first)
 
