@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 @click.option("--policy", "spec", required=True, metavar="SPEC", help=SPEC_HELP)
 @click.option("--episodes", required=True, type=click.IntRange(min=1), help="How many episodes to record.")
 @click.option("--seed", required=True, type=click.IntRange(min=0), help="Decides how each episode starts.")
-@click.option("-o", "--output", required=True, metavar="FILE.hdf5", type=click.Path(path_type=Path), help="New file.")
+@click.option(
+    "-o", "--output", required=True, metavar="FILE.hdf5", type=click.Path(path_type=Path), help="File to write."
+)
 @click.option("--append", is_flag=True, help="Continue FILE if it exists: --episodes more, none with a seed it has.")
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 @click.option("--num-envs", default=8, show_default=True, type=click.IntRange(min=1), help="Episodes run side by side.")
@@ -58,7 +60,7 @@ def record(
     """
     _refuse_to_replace(output, append, overwrite)
     from gailkit.demonstrations.dataset import Demonstrations
-    from gailkit.rollouts.envs import make_env
+    from gailkit.rollouts.envs import canonical_id, make_env
     from gailkit.rollouts.recording import Recording, action_seed, describe_source
 
     use_one_thread()
@@ -67,7 +69,7 @@ def record(
         earlier = Demonstrations.load(output) if append and output.is_file() else None
         policy = resolve_policy(spec, env, action_seed(seed, earlier), deterministic=not stochastic)
         provenance = describe_source(spec, spec_files(spec), seed, typed_command())
-        recording = Recording(output, env, _full_id(env, env_id), env_kwargs, provenance, earlier)
+        recording = Recording(output, env, canonical_id(env_id), env_kwargs, provenance, earlier)
         prepare_output(output)
         _run(recording, policy, partial(make_env, env_id, env_kwargs), recording.seeds(seed, episodes), num_envs)
     finally:
@@ -80,11 +82,6 @@ def _refuse_to_replace(output: Path, append: bool, overwrite: bool) -> None:
         raise click.UsageError("--append continues FILE and --overwrite replaces it; give one of them.")
     if output.is_file() and not (append or overwrite):
         raise InputError(f"{output} exists; --append continues it, --overwrite replaces it")
-
-
-def _full_id(env: gymnasium.Env[Any, Any], env_id: str) -> str:
-    """CartPole is CartPole-v1; the name of an environment in a module of its own stays as it is."""
-    return env_id if env.spec is None or ":" in env_id else env.spec.id
 
 
 def _run(

@@ -49,6 +49,16 @@ def make_env(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnas
     return env
 
 
+def canonical_id(env_id: str) -> str:
+    """The full name of what ``make_env`` makes: CartPole is CartPole-v1, its latest version.
+
+    A name that has its version, that lies in a module (``module:ENV_ID``) or that is not registered stays as it is.
+    """
+    specs = gymnasium.registry.values()
+    versions = [spec.version for spec in specs if spec.version is not None and spec.id == f"{env_id}-v{spec.version}"]
+    return f"{env_id}-v{max(versions)}" if versions else env_id
+
+
 def make_vector_env(env_id: str, num_envs: int, env_kwargs: Mapping[str, Any] | None = None) -> SyncVectorEnv:
     """``num_envs`` copies of an environment, stepped in turn; none resets itself.
 
@@ -135,7 +145,7 @@ def _make_quietly(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env[A
 @contextmanager
 def _quiet_mujoco(env_id: str) -> Iterator[None]:
     """Keep MuJoCo's advice on the models of Gymnasium from filling a MUJOCO_LOG.TXT in the current folder."""
-    spec = gymnasium.registry.get(env_id)
+    spec = gymnasium.registry.get(canonical_id(env_id))
     if spec is None or "mujoco" not in str(spec.entry_point) or importlib.util.find_spec("mujoco") is None:
         yield
         return

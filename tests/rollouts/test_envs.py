@@ -12,6 +12,7 @@ import pytest
 from gailkit.errors import EnvironmentFailure, InputError, UnsupportedSpaceError
 from gailkit.rollouts.envs import (
     SeedStream,
+    canonical_id,
     check_finite,
     environment_failures,
     make_env,
@@ -87,6 +88,26 @@ def _broken() -> gymnasium.Env:
 def test_spaces_that_are_not_supported_are_refused_at_the_door() -> None:
     with pytest.raises(UnsupportedSpaceError, match="Tuple"):
         make_env("Blackjack-v1")
+
+
+@pytest.mark.parametrize("env_id", ["CartPole", "HalfCheetah", "Pendulum-v1", "CartPole-v0", "gailkit-test/Ten"])
+def test_the_full_name_is_that_of_what_is_made(env_id: str) -> None:
+    names = [f"gailkit-test/Ten-v{version}" for version in (9, 10, 2)]
+    for name in names:
+        gymnasium.register(name, entry_point="gymnasium.envs.classic_control:PendulumEnv")
+    try:
+        if env_id == "HalfCheetah":
+            pytest.importorskip("mujoco", reason="NOT TESTED with a MuJoCo environment: it is not installed")
+        spec = make_env(env_id).spec
+        assert spec is not None and canonical_id(env_id) == spec.id
+    finally:
+        for name in names:
+            gymnasium.registry.pop(name)
+
+
+@pytest.mark.parametrize("env_id", ["gymnasium:CartPole", "NoSuch", "NoSuch-v3", ""])
+def test_a_name_that_is_not_registered_stays_as_it_is(env_id: str) -> None:
+    assert canonical_id(env_id) == env_id
 
 
 def test_an_outdated_version_is_made_without_a_warning() -> None:
