@@ -28,7 +28,7 @@ import numpy as np
 
 from gailkit.demonstrations.contents import Contents
 from gailkit.demonstrations.flat import FlatEpisodes
-from gailkit.demonstrations.safety import SafeReader
+from gailkit.demonstrations.safety import DamageError, SafeReader
 from gailkit.errors import DataError, InputError
 from gailkit.spaces import space_from_json, space_to_json
 from gailkit.storage import write_atomically
@@ -134,7 +134,10 @@ def _read_header(reader: SafeReader) -> dict[str, str]:
 
 
 def _mapping(texts: dict[str, str], name: str) -> dict[str, Any]:
-    value = json.loads(texts.get(name, "{}"))
+    try:
+        value = json.loads(texts.get(name, "{}"))
+    except ValueError as error:
+        raise InputError(f"{name} is damaged: {error}") from error
     if not isinstance(value, dict):
         raise InputError(f"{name} must be a JSON object; found {str(value)[:80]}")
     return value
@@ -203,14 +206,16 @@ def _check_lengths(reader: SafeReader, lengths: np.ndarray) -> None:
 def _bulk(reader: SafeReader, name: str, lengths: np.ndarray) -> np.ndarray:
     try:
         return reader.array(name)
-    except (OSError, RuntimeError, ValueError) as error:
+    except DamageError as error:
         last = 1 if name == "observations" else 0
         stops = np.cumsum(lengths + last)
         spans = zip(stops - lengths - last, stops, strict=True)
         broken = [
             index for index, (start, stop) in enumerate(spans) if not _readable(reader, name, int(start), int(stop))
         ]
-        raise DataError(f"{reader.path}: {name} of {_which(broken)} of {len(lengths)} are damaged ({error})") from error
+        raise DataError(
+            f"{reader.path}: {name} of {_which(broken)} of {len(lengths)} are damaged ({error.reason})"
+        ) from error
 
 
 def _which(episodes: list[int]) -> str:
@@ -222,6 +227,6 @@ def _which(episodes: list[int]) -> str:
 def _readable(reader: SafeReader, name: str, start: int, stop: int) -> bool:
     try:
         reader.array(name, start, stop)
-    except (OSError, RuntimeError, ValueError):
+    except DamageError:
         return False
     return True

@@ -26,23 +26,34 @@ _DAMAGE = (OSError, KeyError, ValueError, TypeError, RuntimeError, OverflowError
 """What h5py raises on a damaged file."""
 
 
+class DamageError(DataError):
+    """HDF5 could not follow its own structures; ``reason`` is what it said."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} is damaged or not laid out as it should be: {reason}")
+        self.reason = reason
+
+
 @contextlib.contextmanager
 def open_hdf5(path: Path) -> Iterator[SafeReader]:
-    """The file as a ``SafeReader``; whatever h5py raises on damage leaves this block as DataError naming the path.
+    """The file as a ``SafeReader``, whose methods raise DataError naming the path wherever h5py meets damage.
 
     Raises:
         InputError: if there is no such file.
         StorageError: if it may not be read.
-        DataError: if it is not HDF5, is damaged, or asks for something that a data file has no need of.
+        DataError: if it is not HDF5, is damaged, or asks for something that a data file has no need of; also if the
+            block runs out of memory.
     """
     check_readable(path)
-    try:
-        if not h5py.is_hdf5(path):
-            raise DataError(f"{path} is not an HDF5 file (or its first bytes are damaged)")
-        with h5py.File(path, "r", locking=False) as file:
-            yield SafeReader(file, path)
-    except _DAMAGE as error:
-        raise DataError(f"{path} is damaged or not laid out as it should be: {_first_line(error)}") from error
+    with contextlib.ExitStack() as opened:
+        with _damage(path):
+            if not h5py.is_hdf5(path):
+                raise DataError(f"{path} is not an HDF5 file (or its first bytes are damaged)")
+            reader = SafeReader(opened.enter_context(h5py.File(path, "r", locking=False)), path)
+        try:
+            yield reader
+        except MemoryError as error:
+            raise DataError(f"{path} holds more than the memory does") from error
 
 
 def check_readable(path: Path) -> None:
@@ -70,43 +81,53 @@ class SafeReader:
 
     def has(self, name: str) -> bool:
         """Whether the root has something called ``name``; nothing is followed to find out."""
-        return bool(self._root.links.exists(name.encode()))
+        with _damage(self.path):
+            return bool(self._root.links.exists(name.encode()))
 
     def rows(self, name: str) -> int:
         """First size of the array ``name``."""
-        return int(self._dataset(name).shape[0])
+        with _damage(self.path):
+            return int(self._dataset(name).shape[0])
 
     def array(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Rows ``start`` to ``stop`` of the array ``name``, of a boolean, integer or floating dtype."""
-        dataset = self._dataset(name)
-        values = np.asarray(dataset[start:stop])
+        with _damage(self.path):
+            values = np.asarray(self._dataset(name)[start:stop])
         if values.dtype.kind == "b" and (values.view(np.uint8) > 1).any():
             raise self._refusal(name, "it holds booleans that are neither true nor false")
         return values
 
     def text(self, name: str) -> str | None:
         """The root attribute ``name``, None where there is none; DataError unless it is UTF-8 text."""
-        if not h5py.h5a.exists(self._root, name.encode()):
-            return None
-        attribute = h5py.h5a.open(self._root, name.encode())
-        is_text = attribute.get_type().get_class() == h5py.h5t.STRING and attribute.shape == ()
-        if not is_text or attribute.get_storage_size() > MAX_TEXT:
-            raise DataError(f"{self.path}: the attribute {name!r} is not a text of at most {MAX_TEXT} bytes")
-        value = self._attributes[name]
+        with _damage(self.path):
+            if not h5py.h5a.exists(self._root, name.encode()):
+                return None
+            attribute = h5py.h5a.open(self._root, name.encode())
+            is_text = attribute.get_type().get_class() == h5py.h5t.STRING and attribute.shape == ()
+            value = self._attributes[name] if is_text and attribute.get_storage_size() <= MAX_TEXT else None
+        if value is None:
+            raise self._not_a_text(name)
         try:
             raw = bytes(value) if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
-            return raw.decode("utf-8")
+            text = raw.decode("utf-8")
         except UnicodeError as error:
             raise DataError(f"{self.path}: the attribute {name!r} is not UTF-8 text") from error
+        if len(raw) > MAX_TEXT:  # the storage of a text of variable length is only a pointer to it
+            raise self._not_a_text(name)
+        return text
 
     def integer(self, name: str) -> int | None:
         """The root attribute ``name``, None where there is none; DataError unless it is one integer."""
-        if not h5py.h5a.exists(self._root, name.encode()):
-            return None
-        attribute = h5py.h5a.open(self._root, name.encode())
-        if attribute.get_type().get_class() != h5py.h5t.INTEGER or attribute.shape != ():
-            raise DataError(f"{self.path}: the attribute {name!r} is not one integer")
-        return int(self._attributes[name])
+        with _damage(self.path):
+            if not h5py.h5a.exists(self._root, name.encode()):
+                return None
+            attribute = h5py.h5a.open(self._root, name.encode())
+            if attribute.get_type().get_class() != h5py.h5t.INTEGER or attribute.shape != ():
+                raise DataError(f"{self.path}: the attribute {name!r} is not one integer")
+            return int(self._attributes[name])
+
+    def _not_a_text(self, name: str) -> DataError:
+        return DataError(f"{self.path}: the attribute {name!r} is not a text of at most {MAX_TEXT} bytes")
 
     def _refusal(self, name: str, reason: str) -> DataError:
         return DataError(f"{self.path}: {name!r} was not read, because {reason}")
@@ -161,6 +182,15 @@ class SafeReader:
             opened.chunk_iter(lambda info: stored.append(int(info.size)))
             if max(stored, default=0) > 2 * chunk + 1024:
                 raise self._refusal(name, "a piece of it is stored in more bytes than it unpacks to")
+
+
+@contextlib.contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Around calls of h5py alone: what it raises on a damaged file becomes a DamageError."""
+    try:
+        yield
+    except _DAMAGE as error:
+        raise DamageError(path, _first_line(error)) from error
 
 
 def _first_line(error: BaseException) -> str:

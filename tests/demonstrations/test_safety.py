@@ -170,6 +170,28 @@ def test_what_common_writers_do_is_read(tmp_path: Path, options: dict[str, objec
         np.testing.assert_array_equal(reader.array("x"), values)
 
 
+@pytest.mark.parametrize("dtype", [h5py.string_dtype(), h5py.string_dtype(length=101)])
+def test_a_text_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: object) -> None:
+    path = tmp_path / "text.hdf5"
+    with h5py.File(path, "w") as file:
+        file.attrs.create("long", "x" * 101, dtype=dtype)
+        file.attrs["short"] = "x" * 100
+    monkeypatch.setattr(safety, "MAX_TEXT", 100)
+    with open_hdf5(path) as reader:
+        assert reader.text("short") == "x" * 100
+        with pytest.raises(DataError, match="'long' is not a text of at most 100 bytes"):
+            reader.text("long")
+
+
+@pytest.mark.parametrize("bug", [TypeError("ours"), KeyError("ours"), OSError("ours")])
+def test_a_mistake_of_the_reader_of_a_format_is_not_called_damage(tmp_path: Path, bug: Exception) -> None:
+    h5py.File(tmp_path / "whole.hdf5", "w").close()
+    with pytest.raises(type(bug), match="ours"), open_hdf5(tmp_path / "whole.hdf5"):
+        raise bug
+    with pytest.raises(DataError, match=r"whole\.hdf5 holds more than the memory"), open_hdf5(tmp_path / "whole.hdf5"):
+        raise MemoryError
+
+
 def test_other_things_than_a_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         Demonstrations.load(tmp_path / "none.hdf5")

@@ -83,7 +83,7 @@ def episode_ends(
         end |= timeouts
     elif next_observations is not None:
         differs = next_observations[:-1] != observations[1:]
-        end[:-1] |= differs.reshape(len(differs), -1).any(axis=1)
+        end[:-1] |= differs.any(axis=tuple(range(1, differs.ndim)))
     end[-1] = True
     return np.flatnonzero(end)
 

@@ -61,6 +61,11 @@ def test_without_timeouts_a_jump_cuts(tmp_path: Path) -> None:
     assert shown(load(tmp_path, timeouts=None)) == shown(load(tmp_path))
 
 
+def test_a_single_step_has_no_jump(tmp_path: Path) -> None:
+    first = {name: values[:1] for name, values in STEPS.items()} | {"timeouts": None}
+    assert shown(load(tmp_path, **first)) == [([0, 1], [0], False)]
+
+
 def test_with_timeouts_the_marks_alone_decide(tmp_path: Path) -> None:
     unmarked = load(tmp_path, timeouts=np.zeros(7, bool))
     assert [len(trajectory) for trajectory in unmarked.trajectories] == [3, 4]
