@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -16,7 +17,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     They go to a temporary file in the same folder, which is renamed once it is complete. A symbolic link is followed.
 
     Raises:
-        StorageError: if the bytes cannot be written; an older file of that name is then as it was.
+        StorageError: if the bytes cannot be written; what stands under the name is then the older file, or the new one
+            where only making its name durable failed.
     """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".gailkit-{secrets.token_hex(8)}.tmp")
@@ -31,6 +33,10 @@ def write_atomically(path: Path, content: bytes) -> None:
             temporary.unlink()
 
 
+_CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}
+"""What systems answer that cannot sync a folder, or let nobody open it."""
+
+
 def _write_durably(path: Path, content: bytes) -> None:
     with path.open("xb") as file:
         file.write(content)
@@ -39,11 +45,15 @@ def _write_durably(path: Path, content: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable; only POSIX systems can open a folder for that."""
+    """Make the rename itself durable where the system can; only POSIX systems can open a folder for that."""
     if os.name != "posix":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
