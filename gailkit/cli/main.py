@@ -26,7 +26,7 @@ COMMANDS = {  # name -> (where the command is, what the list of commands says ab
     "record": ("gailkit.cli.record:record", "Record demonstrations of a policy in an environment."),
     "train": ("gailkit.cli.train:train", "Train a policy that imitates demonstrations."),
     "evaluate": ("gailkit.cli.evaluate:evaluate", "Measure how closely a policy matches the demonstrations."),
-    "data": ("gailkit.cli.data:data", "Look into, check and convert files of demonstrations."),
+    "data": ("gailkit.cli.data:data", "Look into files of demonstrations."),
     "demo": ("gailkit.cli.demo:demo", "Imitate a CartPole expert, start to end, in a few minutes."),
 }
 
@@ -97,8 +97,8 @@ for _name, (_, _summary) in COMMANDS.items():
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line ``arguments`` (those of the process when None) and exit with its code.
 
-    0 done; 1 the command has findings; 2 wrong usage or refused input; 3 unreadable data; 4 environment failure;
-    5 disk or permission; 70 a bug in gailkit; 130 interrupted; 141 nobody reads the output any more.
+    0 done; 1 training diverged; 2 wrong usage or refused input; 3 unreadable data; 4 environment failure; 5 disk or
+    permission; 70 a bug in gailkit; 130 interrupted; 141 nobody reads the output any more; 143 stopped by SIGTERM.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     settings = Settings()
