@@ -57,7 +57,11 @@ EXAMPLES = (
     help="Of a run; best is from when its true return in training was highest.",
 )
 @click.option("--stochastic", is_flag=True, help="Sample a run's actions instead of taking the likeliest.")
-@click.option("--env", "env_id", help="The environment, where neither a run nor the demonstrations say which.")
+@click.option(
+    "--env",
+    "env_id",
+    help="The environment, if not the one that the run or the demonstrations name; needed for module:ENV_ID.",
+)
 @click.option("--num-envs", type=click.IntRange(1), default=8, show_default=True, help="Episodes run side by side.")
 @env_kwargs_option
 def evaluate(

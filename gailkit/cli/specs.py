@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import rich_click as click
+
 from gailkit.errors import DataError, InputError
 
 if TYPE_CHECKING:
@@ -36,7 +38,10 @@ def resolve_policy(
             f"{spec} is not a run directory: it has neither sampled actions nor checkpoints to choose from"
         )
     from gailkit.experts.resolve import expert_policy
+    from gailkit.experts.sb3 import vecnormalize_beside
 
+    if spec.endswith(".zip") and (statistics := vecnormalize_beside(Path(spec))):
+        click.echo(f"note: observations are normalised by {statistics}", err=True)
     return expert_policy(spec, env.observation_space, env.action_space, seed)
 
 

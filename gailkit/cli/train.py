@@ -15,7 +15,7 @@ EXAMPLES = (
     "gailkit train CartPole-v1 --demos demos.hdf5 --steps 100000 --out run",
     "gailkit train Hopper-v5 --demos expert.hdf5 --trajectories 4 --subsample 20 --out run",
     "gailkit train Hopper-v5 --demos expert.hdf5 --loss bce --policy-learning-rate 3e-4 --out run",
-    "gailkit train MyEnv-v0 --demos my.hdf5 --reward my_module:my_reward --config settings.toml --out run",
+    "gailkit train my_module:MyEnv-v0 --demos my.hdf5 --reward my_module:my_reward --config my.toml --out run",
 )
 
 
@@ -61,6 +61,7 @@ def train(
 
     from gailkit.cli.training_view import show_training
     from gailkit.demonstrations import Demonstrations
+    from gailkit.rollouts.envs import canonical_id, make_env
     from gailkit.training.train import train as run_training
 
     torch.set_num_threads(threads)
@@ -69,11 +70,17 @@ def train(
         demonstrations = demonstrations.choose(trajectories)
     if subsample is not None:
         demonstrations = demonstrations.subsample(subsample, settings.seed)
+    env_id = canonical_id(env_id)
+    env = make_env(env_id, env_kwargs)
+    demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space)
+    env.close()
     note_differences(demonstrations, env_id, env_kwargs)
-    with interruptible() as interruption, show_training(settings, demonstrations) as show:
+    with interruptible() as interruption, show_training(settings.steps) as show:
 
         def on_iteration(metrics: dict[str, float]) -> None:
             show(metrics)
+            if interruption.received is not None:
+                click.echo(f"stopped early, after {metrics['steps']:,.0f} steps; saved in {out}", err=True)
             interruption.check()
 
         run_training(
@@ -86,4 +93,7 @@ def train(
             on_iteration=on_iteration,
             command=typed_command(),
         )
-    click.echo(f"trained: {out}. How closely does it match? gailkit evaluate {out} --demos {demos}")
+    named = f" --env {env_id}" if ":" in env_id else ""
+    pairs, episodes = demonstrations.num_kept, len(demonstrations.trajectories)
+    click.echo(f"trained on {pairs:,} pairs of {episodes} expert episodes: {out}")
+    click.echo(f"How closely does it match? gailkit evaluate {out} --demos {demos}{named}")

@@ -6,14 +6,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
 
 import rich_click as click
 from rich.table import Table
-
-if TYPE_CHECKING:
-    from gailkit.demonstrations import Demonstrations
-    from gailkit.training.config import TrainConfig
 
 Show = Callable[[Mapping[str, float]], None]
 SECONDS_BETWEEN_LINES = 10.0
@@ -33,14 +28,9 @@ ROWS = (  # label, the metrics behind it, how they are written
 )
 
 
-def show_training(config: TrainConfig, demonstrations: Demonstrations) -> AbstractContextManager[Show]:
-    """A context whose value is called with the metrics of every iteration."""
-    click.echo(
-        f"{demonstrations.num_kept} expert transitions from {len(demonstrations.trajectories)} episodes; "
-        f"{config.steps:,} steps, seed {config.seed}",
-        err=True,
-    )
-    return _live_table(config.steps) if sys.stderr.isatty() else _plain_lines(config.steps)
+def show_training(total: int) -> AbstractContextManager[Show]:
+    """A context whose value is called with the metrics of every iteration of ``total`` steps."""
+    return _live_table(total) if sys.stderr.isatty() else _plain_lines(total)
 
 
 @contextmanager

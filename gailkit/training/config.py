@@ -66,7 +66,7 @@ class PolicyConfig:
 class TrainConfig:
     """A training run. One default serves every task."""
 
-    steps: int = setting(500_000, "Environment steps in all.", at_least=1)
+    steps: int = setting(500_000, "Environment steps in all, rounded up to whole rollouts.", at_least=1)
     seed: int = setting(0, "Decides every random number in the run.", at_least=0)
     num_envs: int = setting(32, "Environments stepped together.", at_least=1)
     rollout_steps: int = setting(64, "Steps in each environment between updates.", at_least=2)

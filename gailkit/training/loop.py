@@ -11,11 +11,11 @@ import torch
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.discriminator import DiscriminatorLearner
-from gailkit.errors import DivergenceError
+from gailkit.errors import DivergenceError, InputError
 from gailkit.generator import Generator
 from gailkit.rollouts.collect import Collector
 from gailkit.training.config import TrainConfig
-from gailkit.types import EpisodeSummary, Transitions, all_finite
+from gailkit.types import EpisodeSummary, Rollout, Transitions, all_finite
 
 EPISODES_REMEMBERED = 50
 
@@ -64,7 +64,7 @@ class Trainer:
         discriminator = self.learner.update(self.draw_expert, rollout)
         rewards = self.learner.rewards(rollout)
         self._require_finite("the rewards", rewards)
-        policy = self.generator.update(rollout, rewards, progress)
+        policy = self._improve_policy(rollout, rewards, progress)
         self.generator.actor_critic.encoder.update(rollout.obs.flatten(0, 1))
 
         self.seconds += time.perf_counter() - started
@@ -82,6 +82,13 @@ class Trainer:
         self._check(metrics)
         self.whole = True
         return metrics
+
+    def _improve_policy(self, rollout: Rollout, rewards: torch.Tensor, progress: float) -> dict[str, float]:
+        reported: object = self.generator.update(rollout, rewards, progress)
+        if not isinstance(reported, dict):
+            name = type(self.generator).__name__
+            raise InputError(f"{name}.update must return a dict of numbers by name; found {type(reported).__name__}")
+        return reported
 
     def draw_expert(self, batch_size: int) -> Transitions:
         """Expert transitions at random, with replacement."""

@@ -42,13 +42,14 @@ class RunFolder:
         """Begin a run described by ``description`` (plain JSON values) in ``path``, made with its parents if need be.
 
         Raises:
-            InputError: if ``path`` already holds a run and ``overwrite`` is not set.
+            InputError: if ``path`` is not empty and ``overwrite`` is not set.
             DataError: if it is to be replaced but has a config.json that is not a run's.
             StorageError: if the folder cannot be made or written to.
         """
+        if path.is_dir() and any(path.iterdir()) and not overwrite:
+            what = "already holds a run" if (path / CONFIG_FILE).exists() else "is not empty"
+            raise InputError(f"{path} {what}; choose another folder, or say --overwrite to use it all the same")
         if (path / CONFIG_FILE).exists():
-            if not overwrite:
-                raise InputError(f"{path} already holds a run; choose another folder, or say --overwrite to replace it")
             cls(path).description()  # raises where the folder is somebody else's, which is not ours to remove
         try:
             cls(path)._remove()

@@ -18,7 +18,7 @@ from gymnasium.vector import SyncVectorEnv
 
 from gailkit import __version__
 from gailkit.demonstrations import Demonstrations
-from gailkit.errors import DivergenceError
+from gailkit.errors import DivergenceError, EnvironmentFailure, InputError
 from gailkit.generator import TrainedPolicy
 from gailkit.rollouts.envs import make_vector_env
 from gailkit.spaces import space_to_json
@@ -62,16 +62,21 @@ def train(
         config: every setting; the defaults serve all tasks.
         parts: objects that take the place of those that ``config`` names.
         out: the run folder; nothing is written when None.
-        overwrite: replace a run that ``out`` already holds.
+        overwrite: replace a run that ``out`` already holds, or use it although something else lies there.
         on_iteration: sees the metrics of every iteration. What it raises ends the training, after a checkpoint.
         command: the command line that asked for the run, for the record.
 
     Raises:
         InputError: if the environment does not exist, the demonstrations do not fit it, a name is not known, or
-            ``out`` already holds a run.
+            ``out`` is not empty.
         EnvironmentFailure, StorageError: from outside.
         DivergenceError: if a number becomes NaN; the last checkpoint was written before that.
     """
+    if not isinstance(env_id, str) or not isinstance(demonstrations, Demonstrations):
+        raise InputError(
+            "train takes the id of a registered environment and Demonstrations (Demonstrations.load reads a file); "
+            f"found {type(env_id).__name__} and {type(demonstrations).__name__}"
+        )
     config = config or TrainConfig()
     envs = make_vector_env(env_id, config.num_envs, env_kwargs)
     try:
@@ -101,6 +106,10 @@ def _train_into(folder: RunFolder, result: TrainingResult, on_iteration: OnItera
         except DivergenceError as error:
             keeper.save_best()
             raise DivergenceError(f"{error}; the last good checkpoint is {folder.checkpoint_path('last')}") from error
+        except EnvironmentFailure as error:
+            raise EnvironmentFailure(
+                f"{error}, after {result.trainer.steps} steps; what was learned is kept"
+            ) from error
         finally:
             if result.trainer.whole:
                 keeper.save()

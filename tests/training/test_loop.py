@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.discriminator import DiscreteActionDiscriminator, Discriminator
-from gailkit.errors import DivergenceError
+from gailkit.errors import DivergenceError, InputError
 from gailkit.functional.rewards import log_d
 from gailkit.generator import Generator, PPOClip
 from gailkit.networks.encoders import ObservationEncoder
@@ -290,3 +290,15 @@ def test_expert_transitions_are_drawn_from_what_is_shown(cartpole: Demonstration
         drawn = trainer.draw_expert(200)
         known = {tuple(row) for row in shown.transitions().obs.tolist()}
         assert {tuple(row) for row in drawn.obs.tolist()} == known
+
+
+def test_a_generator_that_reports_nothing_is_named(cartpole: Demonstrations, tiny: TrainConfig) -> None:
+    class Silent(PPOClip):
+        def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
+            return None
+
+    with (
+        fresh_trainer(tiny, cartpole, Parts(generator=Silent)) as trainer,
+        pytest.raises(InputError, match=r"Silent.update must return a dict of numbers by name; found NoneType"),
+    ):
+        trainer.iterate()

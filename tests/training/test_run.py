@@ -161,3 +161,11 @@ def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(run: Path) 
     os.remove(run / "config.json")
     with pytest.raises(DataError, match=r"config.json"):
         folder.description()
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="is not empty"):
+        RunFolder.create(tmp_path, {})
+    RunFolder.create(tmp_path, {}, overwrite=True)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
