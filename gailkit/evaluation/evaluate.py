@@ -15,7 +15,7 @@ from gailkit.errors import InputError
 from gailkit.evaluation.actions import ActionMatch, match_actions
 from gailkit.experts.random import random_policy
 from gailkit.functional.statistics import bootstrap_mean_interval, normalised_score
-from gailkit.rollouts.envs import make_env, seed_stream
+from gailkit.rollouts.envs import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.types import Policy, Trajectory
 
@@ -92,7 +92,7 @@ def evaluate(
     fitted = demonstrations.fitted_to(env.observation_space, env.action_space)
     action_space = env.action_space
     env.close()
-    seeds = seed_stream(seed, "evaluation").take(episodes)
+    seeds = SeedStream(seed, "evaluation").take(episodes)
     env_factory = partial(make_env, env_id, env_kwargs)
     played = collect_episodes(policy, env_factory, seeds, num_envs, on_episode, on_steps)
     at_random = collect_episodes(random_policy(action_space, seed), env_factory, seeds, num_envs, on_steps=on_steps)

@@ -120,11 +120,6 @@ class SeedStream:
         return [next(self) for _ in range(count)]
 
 
-def seed_stream(seed: int, purpose: str) -> SeedStream:
-    """Seeds for the episodes of one purpose ("training", "evaluation", "recording") of a run with ``seed``."""
-    return SeedStream(seed, purpose)
-
-
 def _make_quietly(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
     expected = (gymnasium.error.Error, ImportError, TypeError)
     if ":" in env_id:

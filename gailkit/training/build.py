@@ -33,7 +33,7 @@ from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import mlp, spectral_mlp
 from gailkit.rollouts.collect import Collector
-from gailkit.rollouts.envs import seed_stream
+from gailkit.rollouts.envs import SeedStream
 from gailkit.training.config import DiscriminatorConfig, TrainConfig
 from gailkit.training.loop import Trainer
 from gailkit.training.parts import DiscriminatorFactory, GeneratorFactory, Parts, made, try_out
@@ -70,7 +70,7 @@ def build_trainer(
     )
     spec = envs.envs[0].spec
     time_limit = None if spec is None else spec.max_episode_steps
-    collector = Collector(envs, config.rollout_steps, seed_stream(config.seed, "training"), time_limit)
+    collector = Collector(envs, config.rollout_steps, SeedStream(config.seed, "training"), time_limit)
     return Trainer(config, demonstrations, collector, learner, generator)
 
 

@@ -14,7 +14,7 @@ from gailkit.errors import InputError
 from gailkit.evaluation.actions import ActionMatch
 from gailkit.evaluation.evaluate import Evaluation, evaluate
 from gailkit.experts.random import random_policy
-from gailkit.rollouts.envs import make_env, seed_stream
+from gailkit.rollouts.envs import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.types import Policy
 
@@ -43,7 +43,7 @@ def recorded(policy: Policy, seeds: list[int]) -> Demonstrations:
 @pytest.fixture(scope="module")
 def expert() -> Demonstrations:
     """Six episodes of the balancing policy, from the very starts that evaluation with seed 3 chooses."""
-    return recorded(balancing, seed_stream(3, "evaluation").take(6))
+    return recorded(balancing, SeedStream(3, "evaluation").take(6))
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_policy_and_random_actions_begin_in_the_same_states(expert: Demonstratio
 
     evaluate(leftward, expert, CARTPOLE, episodes=4, seed=3, num_envs=2, on_episode=on_episode)
     assert len(starts) == 4  # those of the policy alone
-    assert {seed for seed, _ in starts} == set(seed_stream(3, "evaluation").take(4))
+    assert {seed for seed, _ in starts} == set(SeedStream(3, "evaluation").take(4))
     expected = [trajectory.observations[0].tolist() for trajectory in expert.trajectories[:4]]
     assert sorted(start for _, start in starts) == sorted(expected)
 

@@ -21,7 +21,7 @@ from gailkit.errors import DivergenceError, InputError
 from gailkit.functional.rewards import log_d
 from gailkit.generator import Generator, PPOClip
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.rollouts.envs import make_env, make_vector_env, seed_stream
+from gailkit.rollouts.envs import SeedStream, make_env, make_vector_env
 from gailkit.training.build import build_trainer
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
 from gailkit.training.config import TrainConfig
@@ -172,7 +172,7 @@ def test_the_seed_decides_how_episodes_start_and_they_are_not_those_of_evaluatio
     for seed in (1, 2):
         with fresh_trainer(dataclasses.replace(tiny, seed=seed), cartpole, torch_seed=0) as trainer:
             starts[seed] = trainer.collector.collect(trainer.generator).obs[0].tolist()
-    evaluated = [env.reset(seed=number)[0].tolist() for number in seed_stream(1, "evaluation").take(2)]
+    evaluated = [env.reset(seed=number)[0].tolist() for number in SeedStream(1, "evaluation").take(2)]
     assert starts[1] != starts[2]
     assert not any(start in evaluated for start in starts[1])
 
