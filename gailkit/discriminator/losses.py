@@ -76,9 +76,8 @@ class GradientPenalisedLoss:
         inputs = [points.obs.requires_grad_(), points.next_obs.requires_grad_()]
         if not isinstance(discriminator.action_encoder.space, Discrete):
             inputs.append(points.act.requires_grad_())
-        gradients = torch.autograd.grad(
-            discriminator.logits(points).sum(), inputs, create_graph=True, materialize_grads=True
-        )
+        found = torch.autograd.grad(discriminator.logits(points).sum(), inputs, create_graph=True, allow_unused=True)
+        gradients = [gradient for gradient in found if gradient is not None]  # of what the discriminator looks at
         norm = torch.cat(gradients, dim=-1).square().sum(-1).add(1e-12).sqrt()
         penalty = (norm - 1.0).clamp(min=0.0).square().mean()
         return self.loss(discriminator, expert, policy) + self.weight * penalty

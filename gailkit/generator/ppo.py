@@ -67,8 +67,9 @@ class PPOClip(Generator):
         batch = self._batch(rollout, estimates.advantages, estimates.returns)
         steps = []
         for _ in range(self.epochs):
-            for index in torch.randperm(len(batch.targets)).split(self.batch_size):
-                steps.append(self._step(_Batch(*(field[index] for field in batch))))
+            order = torch.randperm(len(batch.targets))
+            shuffled = (field[order].split(self.batch_size) for field in batch)
+            steps += [self._step(_Batch(*parts)) for parts in zip(*shuffled, strict=True)]
         means = torch.stack(steps).mean(0).tolist()
         names = ("surrogate", "value_loss", "entropy", "kl", "clip_fraction")
         explained = explained_variance(rollout.value, estimates.returns)
@@ -89,7 +90,8 @@ class PPOClip(Generator):
         """One gradient step; returns surrogate, value loss, entropy, KL and clip fraction, (5,)."""
         distribution = self.actor_critic.distribution(batch.features)
         surrogate = clipped_surrogate(distribution.log_prob(batch.act), batch.log_prob, batch.advantages, self.clip)
-        entropy = distribution.entropy().mean()
+        with torch.set_grad_enabled(self.entropy_bonus > 0):
+            entropy = distribution.entropy().mean()
         value_loss = (self.actor_critic.critic.normalized(batch.features) - batch.targets).square().mean() / 2
         loss = value_loss - surrogate.objective - self.entropy_bonus * entropy
         self.trained.backward(loss)

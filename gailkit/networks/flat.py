@@ -38,8 +38,9 @@ class FlatParameters:
         """Put the gradient of the scalar ``loss`` in place of the last one."""
         if self.parameters[0].data_ptr() != self.vector.data_ptr():
             raise RuntimeError("the parameters were moved away from their common vector")
-        for parameter, gradient in zip(self.parameters, self._gradients, strict=True):
-            parameter.grad = gradient  # somebody's zero_grad() may have taken it away
+        if self.parameters[0].grad is not self._gradients[0]:  # somebody's zero_grad() took them away
+            for parameter, gradient in zip(self.parameters, self._gradients, strict=True):
+                parameter.grad = gradient
         self.gradient.zero_()
         loss.backward()
 

@@ -58,7 +58,8 @@ class Collector:
         terminated, truncated = np.empty(lead, bool), np.empty(lead, bool)
         for t in range(self.steps):
             obs[t] = self._obs
-            act[t] = generator.act(torch.from_numpy(obs[t])).numpy()
+            with torch.inference_mode():
+                act[t] = generator.act(torch.from_numpy(obs[t])).numpy()
             next_obs[t], terminated[t], truncated[t] = self._step(clip_to_space(act_space, act[t]))
         check_finite(next_obs)
         return _evaluated(generator, *map(torch.from_numpy, (obs, act, next_obs, terminated, truncated)))
