@@ -48,11 +48,12 @@ def speed(keep: bool) -> None:
 
 
 def _stepping_rates() -> tuple[list[float], list[float]]:
-    """Steps a second of the bare vector environment and of training in it, measured in turn."""
+    """Steps a second of the bare vector environment, given the policy's actions, and of training in it, in turn."""
     import torch
 
     from gailkit import TrainConfig
     from gailkit.rollouts.envs import make_vector_env
+    from gailkit.spaces import clip_to_space
     from gailkit.training.build import build_trainer
 
     torch.set_num_threads(1)
@@ -62,8 +63,8 @@ def _stepping_rates() -> tuple[list[float], list[float]]:
     demonstrations = _demonstrations().fitted_to(trained.single_observation_space, trained.single_action_space)
     trainer = build_trainer(config, trained, demonstrations)
     bare.reset(seed=0)
-    bare.action_space.seed(0)
-    actions = cycle([bare.action_space.sample() for _ in range(256)])
+    taken = trainer.collector.collect(trainer.generator).act.numpy()  # what an action is changes what a step costs
+    actions = cycle(clip_to_space(bare.single_action_space, taken))
 
     def step() -> int:
         _, _, terminated, truncated, _ = bare.step(next(actions))
