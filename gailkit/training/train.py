@@ -141,11 +141,13 @@ class _Keeper:
             self.save()
 
     def save(self) -> None:
+        """Write the last state, and the best if there is a better one than was written."""
         self.folder.save("last", self.trainer.state_dict())
         self.save_best()
         self.saved_at = time.monotonic()
 
     def save_best(self) -> None:
+        """Write the best policy if it is better than the one that was written."""
         if self.best_state is not None:
             self.folder.save("best", {"generator": self.best_state, "true_return": self.best_return})
             self.best_state = None
