@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from benchmarks.imitation import imitation
+from benchmarks.reinforcement import reinforcement
 from benchmarks.speed import speed
 
 
@@ -17,6 +18,7 @@ def benchmarks(context: click.Context) -> None:
 
 
 benchmarks.add_command(imitation)
+benchmarks.add_command(reinforcement)
 benchmarks.add_command(speed)
 
 if __name__ == "__main__":

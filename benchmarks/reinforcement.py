@@ -1,0 +1,168 @@
+"""Reinforcement learning on the true reward, beside Stable-Baselines3's PPO and sb3-contrib's TRPO.
+
+Both sides learn the same task from the same seed in the same worker, one directly after the other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from benchmarks.reinforcement_table import TRAINING_EPISODES, write_table
+from benchmarks.tasks import REPOSITORY, WORK
+
+RESULTS = Path("benchmarks") / "results" / "reinforcement.json"
+PEERS = Path(os.environ.get("GAILKIT_PEERS_VENV", WORK / "peers-venv"))
+REQUIREMENTS = ("stable-baselines3>=2.9,<2.10", "sb3-contrib>=2.9,<2.10", "gymnasium[mujoco]")
+IS_READY = """
+from importlib.metadata import version
+assert all(version(name).startswith("2.9.") for name in ("stable-baselines3", "sb3-contrib"))
+"""
+OPTIMISERS = ("ppo-clip", "trpo")
+PEER_ROLLOUT = 2048  # steps in each environment between updates, by default, in both PPO and TRPO of the peers
+
+Row = dict[str, Any]
+
+
+class Task(NamedTuple):
+    """An environment, for how many steps it is learned and over how many episodes it is judged."""
+
+    env_id: str
+    steps: int
+    episodes: int
+
+
+TASKS = (
+    Task("CartPole-v1", 100_000, 100),
+    Task("Pendulum-v1", 300_000, 100),
+    Task("Hopper-v5", 500_000, 20),
+    Task("HalfCheetah-v5", 500_000, 20),
+)
+
+
+class Pair(NamedTuple):
+    """What ours and the peer's optimiser both do."""
+
+    task: Task
+    optimiser: str
+    seed: int
+    num_envs: int
+
+    @property
+    def key(self) -> list[object]:
+        """What tells its row from others."""
+        return [self.task.env_id, self.optimiser, self.num_envs, self.seed]
+
+    @property
+    def steps(self) -> int:
+        """Those of the task rounded up to the peers' whole rollouts, which they take in any case: the same for both."""
+        rollout = PEER_ROLLOUT * self.num_envs
+        return -(-self.task.steps // rollout) * rollout
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """Who learns first; it alternates with the seed, and between optimisers."""
+        turned = (self.seed + OPTIMISERS.index(self.optimiser)) % 2
+        return ("peer", "ours") if turned else ("ours", "peer")
+
+
+@click.command()
+@click.option("--seeds", default=3, show_default=True, help="Runs of each task and optimiser.")
+@click.option("--jobs", default=2, show_default=True, help="Pairs of runs at a time.")
+@click.option("--only", default="", help="Tasks whose name contains this.")
+@click.option("--num-envs", default=4, show_default=True, help="Environments of both; 4 in the peers' own examples.")
+@click.option("--again", is_flag=True, help="Also what the results hold already.")
+def reinforcement(seeds: int, jobs: int, only: str, num_envs: int, again: bool) -> None:
+    """Learn every task on its own reward, ours beside the peers', and write the table to benchmarks/results/."""
+    os.chdir(REPOSITORY)
+    rows: list[Row] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+    wanted = [
+        Pair(task, optimiser, seed, num_envs)
+        for seed in range(seeds)
+        for task in TASKS
+        for optimiser in OPTIMISERS
+        if only in task.env_id
+    ]
+    measured = [] if again else [_key(row) for row in rows]
+    missing = [pair for pair in wanted if pair.key not in measured]
+    if missing:
+        _make_peers_environment()
+    with ThreadPoolExecutor(jobs) as pool:
+        for row in pool.map(_measure, missing):
+            rows = sorted([*(old for old in rows if _key(old) != _key(row)), row], key=_key)
+            RESULTS.parent.mkdir(exist_ok=True)
+            RESULTS.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+            ours, peer = (row[side]["return_mean"] for side in ("ours", "peer"))
+            click.echo(
+                f"{row['task']}, {row['optimiser']}, seed {row['seed']}: "
+                f"return {ours:.1f} beside {peer:.1f}, time {row['ratio']:.2f} of the peer's"
+            )
+    write_table(rows, RESULTS.with_suffix(".md"))
+
+
+def _make_peers_environment() -> None:
+    """Make the peers' virtual environment unless it is there; torch first, so that no newer one is fetched."""
+    python = PEERS / "bin" / "python"
+    if python.is_file() and subprocess.run([python, "-c", IS_READY], check=False, capture_output=True).returncode == 0:
+        return
+    install = [python, "-m", "pip", "install", "--quiet", "-c", "constraints.txt"]
+    for words in ([sys.executable, "-m", "venv", PEERS], [*install, "torch==2.13.0"], [*install, *REQUIREMENTS]):
+        click.echo(_shown(words))
+        _run(words)
+
+
+def _measure(pair: Pair) -> Row:
+    """One run of ours and one of the peer's, in the pair's order."""
+    sides = {side: _learned(pair, side) for side in pair.order}
+    return {
+        "task": pair.task.env_id,
+        "optimiser": pair.optimiser,
+        "num_envs": pair.num_envs,
+        "seed": pair.seed,
+        "ratio": round(sides["ours"]["seconds"] / sides["peer"]["seconds"], 3),
+        "first": pair.order[0],
+        "cores": os.cpu_count(),
+        "ours": sides["ours"],
+        "peer": sides["peer"],
+    }
+
+
+def _learned(pair: Pair, side: str) -> Row:
+    """What one side measured, and the command that did."""
+    python, module = (sys.executable, "learn") if side == "ours" else (PEERS / "bin" / "python", "peers")
+    out = WORK / "-".join(("reinforcement", side, *map(str, pair.key)))
+    asked = ["--optimiser", pair.optimiser, "--steps", pair.steps, "--seed", pair.seed, "--num-envs", pair.num_envs]
+    words = [python, "-m", f"benchmarks.{module}", pair.task.env_id, *asked, "--episodes", pair.task.episodes]
+    words += ["--training-episodes", TRAINING_EPISODES, "--out", out]
+    _run(words)
+    measured: Row = json.loads((out / "measured.json").read_text(encoding="utf-8"))
+    return {**measured, "command": _shown(words)}
+
+
+def _run(words: Sequence[object]) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([str(word) for word in words], check=False, env=environment, capture_output=True, text=True)
+    if done.returncode != 0:
+        last = (done.stderr.strip() or "it wrote nothing").splitlines()[-1]
+        raise click.ClickException(f"{_shown(words)} ended with {done.returncode}: {last}")
+
+
+def _shown(words: Sequence[object]) -> str:
+    """A command as one would type it, this Python and the folder that a variable names without their paths."""
+    named = {sys.executable: "python"}
+    if "GAILKIT_PEERS_VENV" in os.environ:
+        named |= {str(PEERS): "$GAILKIT_PEERS_VENV", str(PEERS / "bin" / "python"): "$GAILKIT_PEERS_VENV/bin/python"}
+    return " ".join(named.get(str(word)) or shlex.quote(str(word)) for word in words)
+
+
+def _key(row: Row) -> list[object]:
+    return [row["task"], row["optimiser"], row["num_envs"], row["seed"]]
