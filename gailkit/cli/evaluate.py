@@ -16,11 +16,9 @@ from gailkit.cli.common import (
     show_progress,
     use_one_thread,
 )
-from gailkit.cli.specs import resolve_policy, run_environment
-from gailkit.errors import InputError
+from gailkit.cli.specs import choose_environment, resolve_policy
 
 if TYPE_CHECKING:
-    from gailkit.demonstrations import Demonstrations
     from gailkit.evaluation.evaluate import Evaluation
 
 EXAMPLES = (
@@ -89,7 +87,7 @@ def evaluate(
 
     use_one_thread()
     demonstrations = Demonstrations.load(demos)
-    env_id, env_kwargs = _environment(spec, demonstrations, env_id, env_kwargs)
+    env_id, env_kwargs = choose_environment(spec, env_id, env_kwargs, recorded_in=demonstrations.env_id)
     env = make_env(env_id, env_kwargs)
     policy = resolve_policy(spec, env, seed, deterministic=not stochastic, checkpoint=checkpoint)
     demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space)
@@ -117,24 +115,6 @@ def evaluate(
     _print(spec, evaluation)
     if json_file is not None:
         _write_json(json_file, {"policy": spec, "demonstrations": str(demos), **evaluation.to_dict()})
-
-
-def _environment(
-    spec: str, demonstrations: Demonstrations, env_id: str | None, env_kwargs: dict[str, Any]
-) -> tuple[str, dict[str, Any]]:
-    """What was asked for, else what the run was trained in, else what the demonstrations name.
-
-    A name out of a file is only looked up among the environments that are registered; it cannot import a module.
-    """
-    if env_id is not None:
-        return env_id, env_kwargs
-    trained_in = run_environment(spec)
-    named, arguments = trained_in or (demonstrations.env_id, {})
-    if named is None:
-        raise InputError("the demonstrations do not say which environment they come from; name it with --env")
-    if ":" in named:
-        raise InputError(f"a file names {named!r}, which would import a module; if you trust it, say --env {named}")
-    return named, env_kwargs or arguments
 
 
 def _print(spec: str, evaluation: Evaluation) -> None:

@@ -69,6 +69,26 @@ def run_environment(spec: str) -> tuple[str, dict[str, Any]] | None:
         raise DataError(f"the run in {spec} is damaged: it does not say what it was trained in") from error
 
 
+def choose_environment(
+    spec: str, env_id: str | None, env_kwargs: dict[str, Any], recorded_in: str | None = None
+) -> tuple[str, dict[str, Any]]:
+    """What was asked for with --env, else what the run was trained in, else what its demonstrations were recorded in.
+
+    A name out of a file is only looked up among the environments that are registered; it cannot import a module.
+
+    Raises:
+        InputError: if nothing names an environment, or a file names one that a module would have to be imported for.
+    """
+    if env_id is not None:
+        return env_id, env_kwargs
+    named, arguments = run_environment(spec) or (recorded_in, {})
+    if named is None:
+        raise InputError(f"nothing says which environment {spec} is to act in; name it with --env")
+    if ":" in named:
+        raise InputError(f"a file names {named!r}, which would import a module; if you trust it, say --env {named}")
+    return named, env_kwargs or arguments
+
+
 def _is_run(spec: str) -> bool:
     return spec != "random" and Path(spec).is_dir()
 
