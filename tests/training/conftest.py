@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from gymnasium.envs.classic_control import CartPoleEnv
 from gymnasium.spaces import Box, Discrete
+from gymnasium.vector import SyncVectorEnv
 from gymnasium.wrappers import TransformReward
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.experts.random import random_policy
-from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.envs import make_env, make_vector_env
 from gailkit.rollouts.episodes import collect_episodes
-from gailkit.training.config import DiscriminatorConfig, PolicyConfig, TrainConfig
+from gailkit.training.build import build_trainer
+from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
+from gailkit.training.loop import Trainer
+from gailkit.training.parts import Parts
+
+Build = Callable[..., Trainer]
 
 TINY = TrainConfig(
     steps=192,
     num_envs=2,
-    rollout_steps=32,
+    rollout_size=64,
     discriminator=DiscriminatorConfig(hidden=(8,), batch_size=32, updates=2),
     policy=PolicyConfig(hidden=(8,), epochs=2, batch_size=32),
 )
+TINY_EXPERT = ExpertConfig(steps=TINY.steps, num_envs=2, rollout_size=64, policy=TINY.policy)
 
 
 class Moody(gymnasium.Env[np.ndarray, np.int64]):
@@ -81,6 +89,34 @@ def demonstrations_of(env_id: str, episodes: int = 4, **env_kwargs: Any) -> Demo
 def tiny() -> TrainConfig:
     """Three iterations of 64 steps with networks of 8 units."""
     return TINY
+
+
+@pytest.fixture(scope="session")
+def tiny_expert() -> ExpertConfig:
+    """The same without a discriminator."""
+    return TINY_EXPERT
+
+
+@pytest.fixture(scope="session")
+def envs() -> Iterator[SyncVectorEnv]:
+    """Two of CartPole-v1."""
+    made = make_vector_env("CartPole-v1", 2)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def build(envs: SyncVectorEnv) -> Build:
+    """``build(demonstrations, config, parts)``: a trainer in ``envs``, or in those given as ``into``, from seed 0."""
+
+    def build(
+        demonstrations: Demonstrations, config: TrainConfig, parts: Parts | None = None, into: SyncVectorEnv = envs
+    ) -> Trainer:
+        fitted = demonstrations.fitted_to(into.single_observation_space, into.single_action_space)
+        torch.manual_seed(0)
+        return build_trainer(config, into, fitted, parts)
+
+    return build
 
 
 @pytest.fixture(scope="session")

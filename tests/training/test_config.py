@@ -1,11 +1,10 @@
-"""Settings: each checked where it enters, by type and range, and named as the user wrote it."""
+"""Settings: each checked where it enters, by type, range and choice, and named as the user wrote it."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,27 +12,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gailkit.errors import InputError
-from gailkit.training.config import DiscriminatorConfig, PolicyConfig, TrainConfig, config_from_dict
+from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
+from gailkit.training.settings import config_from_dict, example_of, settings_of
 
-
-def settings(record: Any = None, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field[Any], Any]]:
-    """Every setting's name with its sections, field and default."""
-    record = record or TrainConfig()
-    for field in dataclasses.fields(record):
-        value = getattr(record, field.name)
-        if dataclasses.is_dataclass(value):
-            yield from settings(value, f"{field.name}.")
-        else:
-            yield prefix + field.name, field, value
-
-
-BOUNDED = [(name, field, value) for name, field, value in settings() if field.metadata.get("bounds")]
+SETTINGS = [(".".join(path), field) for path, field in settings_of(TrainConfig())]
+BOUNDED = [(name, field) for name, field in SETTINGS if field.metadata["bounds"]]
+CHOICES = [(name, field.metadata["choices"]) for name, field in SETTINGS if field.metadata["choices"]]
 
 
 def nested(name: str, value: Any) -> dict[str, Any]:
     """``nested("policy.clip", 1)`` is ``{"policy": {"clip": 1}}``."""
     section, _, rest = name.rpartition(".")
     return {section: {rest: value}} if section else {name: value}
+
+
+def owned(name: str) -> dict[str, Any]:
+    """The choice of a generator that has the setting ``name``, where not every one has."""
+    (field,) = (field for known, field in SETTINGS if known == name)
+    return {"generator": next(iter(field.metadata["of"]))} if "of" in field.metadata else {}
 
 
 def read(config: TrainConfig, name: str) -> Any:
@@ -61,7 +57,7 @@ def test_a_value_out_of_range_is_named_with_what_was_found_and_what_is_accepted(
     values: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(InputError) as refused:
-        config_from_dict(values)
+        config_from_dict(values, TrainConfig)
     assert str(refused.value) == sentence
 
 
@@ -76,19 +72,37 @@ def beyond(relation: str, bound: float, whole: bool) -> tuple[float, float]:
     }[relation]
 
 
-@pytest.mark.parametrize(("name", "field", "default"), BOUNDED, ids=[name for name, _, _ in BOUNDED])
-def test_every_range_holds_its_bounds_exactly(name: str, field: dataclasses.Field[Any], default: Any) -> None:
-    kind = float if isinstance(default, float) else int
-    wrap = (lambda number: (3, kind(number))) if isinstance(default, tuple) else kind
+@pytest.mark.parametrize(("name", "field"), BOUNDED, ids=[name for name, _ in BOUNDED])
+def test_every_range_holds_its_bounds_exactly(name: str, field: dataclasses.Field[Any]) -> None:
+    example = example_of(field)
+    kind = float if isinstance(example, float) else int
+    wrap = (lambda number: (3, kind(number))) if isinstance(example, tuple) else kind
+    apart = {"kl_min": {"kl_max": 99.0}, "kl_max": {"kl_min": 0.0}}.get(name.removeprefix("policy."), {})
     for relation, bound in field.metadata["bounds"].items():
         accepted, refused = map(wrap, beyond(relation, bound, kind is int))
-        assert read(config_from_dict(nested(name, accepted)), name) == accepted
         with pytest.raises(InputError, match=f"^{name} must be .*{relation} {bound:g}.*; found "):
-            config_from_dict(nested(name, refused))
+            config_from_dict(nested(name, refused) | owned(name), TrainConfig)
+        if name != "policy.kl_max":  # whose bound leaves no room below it for kl_min
+            values = {**nested(name, accepted), **owned(name)}
+            values.setdefault("policy", {}).update(apart)
+            assert read(config_from_dict(values, TrainConfig), name) == accepted
 
 
-def test_every_number_has_a_range() -> None:
-    assert {name for name, _, default in settings() if not isinstance(default, str)} == {name for name, *_ in BOUNDED}
+def test_every_number_has_a_range_and_every_short_list_of_words_its_choices() -> None:
+    open_words = {"generator", "loss", "reward", "discriminator.kind", "discriminator.network"}
+    numbers = {name for name, field in SETTINGS if not isinstance(example_of(field), str)}
+    assert numbers == {name for name, _ in BOUNDED}
+    assert {name for name, _ in SETTINGS} - numbers == open_words | {name for name, _ in CHOICES}
+
+
+@pytest.mark.parametrize(("name", "choices"), CHOICES, ids=[name for name, _ in CHOICES])
+def test_a_word_that_is_no_choice_is_answered_with_the_choices(name: str, choices: tuple[str, ...]) -> None:
+    for word in choices:
+        assert read(config_from_dict(nested(name, word) | owned(name), TrainConfig), name) == word
+    for word in ("", choices[0].upper(), choices[0] + " "):
+        with pytest.raises(InputError) as refused:
+            config_from_dict(nested(name, word) | owned(name), TrainConfig)
+        assert str(refused.value) == f"{name} must be {' or '.join(choices)}; found {word!r}"
 
 
 def test_a_record_made_in_python_is_checked_as_one_from_a_file() -> None:
@@ -108,7 +122,7 @@ def test_an_unknown_name_is_answered_with_all_that_are_known(section: str | None
     record = TrainConfig() if section is None else getattr(TrainConfig(), section)
     known = ", ".join(prefix + field.name for field in dataclasses.fields(record))
     with pytest.raises(InputError) as refused:
-        config_from_dict(values)
+        config_from_dict(values, TrainConfig)
     assert str(refused.value) == f"no setting is called '{prefix}stesp'; known are {known}"
 
 
@@ -130,20 +144,30 @@ def test_an_unknown_name_is_answered_with_all_that_are_known(section: str | None
 )
 def test_a_value_of_a_wrong_type_is_refused_by_name(name: str, value: Any, wanted: str) -> None:
     with pytest.raises(InputError) as refused:
-        config_from_dict(nested(name, value))
+        config_from_dict(nested(name, value), TrainConfig)
     assert str(refused.value) == f"{name} must be {wanted}; found {value!r}"
 
 
 def test_a_section_must_be_a_table() -> None:
     with pytest.raises(InputError, match=r"^policy is a section of settings; found 3$"):
-        config_from_dict({"policy": 3})
+        config_from_dict({"policy": 3}, TrainConfig)
 
 
 def test_a_whole_number_will_do_for_a_float_and_a_list_for_a_tuple() -> None:
-    config = config_from_dict({"gamma": 0, "policy": {"hidden": [4, 5], "clip": 1}, "discriminator": {"hidden": []}})
+    values = {"gamma": 0, "policy": {"hidden": [4, 5], "clip": 1}, "discriminator": {"hidden": []}}
+    config = config_from_dict(values, TrainConfig)
     found = (config.gamma, config.policy.clip, config.policy.hidden, config.discriminator.hidden)
     assert found == (0.0, 1.0, (4, 5), ())
     assert [type(value) for value in found] == [float, float, tuple, tuple]
+
+
+def test_an_expert_has_the_settings_of_every_run_and_none_of_a_discriminator() -> None:
+    shared = {".".join(path) for path, _ in settings_of(ExpertConfig())}
+    own = {name for name, _ in SETTINGS} - shared
+    assert {name for name in own if not name.startswith("discriminator.")} == {"warm_start", "loss", "reward"}
+    assert not [name for name in shared if name.startswith("discriminator")]
+    with pytest.raises(InputError, match=r"^no setting is called 'warm_start'; known are steps, "):
+        config_from_dict({"warm_start": "bc"}, ExpertConfig)
 
 
 @given(
@@ -157,17 +181,27 @@ def test_settings_survive_the_way_through_json(
     steps: int, gamma: float, hidden: list[int], clip: float, reward: str
 ) -> None:
     config = TrainConfig(steps=steps, gamma=gamma, reward=reward, policy=PolicyConfig(hidden=tuple(hidden), clip=clip))
-    assert config_from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    written = json.loads(json.dumps(config.to_dict()))
+    again = config_from_dict(written, TrainConfig)
+    assert again.policy.of("ppo-clip") == config.policy.of("ppo-clip")  # what was not given is written down as well
+    assert dataclasses.replace(again, policy=config.policy) == config
+    assert json.loads(json.dumps(again.to_dict())) == written
 
 
-def test_what_is_not_given_stays_as_in_the_base() -> None:
-    base = TrainConfig(steps=7, policy=PolicyConfig(epochs=3, lam=0.5))
-    changed = config_from_dict({"policy": {"lam": 0.25}}, base)
-    assert changed == dataclasses.replace(base, policy=dataclasses.replace(base.policy, lam=0.25))
-    assert config_from_dict({}, base) == base
-    assert config_from_dict({}) == TrainConfig()
+def test_what_is_not_given_is_the_default() -> None:
+    changed = config_from_dict({"policy": {"lam": 0.25}}, TrainConfig)
+    assert changed == TrainConfig(policy=PolicyConfig(lam=0.25))
+    assert config_from_dict({}, TrainConfig) == TrainConfig()
+
+
+@pytest.mark.parametrize(
+    ("size", "envs", "steps"),
+    [(64, 2, 32), (65, 2, 33), (2048, 32, 64), (2048, 3, 683), (2, 32, 2), (33, 32, 2), (10, 1, 10)],
+)
+def test_a_rollout_has_at_least_its_size_and_two_steps_of_each_environment(size: int, envs: int, steps: int) -> None:
+    assert TrainConfig(rollout_size=size, num_envs=envs).rollout_steps == steps
 
 
 @pytest.mark.parametrize(("steps", "iterations"), [(1, 1), (64, 1), (65, 2), (128, 2), (640, 10)])
 def test_the_last_iteration_may_go_past_the_steps(steps: int, iterations: int) -> None:
-    assert TrainConfig(steps=steps, num_envs=2, rollout_steps=32).total_iterations == iterations
+    assert TrainConfig(steps=steps, num_envs=2, rollout_size=64).total_iterations == iterations
