@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -28,6 +29,33 @@ class ActionDistribution(ABC):
     @abstractmethod
     def entropy(self) -> Tensor:
         """Entropy in nats, (B,)."""
+
+    @abstractmethod
+    def parameters(self) -> tuple[Tensor, ...]:
+        """What the network decides, each (B, ...)."""
+
+    @abstractmethod
+    def with_parameters(self, parameters: tuple[Tensor, ...]) -> Self:
+        """The same kind of distribution with other ``parameters()``, for as many states as those are for."""
+
+    @abstractmethod
+    def kl(self, other: Self) -> Tensor:
+        """KL(self || other) = E_self[ln self - ln other] in nats, (B,), exactly; its gradient reaches both."""
+
+    @abstractmethod
+    def fisher_product(self, tangents: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """F v in each state, for tangents v of the shapes of ``parameters()``, and of those shapes itself.
+
+        F is the Fisher information in ``parameters()``: the Hessian of KL(self || .) at self.
+        """
+
+    def __getitem__(self, index: Tensor) -> Self:
+        """The distributions of the states at ``index`` (K,) int64."""
+        return self.with_parameters(tuple(parameter[index] for parameter in self.parameters()))
+
+    def detach(self) -> Self:
+        """The same distributions, cut off from the graph that computed them."""
+        return self.with_parameters(tuple(parameter.detach() for parameter in self.parameters()))
 
 
 @dataclass(frozen=True)
@@ -56,6 +84,26 @@ class Categorical(ActionDistribution):
         log_p = self.logits.log_softmax(-1)
         return -(log_p.exp() * log_p).sum(-1)
 
+    def parameters(self) -> tuple[Tensor]:
+        """(logits (B, A),)."""
+        return (self.logits,)
+
+    def with_parameters(self, parameters: tuple[Tensor, ...]) -> Self:
+        """Other logits, the same numbering."""
+        (logits,) = parameters
+        return replace(self, logits=logits)
+
+    def kl(self, other: Self) -> Tensor:
+        """sum p (ln p - ln q)."""
+        log_p = self.logits.log_softmax(-1)
+        return (log_p.exp() * (log_p - other.logits.log_softmax(-1))).sum(-1)
+
+    def fisher_product(self, tangents: tuple[Tensor, ...]) -> tuple[Tensor]:
+        """(diag(p) - p p^T) v = p (v - sum p v)."""
+        (tangent,) = tangents
+        p = self.logits.softmax(-1)
+        return (p * (tangent - (p * tangent).sum(-1, keepdim=True)),)
+
 
 @dataclass(frozen=True)
 class DiagonalGaussian(ActionDistribution):
@@ -76,9 +124,35 @@ class DiagonalGaussian(ActionDistribution):
         """-1/2 sum ((a - mean) / std)^2 - sum ln std - d/2 ln 2 pi."""
         scaled = (act - self.mean) * (-self.log_std).exp()
         terms = -0.5 * scaled.square() - self.log_std - 0.5 * math.log(2.0 * math.pi)
-        return terms.reshape(len(terms), -1).sum(-1)
+        return _sum_over_dimensions(terms)
 
     def entropy(self) -> Tensor:
         """sum ln std + d/2 ln 2 pi e."""
         terms = (self.log_std + 0.5 * math.log(2.0 * math.pi * math.e)).expand_as(self.mean)
-        return terms.reshape(len(terms), -1).sum(-1)
+        return _sum_over_dimensions(terms)
+
+    def parameters(self) -> tuple[Tensor, Tensor]:
+        """(mean, log_std), both (B, *act)."""
+        return self.mean, self.log_std.expand_as(self.mean)
+
+    def with_parameters(self, parameters: tuple[Tensor, ...]) -> Self:
+        """Another mean and log_std."""
+        mean, log_std = parameters
+        return replace(self, mean=mean, log_std=log_std)
+
+    def kl(self, other: Self) -> Tensor:
+        """sum 1/2 (r^2 - 1 - ln r^2 + ((mean - other's mean) / other's std)^2), r = std / other's std."""
+        log_square = 2.0 * (self.log_std - other.log_std)
+        shift = (self.mean - other.mean) * (-other.log_std).exp()
+        # expm1: between two nearly equal policies r^2 - 1 would lose the few digits that the KL consists of
+        return _sum_over_dimensions(0.5 * (log_square.expm1() - log_square + shift.square()))
+
+    def fisher_product(self, tangents: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """(v_mean / std^2, 2 v_log_std): F is diagonal."""
+        mean, log_std = tangents
+        return mean * (-2.0 * self.log_std).exp(), 2.0 * log_std
+
+
+def _sum_over_dimensions(terms: Tensor) -> Tensor:
+    """(B, *act) to (B,)."""
+    return terms.reshape(len(terms), -1).sum(-1)

@@ -130,3 +130,75 @@ def test_samples_carry_no_gradient() -> None:
     assert not DiagonalGaussian(parameters, parameters).sample().requires_grad
     assert not Categorical(parameters).sample().requires_grad
     assert DiagonalGaussian(parameters, parameters).log_prob(torch.ones(2, 3)).requires_grad
+
+
+def neighbour(distribution: ActionDistribution) -> ActionDistribution:
+    """Other parameters for the same states, in double precision."""
+    random = seeded(9)
+    return distribution.with_parameters(
+        tuple(p.double() + torch.randn(p.shape, generator=random) for p in distribution.parameters())
+    )
+
+
+def in_torch(distribution: ActionDistribution) -> torch.distributions.Distribution:
+    """The same distribution as torch has it."""
+    if isinstance(distribution, Categorical):
+        return torch.distributions.Categorical(logits=distribution.logits)
+    mean, log_std = distribution.parameters()
+    return torch.distributions.Independent(torch.distributions.Normal(mean, log_std.exp()), mean.dim() - 1)
+
+
+@every_distribution
+def test_kl_is_that_of_torch_and_0_from_itself(distribution: ActionDistribution) -> None:
+    other = neighbour(distribution)
+    here = other.with_parameters(tuple(p.double() for p in distribution.parameters()))
+    for first, second in ((here, other), (other, here)):
+        expected = torch.distributions.kl_divergence(in_torch(first), in_torch(second))
+        torch.testing.assert_close(first.kl(second), expected)
+    assert torch.equal(distribution.kl(distribution), torch.zeros(6))
+
+
+@every_distribution
+def test_the_gradient_of_kl_reaches_both(distribution: ActionDistribution) -> None:
+    leaves = [[p.clone().requires_grad_() for p in d.parameters()] for d in (distribution, neighbour(distribution))]
+    first, second = (distribution.with_parameters(tuple(parameters)) for parameters in leaves)
+    gradients = torch.autograd.grad(first.kl(second).sum(), [*leaves[0], *leaves[1]])
+    assert all(gradient.abs().max() > 0 for gradient in gradients)
+
+
+@every_distribution
+def test_the_fisher_product_is_the_hessian_of_kl_at_itself(distribution: ActionDistribution) -> None:
+    here = neighbour(distribution)
+    random = seeded(4)
+    tangents = tuple(torch.randn(p.shape, generator=random).double() for p in here.parameters())
+    # KL summed over the states: no state's block of the Hessian touches another's
+    _, expected = torch.autograd.functional.vhp(
+        lambda *parameters: here.kl(here.with_parameters(parameters)).sum(), here.parameters(), tangents
+    )
+    torch.testing.assert_close(here.fisher_product(tangents), expected)
+
+
+def test_kl_to_an_impossible_action_and_from_it_stay_finite() -> None:
+    possible, impossible = Categorical(torch.zeros(1, 2)), Categorical(torch.tensor([[0.0, -1000.0]]))
+    assert possible.kl(impossible).item() == pytest.approx(500 - math.log(2))
+    assert impossible.kl(possible).item() == pytest.approx(math.log(2))
+    (product,) = impossible.fisher_product((torch.tensor([[3.0, -5.0]]),))
+    assert product.tolist() == [[0.0, 0.0]]  # a certain choice: no small change of the logits changes it
+
+
+@every_distribution
+def test_an_index_chooses_states(distribution: ActionDistribution) -> None:
+    index = torch.tensor([4, 0, 4])
+    chosen, actions = distribution[index], distribution.sample(seeded())
+    assert type(chosen) is type(distribution)
+    torch.testing.assert_close(chosen.log_prob(actions[index]), distribution.log_prob(actions)[index])
+    assert torch.equal(chosen.mode(), distribution.mode()[index])
+
+
+@every_distribution
+def test_a_detached_distribution_is_the_same_without_gradient(distribution: ActionDistribution) -> None:
+    attached = distribution.with_parameters(tuple(p.clone().requires_grad_() for p in distribution.parameters()))
+    detached, actions = attached.detach(), distribution.sample(seeded())
+    assert attached.log_prob(actions).requires_grad
+    assert not detached.log_prob(actions).requires_grad
+    torch.testing.assert_close(detached.log_prob(actions), attached.log_prob(actions))
