@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 import torch
 
-from gailkit import Demonstrations, ObservationEncoder, TrainConfig, TrainedPolicy, evaluate
+from gailkit import Demonstrations, ObservationEncoder, TrainedPolicy, evaluate
 from gailkit.generator import clone_behaviour
 from gailkit.rollouts.envs import make_env
 from gailkit.training.build import build_actor_critic
+from gailkit.training.config import PolicyConfig
 
 
 @click.command()
@@ -33,7 +34,7 @@ def cloning(
     chosen = expert.choose(trajectories).subsample(subsample, seed)
     encoder = ObservationEncoder(env.observation_space)
     encoder.update(chosen.transitions().obs)
-    actor_critic = build_actor_critic(TrainConfig(), encoder, env.action_space)
+    actor_critic = build_actor_critic(PolicyConfig(), encoder, env.action_space)
     clone_behaviour(actor_critic, chosen.transitions())
     policy = TrainedPolicy(
         actor_critic, env.observation_space, env.action_space, env_id, trained_on=frozenset(chosen.digests())

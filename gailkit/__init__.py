@@ -19,12 +19,16 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "DiscreteActionDiscriminator": "gailkit.discriminator:DiscreteActionDiscriminator",
     "Discriminator": "gailkit.discriminator:Discriminator",
     "DiscriminatorLearner": "gailkit.discriminator:DiscriminatorLearner",
+    "ExpertConfig": "gailkit.training.config:ExpertConfig",
     "Evaluation": "gailkit.evaluation.evaluate:Evaluation",
     "DiscriminatorLoss": "gailkit.discriminator:DiscriminatorLoss",
     "GailkitError": "gailkit.errors:GailkitError",
     "Generator": "gailkit.generator:Generator",
     "ObservationEncoder": "gailkit.networks.encoders:ObservationEncoder",
     "PPOClip": "gailkit.generator:PPOClip",
+    "PPOPenalty": "gailkit.generator:PPOPenalty",
+    "PolicyGradient": "gailkit.generator:PolicyGradient",
+    "TRPO": "gailkit.generator:TRPO",
     "Parts": "gailkit.training.parts:Parts",
     "Rollout": "gailkit.types:Rollout",
     "TrainConfig": "gailkit.training.config:TrainConfig",
@@ -37,10 +41,12 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "losses": "gailkit.functional.losses",
     "rewards": "gailkit.functional.rewards",
     "train": "gailkit.training.train:train",
+    "train_expert": "gailkit.training.expert:train_expert",
     "with_gradient_penalty": "gailkit.discriminator:with_gradient_penalty",
 }
 
 __all__ = [
+    "TRPO",
     "ActorCritic",
     "AdversarialLoss",
     "BoxActionDiscriminator",
@@ -51,11 +57,14 @@ __all__ = [
     "DiscriminatorLearner",
     "DiscriminatorLoss",
     "Evaluation",
+    "ExpertConfig",
     "GailkitError",
     "Generator",
     "ObservationEncoder",
     "PPOClip",
+    "PPOPenalty",
     "Parts",
+    "PolicyGradient",
     "Rollout",
     "TrainConfig",
     "TrainedPolicy",
@@ -67,6 +76,7 @@ __all__ = [
     "losses",
     "rewards",
     "train",
+    "train_expert",
     "with_gradient_penalty",
 ]
 
@@ -85,10 +95,19 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.errors import GailkitError
     from gailkit.evaluation.evaluate import Evaluation, evaluate
     from gailkit.functional import losses, rewards
-    from gailkit.generator import Generator, PPOClip, TrainedPolicy, clone_behaviour
+    from gailkit.generator import (
+        TRPO,
+        Generator,
+        PolicyGradient,
+        PPOClip,
+        PPOPenalty,
+        TrainedPolicy,
+        clone_behaviour,
+    )
     from gailkit.networks.actor_critic import ActorCritic
     from gailkit.networks.encoders import ObservationEncoder
-    from gailkit.training.config import TrainConfig
+    from gailkit.training.config import ExpertConfig, TrainConfig
+    from gailkit.training.expert import train_expert
     from gailkit.training.parts import Parts
     from gailkit.training.run import load_policy
     from gailkit.training.train import train

@@ -26,6 +26,8 @@ COMMANDS = {  # name -> (where the command is, what the list of commands says ab
     "record": ("gailkit.cli.record:record", "Record demonstrations of a policy in an environment."),
     "train": ("gailkit.cli.train:train", "Train a policy that imitates demonstrations."),
     "evaluate": ("gailkit.cli.evaluate:evaluate", "Measure how closely a policy matches the demonstrations."),
+    "play": ("gailkit.cli.play:play", "Watch a policy, in a window or as a film."),
+    "expert": ("gailkit.cli.expert:expert", "Train an expert on the environment's own reward."),
     "data": ("gailkit.cli.data:data", "Look into files of demonstrations."),
     "demo": ("gailkit.cli.demo:demo", "Imitate a CartPole expert, start to end, in a few minutes."),
 }

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import rich_click as click
 
+from gailkit.cli.common import env_kwargs_option
 from gailkit.errors import DataError, InputError
-from gailkit.training.config import TrainConfig, config_from_dict
+from gailkit.training.config import EVERY, RunConfig
+from gailkit.training.settings import config_from_dict, example_of, settings_of
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+Config = TypeVar("Config", bound=RunConfig)
 
 
 class Sizes(click.ParamType[tuple[int, ...]]):
@@ -29,48 +32,82 @@ class Sizes(click.ParamType[tuple[int, ...]]):
             self.fail(f"{value!r} is not a list of whole numbers such as 64,64", param, ctx)
 
 
-def config_options(command: Decorated) -> Decorated:
-    """``--config FILE.toml`` and an option for every setting: ``--policy-clip`` for ``policy.clip``."""
-    for path, field, default in reversed(list(_settings(TrainConfig()))):
-        option = click.option(
-            "--" + "-".join(path).replace("_", "-"),
-            "_".join(path),
-            panel="Settings of the " + path[0] if len(path) > 1 else "Settings of the run",
-            type=Sizes() if isinstance(default, tuple) else type(default),
-            help=f"{field.metadata['help']} [default: {_shown(default)}]",
-        )
+def run_options(command: Decorated) -> Decorated:
+    """``--out``, ``--overwrite``, ``--threads`` and ``--env-kwargs``, of every command that makes a run folder."""
+    for option in (
+        env_kwargs_option,
+        click.option(
+            "--threads",
+            type=click.IntRange(1),
+            default=1,
+            show_default=True,
+            help="Threads of torch; 1 is fastest for small networks.",
+        ),
+        click.option("--overwrite", is_flag=True, help="Replace a run that the folder already holds."),
+        click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder to make."),
+    ):
         command = option(command)
-    toml = click.Path(path_type=Path, dir_okay=False)
-    return click.option("--config", type=toml, help="Settings from a TOML file; options given beside it win.")(command)
+    return command
 
 
-def config_from_options(options: dict[str, Any], toml: Path | None) -> TrainConfig:
-    """The defaults, over them what the TOML file says, over that the ``options`` that were given (not None).
+def config_options(kind: type[RunConfig]) -> Callable[[Decorated], Decorated]:
+    """``--config FILE.toml`` and an option for every setting of ``kind``: ``--policy-clip`` for ``policy.clip``."""
+
+    def decorate(command: Decorated) -> Decorated:
+        for path, setting in reversed(list(settings_of(kind()))):
+            option = click.option(
+                "--" + "-".join(path).replace("_", "-"),
+                "_".join(path),
+                panel="Settings of the " + path[0] if len(path) > 1 else "Settings of the run",
+                type=_type(setting),
+                help=_explained(setting),
+            )
+            command = option(command)
+        toml = click.Path(path_type=Path, dir_okay=False)
+        help = "Settings from a TOML file; options given beside it win."
+        return click.option("--config", type=toml, help=help)(command)
+
+    return decorate
+
+
+def config_from_options(options: dict[str, Any], toml: Path | None, kind: type[Config]) -> Config:
+    """The defaults of ``kind``, over them what the TOML file says, over that the ``options`` that are not None.
 
     Raises:
-        InputError: if the file does not exist, or a setting in it is not known, of a wrong type or out of range.
+        InputError: if the file does not exist, or a setting in it is not known, of a wrong type or out of range, or
+            settings contradict each other.
         DataError: if the file is not TOML.
     """
-    config = config_from_dict({} if toml is None else _read_toml(toml))
-    given: dict[str, Any] = {}
-    for path, _, _ in _settings(config):
+    chosen = {} if toml is None else _read_toml(toml)
+    for path, _ in settings_of(kind()):
         value = options["_".join(path)]
         if value is not None:
-            section = given if len(path) == 1 else given.setdefault(path[0], {})
+            section = chosen
+            for name in path[:-1]:
+                section = section.setdefault(name, {})
+                if not isinstance(section, dict):
+                    raise InputError(f"{name} is a section of settings; found {section!r}")
             section[path[-1]] = value
-    return config_from_dict(given, config)
+    return config_from_dict(chosen, kind)
 
 
-def _settings(
-    record: Any, prefix: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], dataclasses.Field[Any], Any]]:
-    """Each setting's path, field and value, sections opened."""
-    for field in dataclasses.fields(record):
-        value = getattr(record, field.name)
-        if dataclasses.is_dataclass(value):
-            yield from _settings(value, (*prefix, field.name))
-        else:
-            yield (*prefix, field.name), field, value
+def _type(setting: dataclasses.Field[Any]) -> Any:
+    if setting.metadata["choices"]:
+        return click.Choice(setting.metadata["choices"])
+    example = example_of(setting)
+    return Sizes() if isinstance(example, tuple) else type(example)
+
+
+def _explained(setting: dataclasses.Field[Any]) -> str:
+    """The help sentence with the default, and who has the setting if not every generator has it."""
+    if "of" not in setting.metadata:
+        return f"{setting.metadata['help']} [default: {_shown(setting.default)}]"
+    defaults = setting.metadata["of"]
+    if len(set(defaults.values())) > 1:
+        listed = ", ".join(f"{_shown(value)} for {generator}" for generator, value in defaults.items())
+        return f"{setting.metadata['help']} [default: {listed}]"
+    owners = "" if set(defaults) == set(EVERY) else f"; of {', '.join(defaults)}"
+    return f"{setting.metadata['help']} [default: {_shown(example_of(setting))}{owners}]"
 
 
 def _shown(default: Any) -> str:

@@ -7,14 +7,16 @@ from typing import Any
 
 import rich_click as click
 
-from gailkit.cli.common import env_kwargs_option, interruptible, note_differences, typed_command
-from gailkit.cli.options import config_from_options, config_options
+from gailkit.cli.common import note_differences, typed_command
+from gailkit.cli.options import config_from_options, config_options, run_options
+from gailkit.training.config import TrainConfig
 
 EXAMPLES = (
     "Examples:",
     "gailkit train CartPole-v1 --demos demos.hdf5 --steps 100000 --out run",
     "gailkit train Hopper-v5 --demos expert.hdf5 --trajectories 4 --subsample 20 --out run",
     "gailkit train Hopper-v5 --demos expert.hdf5 --loss bce --policy-learning-rate 3e-4 --out run",
+    "gailkit train Hopper-v5 --demos expert.hdf5 --generator trpo --warm-start bc --out run",
     "gailkit train my_module:MyEnv-v0 --demos my.hdf5 --reward my_module:my_reward --config my.toml --out run",
 )
 
@@ -25,19 +27,10 @@ EXAMPLES = (
 @click.option(
     "--demos", required=True, type=click.Path(path_type=Path), help="Demonstrations: native or flat D4RL HDF5."
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder to make.")
 @click.option("--trajectories", metavar="K", type=click.IntRange(1), help="Use only the first K demonstrated episodes.")
 @click.option("--subsample", metavar="K", type=click.IntRange(1), help="Use only every K-th pair of each episode.")
-@click.option("--overwrite", is_flag=True, help="Replace a run that the folder already holds.")
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Threads of torch; 1 is fastest for small networks.",
-)
-@env_kwargs_option
-@config_options
+@run_options
+@config_options(TrainConfig)
 def train(
     env_id: str,
     demos: Path,
@@ -55,11 +48,11 @@ def train(
     The run folder gets the settings, metrics.jsonl, TensorBoard events, checkpoints and a picture of the learning
     curves. Ctrl-C stops after the iteration in progress and keeps everything.
     """
-    settings = config_from_options(options, config)
+    settings = config_from_options(options, config, TrainConfig)
 
     import torch
 
-    from gailkit.cli.training_view import show_training
+    from gailkit.cli.training_view import watched_training
     from gailkit.demonstrations import Demonstrations
     from gailkit.rollouts.envs import canonical_id, make_env
     from gailkit.training.train import train as run_training
@@ -75,14 +68,7 @@ def train(
     demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space)
     env.close()
     note_differences(demonstrations, env_id, env_kwargs)
-    with interruptible() as interruption, show_training(settings.steps) as show:
-
-        def on_iteration(metrics: dict[str, float]) -> None:
-            show(metrics)
-            if interruption.received is not None:
-                click.echo(f"stopped early, after {metrics['steps']:,.0f} steps; saved in {out}", err=True)
-            interruption.check()
-
+    with watched_training(settings.steps, out) as on_iteration:
         run_training(
             env_id,
             demonstrations,

@@ -6,14 +6,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import rich_click as click
 from rich.table import Table
 
+from gailkit.cli.common import interruptible
+
 Show = Callable[[Mapping[str, float]], None]
+Row = tuple[str, tuple[str, ...], str]
 SECONDS_BETWEEN_LINES = 10.0
 
-ROWS = (  # label, the metrics behind it, how they are written
+ROWS: tuple[Row, ...] = (  # label, the metrics behind it, how they are written
     (
         "discriminator accuracy, expert | policy",
         ("discriminator/accuracy_expert", "discriminator/accuracy_policy"),
@@ -23,9 +27,26 @@ ROWS = (  # label, the metrics behind it, how they are written
     ("reward, mean | deviation", ("reward/mean", "reward/std"), "{:+.3f}"),
     ("policy entropy | KL of the update", ("policy/entropy", "policy/kl"), "{:.4f}"),
     ("explained variance of the value", ("policy/explained_variance",), "{:.2f}"),
+    ("share of the step taken", ("policy/step_share",), "{:.3f}"),
+    ("line searches that failed, so far", ("policy/line_search_failures",), "{:.0f}"),
+    ("weight of the KL penalty", ("policy/kl_penalty",), "{:.3g}"),
     ("episode length", ("episode/length",), "{:.1f}"),
-    ("true return (for reports only)", ("episode/true_return",), "{:.1f}"),
+    ("true return", ("episode/true_return",), "{:.1f}"),
 )
+
+
+@contextmanager
+def watched_training(total: int, out: Path) -> Iterator[Show]:
+    """As ``show_training``, and SIGINT or SIGTERM stops the training after the iteration in progress."""
+    with interruptible() as interruption, show_training(total) as show:
+
+        def on_iteration(metrics: Mapping[str, float]) -> None:
+            show(metrics)
+            if interruption.received is not None:
+                click.echo(f"stopped early, after {metrics['steps']:,.0f} steps; saved in {out}", err=True)
+            interruption.check()
+
+        yield on_iteration
 
 
 def show_training(total: int) -> AbstractContextManager[Show]:
@@ -52,7 +73,7 @@ def _plain_lines(total: int) -> Iterator[Show]:
         if time.monotonic() - printed < SECONDS_BETWEEN_LINES and not last:
             return
         printed = time.monotonic()
-        shown = (f"{label}: {_values(metrics, names, form)}" for label, names, form in ROWS)
+        shown = (f"{label}: {_values(metrics, names, form)}" for label, names, form in _rows(metrics))
         click.echo("; ".join((_position(metrics, total), *shown)), err=True)
 
     yield show
@@ -60,9 +81,14 @@ def _plain_lines(total: int) -> Iterator[Show]:
 
 def _table(metrics: Mapping[str, float], total: int) -> Table:
     table = Table(title=_position(metrics, total), show_header=False)
-    for label, names, form in ROWS:
+    for label, names, form in _rows(metrics):
         table.add_row(label, _values(metrics, names, form))
     return table
+
+
+def _rows(metrics: Mapping[str, float]) -> list[Row]:
+    """What there is to show: not every teacher and generator has every metric, and the first episodes end later."""
+    return [row for row in ROWS if any(name in metrics or name.startswith("episode/") for name in row[1])]
 
 
 def _position(metrics: Mapping[str, float], total: int) -> str:

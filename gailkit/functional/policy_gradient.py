@@ -1,31 +1,27 @@
 """Objectives of the policy: functions of log-probabilities and advantages, each (B,), to a scalar to be maximised."""
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
 
-class Surrogate(NamedTuple):
-    """A surrogate objective and what it says of the step."""
+def importance_weighted(log_prob: Tensor, old_log_prob: Tensor, advantages: Tensor) -> Tensor:
+    """J(theta) = mean r A with r = p / p_old, an estimate from actions of the old policy.
 
-    objective: Tensor  # scalar, to be maximised
-    approx_kl: Tensor  # scalar, an estimate of KL(old, new)
-    clip_fraction: Tensor  # scalar in [0, 1]
-
-
-def clipped_surrogate(log_prob: Tensor, old_log_prob: Tensor, advantages: Tensor, clip: float) -> Surrogate:
-    """mean min(r A, clip(r, 1 - eps, 1 + eps) A) with r = p / p_old. Schulman et al. 2017 (PPO), equation 7.
-
-    The KL estimate is mean(r - 1 - ln r), never negative (Schulman 2020, "Approximating KL divergence", k3).
+    At theta = theta_old its gradient is the policy gradient, mean A grad ln p, as grad p = p grad ln p.
+    Kakade & Langford 2002; Schulman et al. 2015 (TRPO), equation 14.
     """
-    log_ratio = log_prob - old_log_prob
-    ratio = log_ratio.exp()
-    objective = torch.minimum(ratio * advantages, ratio.clamp(1.0 - clip, 1.0 + clip) * advantages).mean()
-    with torch.no_grad():
-        approx_kl = (ratio - 1.0 - log_ratio).mean()
-        clip_fraction = ((ratio - 1.0).abs() > clip).float().mean()
-    return Surrogate(objective, approx_kl, clip_fraction)
+    return ((log_prob - old_log_prob).exp() * advantages).mean()
+
+
+def clipped_surrogate(log_prob: Tensor, old_log_prob: Tensor, advantages: Tensor, clip: float) -> Tensor:
+    """mean min(r A, clip(r, 1 - eps, 1 + eps) A) with r = p / p_old. Schulman et al. 2017 (PPO), equation 7."""
+    ratio = (log_prob - old_log_prob).exp()
+    return torch.minimum(ratio * advantages, ratio.clamp(1.0 - clip, 1.0 + clip) * advantages).mean()
+
+
+def clip_fraction(log_prob: Tensor, old_log_prob: Tensor, clip: float) -> Tensor:
+    """Share in [0, 1] of the actions whose probability ratio lies beyond the clip."""
+    return (((log_prob - old_log_prob).exp() - 1.0).abs() > clip).float().mean()
 
 
 def standardized(advantages: Tensor) -> Tensor:

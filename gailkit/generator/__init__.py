@@ -2,7 +2,19 @@
 
 from gailkit.generator.base import Generator
 from gailkit.generator.cloning import CloningResult, clone_behaviour
+from gailkit.generator.policy_gradient import PolicyGradient
 from gailkit.generator.ppo import PPOClip
+from gailkit.generator.ppo_penalty import PPOPenalty
 from gailkit.generator.trained import TrainedPolicy
+from gailkit.generator.trpo import TRPO
 
-__all__ = ["CloningResult", "Generator", "PPOClip", "TrainedPolicy", "clone_behaviour"]
+__all__ = [
+    "TRPO",
+    "CloningResult",
+    "Generator",
+    "PPOClip",
+    "PPOPenalty",
+    "PolicyGradient",
+    "TrainedPolicy",
+    "clone_behaviour",
+]

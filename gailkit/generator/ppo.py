@@ -1,32 +1,22 @@
-"""Proximal policy optimisation with a clipped surrogate (PPO2). Schulman et al. 2017."""
+"""Proximal policy optimisation with a clipped surrogate (PPO2). Schulman et al. 2017, section 3."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from gailkit.functional.policy_gradient import clipped_surrogate, standardized
-from gailkit.functional.returns import explained_variance, generalized_advantages
-from gailkit.generator.base import Generator
+from gailkit.functional.policy_gradient import clip_fraction, clipped_surrogate
+from gailkit.functional.schedules import Schedule, constant, linear
+from gailkit.generator.first_order import FirstOrderGenerator
+from gailkit.generator.learning import Batch
 from gailkit.networks.actor_critic import ActorCritic
-from gailkit.networks.flat import FlatParameters
-from gailkit.types import Rollout
+from gailkit.networks.distributions import ActionDistribution
 
 
-class _Batch(NamedTuple):
-    """A rollout flattened for minibatches; B = T * N."""
-
-    features: Tensor  # (B, size)
-    act: Tensor  # (B, *act)
-    log_prob: Tensor  # (B,)
-    advantages: Tensor  # (B,), standardized
-    targets: Tensor  # (B,), normalised value targets
-
-
-class PPOClip(Generator):
-    """Maximises mean min(r A, clip(r, 1 - eps, 1 + eps) A) + c H over minibatches, for several passes of a rollout."""
+class PPOClip(FirstOrderGenerator):
+    """Maximises mean min(r A, clip(r, 1 - eps, 1 + eps) A), r = p / p_old, for several passes over a rollout."""
 
     def __init__(
         self,
@@ -35,68 +25,43 @@ class PPOClip(Generator):
         gamma: float = 0.99,
         lam: float = 0.98,
         clip: float = 0.2,
+        clip_schedule: Schedule = constant,
         epochs: int = 5,
         batch_size: int = 256,
         learning_rate: float = 2e-3,
+        learning_rate_schedule: Schedule = linear,
         entropy_bonus: float = 0.0,
         max_gradient_norm: float = 0.5,
+        target_kl: float = 0.0,
     ) -> None:
         """
         Args:
-            lam: lambda of generalized advantage estimation.
-            clip: eps, how far the probability ratio may move from 1.
-            epochs: passes over each rollout.
-            batch_size: steps in a minibatch.
-            learning_rate: Adam's at the start; it falls linearly to 0 at the end of training.
+            clip: eps, how far the probability ratio may move from 1, multiplied by ``clip_schedule`` of the progress.
+
+        The others are those of ``FirstOrderGenerator``.
         """
-        super().__init__(actor_critic)
-        self.gamma, self.lam = gamma, lam
-        self.clip = clip
-        self.epochs, self.batch_size = epochs, batch_size
-        self.learning_rate = learning_rate
-        self.entropy_bonus = entropy_bonus
-        self.max_gradient_norm = max_gradient_norm
-        self.trained = FlatParameters([*actor_critic.policy_parameters(), *actor_critic.critic.parameters()])
-        self.optimizer = torch.optim.Adam([self.trained.vector], learning_rate, eps=1e-5, fused=True)
-
-    def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
-        """Several passes of clipped updates over the rollout; see ``Generator.update``."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate * (1.0 - progress)
-        estimates = generalized_advantages(rollout, rewards, self.gamma, self.lam)
-        batch = self._batch(rollout, estimates.advantages, estimates.returns)
-        steps = []
-        for _ in range(self.epochs):
-            order = torch.randperm(len(batch.targets))
-            shuffled = (field[order].split(self.batch_size) for field in batch)
-            steps += [self._step(_Batch(*parts)) for parts in zip(*shuffled, strict=True)]
-        means = torch.stack(steps).mean(0).tolist()
-        names = ("surrogate", "value_loss", "entropy", "kl", "clip_fraction")
-        explained = explained_variance(rollout.value, estimates.returns)
-        return dict(zip(names, means, strict=True)) | {"explained_variance": explained}
-
-    def _batch(self, rollout: Rollout, advantages: Tensor, returns: Tensor) -> _Batch:
-        with torch.no_grad():
-            features = self.actor_critic.encoder(rollout.obs.flatten(0, 1))
-        return _Batch(
-            features,
-            rollout.act.flatten(0, 1),
-            rollout.log_prob.flatten(),
-            standardized(advantages).flatten(),
-            self.actor_critic.critic.normalize_targets(returns).flatten(),
+        super().__init__(
+            actor_critic,
+            gamma=gamma,
+            lam=lam,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_schedule=learning_rate_schedule,
+            entropy_bonus=entropy_bonus,
+            max_gradient_norm=max_gradient_norm,
+            target_kl=target_kl,
         )
+        self.clip, self.clip_schedule = clip, clip_schedule
 
-    def _step(self, batch: _Batch) -> Tensor:
-        """One gradient step; returns surrogate, value loss, entropy, KL and clip fraction, (5,)."""
-        distribution = self.actor_critic.distribution(batch.features)
-        surrogate = clipped_surrogate(distribution.log_prob(batch.act), batch.log_prob, batch.advantages, self.clip)
-        with torch.set_grad_enabled(self.entropy_bonus > 0):
-            entropy = distribution.entropy().mean()
-        value_loss = (self.actor_critic.critic.normalized(batch.features) - batch.targets).square().mean() / 2
-        loss = value_loss - surrogate.objective - self.entropy_bonus * entropy
-        self.trained.backward(loss)
-        self.trained.clip_gradient(self.max_gradient_norm)
-        self.optimizer.step()
-        return torch.stack(
-            (surrogate.objective, value_loss, entropy, surrogate.approx_kl, surrogate.clip_fraction)
-        ).detach()
+    def objective(self, distribution: ActionDistribution, batch: Batch, progress: float) -> Tensor:
+        """The clipped surrogate."""
+        log_prob = distribution.log_prob(batch.act)
+        return clipped_surrogate(log_prob, batch.log_prob, batch.advantages, self.clip * self.clip_schedule(progress))
+
+    @torch.no_grad()
+    def conclude(self, batch: Batch, told: Mapping[str, float], progress: float) -> dict[str, float]:
+        """The share of the rollout that ended up beyond the clip."""
+        log_prob = self.actor_critic.distribution(batch.features).log_prob(batch.act)
+        fraction = clip_fraction(log_prob, batch.log_prob, self.clip * self.clip_schedule(progress))
+        return {"clip_fraction": float(fraction)}

@@ -49,8 +49,8 @@ class ActionDistribution(ABC):
         F is the Fisher information in ``parameters()``: the Hessian of KL(self || .) at self.
         """
 
-    def __getitem__(self, index: Tensor) -> Self:
-        """The distributions of the states at ``index`` (K,) int64."""
+    def __getitem__(self, index: Tensor | slice) -> Self:
+        """The distributions of the states at ``index`` (K,) int64, or of a slice."""
         return self.with_parameters(tuple(parameter[index] for parameter in self.parameters()))
 
     def detach(self) -> Self:

@@ -27,12 +27,9 @@ class FlatParameters:
         self.vector = nn.Parameter(torch.cat([parameter.detach().flatten() for parameter in self.parameters]))
         self.gradient = torch.zeros_like(self.vector)
         self.vector.grad = self.gradient
-        sizes = [parameter.numel() for parameter in self.parameters]
-        views = zip(self.parameters, self.vector.data.split(sizes), self.gradient.split(sizes), strict=True)
-        self._gradients = []
-        for parameter, values, gradient in views:
-            parameter.data = values.view_as(parameter)
-            self._gradients.append(gradient.view_as(parameter))
+        self._gradients = self.shaped(self.gradient)
+        for parameter, values in zip(self.parameters, self.shaped(self.vector.data), strict=True):
+            parameter.data = values
 
     def backward(self, loss: Tensor) -> None:
         """Put the gradient of the scalar ``loss`` in place of the last one."""
@@ -43,6 +40,11 @@ class FlatParameters:
                 parameter.grad = gradient
         self.gradient.zero_()
         loss.backward()
+
+    def shaped(self, vector: Tensor) -> list[Tensor]:
+        """A vector (P,) as views of it, one of each parameter's shape."""
+        parts = vector.split([parameter.numel() for parameter in self.parameters])
+        return [part.view_as(parameter) for part, parameter in zip(parts, self.parameters, strict=True)]
 
     def clip_gradient(self, max_norm: float) -> None:
         """Shorten the gradient to length ``max_norm`` if it is longer."""

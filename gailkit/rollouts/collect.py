@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,23 +22,32 @@ class Collector:
     """Runs a generator in N environments, T steps at a time; episodes go on from one rollout to the next.
 
     Every episode starts from a seed of its own. The environment's rewards are added up into ``finished`` for reports
-    and go nowhere else.
+    and go nowhere else, unless somebody asks for them with ``on_rewards``.
 
     Episodes that all begin together and all last as long would put every environment at the same stage in every
     rollout, and the discriminator would tell expert from policy by the stage. The first episode of environment i is
     therefore cut off after i/N of the time limit, as a truncation, and does not count as finished.
     """
 
-    def __init__(self, envs: SyncVectorEnv, steps: int, seeds: SeedStream, time_limit: int | None = None) -> None:
+    def __init__(
+        self,
+        envs: SyncVectorEnv,
+        steps: int,
+        seeds: SeedStream,
+        time_limit: int | None = None,
+        on_rewards: Callable[[np.ndarray], None] | None = None,
+    ) -> None:
         """
         Args:
             envs: N environments that do not reset themselves (``rollouts.envs.make_vector_env``).
             steps: T, the length of a rollout in each environment.
             time_limit: steps after which the environments truncate an episode; None where they do not.
+            on_rewards: sees the environment's own rewards (N,) of every step.
         """
         self.envs = envs
         self.steps = steps
         self.seeds = seeds
+        self.on_rewards = on_rewards
         self.finished: list[EpisodeSummary] = []
         stages = np.arange(envs.num_envs) * (time_limit or 0) // envs.num_envs
         self._stages = np.where(stages > 0, stages, NEVER)
@@ -85,6 +94,8 @@ class Collector:
         with environment_failures("stepping"):
             successors, rewards, terminated, truncated, _ = self.envs.step(actions)
         check_finite(rewards, what="a reward")
+        if self.on_rewards is not None:
+            self.on_rewards(rewards)
         self._returns += rewards
         self._lengths += 1
         cut = (self._lengths == self._cut_at) & ~terminated

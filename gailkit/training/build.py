@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from gymnasium import Space
 from gymnasium.spaces import Discrete
@@ -25,38 +26,41 @@ from gailkit.discriminator import (
     with_gradient_penalty,
 )
 from gailkit.errors import InputError
-from gailkit.functional import rewards
+from gailkit.functional import rewards, schedules
 from gailkit.functional.absorbing import absorbing_mass
-from gailkit.generator import Generator, PPOClip
+from gailkit.functional.schedules import Schedule
+from gailkit.generator import TRPO, Generator, PolicyGradient, PPOClip, PPOPenalty, clone_behaviour
 from gailkit.importing import import_attribute
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import mlp, spectral_mlp
 from gailkit.rollouts.collect import Collector
 from gailkit.rollouts.envs import SeedStream
-from gailkit.training.config import DiscriminatorConfig, TrainConfig
+from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, RunConfig, TrainConfig
 from gailkit.training.loop import Trainer
-from gailkit.training.parts import DiscriminatorFactory, GeneratorFactory, Parts, made, try_out
+from gailkit.training.parts import DiscriminatorFactory, GeneratorFactory, Parts, made, made_generator, try_out
+from gailkit.training.teachers import Adversary, TrueReward
 
 
 def build_trainer(
     config: TrainConfig, envs: SyncVectorEnv, demonstrations: Demonstrations, parts: Parts | None = None
 ) -> Trainer:
-    """Everything a run is made of, from its settings. ``demonstrations`` must fit the environments' spaces.
+    """Everything an imitation is made of, from its settings. ``demonstrations`` must fit the environments' spaces.
 
     Raises:
         InputError: for a name that is not known, or a part that is not what it should be.
     """
     parts = parts or Parts()
+    shown = demonstrations.transitions()
     encoder = ObservationEncoder(envs.single_observation_space)
-    encoder.update(demonstrations.transitions().obs)
-    actor_critic = build_actor_critic(config, encoder, envs.single_action_space)
+    encoder.update(shown.obs)
+    actor_critic = build_actor_critic(config.policy, encoder, envs.single_action_space)
     make_discriminator = parts.discriminator or discriminator_factory(config.discriminator)
     discriminator = made("discriminator", make_discriminator, encoder, envs.single_action_space)
-    generator = made("generator", parts.generator or generator_factory(config), actor_critic)
+    generator = made_generator(parts.generator or generator_factory(config), actor_critic)
     reward_form = parts.reward or named(config.reward, REWARDS, "reward form")
     loss = parts.loss or build_loss(config)
-    try_out(discriminator, loss, reward_form, generator, demonstrations.transitions()[torch.arange(2) * 0])
+    try_out(discriminator, loss, reward_form, shown[torch.arange(2) * 0])
     mass = absorbing_mass(demonstrations.num_terminated, demonstrations.num_steps, config.gamma)
     learner = DiscriminatorLearner(
         discriminator,
@@ -68,15 +72,38 @@ def build_trainer(
         batch_size=config.discriminator.batch_size,
         updates=config.discriminator.updates,
     )
+    if config.warm_start == "bc":
+        clone_behaviour(actor_critic, shown)
+    return Trainer(config, build_collector(config, envs), Adversary(learner, demonstrations), generator)
+
+
+def build_expert_trainer(config: ExpertConfig, envs: SyncVectorEnv, generator: GeneratorFactory | None) -> Trainer:
+    """Everything that reinforcement learning on the environment's own reward is made of.
+
+    Raises:
+        InputError: for a name that is not known, or a generator that is none.
+    """
+    actor_critic = build_actor_critic(
+        config.policy, ObservationEncoder(envs.single_observation_space), envs.single_action_space
+    )
+    learner = made_generator(generator or generator_factory(config), actor_critic)
+    teacher = TrueReward()
+    return Trainer(config, build_collector(config, envs, teacher.observe), teacher, learner)
+
+
+def build_collector(
+    config: RunConfig, envs: SyncVectorEnv, on_rewards: Callable[[np.ndarray], None] | None = None
+) -> Collector:
+    """What steps the environments in a training run."""
     spec = envs.envs[0].spec
     time_limit = None if spec is None else spec.max_episode_steps
-    collector = Collector(envs, config.rollout_steps, SeedStream(config.seed, "training"), time_limit)
-    return Trainer(config, demonstrations, collector, learner, generator)
+    seeds = SeedStream(config.seed, "training")
+    return Collector(envs, config.rollout_steps, seeds, time_limit, on_rewards)
 
 
-def build_actor_critic(config: TrainConfig, encoder: ObservationEncoder, action_space: Space[Any]) -> ActorCritic:
-    """The policy and value networks that ``config`` describes, untrained."""
-    return ActorCritic(encoder, action_space, config.policy.hidden, config.policy.initial_log_std)
+def build_actor_critic(policy: PolicyConfig, encoder: ObservationEncoder, action_space: Space[Any]) -> ActorCritic:
+    """The policy and value networks that ``policy`` describes, untrained."""
+    return ActorCritic(encoder, action_space, policy.hidden, policy.initial_log_std)
 
 
 def discriminator_factory(config: DiscriminatorConfig) -> DiscriminatorFactory:
@@ -94,11 +121,14 @@ def build_loss(config: TrainConfig) -> DiscriminatorLoss:
     return with_gradient_penalty(loss, config.discriminator.gradient_penalty)
 
 
-def generator_factory(config: TrainConfig) -> GeneratorFactory:
+def generator_factory(config: RunConfig) -> GeneratorFactory:
     """What makes the named generator out of an actor and critic."""
-    own = {name: partial(make, config=config) for name, make in GENERATORS.items()}
-    factory: GeneratorFactory = named(config.generator, own, "generator")
-    return factory
+    if config.generator not in GENERATORS:
+        factory: GeneratorFactory = named(config.generator, GENERATORS, "generator")
+        return factory
+    settings = config.policy.of(config.generator)
+    chosen = {name: SCHEDULES[word] for name, word in settings.items() if name.endswith("_schedule")}
+    return partial(GENERATORS[config.generator], gamma=config.gamma, **{**settings, **chosen})
 
 
 def named(name: str, known: Mapping[str, Any], what: str) -> Any:
@@ -129,21 +159,6 @@ def _state_action(config: DiscriminatorConfig, encoder: ObservationEncoder, acti
     return kind(encoder, action_space, network)
 
 
-def _ppo_clip(actor_critic: ActorCritic, config: TrainConfig) -> Generator:
-    policy = config.policy
-    return PPOClip(
-        actor_critic,
-        gamma=config.gamma,
-        lam=policy.lam,
-        clip=policy.clip,
-        epochs=policy.epochs,
-        batch_size=policy.batch_size,
-        learning_rate=policy.learning_rate,
-        entropy_bonus=policy.entropy_bonus,
-        max_gradient_norm=policy.max_gradient_norm,
-    )
-
-
 REWARDS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "log_d": rewards.log_d,
     "neg_log_one_minus_d": rewards.neg_log_one_minus_d,
@@ -154,4 +169,10 @@ LOSSES: Mapping[str, Callable[[DiscriminatorConfig], DiscriminatorLoss]] = {
     "adversarial": lambda config: AdversarialLoss(config.logit_penalty),
     "bce": lambda config: CrossEntropyLoss(),
 }
-GENERATORS: Mapping[str, Callable[..., Generator]] = {"ppo-clip": _ppo_clip}
+SCHEDULES: Mapping[str, Schedule] = {"constant": schedules.constant, "linear": schedules.linear}
+GENERATORS: Mapping[str, Callable[..., Generator]] = {
+    "ppo-clip": PPOClip,
+    "ppo-penalty": PPOPenalty,
+    "trpo": TRPO,
+    "pg": PolicyGradient,
+}

@@ -1,32 +1,22 @@
 """Every setting of a training run: its name, its default and the sentence that explains it, written once.
 
-The options of ``gailkit train``, the keys of a TOML file and the contents of a run folder's ``config.json`` are all
-made from these records. The module imports nothing heavy, so that help and errors answer at once.
+The options of ``gailkit train`` and ``gailkit expert``, the keys of a TOML file and the contents of a run folder's
+``config.json`` are all made from these records. The module imports nothing heavy, so that help and errors answer at
+once.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
-import operator
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, get_type_hints
+from typing import Any
 
 from gailkit.errors import InputError
+from gailkit.training.settings import check_record, setting, setting_of
 
-BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
-    "at least": operator.ge,
-    "above": operator.gt,
-    "at most": operator.le,
-    "below": operator.lt,
-}
-
-
-def setting(default: Any, help: str, **bounds: float) -> Any:
-    """A field with its default, its help sentence and its ``BOUNDS``, with underscores for spaces."""
-    named = {name.replace("_", " "): bound for name, bound in bounds.items()}
-    return field(default=default, metadata={"help": help, "bounds": named})
+ADAM = ("ppo-clip", "ppo-penalty", "pg", "trpo")  # for TRPO it is the value function that Adam trains
+EVERY = (*ADAM, "acktr")
+SCHEDULES = ("linear", "constant")
 
 
 @dataclass(frozen=True)
@@ -45,7 +35,7 @@ class DiscriminatorConfig:
 
 @dataclass(frozen=True)
 class PolicyConfig:
-    """How the policy improves."""
+    """What the policy is, and how it improves. A setting that not every generator has is None unless it was given."""
 
     hidden: tuple[int, ...] = setting(
         (64, 64), "Sizes of the hidden layers, policy and value function alike.", at_least=1
@@ -53,37 +43,100 @@ class PolicyConfig:
     initial_log_std: float = setting(
         0.0, "Log of the first standard deviation of Box actions, in half-widths of the Box.", at_least=-20, at_most=5
     )
-    learning_rate: float = setting(2e-3, "Adam's learning rate at the start; it falls linearly to 0.", at_least=0)
-    lam: float = setting(0.98, "Lambda of generalized advantage estimation.", at_least=0, at_most=1)
-    clip: float = setting(0.2, "How far the probability ratio may move from 1.", at_least=0)
-    epochs: int = setting(5, "Passes over each rollout.", at_least=1)
-    batch_size: int = setting(256, "Steps in a minibatch.", at_least=1)
-    entropy_bonus: float = setting(0.0, "Weight of the policy's entropy.", at_least=0)
-    max_gradient_norm: float = setting(0.5, "Gradients longer than this are shortened to it.", at_least=0)
+    std: str = setting(
+        "free", "What the deviation of Box actions depends on: free (nothing) or state.", choices=("free", "state")
+    )
+    bounds: str = setting(
+        "clip", "How Box actions keep to the Box: clip (when executed) or tanh (squashed).", choices=("clip", "tanh")
+    )
+    lam: float | None = setting_of(
+        dict.fromkeys(EVERY, 0.98), "Lambda of generalized advantage estimation.", at_least=0, at_most=1
+    )
+    learning_rate: float | None = setting_of(
+        dict.fromkeys(ADAM, 2e-3), "Adam's learning rate; trpo's is that of the value function.", at_least=0
+    )
+    learning_rate_schedule: str | None = setting_of(
+        dict.fromkeys(ADAM, "linear"), "How it goes on: linear (falls to 0) or constant.", choices=SCHEDULES
+    )
+    epochs: int | None = setting_of(
+        dict.fromkeys(("ppo-clip", "ppo-penalty", "trpo"), 5),
+        "Passes over each rollout; trpo's are those of the value function.",
+        at_least=1,
+    )
+    batch_size: int | None = setting_of(dict.fromkeys(ADAM, 256), "Steps in a minibatch.", at_least=1)
+    max_gradient_norm: float | None = setting_of(
+        dict.fromkeys(ADAM, 0.5), "Gradients longer than this are shortened to it.", at_least=0
+    )
+    entropy_bonus: float | None = setting_of(dict.fromkeys(EVERY, 0.0), "Weight of the policy's entropy.", at_least=0)
+    clip: float | None = setting_of({"ppo-clip": 0.2}, "How far the probability ratio may move from 1.", at_least=0)
+    clip_schedule: str | None = setting_of(
+        {"ppo-clip": "constant"}, "How the clip goes on: constant or linear (falls to 0).", choices=SCHEDULES
+    )
+    target_kl: float | None = setting_of(
+        dict.fromkeys(("ppo-clip", "ppo-penalty"), 0.0),
+        "No further pass over a rollout once KL(old, new) exceeds this; 0 never stops.",
+        at_least=0,
+    )
+    kl_penalty: float | None = setting_of({"ppo-penalty": 1.0}, "Weight of KL(old, new) at the start.", above=0)
+    kl_min: float | None = setting_of({"ppo-penalty": 0.01}, "The weight halves where KL was below this.", at_least=0)
+    kl_max: float | None = setting_of({"ppo-penalty": 0.03}, "The weight doubles where KL was above this.", at_least=0)
+    max_kl: float | None = setting_of({"trpo": 0.01}, "How far a step may go, in KL(old, new).", above=0)
+    damping: float | None = setting_of({"trpo": 0.1}, "Added to the diagonal of the Fisher matrix.", at_least=0)
+    fisher_stride: int | None = setting_of(
+        {"trpo": 2}, "Every how many steps of the rollout one serves for the Fisher matrix.", at_least=1
+    )
+    cg_iterations: int | None = setting_of({"trpo": 10}, "Fisher-vector products for each step.", at_least=1)
+    backtracks: int | None = setting_of(
+        {"trpo": 10}, "Lengths that the line search tries, each half the last.", at_least=1
+    )
+
+    def of(self, generator: str) -> dict[str, Any]:
+        """The settings that ``generator`` has, by name, its defaults for those that were not given.
+
+        Raises:
+            InputError: for one that was given and that it does not have, or that contradicts another.
+        """
+        chosen = {}
+        for item in fields(self):
+            defaults = item.metadata.get("of", {})
+            given = getattr(self, item.name)
+            if generator in defaults:
+                chosen[item.name] = defaults[generator] if given is None else given
+            elif given is not None and defaults:
+                raise InputError(
+                    f"policy.{item.name} is a setting of {', '.join(defaults)}; the generator is {generator}"
+                )
+        if "kl_min" in chosen and not chosen["kl_min"] < chosen["kl_max"]:
+            raise InputError(
+                f"policy.kl_min must be below policy.kl_max; found {chosen['kl_min']:g} and {chosen['kl_max']:g}"
+            )
+        return chosen
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """A training run. One default serves every task."""
+class RunConfig:
+    """What every run has, whatever the policy is rewarded for. One default serves every task."""
 
     steps: int = setting(500_000, "Environment steps in all, rounded up to whole rollouts.", at_least=1)
     seed: int = setting(0, "Decides every random number in the run.", at_least=0)
     num_envs: int = setting(32, "Environments stepped together.", at_least=1)
-    rollout_steps: int = setting(64, "Steps in each environment between updates.", at_least=2)
+    rollout_size: int = setting(2048, "Steps between updates, of all environments together.", at_least=2)
     gamma: float = setting(0.99, "Discount of future rewards.", at_least=0, below=1)
-    generator: str = setting("ppo-clip", "How the policy improves: ppo-clip, or package.module:attribute.")
-    loss: str = setting(
-        "adversarial", "What D descends: adversarial (F with its logit penalty), bce, or package.module:attribute."
+    generator: str = setting(
+        "ppo-clip",
+        "How the policy improves: ppo-clip, ppo-penalty, trpo, acktr, pg, or package.module:attribute.",
     )
-    reward: str = setting("log_d", "Reward form: log_d, neg_log_one_minus_d, log_odds, or package.module:attribute.")
-    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
 
     def __post_init__(self) -> None:
-        """Raises InputError for a value out of its range."""
-        for record, prefix in ((self, ""), (self.discriminator, "discriminator."), (self.policy, "policy.")):
-            for item in fields(record):
-                check_range(prefix + item.name, getattr(record, item.name), item.metadata.get("bounds", {}))
+        """Raises InputError for a value out of its range, or settings that contradict each other."""
+        check_record(self, "")
+        self.policy.of(self.generator)
+
+    @property
+    def rollout_steps(self) -> int:
+        """T: steps in each environment between updates, at least 2; their sum may exceed ``rollout_size``."""
+        return max(2, -(-self.rollout_size // self.num_envs))
 
     @property
     def total_iterations(self) -> int:
@@ -91,56 +144,26 @@ class TrainConfig:
         return -(-self.steps // (self.num_envs * self.rollout_steps))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, sections as nested dictionaries."""
-        return dataclasses.asdict(self)
+        """Plain JSON values, sections as nested dictionaries, the generator's defaults filled in."""
+        values = dataclasses.asdict(self)
+        values["policy"] |= self.policy.of(self.generator)
+        return values
 
 
-def config_from_dict(values: Mapping[str, Any], base: TrainConfig | None = None) -> TrainConfig:
-    """``base`` (the defaults when None) with ``values`` put in; sections are nested dictionaries, as in TOML or JSON.
-
-    Raises:
-        InputError: for a name that is no setting (the known ones are listed), a wrong type or a value out of range.
-    """
-    config: TrainConfig = _filled(base or TrainConfig(), values, "")
-    return config
+@dataclass(frozen=True)
+class ExpertConfig(RunConfig):
+    """Reinforcement learning on the environment's own reward."""
 
 
-def _filled(record: Any, values: Mapping[str, Any], prefix: str) -> Any:
-    kinds = get_type_hints(type(record))
-    unknown = sorted(set(values) - set(kinds))
-    if unknown:
-        known = ", ".join(prefix + name for name in kinds)
-        raise InputError(f"no setting is called {prefix + unknown[0]!r}; known are {known}")
-    changes = {}
-    for name, value in values.items():
-        current = getattr(record, name)
-        if dataclasses.is_dataclass(current):
-            if not isinstance(value, Mapping):
-                raise InputError(f"{prefix}{name} is a section of settings; found {value!r}")
-            changes[name] = _filled(current, value, f"{prefix}{name}.")
-        else:
-            changes[name] = _typed(prefix + name, value, current)
-    return dataclasses.replace(record, **changes)
+@dataclass(frozen=True)
+class TrainConfig(RunConfig):
+    """Imitation of demonstrations."""
 
-
-def _typed(name: str, value: Any, current: Any) -> Any:
-    """``value`` in the type of the setting's present value; an int will do for a float and a list for a tuple."""
-    if isinstance(current, tuple):
-        if isinstance(value, list | tuple) and all(type(item) is int for item in value):
-            return tuple(value)
-        raise InputError(f"{name} must be a list of whole numbers; found {value!r}")
-    if isinstance(current, float) and type(value) is int:
-        return float(value)
-    if type(value) is not type(current):
-        raise InputError(f"{name} must be of type {type(current).__name__}; found {value!r}")
-    return value
-
-
-def check_range(name: str, value: Any, bounds: Mapping[str, float]) -> None:
-    """Raise InputError unless every number in ``value`` is finite and keeps to ``bounds``."""
-    for number in value if isinstance(value, tuple) else (value,):
-        if isinstance(number, float) and not math.isfinite(number):
-            raise InputError(f"{name} must be a finite number; found {number}")
-        if not all(BOUNDS[relation](number, bound) for relation, bound in bounds.items()):
-            accepted = " and ".join(f"{relation} {bound:g}" for relation, bound in bounds.items())
-            raise InputError(f"{name} must be {accepted}; found {number}")
+    warm_start: str = setting(
+        "none", "Where the policy starts: none (at random) or bc (behaviour cloning).", choices=("none", "bc")
+    )
+    loss: str = setting(
+        "adversarial", "What D descends: adversarial (F with its logit penalty), bce, or package.module:attribute."
+    )
+    reward: str = setting("log_d", "Reward form: log_d, neg_log_one_minus_d, log_odds, or package.module:attribute.")
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)

@@ -1,4 +1,5 @@
-"""Generative adversarial imitation learning. Ho & Ermon 2016, Algorithm 1."""
+"""Generative adversarial imitation learning (Ho & Ermon 2016, Algorithm 1); with another teacher, reinforcement
+learning."""
 
 from __future__ import annotations
 
@@ -9,13 +10,12 @@ from typing import Any
 
 import torch
 
-from gailkit.demonstrations import Demonstrations
-from gailkit.discriminator import DiscriminatorLearner
 from gailkit.errors import DivergenceError, InputError
 from gailkit.generator import Generator
 from gailkit.rollouts.collect import Collector
-from gailkit.training.config import TrainConfig
-from gailkit.types import EpisodeSummary, Rollout, Transitions, all_finite
+from gailkit.training.config import RunConfig
+from gailkit.training.teachers import Teacher
+from gailkit.types import EpisodeSummary, Rollout, all_finite
 
 EPISODES_REMEMBERED = 50
 
@@ -28,16 +28,14 @@ class Trainer:
 
     def __init__(
         self,
-        config: TrainConfig,
-        demonstrations: Demonstrations,
+        config: RunConfig,
         collector: Collector,
-        learner: DiscriminatorLearner,
+        teacher: Teacher,
         generator: Generator,
     ) -> None:
         self.config = config
-        self.demonstrations = demonstrations
         self.collector = collector
-        self.learner = learner
+        self.teacher = teacher
         self.generator = generator
         self.iteration = 0
         self.steps = 0
@@ -51,7 +49,7 @@ class Trainer:
         return min(self.iteration / self.config.total_iterations, 1.0)
 
     def iterate(self) -> dict[str, float]:
-        """One iteration: roll out pi, update D on it, reward it by the updated D, update pi. Returns the metrics.
+        """One iteration: roll out pi, let D learn from it and reward it, update pi. Returns the metrics.
 
         Raises:
             DivergenceError: naming the first number on the way that is NaN or infinite.
@@ -61,8 +59,7 @@ class Trainer:
         self.whole = False
         self.iteration += 1
         self.steps += rollout.value.numel()
-        discriminator = self.learner.update(self.draw_expert, rollout)
-        rewards = self.learner.rewards(rollout)
+        rewards, taught = self.teacher.teach(rollout)
         self._require_finite("the rewards", rewards)
         policy = self._improve_policy(rollout, rewards, progress)
         self.generator.actor_critic.encoder.update(rollout.obs.flatten(0, 1))
@@ -75,7 +72,7 @@ class Trainer:
             "steps_per_second": rewards.numel() / (time.perf_counter() - started),
             "reward/mean": float(rewards.mean()),
             "reward/std": float(rewards.std()),
-            **{f"discriminator/{name}": value for name, value in discriminator.items()},
+            **taught,
             **{f"policy/{name}": value for name, value in policy.items()},
             **episode_metrics(self.recent),
         }
@@ -90,10 +87,6 @@ class Trainer:
             raise InputError(f"{name}.update must return a dict of numbers by name; found {type(reported).__name__}")
         return reported
 
-    def draw_expert(self, batch_size: int) -> Transitions:
-        """Expert transitions at random, with replacement."""
-        return self.demonstrations.sample(batch_size, torch.default_generator)
-
     def state_dict(self) -> dict[str, Any]:
         """All that changes in a run: networks, normalisers, optimisers, absorbing mass, random numbers, counters.
 
@@ -101,7 +94,7 @@ class Trainer:
         """
         return {
             "generator": self.generator.state_dict(),
-            "learner": self.learner.state_dict(),
+            "teacher": self.teacher.state_dict(),
             "collector": self.collector.state_dict(),
             "random": torch.get_rng_state(),
             "iteration": self.iteration,
@@ -113,7 +106,7 @@ class Trainer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` returned; the environments begin new episodes."""
         self.generator.load_state_dict(state["generator"])
-        self.learner.load_state_dict(state["learner"])
+        self.teacher.load_state_dict(state["teacher"])
         self.collector.load_state_dict(state["collector"])
         torch.set_rng_state(state["random"])
         self.iteration, self.steps, self.seconds = state["iteration"], state["steps"], state["seconds"]
@@ -122,7 +115,7 @@ class Trainer:
     def _check(self, metrics: Mapping[str, float]) -> None:
         for name, value in metrics.items():
             self._require_finite(name, torch.tensor(value))
-        for name, module in (("policy", self.generator), ("discriminator", self.learner.discriminator)):
+        for name, module in {"policy": self.generator, **self.teacher.networks()}.items():
             for parameter_name, parameter in module.named_parameters():
                 self._require_finite(f"the {name}'s parameter {parameter_name}", parameter)
 

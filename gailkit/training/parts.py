@@ -44,21 +44,20 @@ def made(what: str, factory: Callable[..., Made], *arguments: object) -> Made:
         return factory(*arguments)
 
 
-def try_out(
-    discriminator: Discriminator,
-    loss: DiscriminatorLoss,
-    reward_form: RewardForm,
-    generator: Generator,
-    few: Transitions,
-) -> None:
+def made_generator(factory: GeneratorFactory, actor_critic: ActorCritic) -> Generator:
+    """What ``factory`` makes of ``actor_critic``; InputError unless it is a Generator."""
+    generator = made("generator", factory, actor_critic)
+    _require(Generator, generator)
+    return generator
+
+
+def try_out(discriminator: Discriminator, loss: DiscriminatorLoss, reward_form: RewardForm, few: Transitions) -> None:
     """Raise InputError unless the parts are what they should be, seen on a ``few`` transitions of the expert.
 
     D must give one logit for each transition, the loss a number and an optimal logit, and the reward form one reward
     for each logit.
     """
-    for part, kind in ((discriminator, Discriminator), (generator, Generator)):
-        if not isinstance(part, kind):
-            raise InputError(f"a {kind.__name__} is needed; found {type(part).__name__}")
+    _require(Discriminator, discriminator)
     with torch.no_grad(), _foreign("discriminator"):
         logits = _one_for_each("logit", len(few), discriminator(few))
     with torch.no_grad(), _foreign("reward form"):
@@ -78,6 +77,11 @@ def _foreign(what: str) -> Iterator[None]:
         raise
     except Exception as error:  # the part is foreign code and may raise anything
         raise InputError(f"the {what} failed when it was tried out: {describe_foreign(error, __file__)}") from error
+
+
+def _require(kind: type[Any], part: object) -> None:
+    if not isinstance(part, kind):
+        raise InputError(f"a {kind.__name__} is needed; found {type(part).__name__}")
 
 
 def _one_for_each(what: str, count: int, found: object) -> Tensor:

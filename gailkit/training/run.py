@@ -21,8 +21,9 @@ from gailkit.spaces import space_from_json
 from gailkit.storage import write_atomically
 from gailkit.training.build import build_actor_critic
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
-from gailkit.training.config import config_from_dict
+from gailkit.training.config import PolicyConfig
 from gailkit.training.metrics import EVENTS_FOLDER, METRICS_FILE
+from gailkit.training.settings import config_from_dict
 
 CONFIG_FILE = "config.json"
 FORMAT = "gailkit-run"
@@ -118,15 +119,21 @@ def load_policy(run_dir: Path | str, checkpoint: str = "last") -> TrainedPolicy:
     try:
         observation_space = space_from_json(described["observation_space"])
         action_space = space_from_json(described["action_space"])
-        config = config_from_dict(described["config"])
-        actor_critic = build_actor_critic(config, ObservationEncoder(observation_space), action_space)
+        policy = _policy_settings(described["config"]["policy"])
+        actor_critic = build_actor_critic(policy, ObservationEncoder(observation_space), action_space)
         prefix = "actor_critic."
         own = {name.removeprefix(prefix): t for name, t in state["generator"].items() if name.startswith(prefix)}
         actor_critic.load_state_dict(own)
-        seen = frozenset(described["demonstrations"]["digests"])
+        seen = frozenset((described["demonstrations"] or {"digests": ()})["digests"])
         env_id, env_kwargs = str(described["env_id"]), dict(described["env_kwargs"])
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, InputError) as error:
         summary = str(error).partition("\n")[0]
         raise DataError(f"the run in {run_dir} is damaged: {summary}") from error
     path = folder.checkpoint_path(checkpoint)
     return TrainedPolicy(actor_critic, observation_space, action_space, env_id, env_kwargs, seen, path)
+
+
+def _policy_settings(stored: Mapping[str, Any]) -> PolicyConfig:
+    """What the networks of a run were made from; how they were improved does not matter any more."""
+    shape = {name: stored[name] for name in ("hidden", "initial_log_std", "std", "bounds") if name in stored}
+    return config_from_dict(shape, PolicyConfig)

@@ -1,0 +1,63 @@
+"""The command ``gailkit expert``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from gailkit.cli.common import typed_command
+from gailkit.cli.options import config_from_options, config_options, run_options
+from gailkit.training.config import ExpertConfig
+
+EXAMPLES = (
+    "Examples:",
+    "gailkit expert CartPole-v1 --steps 100000 --seed 0 --out expert",
+    "gailkit expert Hopper-v5 --generator trpo --steps 1000000 --out expert",
+    "gailkit record CartPole-v1 --policy expert --episodes 10 --seed 0 -o demos.hdf5",
+)
+
+
+@click.command("expert", epilog="\n\n".join(EXAMPLES))
+@click.option_panel("Options")
+@click.argument("env_id")
+@run_options
+@config_options(ExpertConfig)
+def expert(
+    env_id: str,
+    out: Path,
+    overwrite: bool,
+    threads: int,
+    env_kwargs: dict[str, Any],
+    config: Path | None,
+    **options: Any,
+) -> None:
+    """Train a policy in ENV_ID on the environment's own reward: an expert to record and imitate.
+
+    The run folder, what is shown and what Ctrl-C does are those of `gailkit train`.
+    """
+    settings = config_from_options(options, config, ExpertConfig)
+
+    import torch
+
+    from gailkit.cli.training_view import watched_training
+    from gailkit.rollouts.envs import canonical_id
+    from gailkit.training.expert import train_expert
+
+    torch.set_num_threads(threads)
+    env_id = canonical_id(env_id)
+    with watched_training(settings.steps, out) as on_iteration:
+        result = train_expert(
+            env_id,
+            settings,
+            out=out,
+            overwrite=overwrite,
+            env_kwargs=env_kwargs,
+            on_iteration=on_iteration,
+            command=typed_command(),
+        )
+    reached = result.metrics[-1].get("episode/true_return")
+    shown = "no episode has ended yet" if reached is None else f"mean return of the last episodes {reached:.1f}"
+    click.echo(f"trained for {result.trainer.steps:,} steps, {shown}: {out}")
+    click.echo(f"Record it: gailkit record {env_id} --policy {out} --episodes 10 --seed 0 -o demos.hdf5")

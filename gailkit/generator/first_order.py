@@ -1,0 +1,94 @@
+"""What the optimisers that follow a gradient with Adam have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from gailkit.functional.schedules import Schedule
+from gailkit.generator.base import Generator
+from gailkit.generator.learning import Batch, describe_update, learning_batch, minibatches, value_loss
+from gailkit.networks.actor_critic import ActorCritic
+from gailkit.networks.distributions import ActionDistribution
+from gailkit.networks.flat import FlatParameters
+from gailkit.types import Rollout
+
+
+class FirstOrderGenerator(Generator):
+    """Passes of Adam over the minibatches of a rollout, policy and value function together.
+
+    Descends value loss - objective - c entropy. A subclass gives the ``objective``,
+    and what follows an update.
+    """
+
+    def __init__(
+        self,
+        actor_critic: ActorCritic,
+        *,
+        gamma: float,
+        lam: float,
+        epochs: int,
+        batch_size: int,
+        learning_rate: float,
+        learning_rate_schedule: Schedule,
+        entropy_bonus: float,
+        max_gradient_norm: float,
+        target_kl: float,
+    ) -> None:
+        """
+        Args:
+            lam: lambda of generalized advantage estimation.
+            epochs: passes over each rollout.
+            batch_size: steps in a minibatch.
+            learning_rate: Adam's, multiplied by ``learning_rate_schedule`` of the progress.
+            entropy_bonus: c.
+            target_kl: no further pass once mean KL(old, new) over the rollout exceeds it, in nats; 0 never stops.
+        """
+        super().__init__(actor_critic)
+        self.gamma, self.lam = gamma, lam
+        self.epochs, self.batch_size = epochs, batch_size
+        self.learning_rate, self.learning_rate_schedule = learning_rate, learning_rate_schedule
+        self.entropy_bonus = entropy_bonus
+        self.max_gradient_norm = max_gradient_norm
+        self.target_kl = target_kl
+        self.trained = FlatParameters([*actor_critic.policy_parameters(), *actor_critic.critic.parameters()])
+        self.optimizer = torch.optim.Adam([self.trained.vector], learning_rate, eps=1e-5, fused=True)
+
+    @abstractmethod
+    def objective(self, distribution: ActionDistribution, batch: Batch, progress: float) -> Tensor:
+        """What the policy maximises on a minibatch, a scalar; ``distribution`` is its present pi in those states."""
+
+    @abstractmethod
+    def conclude(self, batch: Batch, told: Mapping[str, float], progress: float) -> dict[str, float]:
+        """What follows an update that led to what is ``told``: adapt coefficients, and more to tell, by name."""
+
+    def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
+        """Passes over the rollout; see ``Generator.update``."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate * self.learning_rate_schedule(progress)
+        batch, explained = learning_batch(self.actor_critic, rollout, rewards, self.gamma, self.lam)
+        passes = 0
+        while passes < self.epochs and not self._far_enough(batch):
+            for minibatch in minibatches(batch, self.batch_size):
+                self._step(minibatch, progress)
+            passes += 1
+        told = {**describe_update(self.actor_critic, batch), "explained_variance": explained, "epochs": float(passes)}
+        return {**told, **self.conclude(batch, told, progress)}
+
+    def _step(self, batch: Batch, progress: float) -> None:
+        distribution = self.actor_critic.distribution(batch.features)
+        loss = value_loss(self.actor_critic, batch) - self.objective(distribution, batch, progress)
+        if self.entropy_bonus > 0:
+            loss = loss - self.entropy_bonus * distribution.entropy().mean()
+        self.trained.backward(loss)
+        self.trained.clip_gradient(self.max_gradient_norm)
+        self.optimizer.step()
+
+    @torch.no_grad()
+    def _far_enough(self, batch: Batch) -> bool:
+        if self.target_kl == 0:
+            return False
+        return float(batch.old.kl(self.actor_critic.distribution(batch.features)).mean()) > self.target_kl

@@ -1,0 +1,81 @@
+"""What every optimiser learns from: a rollout with its advantages, whole or in minibatches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gailkit.functional.policy_gradient import importance_weighted, standardized
+from gailkit.functional.returns import explained_variance, generalized_advantages
+from gailkit.networks.actor_critic import ActorCritic
+from gailkit.networks.distributions import ActionDistribution
+from gailkit.types import Rollout
+
+
+class Batch(NamedTuple):
+    """B = T * N steps of the policy that acted, or some of them."""
+
+    features: Tensor  # (B, size)
+    act: Tensor  # (B, *act)
+    log_prob: Tensor  # (B,), of act under the policy that acted
+    advantages: Tensor  # (B,), standardised over the rollout
+    targets: Tensor  # (B,), of the value function, in its normalised units
+    old: ActionDistribution  # of the policy that acted, in the B states
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(self, index: Tensor | slice) -> Batch:
+        """The steps at ``index`` (K,) int64, or of a slice."""
+        return Batch(*(field[index] for field in self))
+
+
+@torch.no_grad()
+def learning_batch(
+    actor_critic: ActorCritic, rollout: Rollout, rewards: Tensor, gamma: float, lam: float
+) -> tuple[Batch, float]:
+    """A rollout with rewards (T, N) as one Batch, and how much of the returns' variance the values explained.
+
+    The critic takes the returns into the statistics of its targets.
+    """
+    estimates = generalized_advantages(rollout, rewards, gamma, lam)
+    features = actor_critic.encoder(rollout.obs.flatten(0, 1))
+    batch = Batch(
+        features,
+        rollout.act.flatten(0, 1),
+        rollout.log_prob.flatten(),
+        standardized(estimates.advantages).flatten(),
+        actor_critic.critic.normalize_targets(estimates.returns).flatten(),
+        actor_critic.distribution(features),
+    )
+    return batch, explained_variance(rollout.value, estimates.returns)
+
+
+def minibatches(batch: Batch, size: int) -> Iterator[Batch]:
+    """One pass over the steps in random order, ``size`` at a time; the last minibatch may be smaller."""
+    shuffled = batch.take(torch.randperm(len(batch)))
+    for start in range(0, len(batch), size):
+        yield shuffled.take(slice(start, start + size))
+
+
+def value_loss(actor_critic: ActorCritic, batch: Batch) -> Tensor:
+    """1/2 mean (V - target)^2 in normalised units."""
+    return (actor_critic.critic.normalized(batch.features) - batch.targets).square().mean() / 2
+
+
+@torch.no_grad()
+def describe_update(actor_critic: ActorCritic, batch: Batch) -> dict[str, float]:
+    """Where an update has led, over the whole rollout: what every optimiser reports, in the same terms.
+
+    ``surrogate`` is mean r A, 0 before the update; ``kl`` the mean exact KL(old, new) in nats.
+    """
+    new = actor_critic.distribution(batch.features)
+    return {
+        "surrogate": float(importance_weighted(new.log_prob(batch.act), batch.log_prob, batch.advantages)),
+        "kl": float(batch.old.kl(new).mean()),
+        "entropy": float(new.entropy().mean()),
+        "value_loss": float(value_loss(actor_critic, batch)),
+    }

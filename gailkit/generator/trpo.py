@@ -1,0 +1,116 @@
+"""Trust region policy optimisation. Schulman et al. 2015."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gailkit.functional.policy_gradient import importance_weighted
+from gailkit.functional.schedules import Schedule, linear
+from gailkit.functional.trust_region import backtracking, conjugate_gradient, longest_step
+from gailkit.generator.base import Generator
+from gailkit.generator.learning import Batch, describe_update, learning_batch, minibatches, value_loss
+from gailkit.networks.actor_critic import ActorCritic
+from gailkit.networks.fisher import FisherProduct
+from gailkit.networks.flat import FlatParameters
+from gailkit.types import Rollout
+
+
+class TRPO(Generator):
+    """Maximises J(theta) = mean r A subject to mean KL(theta_old, theta) <= delta, by a natural gradient step a rollout.
+
+    The direction solves F x = grad J by conjugate gradient; a backtracking line search takes the longest step that
+    keeps the constraint and does not lower J, or none. The value function follows by Adam.
+    """
+
+    failures: Tensor  # () int64
+
+    def __init__(
+        self,
+        actor_critic: ActorCritic,
+        *,
+        gamma: float = 0.99,
+        lam: float = 0.98,
+        max_kl: float = 0.01,
+        damping: float = 0.1,
+        fisher_stride: int = 2,
+        cg_iterations: int = 10,
+        backtracks: int = 10,
+        epochs: int = 5,
+        batch_size: int = 256,
+        learning_rate: float = 2e-3,
+        learning_rate_schedule: Schedule = linear,
+        entropy_bonus: float = 0.0,
+        max_gradient_norm: float = 0.5,
+    ) -> None:
+        """
+        Args:
+            lam: lambda of generalized advantage estimation.
+            max_kl: delta, in nats.
+            damping: added to the diagonal of F.
+            fisher_stride: every how many steps of the rollout one serves for F.
+            cg_iterations: Fisher-vector products a step.
+            backtracks: lengths that the line search tries, each half the last.
+            epochs: passes of the value function over each rollout, in minibatches of ``batch_size``.
+            learning_rate: Adam's for the value function, multiplied by ``learning_rate_schedule`` of the progress.
+            entropy_bonus: weight of the entropy in J.
+            max_gradient_norm: of the value function.
+        """
+        super().__init__(actor_critic)
+        self.gamma, self.lam = gamma, lam
+        self.max_kl, self.damping = max_kl, damping
+        self.fisher_stride = fisher_stride
+        self.cg_iterations, self.backtracks = cg_iterations, backtracks
+        self.epochs, self.batch_size = epochs, batch_size
+        self.learning_rate, self.learning_rate_schedule = learning_rate, learning_rate_schedule
+        self.entropy_bonus = entropy_bonus
+        self.max_gradient_norm = max_gradient_norm
+        self.policy = FlatParameters(actor_critic.policy_parameters())
+        self.critic = FlatParameters(actor_critic.critic.parameters())
+        self.optimizer = torch.optim.Adam([self.critic.vector], learning_rate, eps=1e-5, fused=True)
+        self.register_buffer("failures", torch.zeros((), dtype=torch.int64))
+
+    def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
+        """One step of the policy, several passes of the value function; see ``Generator.update``."""
+        batch, explained = learning_batch(self.actor_critic, rollout, rewards, self.gamma, self.lam)
+        share = self._improve_policy(batch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate * self.learning_rate_schedule(progress)
+        for _ in range(self.epochs):
+            for minibatch in minibatches(batch, self.batch_size):
+                self.critic.backward(value_loss(self.actor_critic, minibatch))
+                self.critic.clip_gradient(self.max_gradient_norm)
+                self.optimizer.step()
+        described = describe_update(self.actor_critic, batch)
+        searched = {"step_share": share, "line_search_failures": float(self.failures)}
+        return {**described, "explained_variance": explained, **searched}
+
+    def _improve_policy(self, batch: Batch) -> float:
+        """Move the policy's parameters; returns the share of the longest step that was taken, 0 where none was."""
+        self.policy.backward(self._objective(batch))
+        gradient = self.policy.gradient.clone()
+        if not gradient.any():
+            return 0.0
+        states = batch.features[:: self.fisher_stride]
+        fisher = FisherProduct(self.actor_critic.distribution(states), self.policy, self.damping)
+        direction = conjugate_gradient(fisher, gradient, self.cg_iterations)
+        step = longest_step(direction, fisher(direction), self.max_kl)
+        start = self.policy.vector.detach().clone()
+        with torch.no_grad():
+            before = float(self._objective(batch))
+
+            def acceptable(share: float) -> bool:
+                self.policy.vector.copy_(start + share * step)
+                kl = float(batch.old.kl(self.actor_critic.distribution(batch.features)).mean())
+                return kl <= self.max_kl and float(self._objective(batch)) >= before
+
+            share = backtracking(acceptable, self.backtracks)
+            if share == 0.0:
+                self.policy.vector.copy_(start)
+                self.failures += 1
+        return share
+
+    def _objective(self, batch: Batch) -> Tensor:
+        distribution = self.actor_critic.distribution(batch.features)
+        surrogate = importance_weighted(distribution.log_prob(batch.act), batch.log_prob, batch.advantages)
+        return surrogate + self.entropy_bonus * distribution.entropy().mean() if self.entropy_bonus else surrogate

@@ -1,0 +1,62 @@
+"""What a run folder says of its run."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.vector import SyncVectorEnv
+
+from gailkit import __version__
+from gailkit.generator import TrainedPolicy
+from gailkit.spaces import space_to_json
+from gailkit.training.config import RunConfig
+from gailkit.training.loop import Trainer
+
+
+def describe_run(
+    env_id: str, env_kwargs: Mapping[str, Any], envs: SyncVectorEnv, config: RunConfig, command: str | None
+) -> dict[str, Any]:
+    """What ``config.json`` says of every run, in plain JSON values."""
+    return {
+        "env_id": env_id,
+        "env_kwargs": dict(env_kwargs),
+        "observation_space": space_to_json(envs.single_observation_space),
+        "action_space": space_to_json(envs.single_action_space),
+        "config": config.to_dict(),
+        "versions": {
+            "gailkit": __version__,
+            "torch": torch.__version__,
+            "gymnasium": gymnasium.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "command": command,
+    }
+
+
+def trained_policy(
+    trainer: Trainer, env_id: str, env_kwargs: Mapping[str, Any], digests: Iterable[str] = ()
+) -> TrainedPolicy:
+    """The policy that ``trainer`` trains, as it is at any moment; ``digests`` are those of what it imitates."""
+    envs = trainer.collector.envs
+    return TrainedPolicy(
+        trainer.generator.actor_critic,
+        envs.single_observation_space,
+        envs.single_action_space,
+        env_id,
+        env_kwargs,
+        frozenset(digests),
+    )
+
+
+def where_defined(part: object) -> str | None:
+    """Where a part was defined, ``module:name``, or None for none."""
+    if part is None:
+        return None
+    named = part if hasattr(part, "__qualname__") else type(part)
+    return f"{named.__module__}:{named.__qualname__}"
