@@ -30,7 +30,14 @@ class Batch(NamedTuple):
 
     def take(self, index: Tensor | slice) -> Batch:
         """The steps at ``index`` (K,) int64, or of a slice."""
-        return Batch(*(field[index] for field in self))
+        return Batch(
+            self.features[index],
+            self.act[index],
+            self.log_prob[index],
+            self.advantages[index],
+            self.targets[index],
+            self.old[index],
+        )
 
 
 @torch.no_grad()
