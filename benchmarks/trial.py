@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -55,6 +56,7 @@ def main(learn: Callable[[Trial], Learned], *packages: str) -> None:
     ``packages`` are those that learn; their versions are kept.
     """
     trial = _asked()
+    os.chdir(trial.out)  # where MuJoCo leaves its MUJOCO_LOG.TXT
     torch.set_num_threads(1)
     # Imports put off until first use, and the first calls into torch and the physics, stay outside the clock.
     learn(dataclasses.replace(trial, steps=1, out=trial.out / "warm-up"))
@@ -101,7 +103,7 @@ def _asked() -> Trial:
     parser.add_argument("--out", required=True, type=Path)
     trial = Trial(**vars(parser.parse_args()))
     trial.out.mkdir(parents=True, exist_ok=True)
-    return trial
+    return dataclasses.replace(trial, out=trial.out.resolve())
 
 
 def _versions(packages: Sequence[str]) -> dict[str, str]:
