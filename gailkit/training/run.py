@@ -124,7 +124,8 @@ def load_policy(run_dir: Path | str, checkpoint: str = "last") -> TrainedPolicy:
         prefix = "actor_critic."
         own = {name.removeprefix(prefix): t for name, t in state["generator"].items() if name.startswith(prefix)}
         actor_critic.load_state_dict(own)
-        seen = frozenset((described["demonstrations"] or {"digests": ()})["digests"])
+        shown = described["demonstrations"]
+        seen = frozenset(() if shown is None else shown["digests"])
         env_id, env_kwargs = str(described["env_id"]), dict(described["env_kwargs"])
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, InputError) as error:
         summary = str(error).partition("\n")[0]

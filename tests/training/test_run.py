@@ -59,6 +59,25 @@ def test_a_loaded_policy_acts_as_the_one_in_memory(trained: Run, cartpole: Demon
     assert loaded.seed is None
 
 
+def test_a_run_of_before_the_other_generators_came_is_still_a_policy(trained: Run, run: Path) -> None:
+    """Its settings were those of PPO alone, with steps of each environment for the size of a rollout."""
+    described = json.loads((run / "config.json").read_text())
+    new = {"warm_start", "rollout_size"}
+    config = {name: value for name, value in described["config"].items() if name not in new} | {"rollout_steps": 32}
+    config["policy"] = {
+        "hidden": [8], "initial_log_std": 0.0, "learning_rate": 0.002, "lam": 0.98, "clip": 0.2, "epochs": 2,
+        "batch_size": 32, "entropy_bonus": 0.0, "max_gradient_norm": 0.5,
+    }  # fmt: skip
+    redescribe(run, config=config)
+    state = load_checkpoint(run / "checkpoints" / "last.safetensors")
+    state["learner"] = state.pop("teacher")
+    save_checkpoint(run / "checkpoints" / "last.safetensors", state)
+    loaded = load_policy(run)
+    obs = np.random.default_rng(0).normal(size=(500, 4)) * [1.0, 1.0, 0.1, 1.0]
+    np.testing.assert_array_equal(loaded(obs), trained.policy(obs))
+    assert loaded.trained_on == trained.policy.trained_on
+
+
 def test_a_checkpoint_that_the_run_has_not_is_refused_with_those_it_has(run: Path) -> None:
     with pytest.raises(InputError, match=r"has no checkpoint 'best'; it has last$"):
         load_policy(run, "best")
@@ -93,6 +112,8 @@ def test_a_description_that_is_none_is_damaged(run: Path, content: bytes) -> Non
         {"config": []},
         {"config": {"policy": 3}},
         {"config": {"nosuch": 3}},
+        {"config": {"policy": {"hidden": "wide"}}},
+        {"config": {"policy": {"hidden": [9]}}},
         {"observation_space": "{}"},
         {"observation_space": 3},
         {"demonstrations": []},
