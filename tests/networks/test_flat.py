@@ -64,6 +64,24 @@ def test_a_gradient_is_shortened_as_torch_shortens_it_and_never_lengthened(share
     assert float(flat.gradient.norm()) <= limit * (1 + 1e-5)
 
 
+def test_a_vector_falls_into_parts_of_the_parameters_shapes_that_are_views_of_it() -> None:
+    network, _ = twins()  # weights (8, 5) and (1, 8), biases (8,) and (1,)
+    flat = FlatParameters(network.parameters())
+    vector = torch.arange(57.0)
+    parts = flat.shaped(vector)
+    assert [part.shape for part in parts] == [parameter.shape for parameter in network.parameters()]
+    assert torch.equal(torch.cat([part.flatten() for part in parts]), vector)
+    assert parts[0][1, 0] == 5.0  # row by row
+    parts[-1].fill_(-1.0)
+    assert vector[-1] == -1.0
+
+
+def test_the_vector_itself_falls_into_the_parameters() -> None:
+    network, _ = twins()
+    flat = FlatParameters(network.parameters())
+    assert all(map(torch.equal, flat.shaped(flat.vector), network.parameters()))
+
+
 def test_a_loaded_state_reaches_the_vector() -> None:
     network, _ = twins()
     flat = FlatParameters(network.parameters())

@@ -1,0 +1,84 @@
+"""The Fisher-vector product is the Hessian of the mean KL, by double differentiation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import Space
+from gymnasium.spaces import Box, Discrete
+from torch import Tensor
+
+from gailkit.networks.actor_critic import ActorCritic
+from gailkit.networks.distributions import ActionDistribution
+from gailkit.networks.encoders import ObservationEncoder
+from gailkit.networks.fisher import FisherProduct
+from gailkit.networks.flat import FlatParameters
+
+ACTIONS = [Discrete(4), Discrete(2, start=7), Box(-1, 1, (1,)), Box(-np.inf, np.inf, (3,)), Box(0, 5, (2, 2))]
+FEATURES = torch.randn(9, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+every_action_space = pytest.mark.parametrize("action_space", ACTIONS, ids=str)
+
+
+def policy(action_space: Space[Any]) -> tuple[ActorCritic, FlatParameters]:
+    """In float64, with parameters far from where they start."""
+    torch.manual_seed(0)
+    model = ActorCritic(ObservationEncoder(Box(-1, 1, (3,))), action_space, (4,)).double()
+    flat = FlatParameters(model.policy_parameters())
+    flat.vector.data.normal_(std=0.7)
+    return model, flat
+
+
+def hessian_of_mean_kl(model: ActorCritic, flat: FlatParameters) -> Tensor:
+    """(P, P), at theta = theta_old."""
+    distribution = model.distribution(FEATURES)
+    kl = distribution.detach().kl(distribution).mean()
+    slopes = torch.autograd.grad(kl, flat.parameters, create_graph=True)
+    gradient = torch.cat([slope.flatten() for slope in slopes])
+    rows = [torch.autograd.grad(slope, flat.parameters, retain_graph=True) for slope in gradient]
+    return torch.stack([torch.cat([part.flatten() for part in row]) for row in rows])
+
+
+@every_action_space
+def test_the_product_is_the_hessian_of_the_mean_kl(action_space: Space[Any]) -> None:
+    model, flat = policy(action_space)
+    product = FisherProduct(model.distribution(FEATURES), flat, damping=0.0)
+    columns = torch.stack([product(unit) for unit in torch.eye(len(flat.vector), dtype=torch.float64)], 1)
+    hessian = hessian_of_mean_kl(model, flat)
+    torch.testing.assert_close(columns, hessian, rtol=1e-9, atol=1e-11)
+    assert hessian.abs().max() > 0.1
+
+
+def test_every_kind_of_distribution_was_among_them() -> None:
+    kinds = {type(policy(action_space)[0].distribution(FEATURES)) for action_space in ACTIONS}
+    assert kinds == set(ActionDistribution.__subclasses__())
+
+
+@every_action_space
+def test_half_of_the_quadratic_form_is_the_kl_of_a_small_step(action_space: Space[Any]) -> None:
+    model, flat = policy(action_space)
+    old = model.distribution(FEATURES).detach()
+    step = 1e-4 * torch.randn(len(flat.vector), dtype=torch.float64)
+    product = FisherProduct(model.distribution(FEATURES), flat, damping=0.0)
+    foreseen = float(step.dot(product(step))) / 2
+    with torch.no_grad():
+        flat.vector.add_(step)
+        assert float(old.kl(model.distribution(FEATURES)).mean()) == pytest.approx(foreseen, rel=0.01)
+
+
+def test_damping_adds_a_multiple_of_the_identity() -> None:
+    model, flat = policy(ACTIONS[2])
+    vector = torch.randn(len(flat.vector), dtype=torch.float64)
+    plain, damped = (FisherProduct(model.distribution(FEATURES), flat, damping)(vector) for damping in (0.0, 0.3))
+    torch.testing.assert_close(damped - plain, 0.3 * vector)
+
+
+def test_a_product_leaves_parameters_and_their_gradient_alone() -> None:
+    model, flat = policy(ACTIONS[2])
+    flat.backward(model.distribution(FEATURES).entropy().mean())
+    before = flat.vector.detach().clone(), flat.gradient.clone()
+    FisherProduct(model.distribution(FEATURES), flat, damping=0.1)(torch.ones_like(flat.vector))
+    assert torch.equal(flat.vector, before[0])
+    assert torch.equal(flat.gradient, before[1])
