@@ -1,0 +1,196 @@
+"""``gailkit play``: a policy at work, in a window or as a film."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import rich_click as click
+
+from gailkit.cli.common import (
+    EpisodeProgress,
+    env_kwargs_option,
+    interruptible,
+    prepare_output,
+    printable,
+    show_progress,
+    use_one_thread,
+)
+from gailkit.cli.specs import choose_environment, resolve_policy
+from gailkit.errors import GailkitError, InputError
+
+if TYPE_CHECKING:
+    import gymnasium
+
+    from gailkit.rollouts.film import Film
+    from gailkit.rollouts.rendering import Filmed
+    from gailkit.types import Policy, Trajectory
+
+EXAMPLES = (
+    "Examples:",
+    "gailkit play run",
+    "gailkit play run --episodes 3 --checkpoint best --video run.mp4",
+    "gailkit play expert.zip --env Hopper-v5 --video expert.gif --fps 60",
+)
+
+
+@click.command("play", epilog="\n\n".join(EXAMPLES))
+@click.argument("spec")
+@click.option("--env", "env_id", help="The environment, if not the one that a run was trained in, or module:ENV_ID.")
+@click.option("--episodes", type=click.IntRange(1), default=1, show_default=True, help="How many to play.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Decides how the episodes start, as for evaluate, and sampled and random actions.",
+)
+@click.option(
+    "--video",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a film, .gif, .webp or .mp4, instead of opening a window; without a display it is a GIF.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the film's file if it exists.")
+@click.option("--fps", type=click.IntRange(1, 1000), help="Steps that a second of the film shows, if not the usual.")
+@click.option(
+    "--checkpoint",
+    type=click.Choice(["last", "best"]),
+    default="last",
+    show_default=True,
+    help="Of a run; best is from when its true return in training was highest.",
+)
+@click.option("--stochastic", is_flag=True, help="Sample a run's actions instead of taking the likeliest.")
+@click.option("--max-steps", type=click.IntRange(1), help="Cut an episode off after so many steps.")
+@env_kwargs_option
+def play(
+    spec: str,
+    env_id: str | None,
+    episodes: int,
+    seed: int,
+    video: Path | None,
+    overwrite: bool,
+    fps: int | None,
+    checkpoint: str,
+    stochastic: bool,
+    max_steps: int | None,
+    env_kwargs: dict[str, Any],
+) -> None:
+    """Show what the policy SPEC does, episode by episode.
+
+    SPEC is random, a run directory, a Stable-Baselines3 .zip, or module:attribute. Interrupting with Ctrl-C or SIGTERM
+    keeps the film of what was played so far.
+    """
+    if fps is not None and video is None:
+        raise click.UsageError("--fps is the speed of a film, a window keeps the environment's own; add --video FILE.")
+    if video is not None:
+        _check_film(video, overwrite)
+    env_id, env_kwargs = choose_environment(spec, env_id, env_kwargs)
+    from gailkit.rollouts.envs import SeedStream, make_env
+
+    use_one_thread()
+    with closing(make_env(env_id, env_kwargs)) as env:
+        policy = resolve_policy(spec, env, seed, deterministic=not stochastic, checkpoint=checkpoint)
+    seeds = SeedStream(seed, "evaluation").take(episodes)
+    stage = None if video else _open_window(env_id, env_kwargs, seeds[0])
+    if stage is None:
+        path = video or Path(_file_name(spec, env_id))
+        _refuse_to_replace(path, overwrite)
+        stage = _open_film(path, env_id, env_kwargs, fps)
+    _run(policy, stage, f"playing {spec} in {env_id}", seeds, max_steps)
+
+
+class _Stage(NamedTuple):
+    """Where the policy plays, and the film of it unless that is a window."""
+
+    env: gymnasium.Env[Any, Any]
+    film: Film | None = None
+    filmed: Filmed | None = None
+
+
+def _check_film(path: Path, overwrite: bool) -> None:
+    from gailkit.rollouts.film import check_film
+
+    check_film(path)
+    _refuse_to_replace(path, overwrite)
+
+
+def _refuse_to_replace(path: Path, overwrite: bool) -> None:
+    if path.is_file() and not overwrite:
+        raise InputError(f"{path} exists; --overwrite replaces it, --video names another")
+
+
+def _file_name(spec: str, env_id: str) -> str:
+    """``runs/one`` in CartPole-v1 is one-CartPole-v1.gif, in the current folder."""
+    words = (Path(spec).resolve().name if Path(spec).exists() else spec, env_id)
+    return "-".join(re.sub(r"[^\w.-]+", "_", word).strip("_.") for word in words) + ".gif"
+
+
+def _open_window(env_id: str, env_kwargs: dict[str, Any], seed: int) -> _Stage | None:
+    """A window; None, which is said on stderr with the reason, where there can be none."""
+    from gailkit.rollouts.rendering import has_display, open_window
+
+    reason = "there is no display"
+    if has_display():
+        try:
+            return _Stage(open_window(env_id, env_kwargs, seed))
+        except GailkitError as error:
+            reason = str(error)
+    click.echo(printable(f"note: no window, for {reason}; this becomes a film"), err=True)
+    return None
+
+
+def _open_film(path: Path, env_id: str, env_kwargs: dict[str, Any], fps: int | None) -> _Stage:
+    from gailkit.rollouts.film import MOST_FRAMES_A_SECOND, choose_pace, open_film
+    from gailkit.rollouts.rendering import Filmed, make_drawn, steps_per_second
+
+    prepare_output(path)
+    env = make_drawn(env_id, env_kwargs)
+    pace = choose_pace(fps or steps_per_second(env), MOST_FRAMES_A_SECOND[path.suffix.lower()])
+    film = open_film(path, pace.fps)
+    filmed = Filmed(env, pace.stride, film.add)
+    return _Stage(filmed, film, filmed)
+
+
+def _run(policy: Policy, stage: _Stage, title: str, seeds: list[int], max_steps: int | None) -> None:
+    """Play the episodes, then say how they went; whatever ends this early, what was played is told and saved."""
+    from gymnasium.wrappers import TimeLimit
+
+    from gailkit.rollouts.episodes import run_episodes
+
+    env = stage.env if max_steps is None else TimeLimit(stage.env, max_steps)
+    finished: list[Trajectory] = []
+    with interruptible() as interruption:
+        try:
+            with show_progress(title, len(seeds), "episodes") as update:
+                progress = EpisodeProgress(update)
+
+                def on_steps(count: int) -> None:
+                    progress.on_steps(count)
+                    interruption.check()
+
+                for _, trajectory in run_episodes(policy, lambda: env, seeds, num_envs=1, on_steps=on_steps):
+                    finished.append(trajectory)
+                    progress.on_episode(trajectory)
+                progress.show()
+        finally:
+            _report(finished, len(seeds))
+            if stage.film is not None and stage.film.save():
+                click.echo(stage.film.summary())
+    if stage.filmed is not None and stage.filmed.failure is not None:
+        raise stage.filmed.failure
+
+
+def _report(finished: list[Trajectory], wanted: int) -> None:
+    """What each episode earned, how long it was and how it ended; their means."""
+    returns = [trajectory.episode_return or 0.0 for trajectory in finished]
+    for number, (trajectory, earned) in enumerate(zip(finished, returns, strict=True), start=1):
+        ending = "terminated" if trajectory.terminated else "truncated"
+        click.echo(f"episode {number}: return {earned:.1f}, {len(trajectory)} steps, {ending}")
+    if len(finished) > 1:
+        steps = sum(map(len, finished)) / len(finished)
+        click.echo(f"mean: return {sum(returns) / len(returns):.1f}, {steps:.1f} steps")
+    if len(finished) < wanted:
+        click.echo(f"stopped early: {len(finished)} of {wanted} episodes were finished", err=True)
