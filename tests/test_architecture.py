@@ -134,11 +134,20 @@ def loaded_by(statements: str) -> set[str]:
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 
+FOREIGN_SETTING = "CartPole-v1 --out run --generator trpo --policy-clip 0.2"
+CROSSED_BAND = "CartPole-v1 --out run --generator ppo-penalty --policy-kl-min 1"
+
+
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["nosuch"], ["--nosuch"], [], ["train", "--nosuch"], ["train", "--help"]]
-)
-def test_help_and_mistakes_load_nothing_heavy(arguments: list[str]) -> None:
-    loaded = loaded_by(f"from gailkit.cli import main; main({arguments!r})")
+    "words",
+    [
+        "--help", "--version", "nosuch", "--nosuch", "", "train --nosuch", "train --help", "expert --nosuch",
+        "expert --help", f"train --demos a.hdf5 {FOREIGN_SETTING}", f"expert {FOREIGN_SETTING}",
+        f"expert {CROSSED_BAND}", "expert CartPole-v1 --out run --policy-std states",
+    ],
+)  # fmt: skip
+def test_help_and_mistakes_load_nothing_heavy(words: str) -> None:
+    loaded = loaded_by(f"from gailkit.cli import main; main({words.split()!r})")
     assert "click" in loaded
     assert not loaded & HEAVY
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -13,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from gailkit.cli import main
 from gailkit.demonstrations import Demonstrations
 from gailkit.experts.random import random_policy
 from gailkit.rollouts.envs import make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.training.config import TrainConfig
 from gailkit.training.train import train
+
+RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
 
 EXPERT = """
 def balance(observation):
@@ -28,31 +29,6 @@ def balance(observation):
 def nonsense(observation):
     return 7
 """
-
-
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-RunHere = Callable[..., Done]
-
-
-@pytest.fixture
-def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunHere:
-    """``run_here("evaluate", ...)``: the command in this process, which saves the seconds it takes to load torch."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend("")  # the command adds the current folder; this puts sys.path back afterwards
-
-    def run(*arguments: str | Path) -> Done:
-        sys.modules.pop("teacher", None)
-        with pytest.raises(SystemExit) as leaving:
-            main(["evaluate", *map(str, arguments)])
-        assert isinstance(leaving.value.code, int)
-        return Done(leaving.value.code, *capsys.readouterr())
-
-    return run
 
 
 class Files(NamedTuple):
@@ -71,7 +47,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     episodes = tuple(collect_episodes(balance, lambda: make_env("CartPole-v1"), range(4)))
     demonstrations = Demonstrations(episodes, env.observation_space, env.action_space, "CartPole-v1")
     run = tmp_path_factory.mktemp("evaluate") / "run"
-    train("CartPole-v1", demonstrations.choose(3), TrainConfig(steps=64, num_envs=2, rollout_steps=32), out=run)
+    train("CartPole-v1", demonstrations.choose(3), TrainConfig(steps=64, num_envs=2, rollout_size=64), out=run)
     return Files(demonstrations, run)
 
 
@@ -90,7 +66,7 @@ def redescribe(path: Path, files: Files, env_id: str | None) -> None:
 
 def test_the_expert_agrees_with_itself_and_the_numbers_are_written(run_here: RunHere, tmp_path: Path) -> None:
     options = ("--demos", "demos.hdf5", "--episodes", "4", "--seed", "9", "--json", "new/result.json")
-    done = run_here("teacher:balance", *options)
+    done = run_here("evaluate", "teacher:balance", *options)
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "new" / "result.json").read_text())
     assert (result["policy"], result["demonstrations"]) == ("teacher:balance", "demos.hdf5")
@@ -106,14 +82,26 @@ def test_the_expert_agrees_with_itself_and_the_numbers_are_written(run_here: Run
 
 def test_the_same_command_gives_the_same_numbers(run_here: RunHere, tmp_path: Path) -> None:
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
-        run_here("run", "--demos", "demos.hdf5", "--episodes", "3", "--seed", seed, "--json", name, "--stochastic")
+        run_here(
+            "evaluate",
+            "run",
+            "--demos",
+            "demos.hdf5",
+            "--episodes",
+            "3",
+            "--seed",
+            seed,
+            "--json",
+            name,
+            "--stochastic",
+        )
     first, again, other = ((tmp_path / name).read_text() for name in "abc")
     assert first == again
     assert json.loads(first)["return_mean"] != json.loads(other)["return_mean"]
 
 
 def test_a_run_is_compared_on_the_episode_it_has_not_seen(run_here: RunHere, tmp_path: Path) -> None:
-    done = run_here("run", "--demos", "demos.hdf5", "--episodes", "2", "--json", "result.json")
+    done = run_here("evaluate", "run", "--demos", "demos.hdf5", "--episodes", "2", "--json", "result.json")
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "result.json").read_text())
     assert (result["action_episodes"], result["action_held_out"]) == (1, True)
@@ -122,8 +110,8 @@ def test_a_run_is_compared_on_the_episode_it_has_not_seen(run_here: RunHere, tmp
 
 def test_a_run_acts_by_its_likeliest_actions_unless_told_to_sample(run_here: RunHere, tmp_path: Path) -> None:
     """After one iteration its probabilities are near 1/2: samples agree with the expert in half of the states."""
-    run_here("run", "--demos", "demos.hdf5", "--episodes", "2", "--json", "mode.json")
-    run_here("run", "--demos", "demos.hdf5", "--episodes", "2", "--json", "sample.json", "--stochastic")
+    run_here("evaluate", "run", "--demos", "demos.hdf5", "--episodes", "2", "--json", "mode.json")
+    run_here("evaluate", "run", "--demos", "demos.hdf5", "--episodes", "2", "--json", "sample.json", "--stochastic")
     mode, sample = (json.loads((tmp_path / name).read_text()) for name in ("mode.json", "sample.json"))
     assert mode["action_agreement"] != sample["action_agreement"]
     assert 0.3 < sample["action_agreement"] < 0.7
@@ -150,7 +138,7 @@ def test_a_run_acts_by_its_likeliest_actions_unless_told_to_sample(run_here: Run
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_mistake_is_one_sentence_and_its_exit_code(run_here: RunHere, words: list[str], code: int, said: str) -> None:
-    done = run_here("--episodes", "1", *words)
+    done = run_here("evaluate", "--episodes", "1", *words)
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     assert re.search(said, done.stderr), done.stderr
     assert done.stderr.startswith("Error: ")
@@ -160,11 +148,11 @@ def test_a_mistake_is_one_sentence_and_its_exit_code(run_here: RunHere, words: l
 def test_a_damaged_run_is_unreadable_data(run_here: RunHere, tmp_path: Path) -> None:
     path = tmp_path / "run" / "checkpoints" / "last.safetensors"
     path.write_bytes(path.read_bytes()[:-9])
-    done = run_here("run", "--demos", "demos.hdf5")
+    done = run_here("evaluate", "run", "--demos", "demos.hdf5")
     assert done.returncode == 3
     assert "last.safetensors is damaged" in done.stderr
     (tmp_path / "run" / "config.json").write_text("{")
-    done = run_here("run", "--demos", "demos.hdf5")
+    done = run_here("evaluate", "run", "--demos", "demos.hdf5")
     assert done.returncode == 3
     assert "config.json is damaged" in done.stderr
 
@@ -177,33 +165,40 @@ def test_an_environment_named_in_a_file_imports_no_module(run_here: RunHere, tmp
         "gymnasium.register('Planted-v0', entry_point=CartPoleEnv, max_episode_steps=20)\n"
     )
     redescribe(tmp_path / "planted.hdf5", files, "bomb:Planted-v0")
-    done = run_here("random", "--demos", "planted.hdf5", "--episodes", "1")
+    done = run_here("evaluate", "random", "--demos", "planted.hdf5", "--episodes", "1")
     assert done.returncode == 2
     assert done.stderr == (
         "Error: a file names 'bomb:Planted-v0', which would import a module; "
         "if you trust it, say --env bomb:Planted-v0\n"
     )
     assert not (tmp_path / "crater").exists()
-    trusted = run_here("random", "--demos", "planted.hdf5", "--episodes", "1", "--env", "bomb:Planted-v0")
+    trusted = run_here("evaluate", "random", "--demos", "planted.hdf5", "--episodes", "1", "--env", "bomb:Planted-v0")
     assert trusted.returncode == 0, trusted.stderr
     assert (tmp_path / "crater").exists()
 
 
 def test_where_nobody_names_the_environment_it_is_asked_for(run_here: RunHere, tmp_path: Path, files: Files) -> None:
     redescribe(tmp_path / "anonymous.hdf5", files, None)
-    done = run_here("random", "--demos", "anonymous.hdf5", "--episodes", "1")
+    done = run_here("evaluate", "random", "--demos", "anonymous.hdf5", "--episodes", "1")
     assert done.returncode == 2
     assert "name it with --env" in done.stderr
-    assert run_here("random", "--demos", "anonymous.hdf5", "--episodes", "1", "--env", "CartPole-v1").returncode == 0
-    assert run_here("run", "--demos", "anonymous.hdf5", "--episodes", "1").returncode == 0  # the run names it
+    assert (
+        run_here(
+            "evaluate", "random", "--demos", "anonymous.hdf5", "--episodes", "1", "--env", "CartPole-v1"
+        ).returncode
+        == 0
+    )
+    assert (
+        run_here("evaluate", "run", "--demos", "anonymous.hdf5", "--episodes", "1").returncode == 0
+    )  # the run names it
 
 
 def test_a_run_brings_the_arguments_of_its_environment(run_here: RunHere, tmp_path: Path, files: Files) -> None:
-    config = TrainConfig(steps=64, num_envs=2, rollout_steps=32)
+    config = TrainConfig(steps=64, num_envs=2, rollout_size=64)
     kwargs = {"sutton_barto_reward": True}  # 0 a step and -1 at the end
     train("CartPole-v1", files.demonstrations, config, out=tmp_path / "harsh", env_kwargs=kwargs)
     for options, expected in (((), -1.0), (("--env-kwargs", '{"sutton_barto_reward": false}'), None)):
-        run_here("harsh", "--demos", "demos.hdf5", "--episodes", "2", "--json", "result.json", *options)
+        run_here("evaluate", "harsh", "--demos", "demos.hdf5", "--episodes", "2", "--json", "result.json", *options)
         found = json.loads((tmp_path / "result.json").read_text())["random_return_mean"]
         assert found == expected if expected is not None else found > 5
 
@@ -215,7 +210,7 @@ def test_an_expert_whose_rewards_are_not_known_is_said_to_be_so(
     played = collect_episodes(random_policy(env.action_space, 0), lambda: make_env("CartPole-v1"), [0])
     blind = [type(each)(each.observations, each.actions, None, each.terminated) for each in played]
     Demonstrations(tuple(blind), env_id="CartPole-v1").save(tmp_path / "blind.hdf5")
-    done = run_here("random", "--demos", "blind.hdf5", "--episodes", "1", "--json", "result.json")
+    done = run_here("evaluate", "random", "--demos", "blind.hdf5", "--episodes", "1", "--json", "result.json")
     assert done.returncode == 0, done.stderr
     assert "not recorded" in done.stdout
     result = json.loads((tmp_path / "result.json").read_text())

@@ -1,4 +1,7 @@
-"""Options of ``gailkit train`` are the settings, each written once: names, help, precedence, refusals."""
+"""Options of ``gailkit train`` and ``gailkit expert`` are the settings, each written once.
+
+Their names, their help, which wins over which, and what is refused.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +9,24 @@ import dataclasses
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import rich_click as click
 
+from gailkit.cli.expert import expert
 from gailkit.cli.options import config_from_options, config_options
 from gailkit.errors import DataError, InputError
-from gailkit.training.config import TrainConfig
+from gailkit.training.config import EVERY, ExpertConfig, TrainConfig
+from gailkit.training.settings import example_of, settings_of
+
+SETTINGS = [(".".join(path), field) for path, field in settings_of(TrainConfig())]
 
 
-def settings(record: Any = None, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field[Any], Any]]:
-    """Every setting's name with its sections, field and default."""
-    record = record or TrainConfig()
-    for field in dataclasses.fields(record):
-        value = getattr(record, field.name)
-        if dataclasses.is_dataclass(value):
-            yield from settings(value, f"{field.name}.")
-        else:
-            yield prefix + field.name, field, value
-
-
-@config_options
+@config_options(TrainConfig)
 def body(config: Path | None, **options: Any) -> TrainConfig:
-    return config_from_options(options, config)
+    return config_from_options(options, config, TrainConfig)
 
 
 COMMAND = click.command("settle")(body)
@@ -44,37 +39,63 @@ def settle(*arguments: str | Path) -> TrainConfig:
     return settled
 
 
+def option_of(name: str) -> str:
+    return "--" + name.replace(".", "-").replace("_", "-")
+
+
 def test_without_options_the_settings_are_the_defaults() -> None:
     assert settle() == TrainConfig()
 
 
 def test_there_is_an_option_for_every_setting_with_its_help_and_default() -> None:
     options = {option.opts[0]: option for option in COMMAND.params if isinstance(option, click.Option)}
-    for name, field, default in settings():
-        option = options.pop("--" + name.replace(".", "-").replace("_", "-"))
+    for name, field in SETTINGS:
+        option, default = options.pop(option_of(name)), example_of(field)
         assert option.help is not None
         assert option.help.startswith(field.metadata["help"])
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
-        stated = re.search(r"\[default: (.*)\]$", option.help)
-        assert stated is not None
+        stated = re.search(r"\[default: (\S*?)(?: for .*|; of (.*))?\]$", option.help)
+        assert stated is not None, option.help
         assert stated[1] == shown or float(stated[1]) == default
+        owners = set(field.metadata.get("of", EVERY))
+        if len(set(field.metadata.get("of", {}).values())) <= 1:
+            assert set(stated[2].split(", ") if stated[2] else EVERY) == owners
     assert set(options) == {"--config"}
 
 
-@pytest.mark.parametrize(("name", "field", "default"), list(settings()), ids=[name for name, *_ in settings()])
-def test_every_option_arrives_at_its_setting_and_no_other(
-    name: str, field: dataclasses.Field[Any], default: Any
-) -> None:
+def test_the_help_names_those_who_have_a_setting_and_the_default_of_each_where_they_differ() -> None:
+    several = {"of": {"trpo": 0.01, "acktr": 0.002}, "help": "How far.", "choices": (), "bounds": {}}
+    record = dataclasses.make_dataclass("Several", [("far", float, dataclasses.field(default=None, metadata=several))])
+    (option,) = [p for p in click.command()(config_options(record)(lambda **_: None)).params if p.name == "far"]
+    assert isinstance(option, click.Option)
+    assert option.help == "How far. [default: 0.01 for trpo, 0.002 for acktr]"
+
+
+@pytest.mark.parametrize(("name", "field"), SETTINGS, ids=[name for name, _ in SETTINGS])
+def test_every_option_arrives_at_its_setting_and_no_other(name: str, field: dataclasses.Field[Any]) -> None:
     section, _, leaf = name.rpartition(".")
-    value: Any = {int: 3, float: 0.625, str: "my_module:thing", tuple: (5, 6, 7)}[type(default)]
+    by_type: dict[type, Any] = {int: 3, float: 0.015, str: "my_module:thing", tuple: (5, 6, 7)}
+    value: Any = by_type[type(example_of(field))]
+    if leaf == "logit_penalty":  # which has to be above 0.25
+        value = 0.625
+    if field.metadata["choices"]:
+        value = field.metadata["choices"][-1]
     text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    base = TrainConfig()
+    owner = next(iter(field.metadata.get("of", {"ppo-clip": None})))
+    base = TrainConfig(generator=owner)
     if section:
         expected = dataclasses.replace(base, **{section: dataclasses.replace(getattr(base, section), **{leaf: value})})
     else:
         expected = dataclasses.replace(base, **{leaf: value})
     assert expected != base
-    assert settle("--" + name.replace(".", "-").replace("_", "-"), text) == expected
+    assert settle("--generator", owner, option_of(name), text) == expected
+
+
+def test_an_expert_has_the_options_of_its_settings_and_no_others() -> None:
+    shared = {option_of(".".join(path)) for path, _ in settings_of(ExpertConfig())}
+    offered = {option.opts[0] for option in expert.params if isinstance(option, click.Option)}
+    assert offered == shared | {"--config", "--out", "--overwrite", "--threads", "--env-kwargs"}
+    assert not [name for name in offered if "discriminator" in name]
 
 
 def test_an_option_wins_over_the_file_and_the_file_over_the_default(tmp_path: Path) -> None:
@@ -83,8 +104,30 @@ def test_an_option_wins_over_the_file_and_the_file_over_the_default(tmp_path: Pa
     found = settle("--config", path, "--steps", "500", "--policy-hidden", "4,5")
     assert (found.steps, found.gamma, found.reward) == (500, 0.0, "log_odds")
     assert (found.policy.clip, found.policy.hidden) == (0.25, (4, 5))
-    assert found.policy.epochs == TrainConfig().policy.epochs
+    assert found.policy.of("ppo-clip")["epochs"] == TrainConfig().policy.of("ppo-clip")["epochs"]
     assert found.discriminator == TrainConfig().discriminator
+
+
+def test_a_file_and_the_options_need_only_be_consistent_together(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text("[policy]\nmax_kl = 0.02\nkl_min = 0.05\n")
+    with pytest.raises(InputError, match=r"^policy\.(max_kl|kl_min) is a setting of "):
+        settle("--config", path, "--generator", "trpo")
+    path.write_text("[policy]\nmax_kl = 0.02\n")
+    assert settle("--config", path, "--generator", "trpo").policy.of("trpo")["max_kl"] == 0.02
+    with pytest.raises(InputError, match=r"^policy\.max_kl is a setting of .*; the generator is ppo-clip$"):
+        settle("--config", path)
+    path.write_text("[policy]\nkl_min = 0.05\n")
+    found = settle("--config", path, "--generator", "ppo-penalty", "--policy-kl-max", "0.1")
+    assert (found.policy.kl_min, found.policy.kl_max) == (0.05, 0.1)
+    with pytest.raises(InputError, match=r"^policy\.kl_min must be below policy\.kl_max; found 0\.05 and 0\.03$"):
+        settle("--config", path, "--generator", "ppo-penalty")
+
+
+@pytest.mark.parametrize(("name", "field"), [pair for pair in SETTINGS if pair[1].metadata["choices"]])
+def test_a_word_that_is_no_choice_is_wrong_usage(name: str, field: dataclasses.Field[Any]) -> None:
+    with pytest.raises(click.BadParameter, match=r"'nosuch' is not one of " + repr(field.metadata["choices"][0])):
+        settle(option_of(name), "nosuch")
 
 
 def test_the_settings_of_a_run_can_be_written_to_a_file_and_read(tmp_path: Path) -> None:
@@ -138,6 +181,7 @@ def test_an_option_out_of_range_names_the_setting() -> None:
 def test_the_help_of_train_answers_without_loading_anything_heavy() -> None:
     program = (
         "import sys\nfrom gailkit.cli.train import train\nfrom gailkit.cli.evaluate import evaluate\n"
+        "from gailkit.cli.expert import expert\n"
         "from gailkit.cli.demo import demo\n"
         "print(sorted({'torch', 'h5py', 'gymnasium', 'numpy', 'matplotlib', 'tensorboard'} & set(sys.modules)))"
     )

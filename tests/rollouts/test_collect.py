@@ -195,6 +195,29 @@ def test_a_rollout_holds_no_reward() -> None:
     assert not [field.name for field in fields(Rollout) if "reward" in field.name or "return" in field.name]
 
 
+def test_whoever_asks_sees_the_rewards_of_every_step_and_the_rollout_is_the_same() -> None:
+    seen: list[np.ndarray] = []
+    asked, silent, model = collector(), collector(), generator()
+    asked.on_rewards = lambda rewards: seen.append(rewards.copy())
+    torch.manual_seed(0)
+    rollouts = [asked.collect(model) for _ in range(2)]
+    torch.manual_seed(0)
+    again = [silent.collect(model) for _ in range(2)]
+    expected = torch.cat([rollout.next_obs[..., TIME] for rollout in rollouts])  # the reward is the number of the step
+    assert np.array_equal(np.stack(seen), expected.numpy())
+    assert silent.on_rewards is None
+    assert all(map(same, rollouts, again))
+
+
+def test_a_reward_that_is_not_finite_reaches_nobody() -> None:
+    seen: list[np.ndarray] = []
+    runner = collector(fault="infinite reward")
+    runner.on_rewards = seen.append
+    with pytest.raises(EnvironmentFailure, match="a reward that is not finite"):
+        runner.collect(generator())
+    assert len(seen) == 1  # of the step before
+
+
 def same(one: Rollout, other: Rollout) -> bool:
     return all(torch.equal(getattr(one, field.name), getattr(other, field.name)) for field in fields(Rollout))
 

@@ -97,3 +97,8 @@ def test_nothing_stands_for_the_default_of_the_generator_and_for_no_other_settin
     assert config_from_dict({"generator": "trpo", "policy": {"clip": None}}, TrainConfig).policy.clip is None
     with pytest.raises(InputError, match=r"^policy\.hidden must be a list of whole numbers; found None$"):
         config_from_dict({"policy": {"hidden": None}}, TrainConfig)
+
+
+def test_a_name_that_is_no_generators_is_left_to_whoever_can_say_which_are() -> None:
+    """Else who mistypes it would be told that his settings are those of another."""
+    assert TrainConfig(generator="ppo-clp", policy=PolicyConfig(clip=0.3)).generator == "ppo-clp"

@@ -1,0 +1,32 @@
+"""Commands run in this process, which saves the seconds that it takes to load torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gailkit.cli import main
+
+RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunHere:
+    """``run_here("train", ...)``: a command inside tmp_path, whose modules are imported anew by every command."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")  # the command adds the current folder; this puts sys.path back afterwards
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        for name in [path.stem for path in tmp_path.glob("*.py")]:
+            sys.modules.pop(name, None)
+        words = list(map(str, arguments))
+        with pytest.raises(SystemExit) as leaving:
+            main(words)
+        assert isinstance(leaving.value.code, int)
+        return subprocess.CompletedProcess(words, leaving.value.code, *capsys.readouterr())
+
+    return run
