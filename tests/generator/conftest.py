@@ -41,8 +41,8 @@ def observations(space: Space[Any], *lead: int) -> Tensor:
 
 
 def rollout(generator: Generator, steps: int = 16, environments: int = 8, obs: Tensor | None = None) -> Rollout:
-    lead = (steps, environments)
-    obs = observations(generator.actor_critic.encoder.space, *lead) if obs is None else obs
+    obs = observations(generator.actor_critic.encoder.space, steps, environments) if obs is None else obs
+    lead = obs.shape[:2]
     flat = obs.flatten(0, 1)
     act, value = generator.act(flat), generator.value(flat).unflatten(0, lead)
     log_prob = generator.log_prob(flat, act).unflatten(0, lead)
@@ -85,7 +85,10 @@ def make_actor_critic() -> MakeActorCritic:
 
 @pytest.fixture(scope="session")
 def roll_out() -> RollOut:
-    """``roll_out(generator)``: what it does in 16 steps of 8 environments, each step an episode that terminates."""
+    """``roll_out(generator)``: what it does in 16 steps of 8 environments, each step an episode that terminates.
+
+    Or on the observations ``obs`` (T, N, *obs). The flags and values may be written over.
+    """
     return rollout
 
 
