@@ -71,7 +71,7 @@ def no_display(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def registered() -> Iterator[None]:
-    entries = {"Painting-v0": Painting, "Blind-v0": Blind, "Untold-v0": Untold}
+    entries = {"Drawn-v0": Painting, "Undrawn-v0": Blind, "Untold-v0": Untold}
     for name, entry in entries.items():
         gymnasium.register(name, entry_point=entry)
     yield
@@ -186,9 +186,9 @@ def test_a_way_to_draw_that_does_not_exist_does_not_work() -> None:
 @pytest.mark.parametrize(
     ("env_id", "env_kwargs", "said"),
     [
-        ("Blind-v0", {}, r"Blind-v0 cannot be shown with render_mode 'rgb_array'; those it has are: ansi"),
+        ("Undrawn-v0", {}, r"Undrawn-v0 cannot be shown with render_mode 'rgb_array'; those it has are: ansi"),
         ("Untold-v0", {}, r"Untold-v0 cannot be shown with render_mode 'rgb_array': .*render_mode"),
-        ("Painting-v0", {"render_mode": "human"}, r"not for its arguments to say; found \{'render_mode': 'human'\}"),
+        ("Drawn-v0", {"render_mode": "human"}, r"not for its arguments to say; found \{'render_mode': 'human'\}"),
     ],
 )
 def test_an_environment_without_frames_is_refused(env_id: str, env_kwargs: dict[str, Any], said: str) -> None:
@@ -200,7 +200,7 @@ def filmed(stride: int, breaks_at: int | None = None) -> tuple[Filmed, list[int]
     """Two episodes of Painting, filmed; the brightness of each frame."""
     brightness: list[int] = []
     env = Filmed(
-        make_env("Painting-v0", {"render_mode": "rgb_array", "breaks_at": breaks_at}),
+        make_env("Drawn-v0", {"render_mode": "rgb_array", "breaks_at": breaks_at}),
         stride,
         lambda frame: brightness.append(int(frame[0, 0, 0])),
     )
@@ -228,7 +228,7 @@ def test_a_film_that_takes_no_more_frames_is_the_failure_it_names() -> None:
     def full(frame: np.ndarray) -> None:
         raise StorageError("no space left")
 
-    env = Filmed(make_env("Painting-v0", {"render_mode": "rgb_array"}), 1, full)
+    env = Filmed(make_env("Drawn-v0", {"render_mode": "rgb_array"}), 1, full)
     env.reset()
     assert isinstance(env.failure, StorageError)
 
@@ -269,5 +269,7 @@ def test_mujoco_without_a_monitor_is_told_before_it_ends_the_process(monkeypatch
 
 
 def test_an_environment_without_a_window_is_refused() -> None:
-    with pytest.raises(InputError, match=r"Blind-v0 cannot be shown with render_mode 'human'; those it has are: ansi"):
-        open_window("Blind-v0", {}, seed=0)
+    with pytest.raises(
+        InputError, match=r"Undrawn-v0 cannot be shown with render_mode 'human'; those it has are: ansi"
+    ):
+        open_window("Undrawn-v0", {}, seed=0)
