@@ -16,6 +16,9 @@ from gailkit.networks.flat import FlatParameters
 from gailkit.types import Rollout
 
 
+SHRINK = 0.7  # of the step, from one attempt of the line search to the next
+
+
 class TRPO(Generator):
     """Maximises J(theta) = mean r A subject to mean KL(theta_old, theta) <= delta, by a natural gradient step a rollout.
 
@@ -31,9 +34,9 @@ class TRPO(Generator):
         *,
         gamma: float = 0.99,
         lam: float = 0.98,
-        max_kl: float = 0.01,
+        max_kl: float = 0.02,
         damping: float = 0.1,
-        fisher_stride: int = 2,
+        fisher_stride: int = 4,
         cg_iterations: int = 10,
         backtracks: int = 10,
         epochs: int = 5,
@@ -50,7 +53,7 @@ class TRPO(Generator):
             damping: added to the diagonal of F.
             fisher_stride: every how many steps of the rollout one serves for F.
             cg_iterations: Fisher-vector products a step.
-            backtracks: lengths that the line search tries, each half the last.
+            backtracks: lengths that the line search tries, each 0.7 of the last.
             epochs: passes of the value function over each rollout, in minibatches of ``batch_size``.
             learning_rate: Adam's for the value function, multiplied by ``learning_rate_schedule`` of the progress.
             entropy_bonus: weight of the entropy in J.
@@ -104,7 +107,7 @@ class TRPO(Generator):
                 kl = float(batch.old.kl(self.actor_critic.distribution(batch.features)).mean())
                 return kl <= self.max_kl and float(self._objective(batch)) >= before
 
-            share = backtracking(acceptable, self.backtracks)
+            share = backtracking(acceptable, self.backtracks, SHRINK)
             if share == 0.0:
                 self.policy.vector.copy_(start)
                 self.failures += 1

@@ -80,14 +80,14 @@ class PolicyConfig:
     kl_penalty: float | None = setting_of({"ppo-penalty": 1.0}, "Weight of KL(old, new) at the start.", above=0)
     kl_min: float | None = setting_of({"ppo-penalty": 0.01}, "The weight halves where KL was below this.", at_least=0)
     kl_max: float | None = setting_of({"ppo-penalty": 0.03}, "The weight doubles where KL was above this.", at_least=0)
-    max_kl: float | None = setting_of({"trpo": 0.01}, "How far a step may go, in KL(old, new).", above=0)
+    max_kl: float | None = setting_of({"trpo": 0.02}, "How far a step may go, in KL(old, new).", above=0)
     damping: float | None = setting_of({"trpo": 0.1}, "Added to the diagonal of the Fisher matrix.", at_least=0)
     fisher_stride: int | None = setting_of(
-        {"trpo": 2}, "Every how many steps of the rollout one serves for the Fisher matrix.", at_least=1
+        {"trpo": 4}, "Every how many steps of the rollout one serves for the Fisher matrix.", at_least=1
     )
     cg_iterations: int | None = setting_of({"trpo": 10}, "Fisher-vector products for each step.", at_least=1)
     backtracks: int | None = setting_of(
-        {"trpo": 10}, "Lengths that the line search tries, each half the last.", at_least=1
+        {"trpo": 10}, "Lengths that the line search tries, each 0.7 of the last.", at_least=1
     )
 
     def of(self, generator: str) -> dict[str, Any]:
