@@ -123,8 +123,8 @@ def _refuse_to_replace(path: Path, overwrite: bool) -> None:
 
 
 def _file_name(spec: str, env_id: str) -> str:
-    """``runs/one`` in CartPole-v1 is one-CartPole-v1.gif, in the current folder."""
-    words = (Path(spec).resolve().name if Path(spec).exists() else spec, env_id)
+    """``runs/one`` in CartPole-v1 is one-CartPole-v1.gif, in the current folder; so is ``experts/one.zip``."""
+    words = (Path(spec).resolve().name.removesuffix(".zip") if Path(spec).exists() else spec, env_id)
     return "-".join(re.sub(r"[^\w.-]+", "_", word).strip("_.") for word in words) + ".gif"
 
 

@@ -29,7 +29,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     folder = tmp_path_factory.mktemp("play") / "run"
     demos = ["--demos", str(repository / "datasets" / "cartpole-v1.hdf5"), "--trajectories", "1"]
     with pytest.raises(SystemExit) as leaving:
-        main(["train", "CartPole-v1", *demos, "--steps", "64", "--seed", "0", "--out", str(folder)])
+        main(["train", "CartPole-v1", *demos, "--steps", "64", "--rollout-size", "64", "--out", str(folder)])
     assert leaving.value.code == 0
     return folder
 

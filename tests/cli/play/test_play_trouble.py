@@ -104,8 +104,7 @@ def test_where_mujoco_cannot_draw_one_sentence_says_so(play: Play, monkeypatch: 
     assert re.fullmatch(r"Error: MuJoCo can draw in no way here: .*\n", done.stderr)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("name", ["a.gif", "a.mp4"])
+@pytest.mark.parametrize(("name", "number", "code"), [("a.mp4", signal.SIGINT, 130), ("a.gif", signal.SIGTERM, 143)])
 def test_an_interruption_keeps_the_film_of_what_was_played(
     theatre: Path, shown: Look, name: str, number: signal.Signals, code: int
 ) -> None:
