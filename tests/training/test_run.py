@@ -60,13 +60,13 @@ def test_a_loaded_policy_acts_as_the_one_in_memory(trained: Run, cartpole: Demon
 
 
 def test_a_run_of_before_the_other_generators_came_is_still_a_policy(trained: Run, run: Path) -> None:
-    """Its settings were those of PPO alone, with steps of each environment for the size of a rollout."""
+    """Its settings were others; only those that the networks are made from matter to who wants to act."""
     described = json.loads((run / "config.json").read_text())
     new = {"warm_start", "rollout_size"}
     config = {name: value for name, value in described["config"].items() if name not in new} | {"rollout_steps": 32}
     config["policy"] = {
         "hidden": [8], "initial_log_std": 0.0, "learning_rate": 0.002, "lam": 0.98, "clip": 0.2, "epochs": 2,
-        "batch_size": 32, "entropy_bonus": 0.0, "max_gradient_norm": 0.5,
+        "batch_size": 32, "entropy_bonus": 0.0, "max_gradient_norm": 0.5, "forgotten": 1,
     }  # fmt: skip
     redescribe(run, config=config)
     state = load_checkpoint(run / "checkpoints" / "last.safetensors")
