@@ -1,12 +1,14 @@
-"""``python -m benchmarks``: speed as ratios measured in one run; ``python -m benchmarks imitation``: the table."""
+"""``python -m benchmarks``: speed as ratios measured in one run; ``--help`` lists the other commands."""
 
 from __future__ import annotations
 
 import click
 
+from benchmarks.curves import curves
 from benchmarks.imitation import imitation
 from benchmarks.reinforcement import reinforcement
 from benchmarks.speed import speed
+from benchmarks.updates import updates
 
 
 @click.group(invoke_without_command=True)
@@ -17,9 +19,11 @@ def benchmarks(context: click.Context) -> None:
         context.invoke(speed)
 
 
+benchmarks.add_command(curves)
 benchmarks.add_command(imitation)
 benchmarks.add_command(reinforcement)
 benchmarks.add_command(speed)
+benchmarks.add_command(updates)
 
 if __name__ == "__main__":
     benchmarks(prog_name="python -m benchmarks")

@@ -1,4 +1,4 @@
-"""How well the default configuration imitates: every task with the loss F, with cross-entropy, and by cloning.
+"""How well the default configuration imitates: every task with either loss, every optimiser, and by cloning.
 
 Each run is made of the commands that a user would type; they are printed and kept with the results.
 """
@@ -11,90 +11,130 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import click
 
+from benchmarks.curves import CURVES, steps_to_share, thinned
 from benchmarks.table import write_table
-from benchmarks.tasks import EPISODES, EXPERTS, METHODS, REPOSITORY, TASKS, WORK, Task
+from benchmarks.tasks import CONTROLLED, EPISODES, EXPERTS, METHODS, OPTIMISERS, REPOSITORY, TASKS, WORK, Method, Task
+from gailkit.storage import write_atomically
+from gailkit.training.metrics import read_metrics
 
 RESULTS = Path("benchmarks") / "results" / "imitation.json"
 
 Row = dict[str, Any]
 
 
+class Names(click.ParamType[tuple[str, ...]]):
+    """An option that is some of ``known``, with commas between them."""
+
+    name = "names"
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self.known = tuple(known)
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """The names in ``value``, each of which must be known."""
+        names = tuple(value.split(","))
+        for name in names:
+            if name not in self.known:
+                self.fail(f"{name!r} is none of {', '.join(self.known)}", param, ctx)
+        return names
+
+
+ALL_METHODS = Names(method.name for method in METHODS)
+ALL_GENERATORS = Names(OPTIMISERS)
+
+
 @click.command()
 @click.option("--seeds", default=3, show_default=True, help="Runs of each task and method.")
 @click.option("--jobs", default=2, show_default=True, help="Runs at a time.")
 @click.option("--only", default="", help="Tasks whose name contains this.")
+@click.option("--methods", type=ALL_METHODS, default=",".join(ALL_METHODS.known), show_default=True, help="To run.")
+@click.option("--generators", type=ALL_GENERATORS, help="Of the methods, only those that train with one of these.")
 @click.option("--again", is_flag=True, help="Also what the results hold already.")
-def imitation(seeds: int, jobs: int, only: str, again: bool) -> None:
+def imitation(
+    seeds: int, jobs: int, only: str, methods: tuple[str, ...], generators: tuple[str, ...] | None, again: bool
+) -> None:
     """Run the table of imitation results and write it to benchmarks/results/."""
     os.chdir(REPOSITORY)
-    rows: list[Row] = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     wanted = [
         (task, method, seed)
         for seed in range(seeds)
         for task in TASKS
         for method in METHODS
-        if only in task.name and not (task.teacher and method == "cloning")
+        if only in task.name
+        and method.name in methods
+        and (generators is None or method.generator in generators)
+        and (task.teacher is None or method.name in CONTROLLED)
     ]
     for path in sorted({task.demos_path for task, _, _ in wanted if not task.demos_path.is_file()}):
         click.echo(f"NOT MEASURED: {path} is not there; GAILKIT_EXPERTS names the folder of foreign experts")
+    measured = set() if again else {_key(row) for row in _kept(RESULTS)}
     missing = [
         (task, method, seed)
         for task, method, seed in wanted
-        if task.demos_path.is_file() and (again or not any(_is_of(row, task, method, seed) for row in rows))
+        if task.demos_path.is_file() and (task.name, method.name, seed) not in measured
     ]
     for task in {task for task, _, _ in missing if task.teacher}:
         _record_teacher(task)
     with ThreadPoolExecutor(jobs) as pool:
-        for row in pool.map(lambda run: _measure(*run), missing):
-            rows = [old for old in rows if _key(old) != _key(row)] + [row]
-            RESULTS.parent.mkdir(exist_ok=True)
-            RESULTS.write_text(json.dumps(sorted(rows, key=_key), indent=1) + "\n")
+        for row, curve in pool.map(lambda run: _measure(*run), missing):
+            _keep(RESULTS, row, _indented)
+            if curve is not None:
+                _keep(CURVES, curve, _compact)
             click.echo(f"{row['task']}, {row['method']}, seed {row['seed']}: score {row['score']:.3f}")
-    write_table(rows, RESULTS.with_suffix(".md"))
+    write_table(_kept(RESULTS), RESULTS.with_suffix(".md"))
 
 
-def _measure(task: Task, method: str, seed: int) -> Row:
-    """One run from its demonstrations to its scores."""
-    run = WORK / f"{task.name.replace(' ', '-')}-{method}-{seed}"
+def _measure(task: Task, method: Method, seed: int) -> tuple[Row, Row | None]:
+    """One run from its demonstrations to its scores, and its learning curve where it has one."""
+    run = WORK / f"{task.name.replace(' ', '-')}-{method.name}-{seed}"
     run.mkdir(parents=True, exist_ok=True)
-    chosen = ["--trajectories", task.trajectories, "--subsample", task.subsample]
     results = {name: run / f"{name}.json" for name in ("deterministic", "sampled")}
-    evaluate = ["--demos", task.demos_path, "--episodes", EPISODES, "--seed", seed]
     started = time.monotonic()
-    if method == "cloning":
-        command = ["-m", "benchmarks.cloning", task.env_id, "--demos", task.taught_path, *chosen]
-        commands = [[*command, "--episodes", EPISODES, "--seed", seed, "--json", results["deterministic"]]]
-    else:
-        train = ["train", task.env_id, "--demos", task.taught_path, *chosen, "--steps", task.steps, "--seed", seed]
-        commands = [
-            ["-m", "gailkit", *train, "--loss", method, "--out", run, "--overwrite"],
-            ["-m", "gailkit", "evaluate", run, *evaluate, "--json", results["deterministic"]],
-            ["-m", "gailkit", "evaluate", run, *evaluate, "--stochastic", "--json", results["sampled"]],
-        ]
+    commands = _commands(task, method, seed, run, results)
     for words in commands:
         _run(words)
     measured = {name: json.loads(path.read_text()) for name, path in results.items() if path.exists()}
     values = measured["deterministic"]
-    return {
-        "task": task.name,
-        "method": method,
-        "seed": seed,
+    scale = {name: values[name] for name in ("random_return_mean", "expert_return_mean")}
+    metrics = [] if method.generator is None else read_metrics(run)
+    key = {"task": task.name, "method": method.name, "seed": seed}
+    row = {
+        **key,
         "score": values["normalised_score"],
         "score_sampled": measured["sampled"]["normalised_score"] if "sampled" in measured else None,
+        "steps_to_90": steps_to_share(metrics, *scale.values()),
         "return_mean": values["return_mean"],
-        "expert_return_mean": values["expert_return_mean"],
-        "random_return_mean": values["random_return_mean"],
+        **scale,
         "teacher_score": _teacher_score(task, values),
         "seconds": round(time.monotonic() - started),
         "commands": [_shown(words) for words in commands],
     }
+    return row, {**key, **scale, **thinned(metrics)} if metrics else None
+
+
+def _commands(
+    task: Task, method: Method, seed: int, run: Path, results: Mapping[str, Path]
+) -> Sequence[Sequence[object]]:
+    """What one would type to train and to evaluate into ``results``, each without the Python in front."""
+    chosen = ["--trajectories", task.trajectories, "--subsample", task.subsample]
+    judged = ["--episodes", EPISODES, "--seed", seed]
+    if method.generator is None:
+        command = ["-m", "benchmarks.cloning", task.env_id, "--demos", task.taught_path, *chosen]
+        return [[*command, *judged, "--json", results["deterministic"]]]
+    train = ["train", task.env_id, "--demos", task.taught_path, *chosen, "--steps", task.steps, "--seed", seed]
+    evaluate = ["-m", "gailkit", "evaluate", run, "--demos", task.demos_path, *judged]
+    return [
+        ["-m", "gailkit", *train, *method.options, "--out", run, "--overwrite"],
+        [*evaluate, "--json", results["deterministic"]],
+        [*evaluate, "--stochastic", "--json", results["sampled"]],
+    ]
 
 
 def _record_teacher(task: Task) -> None:
@@ -133,5 +173,22 @@ def _key(row: Row) -> tuple[str, str, int]:
     return row["task"], row["method"], row["seed"]
 
 
-def _is_of(row: Row, task: Task, method: str, seed: int) -> bool:
-    return _key(row) == (task.name, method, seed)
+def _kept(path: Path) -> list[Row]:
+    """The rows of a file of results; none where it is not there yet."""
+    return list(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else []
+
+
+def _keep(path: Path, row: Row, layout: Callable[[list[Row]], str]) -> None:
+    """Put a row in its place in a file of results, which is read anew: another command may have added to it."""
+    rows = sorted([*(old for old in _kept(path) if _key(old) != _key(row)), row], key=_key)
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, layout(rows).encode())
+
+
+def _indented(rows: list[Row]) -> str:
+    return json.dumps(rows, indent=1) + "\n"
+
+
+def _compact(rows: list[Row]) -> str:
+    """JSON with a line for each row."""
+    return "[\n" + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows) + "\n]\n"

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import gailkit
-from benchmarks.tasks import EPISODES, METHODS, TASKS, Task
+from benchmarks.tasks import CONTROLLED, EPISODES, OPTIMISERS, TASKS, Task
 
 Rows = Sequence[Mapping[str, Any]]
+
+COMPARED = ("adversarial", "bce", "cloning")
+NEVER = float("inf")
 
 HEAD = f"""# How well the default configuration imitates
 
 Normalised score: 0 is random actions, 1 the expert. Each entry is the median over seeds, with the least and the
 greatest in brackets, of the mean over {EPISODES} episodes of the last checkpoint's likeliest actions; below it,
 in italics, the same with sampled actions. `F` is the default loss, `bce` the cross-entropy; both with u = ln D.
-Cloning is behaviour cloning on the same pairs. One configuration, the default, for all. Made by
-`python -m benchmarks imitation`; every command stands in `imitation.json`.
+Cloning is behaviour cloning on the same pairs. One configuration, the default, for all; only what a column names is
+not the default. Made by `python -m benchmarks imitation`; every command stands in `imitation.json`.
 
 """
 
 
 def write_table(rows: Rows, path: Path) -> None:
-    """Write the table of all tasks, and that of the bias controls."""
+    """Write the tables: of losses, of bias controls, of optimisers, and of the warm start."""
+    tasks = [task for task in TASKS if task.teacher is None]
     lines = [
         f"gailkit {gailkit.__version__}.",
         "",
         "| task | demonstrations | steps | to reach | F | bce | cloning |",
         "|---|---|--:|--:|--:|--:|--:|",
-        *(_task_line(rows, task) for task in TASKS if task.teacher is None),
+        *(_task_line(rows, task) for task in tasks),
         "",
         "Bias controls: whoever imitates a teacher that knows nothing must not score the task: no more than 0.1",
         "above the teacher itself, on the real expert's scale.",
@@ -38,6 +42,24 @@ def write_table(rows: Rows, path: Path) -> None:
         "| task and teacher | episodes | steps | teacher's score | F | bce |",
         "|---|--:|--:|--:|--:|--:|",
         *(_control_line(rows, task) for task in TASKS if task.teacher is not None),
+        "",
+        "## With every optimiser",
+        "",
+        "The same tasks, demonstrations, steps and seeds with the loss `F`, by `--generator NAME`.",
+        "",
+        f"| task | to reach | {' | '.join(OPTIMISERS)} |",
+        f"|---|--:|{'--:|' * len(OPTIMISERS)}",
+        *(f"| {task.name} | {task.threshold} | {_entries(rows, task, OPTIMISERS.values())} |" for task in tasks),
+        "",
+        "## After a warm start",
+        "",
+        "`--warm-start bc` clones the expert's behaviour before `ppo-clip` improves it. Steps are those in the",
+        "environment until the mean return of the last training episodes had first come 90 % of the way from random to",
+        "expert.",
+        "",
+        "| task | score | score after a warm start | steps to 90 % | steps after a warm start |",
+        "|---|--:|--:|--:|--:|",
+        *(_warm_line(rows, task) for task in tasks),
     ]
     path.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
 
@@ -45,22 +67,48 @@ def write_table(rows: Rows, path: Path) -> None:
 def _task_line(rows: Rows, task: Task) -> str:
     pairs = "all pairs" if task.subsample == 1 else f"every {task.subsample}th pair"
     shown = f"{task.trajectories} of `{task.demos.removeprefix('EXPERTS/')}`, {pairs}"
-    entries = (_entry(rows, task, method) for method in METHODS)
-    return f"| {task.name} | {shown} | {task.steps:,} | {task.threshold} | {' | '.join(entries)} |"
+    return f"| {task.name} | {shown} | {task.steps:,} | {task.threshold} | {_entries(rows, task, COMPARED)} |"
 
 
 def _control_line(rows: Rows, task: Task) -> str:
     teachers = [row["teacher_score"] for row in rows if row["task"] == task.name]
     teacher = f"{median(teachers):.3f}" if teachers else "not measured"
-    entries = (_entry(rows, task, method) for method in METHODS if method != "cloning")
-    return f"| {task.name} | {task.trajectories} | {task.steps:,} | {teacher} | {' | '.join(entries)} |"
+    return f"| {task.name} | {task.trajectories} | {task.steps:,} | {teacher} | {_entries(rows, task, CONTROLLED)} |"
+
+
+def _warm_line(rows: Rows, task: Task) -> str:
+    methods = ("adversarial", "warm-start")
+    steps = " | ".join(_steps(rows, task, method) for method in methods)
+    return f"| {task.name} | {_entries(rows, task, methods)} | {steps} |"
+
+
+def _entries(rows: Rows, task: Task, methods: Iterable[str]) -> str:
+    return " | ".join(_entry(rows, task, method) for method in methods)
 
 
 def _entry(rows: Rows, task: Task, method: str) -> str:
-    own = [row for row in rows if row["task"] == task.name and row["method"] == method]
+    own = _of(rows, task, method)
     scores = [row["score"] for row in own]
     if not scores:
         return "not measured"
     sampled = [row["score_sampled"] for row in own if row["score_sampled"] is not None]
     shown = f"**{median(scores):.3f}** ({min(scores):.3f} to {max(scores):.3f})"
     return f"{shown}<br>*{median(sampled):.3f}*" if sampled else shown
+
+
+def _steps(rows: Rows, task: Task, method: str) -> str:
+    """Steps to 90 %, of the runs whose rows tell them; a run that never came so far counts as the slowest."""
+    told = [row["steps_to_90"] for row in _of(rows, task, method) if "steps_to_90" in row]
+    if not told:
+        return "not measured"
+    steps = [NEVER if count is None else count for count in told]
+    if min(steps) == NEVER:
+        return "never"
+    middle, least, greatest = (
+        "never" if count == NEVER else f"{count:,.0f}" for count in (median(steps), min(steps), max(steps))
+    )
+    return f"**{middle}** ({least} to {greatest})"
+
+
+def _of(rows: Rows, task: Task, method: str) -> Rows:
+    return [row for row in rows if row["task"] == task.name and row["method"] == method]

@@ -1,4 +1,4 @@
-"""What is imitated: the environment, whose demonstrations, how many of them, and for how long."""
+"""What is imitated: the environment, whose demonstrations, how many of them, for how long; and by which methods."""
 
 from __future__ import annotations
 
@@ -9,8 +9,33 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 EXPERTS = Path(os.environ.get("GAILKIT_EXPERTS", REPOSITORY.parent / "shared" / "experts"))
 WORK = Path("runs") / "benchmarks"
-METHODS = ("adversarial", "bce", "cloning")
 EPISODES = 100  # of each evaluation
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a task is imitated. Results are kept under ``name``: to rename a method is to measure it again."""
+
+    name: str
+    generator: str | None  # the optimiser that improves the policy; None where nothing is trained against D
+    options: tuple[str, ...] = ()  # of ``gailkit train``
+
+
+METHODS = (
+    Method("adversarial", "ppo-clip", ("--loss", "adversarial")),
+    Method("bce", "ppo-clip", ("--loss", "bce")),
+    Method("cloning", None),
+    *(Method(name, name, ("--generator", name)) for name in ("ppo-penalty", "trpo", "acktr", "pg")),
+    Method("warm-start", "ppo-clip", ("--warm-start", "bc")),
+)
+CONTROLLED = ("adversarial", "bce")  # the methods that also imitate teachers who know nothing
+OPTIMISERS = {  # the name of each, and the method that is it with the default loss
+    "ppo-clip": "adversarial",
+    "ppo-penalty": "ppo-penalty",
+    "trpo": "trpo",
+    "acktr": "acktr",
+    "pg": "pg",
+}
 
 
 @dataclass(frozen=True)
