@@ -30,7 +30,7 @@ CHANGED = {
     "kl_penalty": 0.75, "kl_min": 0.002, "kl_max": 0.09, "max_kl": 0.04, "damping": 0.3, "fisher_stride": 5,
     "cg_iterations": 4, "backtracks": 7,
 }  # fmt: skip
-"""A value other than the default of any generator; for a setting that is not listed, twice the default will do."""
+"""A value other than the default of any generator; for a setting that is not listed, half of it or the next number serves."""
 
 
 def changed(item: dataclasses.Field[Any], default: Any) -> Any:
@@ -38,7 +38,7 @@ def changed(item: dataclasses.Field[Any], default: Any) -> Any:
         return CHANGED[item.name]
     if isinstance(default, str):
         return next(word for word in item.metadata["choices"] if word != default)
-    return 2 * default if default else type(default)(1)
+    return default + 1 if isinstance(default, int) else default / 2 or 0.5
 
 
 def accepted(generator: str) -> dict[str, Any]:
