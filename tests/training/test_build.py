@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from gailkit.discriminator import BoxActionDiscriminator, DiscreteActionDiscrimi
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.rollouts.envs import make_vector_env
-from gailkit.training.build import build_expert_trainer, discriminator_factory
+from gailkit.training.build import build_actor_critic, build_expert_trainer, discriminator_factory
 from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
 from gailkit.training.loop import Trainer
 from gailkit.training.settings import config_from_dict
@@ -89,6 +91,24 @@ def test_the_deviation_of_a_gaussian_policy_starts_where_it_was_set(build: Build
     trainer = build(demonstrations, config, into=envs)
     envs.close()
     assert trainer.generator.actor_critic.log_std.tolist() == [-1.5]
+
+
+@pytest.mark.skipif(
+    "bounds" not in inspect.signature(ActorCritic).parameters,
+    reason="NOT TESTED that the heads of the policy are those in the settings: ActorCritic has only one",
+)
+def test_the_heads_of_the_policy_are_those_in_the_settings() -> None:
+    torch.manual_seed(0)
+    encoder, box = ObservationEncoder(Box(-1, 1, (3,))), Box(-2, 2, (1,))
+    obs = torch.randn(500, 3)
+    inside, sizes = {}, {}
+    for std, bounds in itertools.product(("free", "state"), ("clip", "tanh")):
+        config = PolicyConfig(hidden=(8,), initial_log_std=1.0, std=std, bounds=bounds)
+        policy = build_actor_critic(config, encoder, box)
+        inside[std, bounds] = bool((policy(obs).sample().abs() <= 2).all())
+        sizes[std, bounds] = list(policy.policy.parameters())[-1].numel()
+    assert inside == {pair: pair[1] == "tanh" for pair in inside}
+    assert sizes == {pair: 2 if pair[0] == "state" else 1 for pair in sizes}  # mean and deviation, or the mean alone
 
 
 def test_the_expert_mass_counts_terminated_episodes_of_full_length(

@@ -30,7 +30,7 @@ CHANGED = {
     "kl_penalty": 0.75, "kl_min": 0.002, "kl_max": 0.09, "max_kl": 0.04, "damping": 0.3, "fisher_stride": 5,
     "cg_iterations": 4, "backtracks": 7,
 }  # fmt: skip
-"""A value other than the default of any generator; for a setting that is not listed, half of it or the next number serves."""
+"""A value other than the default of any generator; for what is not listed, half of it or the next number serves."""
 
 
 def changed(item: dataclasses.Field[Any], default: Any) -> Any:
