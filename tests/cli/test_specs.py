@@ -29,7 +29,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "CartPole-v1",
     )
     folder = tmp_path_factory.mktemp("specs") / "run"
-    train("CartPole-v1", demonstrations, TrainConfig(steps=64, num_envs=2, rollout_steps=32), out=folder)
+    train("CartPole-v1", demonstrations, TrainConfig(steps=64, num_envs=2, rollout_size=64), out=folder)
     return folder
 
 
