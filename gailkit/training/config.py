@@ -78,8 +78,8 @@ class PolicyConfig:
         at_least=0,
     )
     kl_penalty: float | None = setting_of({"ppo-penalty": 1.0}, "Weight of KL(old, new) at the start.", above=0)
-    kl_min: float | None = setting_of({"ppo-penalty": 0.01}, "The weight halves where KL was below this.", at_least=0)
-    kl_max: float | None = setting_of({"ppo-penalty": 0.03}, "The weight doubles where KL was above this.", at_least=0)
+    kl_min: float | None = setting_of({"ppo-penalty": 0.003}, "The weight halves where KL was below this.", at_least=0)
+    kl_max: float | None = setting_of({"ppo-penalty": 0.008}, "The weight doubles where KL was above this.", at_least=0)
     max_kl: float | None = setting_of({"trpo": 0.02}, "How far a step may go, in KL(old, new).", above=0)
     damping: float | None = setting_of({"trpo": 0.1}, "Added to the diagonal of the Fisher matrix.", at_least=0)
     fisher_stride: int | None = setting_of(
