@@ -1,0 +1,255 @@
+"""Actor-critic with Kronecker-factored trust regions (ACKTR). Wu et al. 2017; K-FAC of Martens & Grosse 2015."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from gailkit.errors import InputError
+from gailkit.functional.kronecker import (
+    KroneckerFactors,
+    averaging_weight,
+    damped_inverses,
+    homogeneous,
+    kronecker_factors,
+    natural_gradient,
+    quadratic_form,
+    trust_region_step,
+)
+from gailkit.functional.policy_gradient import importance_weighted
+from gailkit.functional.schedules import Schedule, linear
+from gailkit.generator.base import Generator
+from gailkit.generator.learning import Batch, describe_update, learning_batch, minibatches
+from gailkit.networks.actor_critic import ActorCritic
+from gailkit.types import Rollout
+
+LOG_STD_FISHER = 2.0  # E[(d ln N(a; mean, std) / d ln std)^2] = E[(z^2 - 1)^2] for a standard normal z
+TRIALS = (
+    6  # of a step's length: one finds it where KL is quadratic, each halves the error's logarithm where it is linear
+)
+TOLERANCE = 1.1  # a step is not tried again for the sake of less
+
+
+class KroneckerFisher(nn.Module):
+    """The Fisher information of Linear layers and of free log standard deviations, each a block of its own.
+
+    A layer's block is a pair of Kronecker factors, averages over the observations, in buffers. The layers stay with
+    their network: they are no modules of this one.
+    """
+
+    count: Tensor  # () int64, observations so far
+
+    def __init__(
+        self, layers: Sequence[nn.Linear], log_stds: Sequence[nn.Parameter], *, damping: float, decay: float
+    ) -> None:
+        """``damping`` is added to the diagonal where F is inverted, ``decay`` the weight of the past in averages."""
+        super().__init__()
+        self.damping, self.decay = damping, decay
+        self.layers = tuple(layers)
+        self.trained = (*(parameter for layer in layers for parameter in layer.parameters()), *log_stds)
+        self.inverses: list[KroneckerFactors] = []  # of the damped averages, as of the last observation
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+        for number, layer in enumerate(layers):
+            columns = layer.in_features + (layer.bias is not None)
+            self.register_buffer(f"inputs_{number}", torch.zeros(columns, columns))
+            self.register_buffer(f"outputs_{number}", torch.zeros(layer.out_features, layer.out_features))
+
+    @property
+    def factors(self) -> list[KroneckerFactors]:
+        """The averages, a pair for each layer."""
+        numbers = range(len(self.layers))
+        return [KroneckerFactors(self.get_buffer(f"inputs_{n}"), self.get_buffer(f"outputs_{n}")) for n in numbers]
+
+    def observe(self, log_likelihood: Callable[[], Tensor]) -> None:
+        """Take the gradients of ln p(y|x) (B,), of targets y sampled from the network's own outputs, into the averages.
+
+        ``log_likelihood`` passes through every layer once.
+        """
+        with _recorded(self.layers) as calls:
+            total = log_likelihood().sum()
+        gradients = torch.autograd.grad(total, [calls[layer][1] for layer in self.layers])
+        self.count += 1
+        weight = averaging_weight(self.decay, int(self.count))
+        for layer, averages, gradient in zip(self.layers, self.factors, gradients, strict=True):
+            inputs = calls[layer][0]
+            observed = kronecker_factors(inputs if layer.bias is None else homogeneous(inputs), gradient)
+            for average, new in zip(averages, observed, strict=True):
+                average.lerp_(new, weight)
+        self.inverses = [damped_inverses(factors, self.damping) for factors in self.factors]
+
+    def natural(self, gradients: Sequence[Tensor]) -> tuple[list[Tensor], float]:
+        """d = (F + damping I)^-1 g for gradients g of ``trained``, in their shapes, and d^T F d."""
+        remaining = iter(gradients)
+        direction, curvature = [], 0.0
+        for layer, factors, inverse in zip(self.layers, self.factors, self.inverses, strict=True):
+            columns = [next(remaining).reshape(layer.out_features, -1) for _ in layer.parameters()]
+            block = natural_gradient(torch.cat(columns, dim=1), inverse)
+            direction += [block[:, : layer.in_features], *block[:, layer.in_features :].unbind(1)]
+            curvature += float(quadratic_form(block, factors))
+        for gradient in remaining:
+            direction.append(gradient / (LOG_STD_FISHER + self.damping))
+            curvature += LOG_STD_FISHER * float(direction[-1].square().sum())
+        return direction, curvature
+
+
+class ACKTR(Generator):
+    """Natural gradient steps of policy and value function over minibatches, as long as their trust regions allow.
+
+    The policy climbs J = mean r A, r = p / p_old, along d = F^-1 grad J with F in Kronecker factors. A step eta d keeps
+    mean KL(before, after) over the minibatch to about ``max_kl``. The value function descends 1/2 mean (V - target)^2
+    in the same way: it is the log-likelihood of a normal distribution around V, in normalised units with deviation 1,
+    whose Fisher information is the Gauss-Newton matrix. Wu et al. 2017, section 3.
+    """
+
+    def __init__(
+        self,
+        actor_critic: ActorCritic,
+        *,
+        gamma: float = 0.99,
+        lam: float = 0.98,
+        max_kl: float = 0.003,
+        max_value_kl: float = 0.03,
+        max_step: float = 1.0,
+        step_schedule: Schedule = linear,
+        damping: float = 0.003,
+        decay: float = 0.9,
+        epochs: int = 1,
+        batch_size: int = 256,
+        entropy_bonus: float = 0.0,
+    ) -> None:
+        """
+        Args:
+            lam: lambda of generalized advantage estimation.
+            max_kl: delta, how far a step of the policy may go, in nats.
+            max_value_kl: the same for the value function: half the mean square of its change, in normalised units.
+            max_step: eta_max, the largest multiple of a natural gradient.
+            step_schedule: of the progress; every step is multiplied by it.
+            damping: lambda, added to the Fisher matrices where they are inverted.
+            decay: weight of the past in the average of the Kronecker factors, for each rollout.
+            epochs: passes over each rollout.
+            batch_size: steps in a minibatch.
+            entropy_bonus: weight of the entropy in J.
+
+        Raises:
+            InputError: if policy or critic has parameters outside plain Linear layers, but for a free ``log_std``.
+        """
+        super().__init__(actor_critic)
+        self.gamma, self.lam = gamma, lam
+        self.max_kl, self.max_value_kl = max_kl, max_value_kl
+        self.max_step, self.step_schedule = max_step, step_schedule
+        self.epochs, self.batch_size = epochs, batch_size
+        self.entropy_bonus = entropy_bonus
+        log_stds = [free for name, free in actor_critic.named_parameters(recurse=False) if name == "log_std"]
+        layers = _linear_layers("policy", actor_critic.policy, actor_critic.policy_parameters(), log_stds)
+        self.policy_fisher = KroneckerFisher(layers, log_stds, damping=damping, decay=decay)
+        layers = _linear_layers("critic", actor_critic.critic, actor_critic.critic.parameters(), ())
+        self.critic_fisher = KroneckerFisher(layers, (), damping=damping, decay=decay)
+
+    def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
+        """Estimate the Fisher information once, then step over the minibatches; see ``Generator.update``."""
+        batch, explained = learning_batch(self.actor_critic, rollout, rewards, self.gamma, self.lam)
+        self.policy_fisher.observe(lambda: self._sampled_actions(batch.features))
+        self.critic_fisher.observe(lambda: self._sampled_values(batch.features))
+        share = self.step_schedule(progress)
+        steps = [
+            (self._improve_policy(minibatch, share), self._improve_critic(minibatch, share))
+            for _ in range(self.epochs)
+            for minibatch in minibatches(batch, self.batch_size)
+        ]
+        policy_steps, value_steps = zip(*steps, strict=True)
+        sizes = {"step_size": sum(policy_steps) / len(steps), "value_step_size": sum(value_steps) / len(steps)}
+        return {**describe_update(self.actor_critic, batch), "explained_variance": explained, **sizes}
+
+    def _improve_policy(self, batch: Batch, share: float) -> float:
+        distribution = self.actor_critic.distribution(batch.features)
+        before = distribution.detach()
+        objective = importance_weighted(distribution.log_prob(batch.act), batch.log_prob, batch.advantages)
+        if self.entropy_bonus > 0:
+            objective = objective + self.entropy_bonus * distribution.entropy().mean()
+
+        def divergence() -> Tensor:
+            return before.kl(self.actor_critic.distribution(batch.features)).mean()
+
+        return self._climb(self.policy_fisher, objective, divergence, self.max_kl, share)
+
+    def _improve_critic(self, batch: Batch, share: float) -> float:
+        values = self.actor_critic.critic.normalized(batch.features)
+        before = values.detach()
+        objective = -(values - batch.targets).square().mean() / 2
+
+        def divergence() -> Tensor:
+            return (self.actor_critic.critic.normalized(batch.features) - before).square().mean() / 2
+
+        return self._climb(self.critic_fisher, objective, divergence, self.max_value_kl, share)
+
+    def _climb(
+        self, fisher: KroneckerFisher, objective: Tensor, divergence: Callable[[], Tensor], max_kl: float, share: float
+    ) -> float:
+        """Move by ``share`` of the step that the trust region allows along the natural gradient; returns its length.
+
+        Blocks know nothing of how layers act together: d^T F d of the factors is too small, often by a factor of 10.
+        So the step is tried, and where it went too far d^T F d is what it measured, KL = 1/2 eta^2 d^T F d.
+        """
+        gradients = torch.autograd.grad(objective, fisher.trained)
+        with torch.no_grad():
+            starts = [parameter.clone() for parameter in fisher.trained]
+            direction, curvature = fisher.natural(gradients)
+            step = trust_region_step(curvature, max_kl, self.max_step)
+            for _ in range(TRIALS):
+                _move(fisher.trained, starts, direction, step)
+                kl = float(divergence())
+                if kl <= TOLERANCE * max_kl:
+                    break
+                step = trust_region_step(2.0 * kl / step**2, max_kl, self.max_step)
+            _move(fisher.trained, starts, direction, share * step)
+        return share * step
+
+    def _sampled_actions(self, features: Tensor) -> Tensor:
+        """ln pi(a|s), (B,), of actions of its own."""
+        distribution = self.actor_critic.distribution(features)
+        return distribution.log_prob(distribution.sample())
+
+    def _sampled_values(self, features: Tensor) -> Tensor:
+        """ln N(y; V, 1) + const, (B,), of targets y = V + noise of its own."""
+        values = self.actor_critic.critic.normalized(features)
+        return -(values - (values + torch.randn_like(values)).detach()).square() / 2
+
+
+def _move(parameters: Iterable[Tensor], starts: Iterable[Tensor], direction: Iterable[Tensor], step: float) -> None:
+    for parameter, start, part in zip(parameters, starts, direction, strict=True):
+        parameter.copy_(start.add(part, alpha=step))
+
+
+def _linear_layers(
+    what: str, network: nn.Module, parameters: Iterable[nn.Parameter], others: Iterable[nn.Parameter]
+) -> list[nn.Linear]:
+    """The Linear layers of ``network``, which with ``others`` must hold all the ``parameters``."""
+    layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    owners = [module for module in network.modules() if next(module.parameters(recurse=False), None) is not None]
+    strange = sorted({type(owner).__name__ for owner in owners if not isinstance(owner, nn.Linear)})
+    known = {*others, *(parameter for layer in layers for parameter in layer.parameters())}  # tensors hash by identity
+    if strange or not layers or not known.issuperset(parameters):
+        found = ", ".join(strange) or ("parameters outside its network" if layers else "no Linear layer")
+        raise InputError(
+            f"ACKTR takes a {what} of Linear layers, modules without parameters and a free log_std; found {found}"
+        )
+    return layers
+
+
+@contextmanager
+def _recorded(layers: Iterable[nn.Linear]) -> Iterator[dict[nn.Module, tuple[Tensor, Tensor]]]:
+    """What passes through ``layers`` inside the block: inputs (B, I) and outputs (B, O), by layer."""
+    calls: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+
+    def record(layer: nn.Module, arguments: tuple[Tensor], outputs: Tensor) -> None:
+        calls[layer] = (arguments[0].detach(), outputs)
+
+    handles = [layer.register_forward_hook(record) for layer in layers]
+    try:
+        yield calls
+    finally:
+        for handle in handles:
+            handle.remove()
