@@ -14,20 +14,26 @@ from gailkit.storage import write_atomically
 Rows = Sequence[Mapping[str, float]]
 
 PANELS: Sequence[tuple[str, Mapping[str, str]]] = (
-    ("True return (not trained on)", {"episode/true_return": "mean of the last 50 episodes"}),
+    ("True return", {"episode/true_return": "mean of the last 50 episodes"}),
     ("Discriminator accuracy", {"discriminator/accuracy_expert": "expert", "discriminator/accuracy_policy": "policy"}),
     ("Discriminator logits", {"discriminator/logit_expert": "expert", "discriminator/logit_policy": "policy"}),
     ("Policy entropy", {"policy/entropy": "nats"}),
+    ("How far an update moved the policy", {"policy/kl": "mean KL(old, new), nats"}),
+    ("Variance of the returns that the value function explains", {"policy/explained_variance": "share"}),
 )
 
 
 def draw_learning(rows: Rows, path: Path) -> None:
-    """Draw the curves of ``PANELS`` over environment steps into an SVG file; nothing is drawn of an empty run."""
-    if not rows:
+    """Draw the curves of ``PANELS`` over environment steps into an SVG file, those that the run has; without any
+    nothing is drawn."""
+    present = {name for row in rows for name in row}
+    panels = [(title, curves) for title, curves in PANELS if present & set(curves)]
+    if not panels:
         return
-    figure = Figure(figsize=(10, 6), layout="constrained")
-    for axes, (title, curves) in zip(figure.subplots(2, 2).flat, PANELS, strict=True):
-        _draw(axes, rows, title, curves)
+    lines = -(-len(panels) // 2)
+    figure = Figure(figsize=(10, 3 * lines), layout="constrained")
+    for number, (title, curves) in enumerate(panels, start=1):
+        _draw(figure.add_subplot(lines, 2, number), rows, title, curves)
     picture = io.BytesIO()
     figure.savefig(picture, format="svg", metadata={"Date": None})
     write_atomically(path, picture.getvalue())
