@@ -11,6 +11,7 @@ from gailkit.functional.trust_region import backtracking, conjugate_gradient, lo
 from gailkit.generator.base import Generator
 from gailkit.generator.learning import Batch, describe_update, learning_batch, minibatches, value_loss
 from gailkit.networks.actor_critic import ActorCritic
+from gailkit.networks.distributions import ActionDistribution
 from gailkit.networks.fisher import FisherProduct
 from gailkit.networks.flat import FlatParameters
 from gailkit.types import Rollout
@@ -90,7 +91,8 @@ class TRPO(Generator):
 
     def _improve_policy(self, batch: Batch) -> float:
         """Move the policy's parameters; returns the share of the longest step that was taken, 0 where none was."""
-        self.policy.backward(self._objective(batch))
+        objective = self._objective(self.actor_critic.distribution(batch.features), batch)
+        self.policy.backward(objective)
         gradient = self.policy.gradient.clone()
         if not gradient.any():
             return 0.0
@@ -98,22 +100,25 @@ class TRPO(Generator):
         fisher = FisherProduct(self.actor_critic.distribution(states), self.policy, self.damping)
         direction = conjugate_gradient(fisher, gradient, self.cg_iterations)
         step = longest_step(direction, fisher(direction), self.max_kl)
-        start = self.policy.vector.detach().clone()
-        with torch.no_grad():
-            before = float(self._objective(batch))
+        return self._search_line(step, float(objective.detach()), batch)
 
-            def acceptable(share: float) -> bool:
-                self.policy.vector.copy_(start + share * step)
-                kl = float(batch.old.kl(self.actor_critic.distribution(batch.features)).mean())
-                return kl <= self.max_kl and float(self._objective(batch)) >= before
+    @torch.no_grad()
+    def _search_line(self, step: Tensor, before: float, batch: Batch) -> float:
+        """Take the longest share of ``step`` (P,) that is acceptable, and return it; 0 leaves everything as it was."""
+        start = self.policy.vector.clone()
 
-            share = backtracking(acceptable, self.backtracks, SHRINK)
-            if share == 0.0:
-                self.policy.vector.copy_(start)
-                self.failures += 1
+        def acceptable(share: float) -> bool:
+            self.policy.vector.copy_(start + share * step)
+            moved = self.actor_critic.distribution(batch.features)
+            near = float(batch.old.kl(moved).mean()) <= self.max_kl
+            return near and float(self._objective(moved, batch)) >= before
+
+        share = backtracking(acceptable, self.backtracks, SHRINK)
+        if share == 0.0:
+            self.policy.vector.copy_(start)
+            self.failures += 1
         return share
 
-    def _objective(self, batch: Batch) -> Tensor:
-        distribution = self.actor_critic.distribution(batch.features)
+    def _objective(self, distribution: ActionDistribution, batch: Batch) -> Tensor:
         surrogate = importance_weighted(distribution.log_prob(batch.act), batch.log_prob, batch.advantages)
         return surrogate + self.entropy_bonus * distribution.entropy().mean() if self.entropy_bonus else surrogate

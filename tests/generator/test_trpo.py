@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gailkit.functional.schedules import linear
 from gailkit.generator import TRPO
+from gailkit.generator.trpo import SHRINK
 from gailkit.networks.distributions import ActionDistribution
 
 SHRINKS = {"backtracks": 1, "damping": 1e-6, "max_kl": 4.0}  # see rewards_for_precision
@@ -126,7 +127,7 @@ def test_a_longer_search_finds_a_shorter_step(make_actor_critic: Any, roll_out: 
     generator, steps, rewards = focusing(make_actor_critic, roll_out, backtracks=10)
     before = vector_of(generator)
     report = generator.update(steps, rewards)
-    assert report["step_share"] in {0.5**k for k in range(1, 10)}
+    assert report["step_share"] in {SHRINK**k for k in range(1, 10)}
     assert report["line_search_failures"] == 0.0
     assert 0.0 < report["kl"] <= SHRINKS["max_kl"]
     assert not torch.equal(vector_of(generator), before)
