@@ -16,15 +16,14 @@ from gailkit.networks.fisher import FisherProduct
 from gailkit.networks.flat import FlatParameters
 from gailkit.types import Rollout
 
-
 SHRINK = 0.7  # of the step, from one attempt of the line search to the next
 
 
 class TRPO(Generator):
-    """Maximises J(theta) = mean r A subject to mean KL(theta_old, theta) <= delta, by a natural gradient step a rollout.
+    """Maximises J(theta) = mean r A subject to mean KL(theta_old, theta) <= delta, by one step a rollout.
 
-    The direction solves F x = grad J by conjugate gradient; a backtracking line search takes the longest step that
-    keeps the constraint and does not lower J, or none. The value function follows by Adam.
+    Its direction is the natural gradient, x with F x = grad J by conjugate gradient; a backtracking line search takes
+    the longest step that keeps the constraint and does not lower J, or none. The value function follows by Adam.
     """
 
     failures: Tensor  # () int64
