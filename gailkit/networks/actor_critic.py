@@ -1,17 +1,23 @@
 """The policy pi(a|s; theta) and its value function."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from gymnasium import Space
-from gymnasium.spaces import Discrete
+from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 
-from gailkit.networks.distributions import ActionDistribution, Categorical, DiagonalGaussian
+from gailkit.errors import InputError
+from gailkit.networks.distributions import ActionDistribution, Categorical, DiagonalGaussian, TanhGaussian
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import mlp
 from gailkit.spaces import box_center_and_scale, encoded_size
+
+STDS = ("free", "state")
+BOUNDS = ("clip", "tanh")
+LOG_STD_RANGE = (-5.0, 2.0)  # of a deviation that depends on the state
 
 
 class Critic(nn.Module):
@@ -68,8 +74,15 @@ class Critic(nn.Module):
 class ActorCritic(nn.Module):
     """A stochastic policy and its value function on features of one ``ObservationEncoder``.
 
-    Discrete actions: categorical. Box actions: a diagonal Gaussian whose deviation does not depend on the state; a
-    bounded dimension starts centred with a deviation of half its width times exp(``initial_log_std``).
+    Discrete actions: categorical. Box actions: a diagonal Gaussian, clipped where it is executed, or with ``bounds``
+    "tanh" squashed into the Box. Its log deviation starts at ``initial_log_std`` in every state: one parameter a
+    dimension that no state changes, or with ``std`` "state" an output of the policy network within LOG_STD_RANGE.
+    The unit is half the width of a bounded dimension or, squashed, that of x before the tanh, where a deviation of 1
+    is within 0.03 nats of uniform over the Box.
+
+    Raises:
+        InputError: for another ``std`` or ``bounds``, one that Discrete actions or this Box cannot have, or an
+            ``initial_log_std`` outside the range.
     """
 
     def __init__(
@@ -78,18 +91,26 @@ class ActorCritic(nn.Module):
         action_space: Space[Any],
         hidden: Sequence[int] = (64, 64),
         initial_log_std: float = 0.0,
+        std: str = "free",
+        bounds: str = "clip",
     ) -> None:
         super().__init__()
+        _check_head(action_space, initial_log_std, std, bounds)
         self.encoder = encoder
         self.action_space = action_space
-        self.policy = mlp(encoder.size, encoded_size(action_space), hidden, output_gain=0.01)
+        self.std, self.bounds, self.initial_log_std = std, bounds, initial_log_std
+        size = encoded_size(action_space)
+        self.policy = mlp(encoder.size, size if std == "free" else 2 * size, hidden, output_gain=0.01)
         self.critic = Critic(encoder.size, hidden)
-        if not isinstance(action_space, Discrete):
+        if isinstance(action_space, Box):
             center, scale = box_center_and_scale(action_space)
-            self.register_buffer("action_center", center.reshape(action_space.shape or ()), persistent=False)
-            self.register_buffer("action_scale", scale.reshape(action_space.shape or ()), persistent=False)
+            self.register_buffer("action_center", center.reshape(action_space.shape), persistent=False)
+            self.register_buffer("action_scale", scale.reshape(action_space.shape), persistent=False)
             self.register_buffer("action_log_scale", self.action_scale.log(), persistent=False)
-            self.log_std = nn.Parameter(torch.full(action_space.shape or (), initial_log_std))
+            if std == "free":
+                self.log_std = nn.Parameter(torch.full(action_space.shape, initial_log_std))
+            else:
+                _silence(self.policy, size)
         self.action_center: Tensor
         self.action_scale: Tensor
         self.action_log_scale: Tensor
@@ -103,10 +124,65 @@ class ActorCritic(nn.Module):
         outputs: Tensor = self.policy(features)
         if isinstance(self.action_space, Discrete):
             return Categorical(outputs, int(self.action_space.start))
-        mean = outputs.reshape(len(outputs), *self.log_std.shape)
-        return DiagonalGaussian(self.action_center + self.action_scale * mean, self.log_std + self.action_log_scale)
+        mean, log_std = self._mean_and_log_std(outputs)
+        if self.bounds == "tanh":
+            return TanhGaussian(DiagonalGaussian(mean, log_std), self.action_center, self.action_scale)
+        return DiagonalGaussian(self.action_center + self.action_scale * mean, log_std + self.action_log_scale)
 
     def policy_parameters(self) -> list[nn.Parameter]:
-        """What the policy is made of: the network and, for Box actions, the log standard deviations."""
-        own = [self.log_std] if not isinstance(self.action_space, Discrete) else []
-        return [*self.policy.parameters(), *own]
+        """What the policy is made of: the network and, for Box actions with "free" deviations, their logarithms."""
+        free = isinstance(self.action_space, Box) and self.std == "free"
+        return [*self.policy.parameters(), *([self.log_std] if free else [])]
+
+    def _mean_and_log_std(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs to means (B, *act) and log deviations, (*act) where free and (B, *act) else, without units yet."""
+        shape = self.action_center.shape
+        if self.std == "free":
+            return outputs.reshape(len(outputs), *shape), self.log_std
+        mean, spread = outputs.reshape(len(outputs), 2, *shape).unbind(1)
+        return mean, bounded_log_std(spread, self.initial_log_std)
+
+
+def bounded_log_std(outputs: Tensor, initial: float) -> Tensor:
+    """Outputs o of any shape to log deviations in LOG_STD_RANGE: m + h tanh(o / h + artanh((initial - m) / h)).
+
+    m and h are the range's middle and half-width; o = 0 gives ``initial``, and the slope is 1 at most. Smooth, because
+    a hard clamp has no gradient beyond its ends: a state that once came there would keep its deviation for good.
+    """
+    low, high = LOG_STD_RANGE
+    middle, half = (low + high) / 2, (high - low) / 2
+    return middle + half * (outputs / half + math.atanh((initial - middle) / half)).tanh()
+
+
+def _silence(policy: nn.Sequential, first: int) -> None:
+    """Let every output from ``first`` on start at exactly 0 in every state."""
+    last = policy[-1]
+    assert isinstance(last, nn.Linear)
+    nn.init.zeros_(last.weight[first:])
+
+
+def _check_head(action_space: Space[Any], initial_log_std: float, std: str, bounds: str) -> None:
+    """Raise InputError unless there is such a policy for such actions."""
+    for name, found, accepted in (("std", std, STDS), ("bounds", bounds, BOUNDS)):
+        if found not in accepted:
+            raise InputError(f"{name} must be {' or '.join(accepted)}; found {found!r}")
+        if isinstance(action_space, Discrete) and found != accepted[0]:
+            raise InputError(f"{name} {found!r} is for Box actions; found {action_space}, which takes {accepted[0]!r}")
+    low, high = LOG_STD_RANGE
+    if std == "state" and not low < initial_log_std < high:
+        raise InputError(
+            f"initial_log_std must lie between {low:g} and {high:g} for std 'state'; found {initial_log_std}"
+        )
+    if bounds == "tanh" and isinstance(action_space, Box):
+        bounded = _bounded(action_space)
+        if not bounded.all():
+            raise InputError(
+                f"bounds 'tanh' needs a Box that is bounded on both sides in every dimension; found {action_space}, "
+                f"of which {int((~bounded).sum())} of {len(bounded)} are not: it takes bounds 'clip'"
+            )
+
+
+def _bounded(space: Box) -> Tensor:
+    """Which dimensions are bounded on both sides as far as float32 can tell, (size,), as ``box_center_and_scale``."""
+    low, high = (torch.as_tensor(bound.reshape(-1)).double() for bound in (space.low, space.high))
+    return (high - low) < torch.finfo(torch.float32).max

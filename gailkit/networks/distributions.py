@@ -9,6 +9,7 @@ from typing import Self
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 
 class ActionDistribution(ABC):
@@ -20,7 +21,7 @@ class ActionDistribution(ABC):
 
     @abstractmethod
     def mode(self) -> Tensor:
-        """The likeliest action of each state, (B, *act)."""
+        """The action of each state when none is to be drawn, (B, *act): the likeliest one, or what says otherwise."""
 
     @abstractmethod
     def log_prob(self, act: Tensor) -> Tensor:
@@ -151,6 +152,70 @@ class DiagonalGaussian(ActionDistribution):
         """(v_mean / std^2, 2 v_log_std): F is diagonal."""
         mean, log_std = tangents
         return mean * (-2.0 * self.log_std).exp(), 2.0 * log_std
+
+
+@dataclass(frozen=True)
+class TanhGaussian(ActionDistribution):
+    """a = center + scale tanh(x) with x a diagonal Gaussian: every action lies inside the Box, to within rounding.
+
+    ``parameters()`` are those of x. So are ``kl`` and ``fisher_product``: a is a bijection of x, the same for both
+    distributions, and ln p(a) - ln q(a) = ln p(x) - ln q(x) because the change of variables cancels.
+    Haarnoja et al. 2018 (soft actor-critic), appendix C.
+    """
+
+    gaussian: DiagonalGaussian  # of x, (B, *act)
+    center: Tensor  # (*act), of the Box
+    scale: Tensor  # (*act), half its width, > 0
+
+    def sample(self, random: torch.Generator | None = None) -> Tensor:
+        """A squashed sample of x."""
+        return self._squashed(self.gaussian.sample(random))
+
+    def mode(self) -> Tensor:
+        """The squashed mean of x: the median of each dimension. The density of a wide x peaks at the bounds instead."""
+        return self._squashed(self.gaussian.mean)
+
+    def log_prob(self, act: Tensor) -> Tensor:
+        """ln p(x) - sum ln da/dx at x = artanh((a - center) / scale).
+
+        An action at a bound, or rounded to one, counts as one just inside it: x = 8.3 in float32.
+        """
+        limit = 1.0 - torch.finfo(act.dtype).eps
+        x = ((act - self.center) / self.scale).clamp(-limit, limit).atanh()
+        return self.gaussian.log_prob(x) - self._log_slope(x)
+
+    def entropy(self) -> Tensor:
+        """H(x) + E[sum ln da/dx], an estimate with gradient: there is no closed form.
+
+        H(x) is exact; the expectation is unbiasedly estimated by one reparametrised sample a state, from torch's
+        global random generator.
+        """
+        x = self.gaussian.mean + self.gaussian.log_std.exp() * torch.randn_like(self.gaussian.mean)
+        return self.gaussian.entropy() + self._log_slope(x)
+
+    def parameters(self) -> tuple[Tensor, Tensor]:
+        """(mean, log_std) of x, both (B, *act)."""
+        return self.gaussian.parameters()
+
+    def with_parameters(self, parameters: tuple[Tensor, ...]) -> Self:
+        """Another mean and log_std of x, the same Box."""
+        return replace(self, gaussian=self.gaussian.with_parameters(parameters))
+
+    def kl(self, other: Self) -> Tensor:
+        """That of x."""
+        return self.gaussian.kl(other.gaussian)
+
+    def fisher_product(self, tangents: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """That of x."""
+        return self.gaussian.fisher_product(tangents)
+
+    def _squashed(self, x: Tensor) -> Tensor:
+        return self.center + self.scale * x.tanh()
+
+    def _log_slope(self, x: Tensor) -> Tensor:
+        """sum ln da/dx = sum ln scale + ln(1 - tanh^2 x), (B,); the latter is 2 (ln 2 - x - softplus(-2x))."""
+        # that form, because 1 - tanh^2 x itself rounds to 0 from x = 9 on
+        return _sum_over_dimensions(self.scale.log() + 2.0 * (math.log(2.0) - x - softplus(-2.0 * x)))
 
 
 def _sum_over_dimensions(terms: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 import torch
@@ -9,11 +11,14 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 from torch import nn
 
-from gailkit.networks.actor_critic import ActorCritic, Critic
+from gailkit.errors import InputError
+from gailkit.networks.actor_critic import LOG_STD_RANGE, ActorCritic, Critic, bounded_log_std
 from gailkit.networks.encoders import ObservationEncoder
 
 OBSERVATIONS = Box(-1, 1, (3,))
 UNEVEN = Box(np.array([-2, 0, -np.inf, 0], np.float32), np.array([2, 10, np.inf, np.inf], np.float32))
+HEADS = [{"std": std, "bounds": bounds} for std in ("free", "state") for bounds in ("clip", "tanh")]
+every_head = pytest.mark.parametrize("head", HEADS, ids=lambda head: "-".join(head.values()))
 
 
 @pytest.fixture(autouse=True)
@@ -21,11 +26,11 @@ def seeded() -> None:
     torch.manual_seed(0)
 
 
-def actor_critic(action_space: Space[object], initial_log_std: float = 0.0) -> ActorCritic:
+def actor_critic(action_space: Space[object], initial_log_std: float = 0.0, **head: str) -> ActorCritic:
     """An untrained one whose encoder has seen standard normal observations."""
     encoder = ObservationEncoder(OBSERVATIONS)
     encoder.update(torch.randn(100, 3))
-    return ActorCritic(encoder, action_space, (16,), initial_log_std)
+    return ActorCritic(encoder, action_space, (16,), initial_log_std, **head)
 
 
 @pytest.mark.parametrize(("place", "spread"), [(0.0, 1.0), (-70.0, 5.0), (0.0, 1e-2), (3000.0, 800.0)])
@@ -112,10 +117,14 @@ def test_the_initial_deviation_is_a_share_of_half_the_width() -> None:
     torch.testing.assert_close(distribution.log_std, torch.tensor([2.0, 5.0, 1.0, 1.0]).log() - 1)
 
 
-def test_actions_have_the_shape_of_their_space() -> None:
-    distribution = actor_critic(Box(-1, 1, (2, 2)))(torch.randn(5, 3))
-    assert distribution.sample().shape == (5, 2, 2)
-    assert distribution.log_prob(distribution.sample()).shape == (5,)
+@every_head
+@pytest.mark.parametrize("shape", [(), (1,), (2, 2)], ids=str)
+def test_actions_have_the_shape_of_their_space(shape: tuple[int, ...], head: Mapping[str, str]) -> None:
+    distribution = actor_critic(Box(-1, 1, shape), **head)(torch.randn(5, 3))
+    assert distribution.sample().shape == distribution.mode().shape == (5, *shape)
+    assert distribution.log_prob(distribution.sample()).shape == distribution.entropy().shape == (5,)
+    assert [parameter.shape for parameter in distribution.parameters()] == [(5, *shape)] * 2
+    assert distribution[torch.tensor([3, 1])].sample().shape == (2, *shape)
 
 
 def test_discrete_actions_are_numbered_from_the_start_of_their_space() -> None:
@@ -131,9 +140,13 @@ def test_an_untrained_policy_is_nearly_uniform() -> None:
     assert (probabilities - 0.25).abs().max() < 0.02
 
 
-@pytest.mark.parametrize("action_space", [Discrete(3), Box(-1, 1, (2,))], ids=str)
-def test_the_policy_depends_on_all_of_its_parameters_and_on_no_others(action_space: Space[object]) -> None:
-    model = actor_critic(action_space)
+@pytest.mark.parametrize(
+    ("action_space", "head"), [(Discrete(3), {}), *((Box(-1, 1, (2,)), head) for head in HEADS)], ids=str
+)
+def test_the_policy_depends_on_all_of_its_parameters_and_on_no_others(
+    action_space: Space[object], head: Mapping[str, str]
+) -> None:
+    model = actor_critic(action_space, **head)
     obs = torch.randn(10, 3)
     distribution = model(obs)
     gradients = torch.autograd.grad(
@@ -154,3 +167,85 @@ def test_the_policy_sees_observations_as_its_encoder_does() -> None:
     unseen = model(obs).logits
     model.encoder.update(100 + torch.randn(1000, 3))
     assert not torch.allclose(model(obs).logits, unseen)
+
+
+BOUNDED = Box(np.array([-2, 0], np.float32), np.array([2, 10], np.float32))
+
+
+@pytest.mark.parametrize("bounds", ["clip", "tanh"])
+def test_a_deviation_of_the_state_starts_the_same_in_every_state_and_parts_with_training(bounds: str) -> None:
+    model = actor_critic(BOUNDED, -0.7, std="state", bounds=bounds)
+    free = actor_critic(BOUNDED, -0.7, bounds=bounds)
+    obs = torch.randn(20, 3)
+    torch.testing.assert_close(model(obs).parameters()[1], free(obs).parameters()[1])
+    optimizer = torch.optim.SGD(model.policy_parameters(), 0.1)
+    (-model(obs).log_prob(model(obs).sample()).mean()).backward()
+    optimizer.step()
+    assert (model(obs).parameters()[1].std(0) > 1e-4).all()
+
+
+def test_each_half_of_the_outputs_has_its_meaning() -> None:
+    model = silenced(actor_critic(BOUNDED, std="state"))
+    model.policy[-1].bias.data = torch.tensor([0.5, -0.5, 100.0, -100.0])
+    mean, log_std = model(torch.randn(1, 3)).parameters()
+    assert mean.tolist() == [[1.0, 2.5]]  # half the way from the center to a bound
+    low, high = LOG_STD_RANGE
+    torch.testing.assert_close(log_std, torch.tensor([[high + np.log(2.0), low + np.log(5.0)]], dtype=torch.float32))
+
+
+@pytest.mark.parametrize("initial", [-4.9, -1.5, 0.0, 1.9])
+def test_log_deviations_start_where_told_and_stay_in_their_range_without_a_dead_end(initial: float) -> None:
+    outputs = torch.linspace(-8, 8, 101, dtype=torch.float64, requires_grad=True)
+    log_stds = bounded_log_std(outputs, initial)
+    (slopes,) = torch.autograd.grad(log_stds.sum(), outputs)
+    assert bounded_log_std(torch.zeros(()), initial).item() == pytest.approx(initial, abs=1e-5)
+    assert ((LOG_STD_RANGE[0] < log_stds) & (log_stds < LOG_STD_RANGE[1])).all()
+    assert ((slopes > 0) & (slopes <= 1)).all()
+
+
+def test_a_squashed_policy_keeps_to_the_box_and_puts_0_at_its_center() -> None:
+    model = silenced(actor_critic(BOUNDED, 2.0, bounds="tanh"))
+    distribution = model(torch.randn(2000, 3))
+    assert distribution.mode()[0].tolist() == [0.0, 5.0]
+    samples = distribution.sample().numpy()
+    assert all(BOUNDED.contains(action) for action in samples)
+    assert (samples.min(0) < [-1.9, 0.1]).all() and (samples.max(0) > [1.9, 9.9]).all()
+
+
+@pytest.mark.parametrize(
+    ("action_space", "head", "message"),
+    [
+        (Discrete(3), {"std": "state"}, r"std 'state' is for Box actions; found Discrete\(3\).*'free'"),
+        (Discrete(3), {"bounds": "tanh"}, r"bounds 'tanh' is for Box actions; found Discrete\(3\).*'clip'"),
+        (BOUNDED, {"std": "both"}, "std must be free or state; found 'both'"),
+        (Discrete(3), {"std": "both"}, "std must be free or state; found 'both'"),
+        (BOUNDED, {"bounds": "none"}, "bounds must be clip or tanh; found 'none'"),
+        (UNEVEN, {"bounds": "tanh"}, r"bounded on both sides in every dimension; found Box.*2 of 4 are not.*'clip'"),
+    ],
+)
+def test_a_policy_that_such_actions_cannot_have_is_refused(
+    action_space: Space[object], head: Mapping[str, str], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        actor_critic(action_space, **head)
+
+
+@pytest.mark.parametrize("initial", [-5.0, 2.0, 3.0])
+def test_a_start_outside_the_range_of_a_deviation_of_the_state_is_refused(initial: float) -> None:
+    with pytest.raises(InputError, match=f"between -5 and 2 for std 'state'; found {initial}"):
+        actor_critic(BOUNDED, initial, std="state")
+    assert actor_critic(BOUNDED, initial).log_std.tolist() == [initial] * 2
+
+
+def test_the_default_policy_is_stored_under_the_names_of_older_runs() -> None:
+    names = {name for name in actor_critic(BOUNDED).state_dict() if not name.startswith(("encoder.", "critic."))}
+    assert names == {"log_std", "policy.0.weight", "policy.0.bias", "policy.2.weight", "policy.2.bias"}
+
+
+@every_head
+def test_a_stored_policy_acts_as_before(head: Mapping[str, str]) -> None:
+    original, restored = actor_critic(BOUNDED, **head), actor_critic(BOUNDED, **head)
+    restored.load_state_dict(original.state_dict())
+    obs = torch.randn(5, 3)
+    for ours, theirs in zip(restored(obs).parameters(), original(obs).parameters(), strict=True):
+        assert torch.equal(ours, theirs)
