@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {  # public name -> "module:attribute", or "module" where the name is the module itself
+    "ACKTR": "gailkit.generator:ACKTR",
     "ActorCritic": "gailkit.networks.actor_critic:ActorCritic",
     "AdversarialLoss": "gailkit.discriminator:AdversarialLoss",
     "BoxActionDiscriminator": "gailkit.discriminator:BoxActionDiscriminator",
@@ -46,6 +47,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
 }
 
 __all__ = [
+    "ACKTR",
     "TRPO",
     "ActorCritic",
     "AdversarialLoss",
@@ -96,6 +98,7 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.evaluation.evaluate import Evaluation, evaluate
     from gailkit.functional import losses, rewards
     from gailkit.generator import (
+        ACKTR,
         TRPO,
         Generator,
         PolicyGradient,

@@ -28,6 +28,7 @@ ROWS: tuple[Row, ...] = (  # label, the metrics behind it, how they are written
     ("policy entropy | KL of the update", ("policy/entropy", "policy/kl"), "{:.4f}"),
     ("explained variance of the value", ("policy/explained_variance",), "{:.2f}"),
     ("share of the step taken", ("policy/step_share",), "{:.3f}"),
+    ("length of the steps, policy | value", ("policy/step_size", "policy/value_step_size"), "{:.3g}"),
     ("line searches that failed, so far", ("policy/line_search_failures",), "{:.0f}"),
     ("weight of the KL penalty", ("policy/kl_penalty",), "{:.3g}"),
     ("episode length", ("episode/length",), "{:.1f}"),

@@ -1,5 +1,6 @@
 """The policy and the optimisers that improve it, one file an optimiser."""
 
+from gailkit.generator.acktr import ACKTR
 from gailkit.generator.base import Generator
 from gailkit.generator.cloning import CloningResult, clone_behaviour
 from gailkit.generator.policy_gradient import PolicyGradient
@@ -9,6 +10,7 @@ from gailkit.generator.trained import TrainedPolicy
 from gailkit.generator.trpo import TRPO
 
 __all__ = [
+    "ACKTR",
     "TRPO",
     "CloningResult",
     "Generator",

@@ -29,7 +29,7 @@ from gailkit.errors import InputError
 from gailkit.functional import rewards, schedules
 from gailkit.functional.absorbing import absorbing_mass
 from gailkit.functional.schedules import Schedule
-from gailkit.generator import TRPO, Generator, PolicyGradient, PPOClip, PPOPenalty, clone_behaviour
+from gailkit.generator import ACKTR, TRPO, Generator, PolicyGradient, PPOClip, PPOPenalty, clone_behaviour
 from gailkit.importing import import_attribute
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
@@ -174,5 +174,6 @@ GENERATORS: Mapping[str, Callable[..., Generator]] = {
     "ppo-clip": PPOClip,
     "ppo-penalty": PPOPenalty,
     "trpo": TRPO,
+    "acktr": ACKTR,
     "pg": PolicyGradient,
 }

@@ -59,11 +59,11 @@ class PolicyConfig:
         dict.fromkeys(ADAM, "linear"), "How it goes on: linear (falls to 0) or constant.", choices=SCHEDULES
     )
     epochs: int | None = setting_of(
-        dict.fromkeys(("ppo-clip", "ppo-penalty", "trpo"), 5),
+        {**dict.fromkeys(("ppo-clip", "ppo-penalty", "trpo"), 5), "acktr": 1},
         "Passes over each rollout; trpo's are those of the value function.",
         at_least=1,
     )
-    batch_size: int | None = setting_of(dict.fromkeys(ADAM, 256), "Steps in a minibatch.", at_least=1)
+    batch_size: int | None = setting_of(dict.fromkeys(EVERY, 256), "Steps in a minibatch.", at_least=1)
     max_gradient_norm: float | None = setting_of(
         dict.fromkeys(ADAM, 0.5), "Gradients longer than this are shortened to it.", at_least=0
     )
@@ -80,8 +80,22 @@ class PolicyConfig:
     kl_penalty: float | None = setting_of({"ppo-penalty": 1.0}, "Weight of KL(old, new) at the start.", above=0)
     kl_min: float | None = setting_of({"ppo-penalty": 0.003}, "The weight halves where KL was below this.", at_least=0)
     kl_max: float | None = setting_of({"ppo-penalty": 0.008}, "The weight doubles where KL was above this.", at_least=0)
-    max_kl: float | None = setting_of({"trpo": 0.02}, "How far a step may go, in KL(old, new).", above=0)
-    damping: float | None = setting_of({"trpo": 0.1}, "Added to the diagonal of the Fisher matrix.", at_least=0)
+    max_kl: float | None = setting_of(
+        {"trpo": 0.02, "acktr": 0.003}, "How far a step of the policy may go, in KL(old, new).", above=0
+    )
+    max_value_kl: float | None = setting_of(
+        {"acktr": 0.03}, "How far a step of the value function may go, in half its mean squared change.", above=0
+    )
+    max_step: float | None = setting_of({"acktr": 1.0}, "The largest multiple of a natural gradient.", above=0)
+    step_schedule: str | None = setting_of(
+        {"acktr": "linear"}, "How the steps go on: linear (fall to 0) or constant.", choices=SCHEDULES
+    )
+    damping: float | None = setting_of(
+        {"trpo": 0.1, "acktr": 0.003}, "Added to the Fisher matrix before it is inverted.", at_least=0
+    )
+    decay: float | None = setting_of(
+        {"acktr": 0.9}, "Weight of the past in the average of the Kronecker factors.", at_least=0, below=1
+    )
     fisher_stride: int | None = setting_of(
         {"trpo": 4}, "Every how many steps of the rollout one serves for the Fisher matrix.", at_least=1
     )

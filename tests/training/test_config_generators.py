@@ -13,6 +13,7 @@ from gailkit.training.config import EVERY, ExpertConfig, PolicyConfig, TrainConf
 from gailkit.training.settings import config_from_dict, example_of
 
 OF_SOME = [item for item in dataclasses.fields(PolicyConfig) if "of" in item.metadata]
+BAND = PolicyConfig().of("ppo-penalty")
 FOREIGN = [(g, item) for g in (*EVERY, "my_module:Mine") for item in OF_SOME if g not in item.metadata["of"]]
 
 
@@ -73,8 +74,8 @@ def test_what_a_run_writes_down_reads_back_to_the_same_run(kind: type[TrainConfi
 @pytest.mark.parametrize(
     ("policy", "found"),
     [
-        ({"kl_min": 0.03}, "0.03 and 0.03"),
-        ({"kl_max": 0.005}, "0.01 and 0.005"),
+        ({"kl_min": 5.0}, f"5 and {BAND['kl_max']:g}"),
+        ({"kl_max": 1e-9}, f"{BAND['kl_min']:g} and 1e-09"),
         ({"kl_min": 0.5, "kl_max": 0.2}, "0.5 and 0.2"),
         ({"kl_min": 0.0, "kl_max": 0.0}, "0 and 0"),
     ],
