@@ -103,7 +103,7 @@ def build_collector(
 
 def build_actor_critic(policy: PolicyConfig, encoder: ObservationEncoder, action_space: Space[Any]) -> ActorCritic:
     """The policy and value networks that ``policy`` describes, untrained."""
-    return ActorCritic(encoder, action_space, policy.hidden, policy.initial_log_std)
+    return ActorCritic(encoder, action_space, policy.hidden, policy.initial_log_std, policy.std, policy.bounds)
 
 
 def discriminator_factory(config: DiscriminatorConfig) -> DiscriminatorFactory:

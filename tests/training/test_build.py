@@ -93,10 +93,6 @@ def test_the_deviation_of_a_gaussian_policy_starts_where_it_was_set(build: Build
     assert trainer.generator.actor_critic.log_std.tolist() == [-1.5]
 
 
-@pytest.mark.skipif(
-    "bounds" not in inspect.signature(ActorCritic).parameters,
-    reason="NOT TESTED that the heads of the policy are those in the settings: ActorCritic has only one",
-)
 def test_the_heads_of_the_policy_are_those_in_the_settings() -> None:
     torch.manual_seed(0)
     encoder, box = ObservationEncoder(Box(-1, 1, (3,))), Box(-2, 2, (1,))
