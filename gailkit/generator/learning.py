@@ -56,7 +56,7 @@ def learning_batch(
         rollout.log_prob.flatten(),
         standardized(estimates.advantages).flatten(),
         actor_critic.critic.normalize_targets(estimates.returns).flatten(),
-        actor_critic.distribution(features),
+        actor_critic.distribution(features).detach(),
     )
     return batch, explained_variance(rollout.value, estimates.returns)
 

@@ -55,8 +55,8 @@ class ActionDistribution(ABC):
         return self.with_parameters(tuple(parameter[index] for parameter in self.parameters()))
 
     def detach(self) -> Self:
-        """The same distributions, cut off from the graph that computed them."""
-        return self.with_parameters(tuple(parameter.detach() for parameter in self.parameters()))
+        """A copy: no gradient flows into it, and it stays as it is when the parameters of the policy move in place."""
+        return self.with_parameters(tuple(parameter.detach().clone() for parameter in self.parameters()))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from torch import Tensor
 
 from gailkit.generator import Generator
 from gailkit.generator.learning import Batch, describe_update, learning_batch, minibatches, value_loss
+from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import DiagonalGaussian
+from gailkit.networks.encoders import ObservationEncoder
 from gailkit.types import Rollout
 
 
@@ -101,3 +103,17 @@ def test_nothing_has_happened_before_an_update(make_actor_critic: Any, roll_out:
     assert told["surrogate"] == pytest.approx(0.0, abs=1e-6)
     assert told["entropy"] == pytest.approx(float(batch.old.entropy().mean()))
     assert told["value_loss"] == pytest.approx(value_loss(model, batch).item())
+
+
+@pytest.mark.parametrize("bounds", ["clip", "tanh"])
+@pytest.mark.parametrize("std", ["free", "state"])
+def test_the_old_distribution_stays_when_the_parameters_move(roll_out: Any, std: str, bounds: str) -> None:
+    encoder = ObservationEncoder(Box(-1, 1, (2,)))
+    generator = Untaught(ActorCritic(encoder, Box(-1, 1, (3,)), (8,), std=std, bounds=bounds))
+    steps = roll_out(generator)
+    batch, _ = learning_batch(generator.actor_critic, steps, torch.zeros_like(steps.value), 0.99, 0.95)
+    before = [parameter.clone() for parameter in batch.old.parameters()]
+    with torch.no_grad():
+        for parameter in generator.actor_critic.policy_parameters():
+            parameter.add_(1.0)
+    assert all(map(torch.equal, batch.old.parameters(), before))

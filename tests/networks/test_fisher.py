@@ -17,15 +17,27 @@ from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.fisher import FisherProduct
 from gailkit.networks.flat import FlatParameters
 
-ACTIONS = [Discrete(4), Discrete(2, start=7), Box(-1, 1, (1,)), Box(-np.inf, np.inf, (3,)), Box(0, 5, (2, 2))]
+BOX = Box(0, 5, (2,))
+ACTORS = [  # action space, what its deviation depends on, how it keeps to the Box
+    (Discrete(4), "free", "clip"),
+    (Discrete(2, start=7), "free", "clip"),
+    (Box(-np.inf, np.inf, (3,)), "free", "clip"),
+    (Box(0, 5, (2, 2)), "free", "clip"),
+    (BOX, "state", "clip"),
+    (BOX, "free", "tanh"),
+    (BOX, "state", "tanh"),
+]
 FEATURES = torch.randn(9, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-every_action_space = pytest.mark.parametrize("action_space", ACTIONS, ids=str)
+every_actor = pytest.mark.parametrize("actor", ACTORS, ids=str)
+
+Actor = tuple[Space[Any], str, str]
 
 
-def policy(action_space: Space[Any]) -> tuple[ActorCritic, FlatParameters]:
+def policy(actor: Actor) -> tuple[ActorCritic, FlatParameters]:
     """In float64, with parameters far from where they start."""
     torch.manual_seed(0)
-    model = ActorCritic(ObservationEncoder(Box(-1, 1, (3,))), action_space, (4,)).double()
+    action_space, std, bounds = actor
+    model = ActorCritic(ObservationEncoder(Box(-1, 1, (3,))), action_space, (4,), std=std, bounds=bounds).double()
     flat = FlatParameters(model.policy_parameters())
     flat.vector.data.normal_(std=0.7)
     return model, flat
@@ -41,9 +53,9 @@ def hessian_of_mean_kl(model: ActorCritic, flat: FlatParameters) -> Tensor:
     return torch.stack([torch.cat([part.flatten() for part in row]) for row in rows])
 
 
-@every_action_space
-def test_the_product_is_the_hessian_of_the_mean_kl(action_space: Space[Any]) -> None:
-    model, flat = policy(action_space)
+@every_actor
+def test_the_product_is_the_hessian_of_the_mean_kl(actor: Actor) -> None:
+    model, flat = policy(actor)
     product = FisherProduct(model.distribution(FEATURES), flat, damping=0.0)
     columns = torch.stack([product(unit) for unit in torch.eye(len(flat.vector), dtype=torch.float64)], 1)
     hessian = hessian_of_mean_kl(model, flat)
@@ -52,13 +64,13 @@ def test_the_product_is_the_hessian_of_the_mean_kl(action_space: Space[Any]) -> 
 
 
 def test_every_kind_of_distribution_was_among_them() -> None:
-    kinds = {type(policy(action_space)[0].distribution(FEATURES)) for action_space in ACTIONS}
+    kinds = {type(policy(actor)[0].distribution(FEATURES)) for actor in ACTORS}
     assert kinds == set(ActionDistribution.__subclasses__())
 
 
-@every_action_space
-def test_half_of_the_quadratic_form_is_the_kl_of_a_small_step(action_space: Space[Any]) -> None:
-    model, flat = policy(action_space)
+@every_actor
+def test_half_of_the_quadratic_form_is_the_kl_of_a_small_step(actor: Actor) -> None:
+    model, flat = policy(actor)
     old = model.distribution(FEATURES).detach()
     step = 1e-4 * torch.randn(len(flat.vector), dtype=torch.float64)
     product = FisherProduct(model.distribution(FEATURES), flat, damping=0.0)
@@ -69,14 +81,14 @@ def test_half_of_the_quadratic_form_is_the_kl_of_a_small_step(action_space: Spac
 
 
 def test_damping_adds_a_multiple_of_the_identity() -> None:
-    model, flat = policy(ACTIONS[2])
+    model, flat = policy(ACTORS[2])
     vector = torch.randn(len(flat.vector), dtype=torch.float64)
     plain, damped = (FisherProduct(model.distribution(FEATURES), flat, damping)(vector) for damping in (0.0, 0.3))
     torch.testing.assert_close(damped - plain, 0.3 * vector)
 
 
 def test_a_product_leaves_parameters_and_their_gradient_alone() -> None:
-    model, flat = policy(ACTIONS[2])
+    model, flat = policy(ACTORS[2])
     flat.backward(model.distribution(FEATURES).entropy().mean())
     before = flat.vector.detach().clone(), flat.gradient.clone()
     FisherProduct(model.distribution(FEATURES), flat, damping=0.1)(torch.ones_like(flat.vector))
