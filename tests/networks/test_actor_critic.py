@@ -186,11 +186,11 @@ def test_a_deviation_of_the_state_starts_the_same_in_every_state_and_parts_with_
 
 def test_each_half_of_the_outputs_has_its_meaning() -> None:
     model = silenced(actor_critic(BOUNDED, std="state"))
-    model.policy[-1].bias.data = torch.tensor([0.5, -0.5, 100.0, -100.0])
+    model.policy[-1].bias.data = torch.tensor([0.5, -0.5, 3.0, -3.0])
     mean, log_std = model(torch.randn(1, 3)).parameters()
     assert mean.tolist() == [[1.0, 2.5]]  # half the way from the center to a bound
-    low, high = LOG_STD_RANGE
-    torch.testing.assert_close(log_std, torch.tensor([[high + np.log(2.0), low + np.log(5.0)]], dtype=torch.float32))
+    half_widths = torch.tensor([2.0, 5.0])
+    torch.testing.assert_close(log_std[0], bounded_log_std(torch.tensor([3.0, -3.0]), 0.0) + half_widths.log())
 
 
 @pytest.mark.parametrize("initial", [-4.9, -1.5, 0.0, 1.9])
@@ -207,6 +207,7 @@ def test_a_squashed_policy_keeps_to_the_box_and_puts_0_at_its_center() -> None:
     model = silenced(actor_critic(BOUNDED, 2.0, bounds="tanh"))
     distribution = model(torch.randn(2000, 3))
     assert distribution.mode()[0].tolist() == [0.0, 5.0]
+    assert distribution.parameters()[1][0].tolist() == [2.0, 2.0]  # of x, which knows no width
     samples = distribution.sample().numpy()
     assert all(BOUNDED.contains(action) for action in samples)
     assert (samples.min(0) < [-1.9, 0.1]).all() and (samples.max(0) > [1.9, 9.9]).all()
