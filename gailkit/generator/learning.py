@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,7 +15,8 @@ from gailkit.networks.distributions import ActionDistribution
 from gailkit.types import Rollout
 
 
-class Batch(NamedTuple):
+@dataclass(frozen=True)
+class Batch:
     """B = T * N steps of the policy that acted, or some of them."""
 
     features: Tensor  # (B, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,7 +81,8 @@ def test_a_batch_is_the_rollout_in_the_order_of_its_steps(make_actor_critic: Any
     # the first rollout's returns are themselves the statistics: targets of mean 0 and variance 1
     torch.testing.assert_close(batch.targets, (rewards.flatten() - rewards.mean()) / rewards.std(correction=0))
     assert explained == pytest.approx(float(1 - (rewards - steps.value).var() / rewards.var()))
-    assert not any(t.requires_grad for t in (*batch[:5], *batch.old.parameters()))
+    own = (batch.features, batch.act, batch.log_prob, batch.advantages, batch.targets)
+    assert not any(t.requires_grad for t in (*own, *batch.old.parameters()))
     torch.testing.assert_close(model.critic(batch.features), values_before, rtol=1e-4, atol=1e-5)
 
 
@@ -89,7 +91,7 @@ def test_the_value_loss_is_half_the_mean_squared_error_by_hand(make_actor_critic
     for parameter in model.critic.parameters():
         parameter.data.zero_()
     model.critic.network[-1].bias.data.fill_(2.0)
-    batch = Batch(torch.eye(3), *numbered(3)[1:])
+    batch = replace(numbered(3), features=torch.eye(3))
     # V = 2 against 0, 1, 2: (4 + 1 + 0) / 3 / 2
     assert value_loss(model, batch).item() == pytest.approx(5 / 6)
 
