@@ -120,4 +120,4 @@ class TRPO(Generator):
 
     def _objective(self, distribution: ActionDistribution, batch: Batch) -> Tensor:
         surrogate = importance_weighted(distribution.log_prob(batch.act), batch.log_prob, batch.advantages)
-        return surrogate + self.entropy_bonus * distribution.entropy().mean() if self.entropy_bonus else surrogate
+        return surrogate + self.entropy_bonus * distribution.entropy().mean() if self.entropy_bonus > 0 else surrogate
