@@ -47,7 +47,9 @@ class PolicyConfig:
         "free", "What the deviation of Box actions depends on: free (nothing) or state.", choices=("free", "state")
     )
     bounds: str = setting(
-        "clip", "How Box actions keep to the Box: clip (when executed) or tanh (squashed).", choices=("clip", "tanh")
+        "clip",
+        "How Box actions keep to the Box: clip (when executed), or tanh (squashed; for experts that avoid its bounds).",
+        choices=("clip", "tanh"),
     )
     lam: float | None = setting_of(
         dict.fromkeys(EVERY, 0.98), "Lambda of generalized advantage estimation.", at_least=0, at_most=1

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from gailkit.errors import InputError
 from gailkit.functional.kronecker import KroneckerFactors, homogeneous
 from gailkit.functional.schedules import constant
-from gailkit.generator.acktr import ACKTR, KroneckerFisher
+from gailkit.generator.acktr import ACKTR
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import Categorical
+from gailkit.networks.kronecker import KroneckerFisher
 from gailkit.networks.mlp import spectral_mlp
 
 WHOLE = {"batch_size": 128, "damping": 1e-2}  # the rollout of 16 steps in 8 environments: one step of each network
