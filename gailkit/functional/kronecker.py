@@ -86,5 +86,6 @@ def _inverse(factor: Tensor, damping: float) -> Tensor:
     wide = factor.double()
     triangle, failures = torch.linalg.cholesky_ex(wide + damping * torch.eye(len(wide), dtype=wide.dtype))
     if failures != 0:
-        raise DivergenceError("the Fisher information of a layer became too large to be inverted")
+        what = "it is singular within its damping, or too large"
+        raise DivergenceError(f"the Fisher information of a layer cannot be inverted: {what}")
     return torch.cholesky_inverse(triangle).to(factor.dtype)

@@ -22,7 +22,8 @@ def conjugate_gradient(
 ) -> Tensor:
     """x with F x = target, (P,), for a symmetric positive definite F that is only given as ``product``: v to F v.
 
-    Stops after ``iterations`` products, or once the squared residual is below ``tolerance`` times the target's.
+    Stops after ``iterations`` products, once the squared residual is below ``tolerance`` times the target's, or where
+    F shows no curvature.
     Hestenes & Stiefel 1952.
     """
     solution = torch.zeros_like(target)
@@ -33,7 +34,10 @@ def conjugate_gradient(
         if float(squared) <= enough:
             break
         image = product(direction)
-        step = squared / direction.dot(image)
+        curvature = direction.dot(image)
+        if float(curvature) <= 0.0:  # rounding: F is singular as far as its numbers can tell
+            break
+        step = squared / curvature
         solution += step * direction
         residual -= step * image
         previous, squared = squared, residual.dot(residual)

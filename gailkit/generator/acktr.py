@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 import torch
@@ -117,7 +118,8 @@ class ACKTR(Generator):
         """Move by ``share`` of the step that the trust region allows along the natural gradient; returns its length.
 
         Blocks know nothing of how layers act together: d^T F d of the factors is too small, often by a factor of 10.
-        So the step is tried, and where it went too far d^T F d is what it measured, KL = 1/2 eta^2 d^T F d.
+        So the step is tried, and where it went too far d^T F d is what it measured, KL = 1/2 eta^2 d^T F d; a step that
+        is still too far after all trials is not taken.
         """
         gradients = torch.autograd.grad(objective, fisher.trained)
         with torch.no_grad():
@@ -129,7 +131,10 @@ class ACKTR(Generator):
                 kl = float(divergence())
                 if kl <= TOLERANCE * max_kl:
                     break
-                step = trust_region_step(2.0 * kl / step**2, max_kl, self.max_step)
+                finite = math.isfinite(kl)
+                step = trust_region_step(2.0 * kl / step**2, max_kl, self.max_step) if finite else 0.1 * step
+            else:
+                step = 0.0
             _move(fisher.trained, starts, direction, share * step)
         return share * step
 

@@ -51,7 +51,7 @@ class TRPO(Generator):
             lam: lambda of generalized advantage estimation.
             max_kl: delta, in nats.
             damping: added to the diagonal of F.
-            fisher_stride: every how many steps of the rollout one serves for F.
+            fisher_stride: one in so many steps of the rollout, drawn at random, serves for F.
             cg_iterations: Fisher-vector products a step.
             backtracks: lengths that the line search tries, each 0.7 of the last.
             epochs: passes of the value function over each rollout, in minibatches of ``batch_size``.
@@ -95,7 +95,8 @@ class TRPO(Generator):
         gradient = self.policy.gradient.clone()
         if not gradient.any():
             return 0.0
-        states = batch.features[:: self.fisher_stride]
+        some = torch.randperm(len(batch))[: -(-len(batch) // self.fisher_stride)]
+        states = batch.features[some]
         fisher = FisherProduct(self.actor_critic.distribution(states), self.policy, self.damping)
         direction = conjugate_gradient(fisher, gradient, self.cg_iterations)
         step = longest_step(direction, fisher(direction), self.max_kl)
@@ -120,4 +121,7 @@ class TRPO(Generator):
 
     def _objective(self, distribution: ActionDistribution, batch: Batch) -> Tensor:
         surrogate = importance_weighted(distribution.log_prob(batch.act), batch.log_prob, batch.advantages)
-        return surrogate + self.entropy_bonus * distribution.entropy().mean() if self.entropy_bonus > 0 else surrogate
+        if self.entropy_bonus == 0:
+            return surrogate
+        with torch.random.fork_rng(devices=[]):  # where it is estimated: by the same noise before and after a step
+            return surrogate + self.entropy_bonus * distribution.entropy().mean()

@@ -41,7 +41,10 @@ class PolicyConfig:
         (64, 64), "Sizes of the hidden layers, policy and value function alike.", at_least=1
     )
     initial_log_std: float = setting(
-        0.0, "Log of the first standard deviation of Box actions, in half-widths of the Box.", at_least=-20, at_most=5
+        0.0,
+        "Log of the first standard deviation of Box actions: in half-widths of the Box, or before the tanh.",
+        at_least=-20,
+        at_most=5,
     )
     std: str = setting(
         "free", "What the deviation of Box actions depends on: free (nothing) or state.", choices=("free", "state")
@@ -58,21 +61,27 @@ class PolicyConfig:
         dict.fromkeys(ADAM, 2e-3), "Adam's learning rate; trpo's is that of the value function.", at_least=0
     )
     learning_rate_schedule: str | None = setting_of(
-        dict.fromkeys(ADAM, "linear"), "How it goes on: linear (falls to 0) or constant.", choices=SCHEDULES
+        dict.fromkeys(ADAM, "linear"),
+        "How the learning rate goes on: linear (falls to 0 at the end of the run) or constant.",
+        choices=SCHEDULES,
     )
     epochs: int | None = setting_of(
         {**dict.fromkeys(("ppo-clip", "ppo-penalty", "trpo"), 5), "acktr": 1},
         "Passes over each rollout; trpo's are those of the value function.",
         at_least=1,
     )
-    batch_size: int | None = setting_of(dict.fromkeys(EVERY, 256), "Steps in a minibatch.", at_least=1)
+    batch_size: int | None = setting_of(
+        dict.fromkeys(EVERY, 256), "Steps in a minibatch; trpo's are those of the value function.", at_least=1
+    )
     max_gradient_norm: float | None = setting_of(
-        dict.fromkeys(ADAM, 0.5), "Gradients longer than this are shortened to it.", at_least=0
+        dict.fromkeys(ADAM, 0.5), "Gradients longer than this are shortened to it.", above=0
     )
     entropy_bonus: float | None = setting_of(dict.fromkeys(EVERY, 0.0), "Weight of the policy's entropy.", at_least=0)
-    clip: float | None = setting_of({"ppo-clip": 0.2}, "How far the probability ratio may move from 1.", at_least=0)
+    clip: float | None = setting_of({"ppo-clip": 0.2}, "How far the probability ratio may move from 1.", above=0)
     clip_schedule: str | None = setting_of(
-        {"ppo-clip": "constant"}, "How the clip goes on: constant or linear (falls to 0).", choices=SCHEDULES
+        {"ppo-clip": "constant"},
+        "How the clip goes on: constant, or linear (falls to 0 at the end of the run).",
+        choices=SCHEDULES,
     )
     target_kl: float | None = setting_of(
         dict.fromkeys(("ppo-clip", "ppo-penalty"), 0.0),
@@ -80,26 +89,36 @@ class PolicyConfig:
         at_least=0,
     )
     kl_penalty: float | None = setting_of({"ppo-penalty": 1.0}, "Weight of KL(old, new) at the start.", above=0)
-    kl_min: float | None = setting_of({"ppo-penalty": 0.003}, "The weight halves where KL was below this.", at_least=0)
-    kl_max: float | None = setting_of({"ppo-penalty": 0.008}, "The weight doubles where KL was above this.", at_least=0)
+    kl_min: float | None = setting_of(
+        {"ppo-penalty": 0.003}, "The KL penalty halves after an update with KL(old, new) below this.", at_least=0
+    )
+    kl_max: float | None = setting_of(
+        {"ppo-penalty": 0.008}, "The KL penalty doubles after an update with KL(old, new) above this.", at_least=0
+    )
     max_kl: float | None = setting_of(
-        {"trpo": 0.02, "acktr": 0.003}, "How far a step of the policy may go, in KL(old, new).", above=0
+        {"trpo": 0.02, "acktr": 0.003},
+        "How far the policy may go, in KL(old, new): trpo for each rollout, acktr for each minibatch.",
+        above=0,
     )
     max_value_kl: float | None = setting_of(
-        {"acktr": 0.03}, "How far a step of the value function may go, in half its mean squared change.", above=0
+        {"acktr": 0.03},
+        "How far a minibatch may move the value function: half its mean squared change, normalised.",
+        above=0,
     )
     max_step: float | None = setting_of({"acktr": 1.0}, "The largest multiple of a natural gradient.", above=0)
     step_schedule: str | None = setting_of(
-        {"acktr": "linear"}, "How the steps go on: linear (fall to 0) or constant.", choices=SCHEDULES
+        {"acktr": "linear"},
+        "How the length of the steps goes on: linear (falls to 0 at the end of the run) or constant.",
+        choices=SCHEDULES,
     )
     damping: float | None = setting_of(
-        {"trpo": 0.1, "acktr": 0.003}, "Added to the Fisher matrix before it is inverted.", at_least=0
+        {"trpo": 0.1, "acktr": 0.003}, "Added to the Fisher matrix before it is inverted.", above=0
     )
     decay: float | None = setting_of(
         {"acktr": 0.9}, "Weight of the past in the average of the Kronecker factors.", at_least=0, below=1
     )
     fisher_stride: int | None = setting_of(
-        {"trpo": 4}, "Every how many steps of the rollout one serves for the Fisher matrix.", at_least=1
+        {"trpo": 4}, "One in so many steps of a rollout serves to estimate the Fisher matrix.", at_least=1
     )
     cg_iterations: int | None = setting_of({"trpo": 10}, "Fisher-vector products for each step.", at_least=1)
     backtracks: int | None = setting_of(

@@ -74,7 +74,7 @@ def test_the_help_names_those_who_have_a_setting_and_the_default_of_each_where_t
 @pytest.mark.parametrize(("name", "field"), SETTINGS, ids=[name for name, _ in SETTINGS])
 def test_every_option_arrives_at_its_setting_and_no_other(name: str, field: dataclasses.Field[Any]) -> None:
     section, _, leaf = name.rpartition(".")
-    by_type: dict[type, Any] = {int: 3, float: 0.015, str: "my_module:thing", tuple: (5, 6, 7)}
+    by_type: dict[type, Any] = {int: 3, float: 0.004, str: "my_module:thing", tuple: (5, 6, 7)}
     value: Any = by_type[type(example_of(field))]
     if leaf == "logit_penalty":  # which has to be above 0.25
         value = 0.625
@@ -117,10 +117,10 @@ def test_a_file_and_the_options_need_only_be_consistent_together(tmp_path: Path)
     assert settle("--config", path, "--generator", "trpo").policy.of("trpo")["max_kl"] == 0.02
     with pytest.raises(InputError, match=r"^policy\.max_kl is a setting of .*; the generator is ppo-clip$"):
         settle("--config", path)
-    path.write_text("[policy]\nkl_min = 0.05\n")
-    found = settle("--config", path, "--generator", "ppo-penalty", "--policy-kl-max", "0.1")
-    assert (found.policy.kl_min, found.policy.kl_max) == (0.05, 0.1)
-    with pytest.raises(InputError, match=r"^policy\.kl_min must be below policy\.kl_max; found 0\.05 and 0\.03$"):
+    path.write_text("[policy]\nkl_min = 50.0\n")
+    found = settle("--config", path, "--generator", "ppo-penalty", "--policy-kl-max", "100")
+    assert (found.policy.kl_min, found.policy.kl_max) == (50.0, 100.0)
+    with pytest.raises(InputError, match=r"^policy\.kl_min must be below policy\.kl_max; found 50 and "):
         settle("--config", path, "--generator", "ppo-penalty")
 
 

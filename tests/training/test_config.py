@@ -44,7 +44,7 @@ def read(config: TrainConfig, name: str) -> Any:
         ({"steps": 0}, "steps must be at least 1; found 0"),
         ({"seed": -1}, "seed must be at least 0; found -1"),
         ({"gamma": 1.0}, "gamma must be at least 0 and below 1; found 1.0"),
-        ({"policy": {"clip": -0.5}}, "policy.clip must be at least 0; found -0.5"),
+        ({"policy": {"clip": -0.5}}, "policy.clip must be above 0; found -0.5"),
         ({"policy": {"learning_rate": math.nan}}, "policy.learning_rate must be a finite number; found nan"),
         ({"policy": {"initial_log_std": math.inf}}, "policy.initial_log_std must be a finite number; found inf"),
         ({"discriminator": {"updates": 0}}, "discriminator.updates must be at least 1; found 0"),
@@ -174,7 +174,7 @@ def test_an_expert_has_the_settings_of_every_run_and_none_of_a_discriminator() -
     steps=st.integers(1, 10**9),
     gamma=st.floats(0, 1, exclude_max=True),
     hidden=st.lists(st.integers(1, 999), max_size=3),
-    clip=st.floats(0, 10),
+    clip=st.floats(0, 10, exclude_min=True),
     reward=st.text(max_size=9),
 )
 def test_settings_survive_the_way_through_json(
