@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +30,8 @@ assert all(version(name).startswith("2.9.") for name in ("stable-baselines3", "s
 """
 OPTIMISERS = ("ppo-clip", "trpo")
 PEER_ROLLOUT = 2048  # steps in each environment between updates, by default, in both PPO and TRPO of the peers
+
+MEASURED = "measured.json"  # in the folder of a run
 
 Row = dict[str, Any]
 
@@ -77,11 +80,12 @@ class Pair(NamedTuple):
 
 @click.command()
 @click.option("--seeds", default=3, show_default=True, help="Runs of each task and optimiser.")
-@click.option("--jobs", default=2, show_default=True, help="Pairs of runs at a time.")
+@click.option("--jobs", default=1, show_default=True, help="Pairs of runs at a time; more than 1 share the machine.")
 @click.option("--only", default="", help="Tasks whose name contains this.")
 @click.option("--num-envs", default=4, show_default=True, help="Environments of both; 4 in the peers' own examples.")
 @click.option("--again", is_flag=True, help="Also what the results hold already.")
-def reinforcement(seeds: int, jobs: int, only: str, num_envs: int, again: bool) -> None:
+@click.option("--keep-peers", is_flag=True, help="Take what a peer's run has measured before, if its files are there.")
+def reinforcement(seeds: int, jobs: int, only: str, num_envs: int, again: bool, keep_peers: bool) -> None:
     """Learn every task on its own reward, ours beside the peers', and write the table to benchmarks/results/."""
     os.chdir(REPOSITORY)
     rows: list[Row] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
@@ -97,7 +101,7 @@ def reinforcement(seeds: int, jobs: int, only: str, num_envs: int, again: bool) 
     if missing:
         _make_peers_environment()
     with ThreadPoolExecutor(jobs) as pool:
-        for row in pool.map(_measure, missing):
+        for row in pool.map(partial(_measure, keep_peers=keep_peers), missing):
             rows = sorted([*(old for old in rows if _key(old) != _key(row)), row], key=_key)
             RESULTS.parent.mkdir(exist_ok=True)
             RESULTS.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
@@ -120,32 +124,38 @@ def _make_peers_environment() -> None:
         _run(words)
 
 
-def _measure(pair: Pair) -> Row:
+def _measure(pair: Pair, keep_peers: bool) -> Row:
     """One run of ours and one of the peer's, in the pair's order."""
-    sides = {side: _learned(pair, side) for side in pair.order}
+    kept = keep_peers and (_folder(pair, "peer") / MEASURED).is_file()
+    sides = {side: _learned(pair, side, kept and side == "peer") for side in pair.order}
     return {
         "task": pair.task.env_id,
         "optimiser": pair.optimiser,
         "num_envs": pair.num_envs,
         "seed": pair.seed,
         "ratio": round(sides["ours"]["seconds"] / sides["peer"]["seconds"], 3),
-        "first": pair.order[0],
+        "first": "peer, earlier" if kept else pair.order[0],
         "cores": os.cpu_count(),
         "ours": sides["ours"],
         "peer": sides["peer"],
     }
 
 
-def _learned(pair: Pair, side: str) -> Row:
-    """What one side measured, and the command that did."""
+def _learned(pair: Pair, side: str, keep: bool) -> Row:
+    """What one side measured, and the command that did; to ``keep`` is to let what it measured before stand."""
     python, module = (sys.executable, "learn") if side == "ours" else (PEERS / "bin" / "python", "peers")
-    out = WORK / "-".join(("reinforcement", side, *map(str, pair.key)))
+    out = _folder(pair, side)
     asked = ["--optimiser", pair.optimiser, "--steps", pair.steps, "--seed", pair.seed, "--num-envs", pair.num_envs]
     words = [python, "-m", f"benchmarks.{module}", pair.task.env_id, *asked, "--episodes", pair.task.episodes]
     words += ["--training-episodes", TRAINING_EPISODES, "--out", out]
-    _run(words)
-    measured: Row = json.loads((out / "measured.json").read_text(encoding="utf-8"))
+    if not keep:
+        _run(words)
+    measured: Row = json.loads((out / MEASURED).read_text(encoding="utf-8"))
     return {**measured, "command": _shown(words)}
+
+
+def _folder(pair: Pair, side: str) -> Path:
+    return WORK / "-".join(("reinforcement", side, *map(str, pair.key)))
 
 
 def _run(words: Sequence[object]) -> None:

@@ -128,7 +128,7 @@ def generator_factory(config: RunConfig) -> GeneratorFactory:
         return factory
     settings = config.policy.of(config.generator)
     chosen = {name: SCHEDULES[word] for name, word in settings.items() if name.endswith("_schedule")}
-    return partial(GENERATORS[config.generator], gamma=config.gamma, **{**settings, **chosen})
+    return partial(GENERATORS[config.generator], gamma=config.gamma, lam=config.lam, **{**settings, **chosen})
 
 
 def named(name: str, known: Mapping[str, Any], what: str) -> Any:

