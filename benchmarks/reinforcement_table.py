@@ -21,8 +21,8 @@ last policy's likeliest actions, from the same seeds of the environment for both
 return of the last {TRAINING_EPISODES} training episodes. Seconds are the wall time of training on one thread,
 without imports and evaluation; ours writes its run folder meanwhile. The two sides of a pair ran directly one after
 the other, in turns which first; the ratio is the median over pairs of our seconds to the peer's, and should be at
-most {HIGHEST_RATIO}. Where the machine has other work the wall time holds that too; CPU time does not. Made by `python -m benchmarks reinforcement`; every command and the versions stand in
-`reinforcement.json`.
+most {HIGHEST_RATIO}. Where the machine has other work the wall time holds that too; CPU time does not.
+Made by `python -m benchmarks reinforcement`; every command and the versions stand in `reinforcement.json`.
 
 """
 
