@@ -13,7 +13,7 @@ from gailkit.functional.kronecker import trust_region_step
 from gailkit.functional.policy_gradient import importance_weighted
 from gailkit.functional.schedules import Schedule, linear
 from gailkit.generator.base import Generator
-from gailkit.generator.learning import Batch, describe_update, learning_batch, minibatches
+from gailkit.generator.learning import Batch, describe_update, learning_batch, minibatches, value_loss, with_entropy
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.kronecker import KroneckerFisher
 from gailkit.types import Rollout
@@ -94,8 +94,7 @@ class ACKTR(Generator):
         distribution = self.actor_critic.distribution(batch.features)
         before = distribution.detach()
         objective = importance_weighted(distribution.log_prob(batch.act), batch.log_prob, batch.advantages)
-        if self.entropy_bonus > 0:
-            objective = objective + self.entropy_bonus * distribution.entropy().mean()
+        objective = with_entropy(objective, distribution, self.entropy_bonus)
 
         def divergence() -> Tensor:
             return before.kl(self.actor_critic.distribution(batch.features)).mean()
@@ -103,9 +102,8 @@ class ACKTR(Generator):
         return self._climb(self.policy_fisher, objective, divergence, self.max_kl, share)
 
     def _improve_critic(self, batch: Batch, share: float) -> float:
-        values = self.actor_critic.critic.normalized(batch.features)
-        before = values.detach()
-        objective = -(values - batch.targets).square().mean() / 2
+        before = self.actor_critic.critic.normalized(batch.features).detach()
+        objective = -value_loss(self.actor_critic, batch)
 
         def divergence() -> Tensor:
             return (self.actor_critic.critic.normalized(batch.features) - before).square().mean() / 2

@@ -18,7 +18,7 @@ class Generator(nn.Module, ABC):
     """A stochastic policy with a value function, and how it improves. A subclass gives ``update`` and nothing else.
 
     ``state_dict`` holds networks, normalisers and every optimiser that is an attribute. A subclass with more that
-    changes, a coefficient say, extends ``get_extra_state`` and ``set_extra_state``.
+    changes, a coefficient say, registers a buffer.
     """
 
     def __init__(self, actor_critic: ActorCritic) -> None:

@@ -10,7 +10,15 @@ from torch import Tensor
 
 from gailkit.functional.schedules import Schedule
 from gailkit.generator.base import Generator
-from gailkit.generator.learning import Batch, describe_update, learning_batch, minibatches, value_loss
+from gailkit.generator.learning import (
+    Batch,
+    describe_update,
+    learning_batch,
+    minibatches,
+    set_learning_rate,
+    value_loss,
+    with_entropy,
+)
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
 from gailkit.networks.flat import FlatParameters
@@ -20,8 +28,7 @@ from gailkit.types import Rollout
 class FirstOrderGenerator(Generator):
     """Passes of Adam over the minibatches of a rollout, policy and value function together.
 
-    Descends value loss - objective - c entropy. A subclass gives the ``objective``,
-    and what follows an update.
+    Descends value loss - objective - c entropy. A subclass gives the ``objective`` and what follows an update.
     """
 
     def __init__(
@@ -40,11 +47,13 @@ class FirstOrderGenerator(Generator):
     ) -> None:
         """
         Args:
+            gamma: discount of future rewards, in [0, 1).
             lam: lambda of generalized advantage estimation.
             epochs: passes over each rollout.
             batch_size: steps in a minibatch.
             learning_rate: Adam's, multiplied by ``learning_rate_schedule`` of the progress.
             entropy_bonus: c.
+            max_gradient_norm: longer gradients, of policy and value function together, are shortened to it.
             target_kl: no further pass once mean KL(old, new) over the rollout exceeds it, in nats; 0 never stops.
         """
         super().__init__(actor_critic)
@@ -67,23 +76,21 @@ class FirstOrderGenerator(Generator):
 
     def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
         """Passes over the rollout; see ``Generator.update``."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate * self.learning_rate_schedule(progress)
+        set_learning_rate(self.optimizer, self.learning_rate * self.learning_rate_schedule(progress))
         batch, explained = learning_batch(self.actor_critic, rollout, rewards, self.gamma, self.lam)
-        passes = 0
-        while passes < self.epochs and not self._far_enough(batch):
+        passes, far = 0, False
+        while passes < self.epochs and not far:
             for minibatch in minibatches(batch, self.batch_size):
                 self._step(minibatch, progress)
             passes += 1
+            far = self._far_enough(batch)
         told = {**describe_update(self.actor_critic, batch), "explained_variance": explained, "epochs": float(passes)}
         return {**told, **self.conclude(batch, told, progress)}
 
     def _step(self, batch: Batch, progress: float) -> None:
         distribution = self.actor_critic.distribution(batch.features)
-        loss = value_loss(self.actor_critic, batch) - self.objective(distribution, batch, progress)
-        if self.entropy_bonus > 0:
-            loss = loss - self.entropy_bonus * distribution.entropy().mean()
-        self.trained.backward(loss)
+        objective = with_entropy(self.objective(distribution, batch, progress), distribution, self.entropy_bonus)
+        self.trained.backward(value_loss(self.actor_critic, batch) - objective)
         self.trained.clip_gradient(self.max_gradient_norm)
         self.optimizer.step()
 

@@ -69,6 +69,17 @@ def minibatches(batch: Batch, size: int) -> Iterator[Batch]:
         yield shuffled.take(slice(start, start + size))
 
 
+def with_entropy(objective: Tensor, distribution: ActionDistribution, weight: float) -> Tensor:
+    """objective + c mean H(pi(.|s)), a scalar; the entropy is not computed where its weight c is 0."""
+    return objective + weight * distribution.entropy().mean() if weight > 0 else objective
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Let the next steps of ``optimizer`` be taken at ``rate``."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
 def value_loss(actor_critic: ActorCritic, batch: Batch) -> Tensor:
     """1/2 mean (V - target)^2 in normalised units."""
     return (actor_critic.critic.normalized(batch.features) - batch.targets).square().mean() / 2

@@ -9,7 +9,15 @@ from gailkit.functional.policy_gradient import importance_weighted
 from gailkit.functional.schedules import Schedule, linear
 from gailkit.functional.trust_region import backtracking, conjugate_gradient, longest_step
 from gailkit.generator.base import Generator
-from gailkit.generator.learning import Batch, describe_update, learning_batch, minibatches, value_loss
+from gailkit.generator.learning import (
+    Batch,
+    describe_update,
+    learning_batch,
+    minibatches,
+    set_learning_rate,
+    value_loss,
+    with_entropy,
+)
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
 from gailkit.networks.fisher import FisherProduct
@@ -77,8 +85,7 @@ class TRPO(Generator):
         """One step of the policy, several passes of the value function; see ``Generator.update``."""
         batch, explained = learning_batch(self.actor_critic, rollout, rewards, self.gamma, self.lam)
         share = self._improve_policy(batch)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate * self.learning_rate_schedule(progress)
+        set_learning_rate(self.optimizer, self.learning_rate * self.learning_rate_schedule(progress))
         for _ in range(self.epochs):
             for minibatch in minibatches(batch, self.batch_size):
                 self.critic.backward(value_loss(self.actor_critic, minibatch))
@@ -121,7 +128,5 @@ class TRPO(Generator):
 
     def _objective(self, distribution: ActionDistribution, batch: Batch) -> Tensor:
         surrogate = importance_weighted(distribution.log_prob(batch.act), batch.log_prob, batch.advantages)
-        if self.entropy_bonus == 0:
-            return surrogate
-        with torch.random.fork_rng(devices=[]):  # where it is estimated: by the same noise before and after a step
-            return surrogate + self.entropy_bonus * distribution.entropy().mean()
+        with torch.random.fork_rng(devices=[]):  # an estimated entropy: by the same noise before and after a step
+            return with_entropy(surrogate, distribution, self.entropy_bonus)

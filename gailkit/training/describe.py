@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -12,10 +12,8 @@ import torch
 from gymnasium.vector import SyncVectorEnv
 
 from gailkit import __version__
-from gailkit.generator import TrainedPolicy
 from gailkit.spaces import space_to_json
 from gailkit.training.config import RunConfig
-from gailkit.training.loop import Trainer
 
 
 def describe_run(
@@ -37,21 +35,6 @@ def describe_run(
         },
         "command": command,
     }
-
-
-def trained_policy(
-    trainer: Trainer, env_id: str, env_kwargs: Mapping[str, Any], digests: Iterable[str] = ()
-) -> TrainedPolicy:
-    """The policy that ``trainer`` trains, as it is at any moment; ``digests`` are those of what it imitates."""
-    envs = trainer.collector.envs
-    return TrainedPolicy(
-        trainer.generator.actor_critic,
-        envs.single_observation_space,
-        envs.single_action_space,
-        env_id,
-        env_kwargs,
-        frozenset(digests),
-    )
 
 
 def where_defined(part: object) -> str | None:

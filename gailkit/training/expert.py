@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
+from gymnasium.vector import SyncVectorEnv
 
 from gailkit.errors import InputError
-from gailkit.rollouts.envs import make_vector_env
 from gailkit.training.build import build_expert_trainer
 from gailkit.training.config import ExpertConfig
-from gailkit.training.describe import describe_run, trained_policy, where_defined
+from gailkit.training.describe import where_defined
 from gailkit.training.parts import GeneratorFactory
-from gailkit.training.run import RunFolder
-from gailkit.training.running import OnIteration, TrainingResult, run_to_the_end
+from gailkit.training.running import OnIteration, Plan, TrainingResult, run_to_the_end
 
 
 def train_expert(
@@ -40,17 +38,18 @@ def train_expert(
     if not isinstance(env_id, str):
         raise InputError(f"train_expert takes the id of a registered environment; found {type(env_id).__name__}")
     config = config or ExpertConfig()
-    envs = make_vector_env(env_id, config.num_envs, env_kwargs)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            trainer = build_expert_trainer(config, envs, generator)
-            description = {
-                **describe_run(env_id, env_kwargs or {}, envs, config, command),
-                "demonstrations": None,
-                "parts": {"generator": where_defined(generator)},
-            }
-            folder = None if out is None else RunFolder.create(Path(out), description, overwrite)
-            return run_to_the_end(trainer, trained_policy(trainer, env_id, env_kwargs or {}), folder, on_iteration)
-    finally:
-        envs.close()
+
+    def plan(envs: SyncVectorEnv) -> Plan:
+        description = {"demonstrations": None, "parts": {"generator": where_defined(generator)}}
+        return Plan(build_expert_trainer(config, envs, generator), description)
+
+    return run_to_the_end(
+        env_id,
+        config,
+        plan,
+        out=out,
+        overwrite=overwrite,
+        env_kwargs=env_kwargs,
+        on_iteration=on_iteration,
+        command=command,
+    )

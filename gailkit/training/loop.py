@@ -49,7 +49,7 @@ class Trainer:
         return min(self.iteration / self.config.total_iterations, 1.0)
 
     def iterate(self) -> dict[str, float]:
-        """One iteration: roll out pi, let D learn from it and reward it, update pi. Returns the metrics.
+        """One iteration: roll out pi, let the teacher reward it, update pi. Returns the metrics.
 
         Raises:
             DivergenceError: naming the first number on the way that is NaN or infinite.

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from gymnasium.vector import SyncVectorEnv
 
 from gailkit.errors import DivergenceError, EnvironmentFailure
 from gailkit.generator import TrainedPolicy
+from gailkit.rollouts.envs import make_vector_env
+from gailkit.training.config import RunConfig
+from gailkit.training.describe import describe_run
 from gailkit.training.loop import Trainer
 from gailkit.training.metrics import MetricsWriter
 from gailkit.training.picture import draw_learning
@@ -33,23 +38,51 @@ class TrainingResult:
     folder: Path | None
 
 
-def run_to_the_end(
-    trainer: Trainer, policy: TrainedPolicy, folder: RunFolder | None, on_iteration: OnIteration | None
-) -> TrainingResult:
-    """Iterate until the steps are done; ``policy`` is the one that ``trainer`` trains. Nothing is written without a
-    ``folder``.
+@dataclass(frozen=True)
+class Plan:
+    """What is to be iterated, and what is to be said of it."""
 
-    Raises:
-        EnvironmentFailure: from outside.
-        DivergenceError: if a number becomes NaN; the last checkpoint was written before that.
+    trainer: Trainer
+    description: Mapping[str, Any]  # beside what every run says of itself
+    digests: Iterable[str] = ()  # of the demonstrations that are imitated
+
+
+def run_to_the_end(
+    env_id: str,
+    config: RunConfig,
+    make_plan: Callable[[SyncVectorEnv], Plan],
+    *,
+    out: Path | str | None,
+    overwrite: bool,
+    env_kwargs: Mapping[str, Any] | None,
+    on_iteration: OnIteration | None,
+    command: str | None,
+) -> TrainingResult:
+    """Iterate what ``make_plan`` makes for the environments of a run until its steps are done.
+
+    The arguments and what may be raised are those of ``training.train.train``.
     """
-    result = TrainingResult(policy, trainer, [], None if folder is None else folder.path)
-    observers = [result.metrics.append, *([] if on_iteration is None else [on_iteration])]
-    if folder is None:
-        _iterate(trainer, observers)
-    else:
-        _train_into(folder, result, observers)
-    return result
+    kwargs = dict(env_kwargs or {})
+    with closing(make_vector_env(env_id, config.num_envs, kwargs)) as envs, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        plan = make_plan(envs)
+        described = {**describe_run(env_id, kwargs, envs, config, command), **plan.description}
+        folder = None if out is None else RunFolder.create(Path(out), described, overwrite)
+        policy = TrainedPolicy(
+            plan.trainer.generator.actor_critic,
+            envs.single_observation_space,
+            envs.single_action_space,
+            env_id,
+            kwargs,
+            frozenset(plan.digests),
+        )
+        result = TrainingResult(policy, plan.trainer, [], None if folder is None else folder.path)
+        observers = [result.metrics.append, *([] if on_iteration is None else [on_iteration])]
+        if folder is None:
+            _iterate(plan.trainer, observers)
+        else:
+            _train_into(folder, result, observers)
+        return result
 
 
 def _train_into(folder: RunFolder, result: TrainingResult, observers: list[OnIteration]) -> None:

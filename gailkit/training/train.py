@@ -7,17 +7,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import torch
+from gymnasium.vector import SyncVectorEnv
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import InputError
-from gailkit.rollouts.envs import make_vector_env
 from gailkit.training.build import build_trainer
 from gailkit.training.config import TrainConfig
-from gailkit.training.describe import describe_run, trained_policy, where_defined
+from gailkit.training.describe import where_defined
 from gailkit.training.parts import Parts
-from gailkit.training.run import RunFolder
-from gailkit.training.running import OnIteration, TrainingResult, run_to_the_end
+from gailkit.training.running import OnIteration, Plan, TrainingResult, run_to_the_end
 
 
 def train(
@@ -54,22 +52,23 @@ def train(
             f"found {type(env_id).__name__} and {type(demonstrations).__name__}"
         )
     config = config or TrainConfig()
-    envs = make_vector_env(env_id, config.num_envs, env_kwargs)
-    try:
+
+    def plan(envs: SyncVectorEnv) -> Plan:
         fitted = demonstrations.fitted_to(envs.single_observation_space, envs.single_action_space)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            trainer = build_trainer(config, envs, fitted, parts)
-            policy = trained_policy(trainer, env_id, env_kwargs or {}, fitted.digests())
-            description = {
-                **describe_run(env_id, env_kwargs or {}, envs, config, command),
-                "demonstrations": _described(fitted),
-                "parts": {field.name: where_defined(getattr(parts, field.name, None)) for field in fields(Parts)},
-            }
-            folder = None if out is None else RunFolder.create(Path(out), description, overwrite)
-            return run_to_the_end(trainer, policy, folder, on_iteration)
-    finally:
-        envs.close()
+        swapped = {field.name: where_defined(getattr(parts, field.name, None)) for field in fields(Parts)}
+        description = {"demonstrations": _described(fitted), "parts": swapped}
+        return Plan(build_trainer(config, envs, fitted, parts), description, fitted.digests())
+
+    return run_to_the_end(
+        env_id,
+        config,
+        plan,
+        out=out,
+        overwrite=overwrite,
+        env_kwargs=env_kwargs,
+        on_iteration=on_iteration,
+        command=command,
+    )
 
 
 def _described(demonstrations: Demonstrations) -> dict[str, Any]:
