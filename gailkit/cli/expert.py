@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -60,4 +62,6 @@ def expert(
     reached = result.metrics[-1].get("episode/true_return")
     shown = "no episode has ended yet" if reached is None else f"mean return of the last episodes {reached:.1f}"
     click.echo(f"trained for {result.trainer.steps:,} steps, {shown}: {out}")
-    click.echo(f"Record it: gailkit record {env_id} --policy {out} --episodes 10 --seed 0 -o demos.hdf5")
+    words = ["gailkit", "record", env_id, "--policy", str(out), "--episodes", "10", "--seed", "0", "-o", "demos.hdf5"]
+    arguments = ["--env-kwargs", json.dumps(env_kwargs)] if env_kwargs else []
+    click.echo(f"Record it: {shlex.join([*words, *arguments])}")

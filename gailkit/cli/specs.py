@@ -74,14 +74,16 @@ def choose_environment(
 ) -> tuple[str, dict[str, Any]]:
     """What was asked for with --env, else what the run was trained in, else what its demonstrations were recorded in.
 
+    Where no arguments are given, those that a run was trained with go with its environment.
     A name out of a file is only looked up among the environments that are registered; it cannot import a module.
 
     Raises:
         InputError: if nothing names an environment, or a file names one that a module would have to be imported for.
     """
+    trained_in = run_environment(spec)
+    named, arguments = trained_in or (recorded_in, {})
     if env_id is not None:
-        return env_id, env_kwargs
-    named, arguments = run_environment(spec) or (recorded_in, {})
+        return env_id, env_kwargs or (arguments if env_id == named else {})
     if named is None:
         raise InputError(f"nothing says which environment {spec} is to act in; name it with --env")
     if ":" in named:

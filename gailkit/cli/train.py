@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,8 @@ def train(
             on_iteration=on_iteration,
             command=typed_command(),
         )
-    named = f" --env {env_id}" if ":" in env_id else ""
+    named = ["--env", env_id] if ":" in env_id else []
     pairs, episodes = demonstrations.num_kept, len(demonstrations.trajectories)
     click.echo(f"trained on {pairs:,} pairs of {episodes} expert episodes: {out}")
-    click.echo(f"How closely does it match? gailkit evaluate {out} --demos {demos}{named}")
+    words = ["gailkit", "evaluate", str(out), "--demos", str(demos), *named]
+    click.echo(f"How closely does it match? {shlex.join(words)}")

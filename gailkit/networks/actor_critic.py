@@ -174,15 +174,15 @@ def _check_head(action_space: Space[Any], initial_log_std: float, std: str, boun
             f"initial_log_std must lie between {low:g} and {high:g} for std 'state'; found {initial_log_std}"
         )
     if bounds == "tanh" and isinstance(action_space, Box):
-        bounded = _bounded(action_space)
-        if not bounded.all():
+        wide = _wide(action_space)
+        if not wide.all():
             raise InputError(
-                f"bounds 'tanh' needs a Box that is bounded on both sides in every dimension; found {action_space}, "
-                f"of which {int((~bounded).sum())} of {len(bounded)} are not: it takes bounds 'clip'"
+                f"bounds 'tanh' needs a Box that is bounded on both sides and has a width in every dimension; found "
+                f"{action_space}, of which {int((~wide).sum())} of {len(wide)} are not so: it takes bounds 'clip'"
             )
 
 
-def _bounded(space: Box) -> Tensor:
-    """Which dimensions are bounded on both sides as far as float32 can tell, (size,), as ``box_center_and_scale``."""
+def _wide(space: Box) -> Tensor:
+    """Which dimensions have two bounds, as far as float32 can tell, that differ, (size,)."""
     low, high = (torch.as_tensor(bound.reshape(-1)).double() for bound in (space.low, space.high))
-    return (high - low) < torch.finfo(torch.float32).max
+    return (high > low) & ((high - low) < torch.finfo(torch.float32).max)

@@ -158,6 +158,8 @@ class VideoFile(Film):
             self.process.stdin.write(frame[:height, :width].tobytes())
             self.process.stdin.flush()
         except OSError as error:
+            if not self.frames:  # there will be nothing to save
+                self._give_up()
             raise StorageError(f"{self.path} could not be written: {error}") from error
 
     def _start(self, width: int, height: int) -> None:
@@ -182,9 +184,12 @@ class VideoFile(Film):
                 raise StorageError(f"{self.path} could not be written: {last or 'ffmpeg failed'}")
             return (Path(self.folder.name) / "film.mp4").read_bytes()
         finally:
-            self.process.kill()  # nothing happens where it has ended
-            self.process.wait()
-            self.folder.cleanup()
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self.process.kill()  # nothing happens where it has ended
+        self.process.wait()
+        self.folder.cleanup()
 
 
 def with_common_palette(images: Sequence[Image.Image]) -> Iterator[Image.Image]:

@@ -130,7 +130,7 @@ def test_from_a_recording_to_an_evaluation(run_cli: RunCli, tmp_path: Path) -> N
         ({"--steps": "0"}, 2, r"steps must be at least 1; found 0"),
         ({"--steps": "many"}, 2, r"'many' is not a valid integer"),
         ({"--gamma": "1"}, 2, r"gamma must be at least 0 and below 1; found 1"),
-        ({"--policy-clip": "-1"}, 2, r"policy\.clip must be at least 0; found -1"),
+        ({"--policy-clip": "-1"}, 2, r"policy\.clip must be above 0; found -1"),
         (
             {"--generator": "trpo", "--policy-clip": "0.2"},
             2,

@@ -221,7 +221,7 @@ def test_a_squashed_policy_keeps_to_the_box_and_puts_0_at_its_center() -> None:
         (BOUNDED, {"std": "both"}, "std must be free or state; found 'both'"),
         (Discrete(3), {"std": "both"}, "std must be free or state; found 'both'"),
         (BOUNDED, {"bounds": "none"}, "bounds must be clip or tanh; found 'none'"),
-        (UNEVEN, {"bounds": "tanh"}, r"bounded on both sides in every dimension; found Box.*2 of 4 are not.*'clip'"),
+        (UNEVEN, {"bounds": "tanh"}, r"bounded on both sides and has a width in every dimension; found Box.*2 of 4 are not so.*'clip'"),
     ],
 )
 def test_a_policy_that_such_actions_cannot_have_is_refused(

@@ -98,11 +98,11 @@ def test_the_last_checkpoint_is_the_state_at_the_end(run: Run) -> None:
     assert equal_states(state["teacher"]["discriminator"], discriminator)
 
 
-def test_the_picture_is_an_svg_with_four_panels(run: Run) -> None:
+def test_the_picture_is_an_svg_with_a_panel_for_all_that_an_imitation_has(run: Run) -> None:
     root = ElementTree.parse(run.folder / "learning.svg").getroot()
     assert root.tag.endswith("svg")
     panels = [element for element in root.iter() if element.get("id", "").startswith("axes_")]
-    assert len(panels) == 4
+    assert len(panels) == 6
 
 
 def test_the_best_checkpoint_is_of_the_iteration_with_the_highest_return(
