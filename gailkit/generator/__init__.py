@@ -2,7 +2,7 @@
 
 from gailkit.generator.acktr import ACKTR
 from gailkit.generator.base import Generator
-from gailkit.generator.cloning import CloningResult, clone_behaviour
+from gailkit.generator.cloning import CloningResult, clone_behaviour, warm_start
 from gailkit.generator.policy_gradient import PolicyGradient
 from gailkit.generator.ppo import PPOClip
 from gailkit.generator.ppo_penalty import PPOPenalty
@@ -19,4 +19,5 @@ __all__ = [
     "PolicyGradient",
     "TrainedPolicy",
     "clone_behaviour",
+    "warm_start",
 ]

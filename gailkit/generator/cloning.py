@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -11,7 +12,13 @@ from torch import Tensor
 
 from gailkit.errors import DivergenceError
 from gailkit.networks.actor_critic import ActorCritic
+from gailkit.networks.distributions import ActionDistribution
 from gailkit.types import Transitions
+
+CloningLoss = Callable[[ActionDistribution, Tensor], Tensor]
+"""The policy in B states and the expert's actions there, (B, *act), to a scalar."""
+
+WARM_LOG_STD = -1.5  # of Box actions after a warm start: 0.22 half-widths
 
 
 class CloningResult(NamedTuple):
@@ -22,10 +29,27 @@ class CloningResult(NamedTuple):
     validation_loss: float  # the same on the pairs that were held out
 
 
+def negative_log_likelihood(distribution: ActionDistribution, act: Tensor) -> Tensor:
+    """-mean ln pi(a|s), a scalar in nats."""
+    return -distribution.log_prob(act).mean()
+
+
+def negative_log_likelihood_of_means(distribution: ActionDistribution, act: Tensor) -> Tensor:
+    """-mean ln pi(a|s), in which the deviations of a normal distribution count as given: they learn nothing.
+
+    Where they depend on the state and may learn, states whose means are wrong are excused by a wide deviation, and
+    their means are never learned.
+    """
+    decided, *deviations = distribution.parameters()
+    given = (decided, *(deviation.detach() for deviation in deviations))
+    return negative_log_likelihood(distribution.with_parameters(given), act)
+
+
 def clone_behaviour(
     actor_critic: ActorCritic,
     expert: Transitions,
     *,
+    loss: CloningLoss = negative_log_likelihood,
     learning_rate: float = 1e-3,
     batch_size: int = 128,
     validation_share: float = 0.3,
@@ -37,6 +61,7 @@ def clone_behaviour(
     The policy keeps the parameters that were best on the held-out pairs, as in Ho & Ermon 2016, section 6.
 
     Args:
+        loss: what is minimised, of the policy in B states and the expert's actions there.
         validation_share: of the pairs, held out at random, in (0, 1); a single pair is shown and held out alike.
         patience: passes without improvement after which it stops.
 
@@ -55,20 +80,29 @@ def clone_behaviour(
         epoch += 1
         for index in shown[torch.randperm(len(shown))].split(batch_size):
             optimizer.zero_grad()
-            negative = _negative_log_likelihood(actor_critic, features[index], expert.act[index])
+            negative = loss(actor_critic.distribution(features[index]), expert.act[index])
             negative.backward()
             optimizer.step()
         with torch.no_grad():
-            validation = float(_negative_log_likelihood(actor_critic, features[held_out], expert.act[held_out]))
+            validation = float(loss(actor_critic.distribution(features[held_out]), expert.act[held_out]))
         if validation < best_loss:
             best_state, best_loss, best_epoch = copy.deepcopy(actor_critic.state_dict()), validation, epoch
     if epoch and not math.isfinite(best_loss):
         raise DivergenceError("behaviour cloning never reached a finite likelihood on the held-out pairs")
     actor_critic.load_state_dict(best_state)
     with torch.no_grad():
-        loss = float(_negative_log_likelihood(actor_critic, features[shown], expert.act[shown]))
-    return CloningResult(epoch, loss, best_loss)
+        reached = float(loss(actor_critic.distribution(features[shown]), expert.act[shown]))
+    return CloningResult(epoch, reached, best_loss)
 
 
-def _negative_log_likelihood(actor_critic: ActorCritic, features: Tensor, act: Tensor) -> Tensor:
-    return -actor_critic.distribution(features).log_prob(act).mean()
+def warm_start(actor_critic: ActorCritic, expert: Transitions) -> CloningResult:
+    """Behaviour cloning as a beginning for an optimiser: the clone's actions, with room to explore around them.
+
+    A clone is certain of its actions, and policy gradients of a narrow normal distribution are huge: the deviation is
+    not cloned but set to exp(WARM_LOG_STD). The statistics of the observations stay as they were when it learned,
+    because it would act otherwise under others.
+    """
+    actor_critic.set_log_std(WARM_LOG_STD)
+    result = clone_behaviour(actor_critic, expert, loss=negative_log_likelihood_of_means)
+    actor_critic.encoder.freeze()
+    return result

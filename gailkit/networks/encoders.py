@@ -23,6 +23,7 @@ class ObservationEncoder(nn.Module):
         self.space = space
         self.size = encoded_size(space)
         self.normalizer = RunningNormalizer(self.size) if isinstance(space, Box) else None
+        self.frozen = False
 
     def forward(self, obs: Tensor) -> Tensor:
         """Observations (B, *obs) to features (B, size), float32."""
@@ -32,9 +33,13 @@ class ObservationEncoder(nn.Module):
         return flat
 
     def update(self, obs: Tensor) -> None:
-        """Take observations (B, *obs) into the running statistics."""
-        if self.normalizer is not None:
+        """Take observations (B, *obs) into the running statistics, unless they are frozen."""
+        if self.normalizer is not None and not self.frozen:
             self.normalizer.update(obs.reshape(len(obs), self.size))
+
+    def freeze(self) -> None:
+        """Leave the statistics as they are from now on, for the sake of networks that have learned with them."""
+        self.frozen = True
 
 
 class ActionEncoder(nn.Module):

@@ -29,7 +29,7 @@ from gailkit.errors import InputError
 from gailkit.functional import rewards, schedules
 from gailkit.functional.absorbing import absorbing_mass
 from gailkit.functional.schedules import Schedule
-from gailkit.generator import ACKTR, TRPO, Generator, PolicyGradient, PPOClip, PPOPenalty, clone_behaviour
+from gailkit.generator import ACKTR, TRPO, Generator, PolicyGradient, PPOClip, PPOPenalty, warm_start
 from gailkit.importing import import_attribute
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
@@ -73,7 +73,7 @@ def build_trainer(
         updates=config.discriminator.updates,
     )
     if config.warm_start == "bc":
-        clone_behaviour(actor_critic, shown)
+        warm_start(actor_critic, shown)
     return Trainer(config, build_collector(config, envs), Adversary(learner, demonstrations), generator)
 
 

@@ -26,12 +26,15 @@ ExactKL = Callable[[ActionDistribution, ActionDistribution], Tensor]
 
 
 def actor_critic(
-    action_space: Space[Any] | None = None, observation_space: Space[Any] | None = None, hidden: int = 16
+    action_space: Space[Any] | None = None,
+    observation_space: Space[Any] | None = None,
+    hidden: int = 16,
+    **head: str,
 ) -> ActorCritic:
     encoder = ObservationEncoder(observation_space or Discrete(3))
     if isinstance(encoder.space, Box):
         encoder.update(3 + 2 * torch.randn(50, *encoder.space.shape))
-    return ActorCritic(encoder, action_space or Discrete(3), (hidden,))
+    return ActorCritic(encoder, action_space or Discrete(3), (hidden,), **head)
 
 
 def observations(space: Space[Any], *lead: int) -> Tensor:

@@ -251,3 +251,19 @@ def test_a_reward_that_is_not_finite_does_not_go_unnoticed(
     except DivergenceError:
         return
     assert not all(math.isfinite(value) for value in report.values())
+
+
+@every_optimiser
+@pytest.mark.parametrize("bounds", ["clip", "tanh"])
+@pytest.mark.parametrize("std", ["free", "state"])
+def test_whatever_the_head_it_reports_how_far_the_policy_moved(
+    make: Make, std: str, bounds: str, make_actor_critic: Any, roll_out: Any, kl_of: Any
+) -> None:
+    generator = make(make_actor_critic(Box(-1, 1, (2,)), Box(-np.inf, np.inf, (3,)), std=std, bounds=bounds))
+    steps = roll_out(generator)
+    obs = steps.obs.flatten(0, 1)
+    old = copy.deepcopy(generator.actor_critic)(obs).detach()
+    report = generator.update(steps, steps.act.square().sum(-1))
+    exact = float(kl_of(old, generator.actor_critic(obs).detach()))
+    assert report["kl"] == pytest.approx(exact, rel=1e-2)
+    assert exact > 1e-4

@@ -185,7 +185,7 @@ def test_the_target_holds_for_every_update_anew(make: Make, make_actor_critic: A
     assert [passes(generator, roll_out)["epochs"] for _ in range(3)] == [1.0, 1.0, 1.0]
 
 
-def test_a_new_one_needs_an_objective_and_no_more(make_actor_critic: Any, roll_out: Any) -> None:
+def test_a_new_one_needs_an_objective_and_what_follows_and_no_more(make_actor_critic: Any, roll_out: Any) -> None:
     class Deterrent(FirstOrderGenerator):
         """Makes all that it did rarer."""
 

@@ -17,6 +17,7 @@ from gailkit.networks.encoders import ObservationEncoder
 
 OBSERVATIONS = Box(-1, 1, (3,))
 UNEVEN = Box(np.array([-2, 0, -np.inf, 0], np.float32), np.array([2, 10, np.inf, np.inf], np.float32))
+FLAT = Box(np.zeros(2, np.float32), np.array([0, 1], np.float32))
 HEADS = [{"std": std, "bounds": bounds} for std in ("free", "state") for bounds in ("clip", "tanh")]
 every_head = pytest.mark.parametrize("head", HEADS, ids=lambda head: "-".join(head.values()))
 
@@ -221,7 +222,8 @@ def test_a_squashed_policy_keeps_to_the_box_and_puts_0_at_its_center() -> None:
         (BOUNDED, {"std": "both"}, "std must be free or state; found 'both'"),
         (Discrete(3), {"std": "both"}, "std must be free or state; found 'both'"),
         (BOUNDED, {"bounds": "none"}, "bounds must be clip or tanh; found 'none'"),
-        (UNEVEN, {"bounds": "tanh"}, r"bounded on both sides and has a width in every dimension; found Box.*2 of 4 are not so.*'clip'"),
+        (UNEVEN, {"bounds": "tanh"}, r"bounded on both sides .* in every dimension; found Box.*2 of 4 are not so"),
+        (FLAT, {"bounds": "tanh"}, "has a width in every .* 1 of 2 are not .*'clip'"),
     ],
 )
 def test_a_policy_that_such_actions_cannot_have_is_refused(
@@ -250,3 +252,18 @@ def test_a_stored_policy_acts_as_before(head: Mapping[str, str]) -> None:
     obs = torch.randn(5, 3)
     for ours, theirs in zip(restored(obs).parameters(), original(obs).parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+@every_head
+@pytest.mark.parametrize("log_std", [-1.5, 0.3])
+def test_the_deviation_can_be_set_in_every_state_without_moving_the_means(
+    head: Mapping[str, str], log_std: float
+) -> None:
+    model, obs = actor_critic(BOUNDED, **head), 3 * torch.randn(5, 3)
+    for parameter in model.policy_parameters():
+        parameter.data.normal_()
+    (mean, _), _ = model(obs).parameters(), model.set_log_std(log_std)
+    after, deviations = model(obs).parameters()
+    unit = model.action_log_scale if head["bounds"] == "clip" else 0.0  # before a tanh there is none
+    torch.testing.assert_close(deviations, (log_std + unit) * torch.ones_like(mean))
+    assert torch.equal(after, mean)
