@@ -19,6 +19,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "Demonstrations": "gailkit.demonstrations:Demonstrations",
     "DiscreteActionDiscriminator": "gailkit.discriminator:DiscreteActionDiscriminator",
     "Discriminator": "gailkit.discriminator:Discriminator",
+    "DiscriminatorConfig": "gailkit.training.config:DiscriminatorConfig",
     "DiscriminatorLearner": "gailkit.discriminator:DiscriminatorLearner",
     "ExpertConfig": "gailkit.training.config:ExpertConfig",
     "Evaluation": "gailkit.evaluation.evaluate:Evaluation",
@@ -28,6 +29,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "ObservationEncoder": "gailkit.networks.encoders:ObservationEncoder",
     "PPOClip": "gailkit.generator:PPOClip",
     "PPOPenalty": "gailkit.generator:PPOPenalty",
+    "PolicyConfig": "gailkit.training.config:PolicyConfig",
     "PolicyGradient": "gailkit.generator:PolicyGradient",
     "TRPO": "gailkit.generator:TRPO",
     "Parts": "gailkit.training.parts:Parts",
@@ -56,6 +58,7 @@ __all__ = [
     "Demonstrations",
     "DiscreteActionDiscriminator",
     "Discriminator",
+    "DiscriminatorConfig",
     "DiscriminatorLearner",
     "DiscriminatorLoss",
     "Evaluation",
@@ -66,6 +69,7 @@ __all__ = [
     "PPOClip",
     "PPOPenalty",
     "Parts",
+    "PolicyConfig",
     "PolicyGradient",
     "Rollout",
     "TrainConfig",
@@ -109,7 +113,7 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     )
     from gailkit.networks.actor_critic import ActorCritic
     from gailkit.networks.encoders import ObservationEncoder
-    from gailkit.training.config import ExpertConfig, TrainConfig
+    from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
     from gailkit.training.expert import train_expert
     from gailkit.training.parts import Parts
     from gailkit.training.run import load_policy
@@ -128,4 +132,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*__all__, "__version__"])

@@ -154,7 +154,11 @@ def _explain_usage(error: click.UsageError, settings: Settings) -> int:
         print(error.message, file=sys.stderr)
         return error.exit_code
     command = "gailkit" if error.ctx is None else error.ctx.command_path
-    return _fail(f"{error.format_message()} See `{command} --help`.", error.exit_code, settings)
+    return _fail(f"{_ended(error.format_message())} See `{command} --help`.", error.exit_code, settings)
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "?", "!")) else f"{sentence}."
 
 
 def _storage_sentence(error: OSError) -> str:

@@ -85,6 +85,9 @@ def choose_environment(
     if env_id is not None:
         return env_id, env_kwargs or (arguments if env_id == named else {})
     if named is None:
+        from gailkit.experts.resolve import check_spec
+
+        check_spec(spec)
         raise InputError(f"nothing says which environment {spec} is to act in; name it with --env")
     if ":" in named:
         raise InputError(f"a file names {named!r}, which would import a module; if you trust it, say --env {named}")

@@ -33,7 +33,17 @@ def expert_policy(spec: str, observation_space: Space[Any], action_space: Space[
         return sb3_policy(_existing(spec), observation_space, action_space)
     if _is_function(spec):
         return function_policy(spec, action_space)
-    raise InputError(f"{spec!r} names no policy; accepted are {ACCEPTED}{_near(spec)}")
+    raise _unknown(spec)
+
+
+def check_spec(spec: str) -> None:
+    """Raise InputError unless ``spec`` has the looks of a policy's: near matches are listed."""
+    if spec != "random" and not spec.endswith(".zip") and not _is_function(spec):
+        raise _unknown(spec)
+
+
+def _unknown(spec: str) -> InputError:
+    return InputError(f"{spec!r} names no policy; accepted are {ACCEPTED}{_near(spec)}")
 
 
 def expert_files(spec: str) -> list[Path]:

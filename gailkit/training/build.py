@@ -141,7 +141,8 @@ def named(name: str, known: Mapping[str, Any], what: str) -> Any:
         return known[name]
     if ":" in name:
         return _imported(name, what)
-    close = difflib.get_close_matches(name, known, n=1)
+    beginning = [word for word in known if name and word.startswith(name)]
+    close = beginning or difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     raise InputError(f"no {what} is called {name!r}; {hint}known are {', '.join(known)} and package.module:attribute")
 

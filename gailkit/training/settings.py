@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
@@ -63,8 +64,10 @@ def _filled(record: Any, values: Mapping[str, Any], prefix: str) -> Any:
     known = {item.name: item for item in fields(record)}
     unknown = sorted(set(values) - set(known))
     if unknown:
+        close = difflib.get_close_matches(unknown[0].replace("-", "_"), known, n=1)
+        hint = f"did you mean {prefix + close[0]!r}? " if close else ""
         listed = ", ".join(prefix + name for name in known)
-        raise InputError(f"no setting is called {prefix + unknown[0]!r}; known are {listed}")
+        raise InputError(f"no setting is called {prefix + unknown[0]!r}; {hint}known are {listed}")
     changes = {}
     for name, value in values.items():
         current = getattr(record, name)
@@ -95,7 +98,10 @@ def check_record(record: Any, prefix: str) -> None:
     """Raise InputError unless every setting, in sections too, keeps to its choices and bounds."""
     for item in fields(record):
         value = getattr(record, item.name)
-        if dataclasses.is_dataclass(value):
+        if "choices" not in item.metadata:
+            if not dataclasses.is_dataclass(value):
+                kind = type(getattr(type(record)(), item.name)).__name__
+                raise InputError(f"{prefix}{item.name} must be a {kind}; found {type(value).__name__}")
             check_record(value, f"{item.name}.")
         elif value is not None:
             choices = item.metadata["choices"]

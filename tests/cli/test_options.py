@@ -144,8 +144,12 @@ def test_the_settings_of_a_run_can_be_written_to_a_file_and_read(tmp_path: Path)
 @pytest.mark.parametrize(
     ("toml", "error", "said"),
     [
-        ("stesp = 3", InputError, "no setting is called 'stesp'; known are steps, seed,"),
-        ("[policy]\nclipp = 1", InputError, r"no setting is called 'policy.clipp'; known are .*policy\.clip,"),
+        ("stesp = 3", InputError, r"no setting is called 'stesp'; did you mean 'steps'\? known are steps, seed,"),
+        (
+            "[policy]\nclipp = 1",
+            InputError,
+            r"no setting is called 'policy.clipp'; did you mean 'policy.clip'\? known are .*policy\.clip,",
+        ),
         ('steps = "many"', InputError, "steps must be of type int; found 'many'"),
         ("policy = 3", InputError, "policy is a section of settings; found 3"),
         ("lam = nan", InputError, r"lam must be a finite number; found nan"),

@@ -118,12 +118,24 @@ def test_a_record_made_in_python_is_checked_as_one_from_a_file() -> None:
     ("section", "prefix"), [(None, ""), ("policy", "policy."), ("discriminator", "discriminator.")]
 )
 def test_an_unknown_name_is_answered_with_all_that_are_known(section: str | None, prefix: str) -> None:
-    values: dict[str, Any] = {"stesp": 3} if section is None else {section: {"stesp": 3}}
+    values: dict[str, Any] = {"qqq": 3} if section is None else {section: {"qqq": 3}}
     record = TrainConfig() if section is None else getattr(TrainConfig(), section)
     known = ", ".join(prefix + field.name for field in dataclasses.fields(record))
     with pytest.raises(InputError) as refused:
         config_from_dict(values, TrainConfig)
-    assert str(refused.value) == f"no setting is called '{prefix}stesp'; known are {known}"
+    assert str(refused.value) == f"no setting is called '{prefix}qqq'; known are {known}"
+
+
+def test_a_slip_is_answered_with_what_was_meant() -> None:
+    with pytest.raises(InputError, match=r"^no setting is called 'stesp'; did you mean 'steps'\? known are "):
+        config_from_dict({"stesp": 3}, TrainConfig)
+    with pytest.raises(InputError, match=r"'policy\.learning-rate'; did you mean 'policy\.learning_rate'\? "):
+        config_from_dict({"policy": {"learning-rate": 0.1}}, TrainConfig)
+
+
+def test_a_section_is_a_record() -> None:
+    with pytest.raises(InputError, match=r"^policy must be a PolicyConfig; found dict$"):
+        TrainConfig(policy={"clip": 0.1})
 
 
 @pytest.mark.parametrize(
