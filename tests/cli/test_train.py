@@ -125,7 +125,7 @@ def test_from_a_recording_to_an_evaluation(run_cli: RunCli, tmp_path: Path) -> N
         ({"--generator": "ppo-clp"}, 2, r"no generator is called 'ppo-clp'; .*ppo-clip"),
         ({"--loss": "bcee"}, 2, r"no discriminator loss is called 'bcee'; did you mean 'bce'\? .*adversarial, bce"),
         ({"--reward": "nowhere_at_all:r"}, 2, r"no module 'nowhere_at_all'"),
-        ({"--config": "settings.toml"}, 2, r"no setting is called 'stesp'; known are steps, "),
+        ({"--config": "settings.toml"}, 2, r"no setting is called 'stesp'; did you mean 'steps'\? known are steps, "),
         ({"--config": "demos.hdf5"}, 3, r"demos\.hdf5 is not a TOML file"),
         ({"--steps": "0"}, 2, r"steps must be at least 1; found 0"),
         ({"--steps": "many"}, 2, r"'many' is not a valid integer"),
