@@ -22,6 +22,7 @@ return of the last {TRAINING_EPISODES} training episodes. Seconds are the wall t
 without imports and evaluation; ours writes its run folder meanwhile. The two sides of a pair ran directly one after
 the other, in turns which first; the ratio is the median over pairs of our seconds to the peer's, and should be at
 most {HIGHEST_RATIO}. Where the machine has other work the wall time holds that too; CPU time does not.
+Where the JSON file says `peer, earlier`, the peer's run is an earlier one, beside which ours was measured anew.
 Made by `python -m benchmarks reinforcement`; every command and the versions stand in `reinforcement.json`.
 
 """
