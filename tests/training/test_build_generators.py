@@ -14,7 +14,7 @@ from gymnasium.spaces import Box, Discrete
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import InputError
 from gailkit.generator import Generator, PPOClip
-from gailkit.networks.actor_critic import ActorCritic
+from gailkit.networks.actor_critic import BOUNDS, STDS, ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.training.build import GENERATORS, SCHEDULES, generator_factory
 from gailkit.training.config import PolicyConfig, RunConfig, TrainConfig
@@ -112,3 +112,10 @@ def test_every_generator_can_improve_an_imitation(
 def test_what_is_no_generator_is_refused(build: Build, cartpole: Demonstrations, tiny: TrainConfig) -> None:
     with pytest.raises(InputError, match=r"^a Generator is needed; found Linear$"):
         build(cartpole, tiny, Parts(generator=lambda model: torch.nn.Linear(2, 2)))
+
+
+def test_the_words_of_the_settings_are_those_that_are_understood() -> None:
+    words = {item.name: item.metadata["choices"] for item in dataclasses.fields(PolicyConfig)}
+    assert (words["std"], words["bounds"]) == (STDS, BOUNDS)
+    for name in ("learning_rate_schedule", "clip_schedule", "step_schedule"):
+        assert set(words[name]) == set(SCHEDULES)
