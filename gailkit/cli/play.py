@@ -176,8 +176,10 @@ def _run(policy: Policy, stage: _Stage, title: str, seeds: list[int], max_steps:
                     progress.on_episode(trajectory)
                 progress.show()
         finally:
-            saved = stage.film is not None and stage.film.save()
-            _report(finished, len(seeds))
+            try:
+                saved = stage.film is not None and stage.film.save()
+            finally:  # neither is lost for the other's failure
+                _report(finished, len(seeds))
             if stage.film is not None and saved:
                 click.echo(stage.film.summary())
     if stage.filmed is not None and stage.filmed.failure is not None:

@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from gailkit.errors import StorageError
 from gailkit.rollouts import rendering
+from gailkit.rollouts.film import Film
 
 Play = Callable[..., Any]
 Look = Callable[[str], Any]
@@ -129,3 +131,15 @@ def test_an_interruption_keeps_the_film_of_what_was_played(
     if name.endswith("gif"):
         assert shown(name).milliseconds == 100 * int(frames)
     assert not list(theatre.glob(".gailkit*"))
+
+
+def test_a_film_that_cannot_be_saved_does_not_take_the_returns_with_it(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(film: Film) -> bool:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(Film, "save", fail)
+    done = painted(play)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (5, "Error: the disk is full")
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["episode 1", "episode 2", "episode 3", "mean"]
