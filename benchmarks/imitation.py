@@ -109,7 +109,7 @@ def _measure(task: Task, method: Method, seed: int) -> tuple[Row, Row | None]:
         **key,
         "score": values["normalised_score"],
         "score_sampled": measured["sampled"]["normalised_score"] if "sampled" in measured else None,
-        "steps_to_90": steps_to_share(metrics, *scale.values()),
+        "steps_to_90": steps_to_share(metrics, scale["random_return_mean"], scale["expert_return_mean"]),
         "return_mean": values["return_mean"],
         **scale,
         "teacher_score": _teacher_score(task, values),
