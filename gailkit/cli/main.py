@@ -28,7 +28,7 @@ COMMANDS = {  # name -> (where the command is, what the list of commands says ab
     "evaluate": ("gailkit.cli.evaluate:evaluate", "Measure how closely a policy matches the demonstrations."),
     "play": ("gailkit.cli.play:play", "Watch a policy, in a window or as a film."),
     "expert": ("gailkit.cli.expert:expert", "Train an expert on the environment's own reward."),
-    "data": ("gailkit.cli.data:data", "Look into files of demonstrations."),
+    "data": ("gailkit.cli.data:data", "Look into files of demonstrations, and make new ones of them."),
     "demo": ("gailkit.cli.demo:demo", "Imitate a CartPole expert, start to end, in a few minutes."),
 }
 

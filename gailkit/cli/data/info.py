@@ -1,4 +1,4 @@
-"""``gailkit data``: looking into files of demonstrations. Heavy libraries load only when a command runs."""
+"""``gailkit data info``: what a file of demonstrations holds."""
 
 from __future__ import annotations
 
@@ -18,12 +18,7 @@ Rows = list[tuple[str, str]]
 """What is said, line by line: a label and its text."""
 
 
-@click.group("data", epilog="Example:\n\ngailkit data info demos.hdf5")
-def data() -> None:
-    """Look into files of demonstrations."""
-
-
-@data.command("info", epilog="Examples:\n\ngailkit data info demos.hdf5\n\ngailkit data info --json demos.hdf5")
+@click.command("info", epilog="Examples:\n\ngailkit data info demos.hdf5\n\ngailkit data info --json demos.hdf5")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines for people.")
 def info(file: Path, as_json: bool) -> None:

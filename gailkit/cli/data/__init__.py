@@ -1,0 +1,45 @@
+"""``gailkit data``: looking into files of demonstrations, and making new ones of them. A command loads when it runs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import rich_click as click
+
+COMMANDS = {  # name, which is that of its module and of the command in it -> what the list of commands says about it
+    "info": "Say what a file holds: task, episodes, returns, endings, origin.",
+}
+
+EXAMPLES = ("Example:", "gailkit data info demos.hdf5")
+
+
+class LazyGroup(click.RichGroup):
+    """A group that lists its commands from ``COMMANDS`` and imports one only when it is run or asked for help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands, in the order in which a user meets them."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that ``args`` begin with, imported. Raises NoSuchCommand, naming those that are near."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else load_command(name), rest
+
+
+def load_command(name: str) -> click.Command:
+    """The real command of a ``name`` in ``COMMANDS``, its module imported."""
+    command = getattr(import_module(f"{__name__}.{name}"), name)
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{name} in {__name__}.{name} is not a command but a {type(command).__name__}")
+    return command
+
+
+@click.group("data", cls=LazyGroup, epilog="\n\n".join(EXAMPLES))
+def data() -> None:
+    """Look into files of demonstrations, and make new ones of them."""
+
+
+for _name, _summary in COMMANDS.items():
+    data.add_command(click.RichCommand(name=_name, help=_summary))
