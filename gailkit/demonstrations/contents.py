@@ -1,21 +1,73 @@
-"""What one file of demonstrations holds, whatever its format: the currency between readers and the data set."""
+"""What a file of demonstrations holds, whatever its format: the currency between readers, writers and the data set."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 from gymnasium import Space
 
-from gailkit.types import Trajectory
+from gailkit.errors import InputError
+
+Ending = Literal["terminated", "truncated"]
+
+
+class About(NamedTuple):
+    """What a file says about its episodes."""
+
+    observation_space: Space[Any] | None = None  # None where the file does not state it
+    action_space: Space[Any] | None = None
+    env_id: str | None = None
+    env_kwargs: Mapping[str, Any] = {}  # plain JSON values
+    provenance: Mapping[str, str] = {}  # where the episodes come from, for people to read
+
+
+class Episode(NamedTuple):
+    """One episode of L steps as a file tells it. Nothing of it has been checked."""
+
+    observations: np.ndarray  # (L + 1, *obs), or (L, *obs) where the file lacks the last one
+    actions: np.ndarray  # (L, *act)
+    rewards: np.ndarray | None  # (L,)
+    terminated: bool | None  # None where the file says that it ended, and not how
+    seed: int | None = None  # what the environment was reset with
+
+
+class Broken(NamedTuple):
+    """An episode that cannot be read."""
+
+    reason: str  # what is wrong with it, to go behind "episode 3 of 10: "
 
 
 class Contents(NamedTuple):
-    """Episodes and what the file says about them."""
+    """Everything in one file."""
 
-    trajectories: tuple[Trajectory, ...]
-    observation_space: Space[Any] | None  # None where the file does not state it
-    action_space: Space[Any] | None
-    env_id: str | None
-    env_kwargs: Mapping[str, Any]  # plain JSON values
-    provenance: Mapping[str, str]  # where the episodes come from, for people to read
+    about: About
+    count: int  # of the episodes
+    episodes: Iterable[Episode | Broken]  # to be gone through once, while the file is open
+    unheld: tuple[str, ...] = ()  # what the file holds beside and is left behind, such as "infos/qpos"
+    verified: bool = False  # whether each episode is compared with a digest of the file's
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a reader cannot know from the file alone.
+
+    Raises:
+        InputError: if ``max_episode_steps`` is below 1 or ``ends`` no ending.
+    """
+
+    format: str | None = None  # name of the format; None to find it out
+    ends: Ending | None = None  # how every episode ended
+    max_episode_steps: int | None = None  # the time limit: an episode of so many steps or more was cut off
+    obs_keys: tuple[str, ...] = ()  # which of several observations, in this order; () for all
+    mask: str | None = None  # name of a list in the file that says which episodes
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what plain columns mean, see formats/columns
+    tolerant: bool = False  # read what can be read of a damaged file
+
+    def __post_init__(self) -> None:
+        if self.max_episode_steps is not None and self.max_episode_steps < 1:
+            raise InputError(f"the most steps of an episode must be at least 1; found {self.max_episode_steps}")
+        if self.ends not in (None, "terminated", "truncated"):
+            raise InputError(f"episodes end terminated or truncated; found {self.ends!r}")

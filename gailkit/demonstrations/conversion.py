@@ -1,0 +1,139 @@
+"""From episodes as files tell them to trajectories: how each ended, what came last, and whether it is sound."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from gailkit.demonstrations.contents import Broken, Contents, Episode, ReadOptions
+from gailkit.errors import DataError, InputError
+from gailkit.types import Trajectory
+
+ASK = (
+    "say --max-episode-steps N if episodes of N steps were cut off by a time limit, or --ends terminated or "
+    "--ends truncated if all ended alike"
+)
+
+
+class AmbiguousEnding(InputError):
+    """A file says that episodes ended and not how; whoever reads it has to say."""
+
+
+@dataclass
+class Conversion:
+    """The trajectories of a file, one after another, and a count of what had to be made up or left out.
+
+    What follows the last step of an episode is unknown where a file has no last observation. An episode that was cut
+    off then loses its last action and reward, so that each kept action has its true successor; one that terminated
+    keeps every step, and its last observation is repeated in place of the unknown one.
+    """
+
+    path: Path
+    contents: Contents
+    options: ReadOptions = field(default_factory=ReadOptions)
+    shortened: int = 0  # cut-off episodes that lost their last action
+    repeated: int = 0  # terminated episodes whose last observation stands twice
+    vanished: int = 0  # episodes of which no step is left
+    decided: Counter[str] = field(default_factory=Counter)  # endings that the options decided
+
+    def strict(self) -> Iterator[Trajectory]:
+        """Every trajectory.
+
+        Raises:
+            DataError: at the first episode that is broken.
+            AmbiguousEnding: at the first whose ending neither the file nor the options tell.
+        """
+        for index, found in self.tolerant():
+            if isinstance(found, Broken):
+                raise DataError(f"{self.path}: episode {index} of {self.contents.count}: {found.reason}")
+            yield found
+
+    def tolerant(self) -> Iterator[tuple[int, Trajectory | Broken]]:
+        """Number and trajectory of each episode, or what is wrong with it; raises AmbiguousEnding as ``strict``."""
+        for index, episode in enumerate(self.contents.episodes):
+            if isinstance(episode, Broken):
+                yield index, episode
+                continue
+            try:
+                trajectory = self._trajectory(episode)
+            except AmbiguousEnding:
+                raise
+            except InputError as error:
+                yield index, Broken(str(error))
+                continue
+            if trajectory is not None:
+                yield index, trajectory
+
+    def notes(self) -> dict[str, str]:
+        """What was made up, left out or decided so far, for the provenance."""
+        notes = {}
+        if self.shortened or self.repeated or self.vanished:
+            notes["conversion"] = (
+                f"the file has no last observations: the last step of {self.shortened + self.vanished} cut-off "
+                f"episodes was dropped, the last observation of {self.repeated} terminated episodes repeated"
+            )
+        if self.decided:
+            counts = ", ".join(f"{count} as {ending}" for ending, count in sorted(self.decided.items()))
+            notes["endings"] = f"read {counts}, by {_said(self.options)}"
+        if self.contents.unheld:
+            notes["left_out"] = ", ".join(self.contents.unheld)
+        return notes
+
+    def _trajectory(self, episode: Episode) -> Trajectory | None:
+        terminated = self._terminated(episode)
+        observations, actions, rewards = episode.observations, episode.actions, episode.rewards
+        if len(observations) == len(actions) and terminated:
+            observations = np.concatenate([observations, observations[-1:]])
+            self.repeated += 1
+        elif len(observations) == len(actions):
+            actions = actions[:-1]
+            rewards = None if rewards is None else rewards[:-1]
+            if not len(actions):
+                self.vanished += 1
+                return None
+            self.shortened += 1
+        return Trajectory(observations, actions, rewards, terminated, episode.seed)
+
+    def _terminated(self, episode: Episode) -> bool:
+        decided = decide(len(episode.actions), episode.terminated, self.options)
+        if decided is None:
+            raise AmbiguousEnding(f"{self.path} says that its episodes end, and not how: {ASK}")
+        if decided != episode.terminated:
+            self.decided["terminated" if decided else "truncated"] += 1
+        return decided
+
+
+def decide(steps: int, terminated: bool | None, options: ReadOptions) -> bool | None:
+    """Whether an episode of ``steps`` steps terminated: what the options say, else the file; None if neither does."""
+    if options.max_episode_steps is not None and steps >= options.max_episode_steps:
+        return False
+    if options.ends is not None:
+        return options.ends == "terminated"
+    if terminated is None and options.max_episode_steps is not None:
+        return True
+    return terminated
+
+
+def doubtful(lengths: Sequence[int], terminated: Sequence[bool]) -> list[bool | None]:
+    """Endings (N,) of a format that cannot tell a time limit from an end: None where a termination may be either.
+
+    A time limit shows as several episodes that all end after the same number of steps, none after more.
+    """
+    longest = max(lengths)
+    at_limit = sum(length == longest for length in lengths)
+    if at_limit < 2:
+        return list(terminated)
+    return [None if ended and length == longest else ended for length, ended in zip(lengths, terminated, strict=True)]
+
+
+def _said(options: ReadOptions) -> str:
+    words = []
+    if options.max_episode_steps is not None:
+        words.append(f"--max-episode-steps {options.max_episode_steps}")
+    if options.ends is not None:
+        words.append(f"--ends {options.ends}")
+    return " ".join(words)

@@ -1,0 +1,132 @@
+"""The process that opens a file of somebody else's: bounded in memory, it answers until its parent hangs up."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from gailkit.untrusted.container import Container, Damage, Refusal
+from gailkit.untrusted.protocol import receive, send
+
+try:
+    import resource
+except ImportError:  # Windows bounds neither
+    resource = None  # type: ignore[assignment]
+
+MEMORY_BYTES = 2 * 2**30  # beyond what the interpreter and its libraries take
+CPU_SECONDS = 60  # for one answer, or one piece of an array
+
+
+def main(path: str) -> None:
+    """Open ``path`` and answer requests from stdin on stdout; ends when stdin does."""
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    _bound_time()
+    container = _answering(answers, lambda: _open(Path(path)))
+    if container is None:
+        return
+    send(answers, {"container": container.kind})
+    while (frame := receive(requests)) is not None:
+        _bound_time()
+        _answering(answers, partial(_answer, container, frame[0], answers))
+
+
+def container_of(path: Path) -> type[Container]:
+    """The kind of container that the first bytes of the file say it is; a text where they say nothing."""
+    with path.open("rb") as file:
+        magic = file.read(8)
+    if magic.startswith(b"PK\x03\x04"):
+        from gailkit.untrusted.npz import NpzContainer
+
+        return NpzContainer
+    if magic.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
+        from gailkit.untrusted.arrow import ArrowContainer
+
+        return ArrowContainer
+    import h5py
+
+    if h5py.is_hdf5(path):
+        from gailkit.untrusted.hdf5 import Hdf5Container
+
+        return Hdf5Container
+    from gailkit.untrusted.table import TableContainer
+
+    return TableContainer
+
+
+def _open(path: Path) -> Container:
+    kind = container_of(path)
+    _bound_memory()  # now that its libraries are loaded, which take more than any file should
+    return kind(path)
+
+
+def _answer(container: Container, request: dict[str, Any], answers: BinaryIO) -> None:
+    match request:
+        case {"ask": "children", "group": group}:
+            send(answers, {"children": container.children(group)})
+        case {"ask": "entry", "name": name}:
+            entry = container.entry(name)
+            send(answers, {"entry": None if entry is None else [entry.kind, entry.dtype, list(entry.shape)]})
+        case {"ask": "text", "owner": owner, "name": name}:
+            send(answers, {"text": container.text(owner, name)})
+        case {"ask": "integer", "owner": owner, "name": name}:
+            send(answers, {"integer": container.integer(owner, name)})
+        case {"ask": "read", "spans": spans}:
+            for name, start, stop in spans:
+                _send_pieces(answers, container.pieces(name, start, stop))
+        case {"ask": "ragged", "name": name, "start": start, "stop": stop}:
+            _send_pieces(answers, container.ragged_pieces(name, start, stop))
+
+
+def _send_pieces(answers: BinaryIO, pieces: Iterator[np.ndarray]) -> None:
+    for piece in pieces:
+        _bound_time()
+        values = np.ascontiguousarray(piece)
+        message = {"dtype": values.dtype.str, "shape": list(values.shape)}
+        send(answers, message, memoryview(values).cast("B") if values.size else b"")
+    send(answers, {"end": True})
+
+
+def _answering(answers: BinaryIO, work: Callable[[], Any]) -> Any:
+    """What ``work`` returns; where it fails, the reason is sent instead and None returned."""
+    try:
+        return work()
+    except Refusal as error:
+        name, reason = error.args
+        send(answers, {"refusal": reason, "name": name})
+    except Damage as error:
+        send(answers, {"damage": error.args[0]})
+    except KeyError as error:
+        send(answers, {"missing": str(error.args[0])})
+    except MemoryError:
+        send(answers, {"damage": "reading it takes more memory than a file of demonstrations may take"})
+    except (OSError, ValueError, OverflowError, ImportError) as error:
+        send(answers, {"damage": (str(error) or type(error).__name__).splitlines()[0]})
+    return None
+
+
+def _bound_memory() -> None:
+    """Let allocations fail beyond MEMORY_BYTES more than is in use now, where the system can."""
+    if resource is None:
+        return
+    statm = Path("/proc/self/statm")
+    in_use = int(statm.read_text().split()[0]) * resource.getpagesize() if statm.exists() else 4 * 2**30
+    _lower(resource.RLIMIT_AS, in_use + MEMORY_BYTES)
+    _lower(resource.RLIMIT_CORE, 0)
+
+
+def _bound_time() -> None:
+    """Let the system end this process once CPU_SECONDS more have been used: a library that hangs cannot be asked to."""
+    if resource is None:
+        return
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    _lower(resource.RLIMIT_CPU, int(usage.ru_utime + usage.ru_stime) + 1 + CPU_SECONDS)
+
+
+def _lower(limit: int, bound: int) -> None:
+    _, hard = resource.getrlimit(limit)
+    resource.setrlimit(limit, (bound if hard == resource.RLIM_INFINITY else min(bound, hard), hard))

@@ -1,0 +1,250 @@
+"""The parent's view of a file that a child reads."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import gailkit
+from gailkit.errors import DataError, InputError, StorageError
+from gailkit.memory import available_memory
+from gailkit.untrusted.container import Entry
+from gailkit.untrusted.protocol import read_exactly, receive, send
+
+_START = (
+    "import json, sys; path = json.loads(sys.argv[1]); sys.path[:] = path[1:];"
+    "from gailkit.untrusted.child import main; main(path[0])"
+)
+
+
+class DamageError(DataError):
+    """The file's own structures could not be followed; ``reason`` is what its library said."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} is damaged or not laid out as it should be: {reason}")
+        self.reason = reason
+
+
+class Span(NamedTuple):
+    """Rows ``start`` to ``stop`` of the array ``name``."""
+
+    name: str
+    start: int
+    stop: int
+
+
+@contextlib.contextmanager
+def open_source(path: Path) -> Iterator[Source]:
+    """The file as a ``Source``, whose methods raise DataError naming the path wherever it is damaged or hostile.
+
+    Raises:
+        InputError: if there is no such file.
+        StorageError: if it may not be read.
+        DataError: if it is of no kind that is read, is damaged, or asks for what a data file has no need of.
+    """
+    check_readable(path)
+    with Source(path) as source:
+        yield source
+
+
+def check_readable(path: Path) -> None:
+    """Raise InputError unless ``path`` is an existing file, StorageError if it may not be opened."""
+    if not path.exists():
+        raise InputError(f"no such file: {path}")
+    if not path.is_file():
+        raise InputError(f"{path} is not a file")
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise StorageError(f"{path} cannot be opened: {error.strerror or error}") from error
+
+
+class Source:
+    """Arrays and texts of a file, read by a child of this process; closed, the child ends.
+
+    Not for several threads at once.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file_bytes = path.stat().st_size
+        self._entries: dict[str, Entry | None] = {}
+        self._child = _start_child(path)
+        assert self._child.stdin is not None and self._child.stdout is not None
+        self._requests, self._answers = self._child.stdin, self._child.stdout
+        try:
+            self.container = str(self._receive()["container"])
+            """What the file is: "HDF5", "NPZ", "Arrow" or "CSV"."""
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child, whatever it is doing."""
+        self._child.kill()
+        for stream in (self._requests, self._answers):
+            with contextlib.suppress(OSError):
+                stream.close()
+        self._child.wait()
+
+    def children(self, group: str = "") -> list[str]:
+        """Names of the members right below ``group``."""
+        return [str(name) for name in self._ask({"ask": "children", "group": group})["children"]]
+
+    def entry(self, name: str) -> Entry | None:
+        """What ``name`` is, None where there is nothing of that name; nothing of it is read."""
+        if name not in self._entries:
+            found = self._ask({"ask": "entry", "name": name})["entry"]
+            self._entries[name] = None if found is None else Entry(found[0], found[1], tuple(found[2]))
+        return self._entries[name]
+
+    def has(self, name: str) -> bool:
+        """Whether there is a member called ``name``."""
+        return self.entry(name) is not None
+
+    def rows(self, name: str) -> int:
+        """First size of the array ``name``."""
+        return self.shape(name)[0]
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of the array ``name``."""
+        entry = self.entry(name)
+        if entry is None:
+            raise DataError(f"{self.path} has no data set {name!r}")
+        if entry.kind != "array" or not entry.shape:
+            next(self.arrays([Span(name, 0, 0)]))  # the child says what it refuses, and why
+            raise self.refusal(name, "it is not an array of plain numbers")
+        return entry.shape
+
+    def array(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Rows ``start`` to ``stop`` of the array ``name``, of a boolean, integer or floating dtype."""
+        return next(self.arrays([Span(name, start, self.rows(name) if stop is None else stop)]))
+
+    def arrays(self, spans: Sequence[Span]) -> Iterator[np.ndarray]:
+        """One array a span. All are asked for at once, so that the child works on while the first are used.
+
+        Nothing else may be asked before the last one was taken.
+        """
+        for span in spans:
+            self.entry(span.name)
+        self._send({"ask": "read", "spans": spans})
+        return map(self._rows, spans)
+
+    def ragged(self, name: str, start: int, stop: int) -> list[np.ndarray]:
+        """Rows ``start`` to ``stop`` of a member that holds one run of bytes a row."""
+        self._send({"ask": "ragged", "name": name, "start": start, "stop": stop})
+        found = []
+        for dtype, shape in self._pieces():
+            found.append(np.empty(shape, dtype))
+            self._fill(found[-1])
+        return found
+
+    def text(self, name: str, owner: str = "") -> str | None:
+        """The text that the group ``owner`` carries under ``name``, None where there is none."""
+        text = self._ask({"ask": "text", "owner": owner, "name": name})["text"]
+        return None if text is None else str(text)
+
+    def integer(self, name: str, owner: str = "") -> int | None:
+        """The integer that the group ``owner`` carries under ``name``, None where there is none."""
+        value = self._ask({"ask": "integer", "owner": owner, "name": name})["integer"]
+        return None if value is None else int(value)
+
+    def refusal(self, name: str, reason: str) -> DataError:
+        """The error for a member that is not read."""
+        return DataError(f"{self.path}: {name!r} was not read, because {reason}")
+
+    def _rows(self, span: Span) -> np.ndarray:
+        """The rows of one span that was asked for, pieces joined."""
+        values: np.ndarray | None = None
+        done = 0
+        for dtype, shape in self._pieces():
+            if values is None:
+                values = self._empty(span.name, (max(0, span.stop - span.start), *shape[1:]), dtype)
+            self._fill(values[done : done + shape[0]])
+            done += shape[0]
+        if values is None:
+            entry = self.entry(span.name)  # known: nothing else is asked for while arrays are on their way
+            return np.empty((0, *entry.shape[1:]) if entry else (0,), entry.dtype if entry else np.float32)
+        return values[:done]
+
+    def _empty(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+        needed, free = math.prod(shape) * dtype.itemsize, available_memory()
+        if needed > free:
+            raise DataError(f"{self.path}: {name!r} takes {needed:,} bytes of memory, and {free:,} are free")
+        return np.empty(shape, dtype)
+
+    def _pieces(self) -> Iterator[tuple[np.dtype[Any], tuple[int, ...]]]:
+        """Kind and shape of each piece that the child sends, whose bytes the caller must take before the next."""
+        while True:
+            message = self._receive()
+            if "end" in message:
+                return
+            yield np.dtype(message["dtype"]), tuple(message["shape"])
+
+    def _fill(self, target: np.ndarray) -> None:
+        if target.size and not read_exactly(self._answers, memoryview(target).cast("B")):
+            raise self._broken()
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._send(request)
+        return self._receive()
+
+    def _send(self, request: dict[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError):  # a child that has ended says why in what it sent last
+            send(self._requests, request)
+
+    def _receive(self) -> dict[str, Any]:
+        """The next message; raises what it tells of."""
+        frame = receive(self._answers)
+        match None if frame is None else frame[0]:
+            case None:
+                raise self._broken()
+            case {"damage": reason}:
+                raise DamageError(self.path, str(reason))
+            case {"refusal": reason, "name": name}:
+                raise self.refusal(str(name), str(reason))
+            case {"missing": name}:
+                raise DataError(f"{self.path} has no data set {name!r}")
+            case message:
+                return message
+
+    def _broken(self) -> DataError:
+        """Why the child has ended, which it does by itself only when a library brings it down."""
+        code = self._child.wait()
+        ended = "took too long" if code == -_SIGXCPU else _name_of(code)
+        return DamageError(self.path, f"the process that read it {ended}")
+
+
+_SIGXCPU = getattr(signal, "SIGXCPU", 0)
+
+
+def _name_of(code: int) -> str:
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"ended with code {code}"
+
+
+def _start_child(path: Path) -> subprocess.Popen[bytes]:
+    """The child, with this process's module path and nothing of the user's start-up files."""
+    root = str(Path(gailkit.__file__).parent.parent)
+    command = [sys.executable, "-I", "-S", "-c", _START, json.dumps([os.path.abspath(path), root, *sys.path])]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    )
