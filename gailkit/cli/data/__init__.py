@@ -8,9 +8,12 @@ import rich_click as click
 
 COMMANDS = {  # name, which is that of its module and of the command in it -> what the list of commands says about it
     "info": "Say what a file holds: task, episodes, returns, endings, origin.",
+    "merge": "Join files of one task into one.",
+    "split": "Part a file into two, by whole episodes at random.",
+    "select": "Keep the episodes that meet some conditions.",
 }
 
-EXAMPLES = ("Example:", "gailkit data info demos.hdf5")
+EXAMPLES = ("Examples:", "gailkit data info demos.hdf5", "gailkit data select demos.hdf5 -o good.hdf5 --min-return 400")
 
 
 class LazyGroup(click.RichGroup):

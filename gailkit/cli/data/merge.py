@@ -1,0 +1,45 @@
+"""``gailkit data merge``: files of one task into one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from gailkit.cli.common import printable, typed_command
+from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file, size
+
+
+@click.command(
+    "merge",
+    epilog="Examples:\n\ngailkit data merge monday.hdf5 tuesday.hdf5 -o week.hdf5\n\n"
+    "gailkit data merge --unique *.hdf5 -o all.hdf5",
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@output_option
+@click.option("--unique", "drop_duplicates", is_flag=True, help="Keep one of episodes that are exactly equal.")
+@overwrite_option
+def merge(files: tuple[Path, ...], output: Path, drop_duplicates: bool, overwrite: bool) -> None:
+    """Join the episodes of FILES, at least two, into one file, one file's episodes after another's.
+
+    They must be of one task: the same environment and arguments, the same spaces, all with rewards or all without.
+    The new file tells the provenance of each.
+    """
+    if len(files) < 2:
+        raise click.UsageError("At least two files are needed; one was given.")
+    prepare_new_file(output, files, overwrite)
+    from gailkit.demonstrations import Demonstrations, selecting
+
+    joined = selecting.merge([selecting.Named(str(file), Demonstrations.load(file)) for file in files])
+    single = selecting.unique(joined)
+    equal = len(joined.trajectories) - len(single.trajectories)
+    merged = single if drop_duplicates else joined
+    selecting.with_step(merged, f"{size(merged)}: {typed_command()}").save(output)
+    click.echo(printable(f"merged {len(files)} files into {output}: {size(merged)}{_said_of(equal, drop_duplicates)}"))
+
+
+def _said_of(equal: int, dropped: bool) -> str:
+    """What became of the episodes that are exactly equal to an earlier one."""
+    if dropped:
+        return f"; {equal} dropped that were exactly equal to an earlier one"
+    return f"; {equal} are exactly equal to an earlier one, --unique would drop them" if equal else ""
