@@ -45,7 +45,7 @@ def run_episodes(
     queue = iter(enumerate(seeds))
     with ExitStack() as opened:
         envs = [opened.enter_context(closing(env_factory())) for _ in range(min(num_envs, len(seeds)))]
-        slots = [_Slot(env, max_episode_steps) for env in envs]
+        slots = [RunningEpisode(env, max_episode_steps) for env in envs]
         running = [slot for slot in slots if slot.begin(next(queue, None))]
         while running:
             actions = _ask(policy, np.stack([slot.observations[-1] for slot in running]), running[0].env.action_space)
@@ -79,8 +79,8 @@ def collect_episodes(
     return [finished[index] for index in range(len(seeds))]
 
 
-class _Slot:
-    """One environment and the episode that runs in it."""
+class RunningEpisode:
+    """One environment and the episode that runs in it, kept step by step as the environment told it."""
 
     def __init__(self, env: gymnasium.Env[Any, Any], max_episode_steps: int) -> None:
         self.env = env
@@ -91,7 +91,7 @@ class _Slot:
         if numbered_seed is None:
             return False
         self.index, self.seed = numbered_seed
-        self.actions: list[np.ndarray] = []
+        self.actions: list[np.ndarray | np.int64] = []
         self.rewards: list[float] = []
         self.terminated = False
         with environment_failures(f"it was reset with seed {self.seed}"):
@@ -99,8 +99,8 @@ class _Slot:
         self.observations = [self._checked(observation)]
         return True
 
-    def step(self, action: np.ndarray) -> bool:
-        """Take one step with ``action`` (*act); True if it ended the episode."""
+    def step(self, action: np.ndarray | np.int64) -> bool:
+        """Take one step with ``action`` (*act), kept as it is; True if it ended the episode."""
         with environment_failures(f"it took step {len(self.actions) + 1} of the episode with seed {self.seed}"):
             observation, reward, terminated, truncated, _ = self.env.step(action)
             reward = float(reward)
@@ -118,6 +118,7 @@ class _Slot:
         return ended
 
     def trajectory(self) -> Trajectory:
+        """What has happened since the episode began."""
         return Trajectory(
             observations=np.stack(self.observations),
             actions=np.stack(self.actions),
