@@ -44,7 +44,7 @@ class Contents(NamedTuple):
     """Everything in one file."""
 
     about: About
-    count: int  # of the episodes
+    num_episodes: int
     episodes: Iterable[Episode | Broken]  # to be gone through once, while the file is open
     unheld: tuple[str, ...] = ()  # what the file holds beside and is left behind, such as "infos/qpos"
     verified: bool = False  # whether each episode is compared with a digest of the file's

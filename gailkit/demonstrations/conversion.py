@@ -13,11 +13,6 @@ from gailkit.demonstrations.contents import Broken, Contents, Episode, ReadOptio
 from gailkit.errors import DataError, InputError
 from gailkit.types import Trajectory
 
-ASK = (
-    "say --max-episode-steps N if episodes of N steps were cut off by a time limit, or --ends terminated or "
-    "--ends truncated if all ended alike"
-)
-
 
 class AmbiguousEnding(InputError):
     """A file says that episodes ended and not how; whoever reads it has to say."""
@@ -49,19 +44,23 @@ class Conversion:
         """
         for index, found in self.tolerant():
             if isinstance(found, Broken):
-                raise DataError(f"{self.path}: episode {index} of {self.contents.count}: {found.reason}")
+                raise DataError(f"{self.path}: episode {index} of {self.contents.num_episodes}: {found.reason}")
             yield found
 
     def tolerant(self) -> Iterator[tuple[int, Trajectory | Broken]]:
         """Number and trajectory of each episode, or what is wrong with it; raises AmbiguousEnding as ``strict``."""
-        for index, episode in enumerate(self.contents.episodes):
+        episodes = iter(self.contents.episodes)
+        for index, episode in enumerate(episodes):
             if isinstance(episode, Broken):
                 yield index, episode
                 continue
+            terminated = decide(len(episode.actions), episode.terminated, self.options)
+            if terminated is None:
+                raise AmbiguousEnding(_question(self.path, [episode, *episodes]))
+            if terminated != episode.terminated:
+                self.decided["terminated" if terminated else "truncated"] += 1
             try:
-                trajectory = self._trajectory(episode)
-            except AmbiguousEnding:
-                raise
+                trajectory = self._trajectory(episode, terminated)
             except InputError as error:
                 yield index, Broken(str(error))
                 continue
@@ -83,8 +82,7 @@ class Conversion:
             notes["left_out"] = ", ".join(self.contents.unheld)
         return notes
 
-    def _trajectory(self, episode: Episode) -> Trajectory | None:
-        terminated = self._terminated(episode)
+    def _trajectory(self, episode: Episode, terminated: bool) -> Trajectory | None:
         observations, actions, rewards = episode.observations, episode.actions, episode.rewards
         if len(observations) == len(actions) and terminated:
             observations = np.concatenate([observations, observations[-1:]])
@@ -97,14 +95,6 @@ class Conversion:
                 return None
             self.shortened += 1
         return Trajectory(observations, actions, rewards, terminated, episode.seed)
-
-    def _terminated(self, episode: Episode) -> bool:
-        decided = decide(len(episode.actions), episode.terminated, self.options)
-        if decided is None:
-            raise AmbiguousEnding(f"{self.path} says that its episodes end, and not how: {ASK}")
-        if decided != episode.terminated:
-            self.decided["terminated" if decided else "truncated"] += 1
-        return decided
 
 
 def decide(steps: int, terminated: bool | None, options: ReadOptions) -> bool | None:
@@ -137,3 +127,17 @@ def _said(options: ReadOptions) -> str:
     if options.ends is not None:
         words.append(f"--ends {options.ends}")
     return " ".join(words)
+
+
+def _question(path: Path, episodes: Sequence[Episode | Broken]) -> str:
+    """What is to be told about ``episodes``, of which at least one ended nobody knows how."""
+    lengths = [
+        len(episode.actions) for episode in episodes if isinstance(episode, Episode) and episode.terminated is None
+    ]
+    longest = max(lengths)
+    ended = f"{lengths.count(longest)} of {len(lengths)} after {longest} steps, none after more"
+    return (
+        f"{path} does not say how its episodes ended ({ended}), which decides what is imitated: say "
+        f"--max-episode-steps {longest} if a time limit of {longest} steps cut those off and the others terminated, "
+        "or --ends terminated or --ends truncated if all ended alike"
+    )

@@ -15,7 +15,7 @@ import torch
 from gymnasium import Space
 
 from gailkit.demonstrations import hdf5
-from gailkit.demonstrations.contents import Contents
+from gailkit.demonstrations.contents import About, ReadOptions
 from gailkit.demonstrations.fitting import check_fit
 from gailkit.demonstrations.flat import FlatEpisodes
 from gailkit.demonstrations.kept import KeptSteps
@@ -59,17 +59,18 @@ class Demonstrations:
         _check_plain(self.env_kwargs, self.provenance)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Demonstrations:
-        """The demonstrations in a file of any readable format: native, or flat D4RL.
+    def load(cls, path: str | os.PathLike[str], options: ReadOptions | None = None) -> Demonstrations:
+        """The demonstrations in a file or folder of any readable format, which is found out from its content.
 
         Raises:
-            InputError: if there is no such file.
+            InputError: if there is no such file, or ``options`` name what it does not have.
+            AmbiguousEnding: an InputError, if episodes end and neither the file nor ``options`` say how.
             StorageError: if it may not be read.
             DataError: if it is damaged or of no known format.
         """
-        _, contents = read(Path(path))
+        found = read(Path(path), options)
         try:
-            return cls(*contents)
+            return cls(found.trajectories, *found.about)
         except InputError as error:
             raise DataError(f"{path}: {error}") from error
 
@@ -80,19 +81,12 @@ class Demonstrations:
             InputError: if something cannot be written down, such as a space that is neither Box nor Discrete.
             StorageError: if the disk refuses; an older file of that name is then as it was.
         """
-        hdf5.write(Path(path), self.contents)
+        hdf5.write(Path(path), self.about, self.trajectories)
 
     @property
-    def contents(self) -> Contents:
-        """What a file of these demonstrations holds."""
-        return Contents(
-            self.trajectories,
-            self.observation_space,
-            self.action_space,
-            self.env_id,
-            self.env_kwargs,
-            self.provenance,
-        )
+    def about(self) -> About:
+        """What is known of the trajectories."""
+        return About(self.observation_space, self.action_space, self.env_id, self.env_kwargs, self.provenance)
 
     @property
     def num_steps(self) -> int:
@@ -178,7 +172,7 @@ class Demonstrations:
             InputError: if shapes, kinds, or the values of a Discrete space do not fit; it prints both sides.
             UnsupportedSpaceError: if the environment's spaces are not supported.
         """
-        check_fit(self.contents, observation_space, action_space)
+        check_fit(self.trajectories, self.about, observation_space, action_space)
         return replace(self, observation_space=observation_space, action_space=action_space)
 
     def _pick(self, indices: Iterable[int]) -> Demonstrations:

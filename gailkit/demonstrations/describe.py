@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gailkit.demonstrations import hdf5
-from gailkit.demonstrations.contents import Contents
+from gailkit.demonstrations.contents import ReadOptions
+from gailkit.demonstrations.fingerprint import size_of
 from gailkit.demonstrations.reading import read
+from gailkit.types import Trajectory
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Description:
     provenance: Mapping[str, str]
 
 
-def describe(path: Path) -> Description:
+def describe(path: Path, options: ReadOptions | None = None) -> Description:
     """Read all of the file, checking what can be checked, and sum it up.
 
     Raises:
@@ -51,19 +52,19 @@ def describe(path: Path) -> Description:
         StorageError: if it may not be read.
         DataError: if it is damaged or of no known format.
     """
-    name, contents = read(path)
-    lengths = [len(trajectory) for trajectory in contents.trajectories]
-    terminated = sum(trajectory.terminated for trajectory in contents.trajectories)
-    first = contents.trajectories[0]
+    name, about, trajectories, verified = read(path, options)
+    lengths = [len(trajectory) for trajectory in trajectories]
+    terminated = sum(trajectory.terminated for trajectory in trajectories)
+    first = trajectories[0]
     return Description(
         path=str(path),
         format=name,
-        file_bytes=path.stat().st_size,
-        digests_verified=len(lengths) if name == hdf5.NAME else 0,
-        env_id=contents.env_id,
-        env_kwargs=contents.env_kwargs,
-        observation_space=_text(contents.observation_space),
-        action_space=_text(contents.action_space),
+        file_bytes=size_of(path),
+        digests_verified=len(lengths) if verified else 0,
+        env_id=about.env_id,
+        env_kwargs=about.env_kwargs,
+        observation_space=_text(about.observation_space),
+        action_space=_text(about.action_space),
         observations=f"{first.observations.dtype} of shape {first.observations.shape[1:]}",
         actions=f"{first.actions.dtype} of shape {first.actions.shape[1:]}",
         episodes=len(lengths),
@@ -74,8 +75,8 @@ def describe(path: Path) -> Description:
         length_min=min(lengths),
         length_median=float(np.median(lengths)),
         length_max=max(lengths),
-        **_returns(contents),
-        provenance=contents.provenance,
+        **_returns(trajectories),
+        provenance=about.provenance,
     )
 
 
@@ -88,9 +89,9 @@ def ending(terminated: int, episodes: int) -> str:
     return "Where an episode terminated its end is imitated too; where it was cut off what follows is taken as unknown."
 
 
-def _returns(contents: Contents) -> dict[str, float | None]:
+def _returns(trajectories: Sequence[Trajectory]) -> dict[str, float | None]:
     names = ("return_mean", "return_sd", "return_min", "return_max")
-    returns = [trajectory.episode_return for trajectory in contents.trajectories]
+    returns = [trajectory.episode_return for trajectory in trajectories]
     known = np.array([value for value in returns if value is not None], dtype=np.float64)
     if len(known) < len(returns):
         return dict.fromkeys(names)

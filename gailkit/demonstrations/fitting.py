@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 
-from gailkit.demonstrations.contents import Contents
+from gailkit.demonstrations.contents import About
 from gailkit.errors import InputError
 from gailkit.spaces import check_supported
+from gailkit.types import Trajectory
 
 
-def check_fit(contents: Contents, observation_space: Space[Any], action_space: Space[Any]) -> None:
+def check_fit(
+    trajectories: Sequence[Trajectory], about: About, observation_space: Space[Any], action_space: Space[Any]
+) -> None:
     """Raise InputError, printing both sides, unless the episodes could come from an environment with these spaces.
 
     Continuous values outside a Box are accepted (an encoder clips them); Discrete ones outside the set are not.
     """
     check_supported(observation_space, action_space)
     for role, stated, space in (
-        ("observation", contents.observation_space, observation_space),
-        ("action", contents.action_space, action_space),
+        ("observation", about.observation_space, observation_space),
+        ("action", about.action_space, action_space),
     ):
         if stated is not None and not _alike(stated, space):
             raise InputError(
                 f"the demonstrations' {role} space is {stated}, the environment's is {space}: they do not fit"
             )
-        for index, trajectory in enumerate(contents.trajectories):
+        for index, trajectory in enumerate(trajectories):
             values = trajectory.observations if role == "observation" else trajectory.actions
             problem = _misfit(values, space)
             if problem is not None:

@@ -2,31 +2,104 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from gailkit.demonstrations import hdf5
-from gailkit.demonstrations.contents import Contents
-from gailkit.demonstrations.formats import d4rl
-from gailkit.demonstrations.safety import open_hdf5
-from gailkit.errors import DataError
+from gailkit.demonstrations.contents import About, Contents, ReadOptions
+from gailkit.demonstrations.conversion import Conversion
+from gailkit.errors import DataError, InputError
+from gailkit.types import Trajectory
+from gailkit.untrusted.source import open_source
 
-FORMATS: tuple[ModuleType, ...] = (hdf5, d4rl)
-"""Each has NAME, ``recognises(SafeReader) -> bool`` and ``read(SafeReader) -> Contents``; the first to agree reads."""
+_HOME = "gailkit.demonstrations"
+FILES = {  # short name of a format -> its module; the first that recognises a file reads it
+    "native": f"{_HOME}.hdf5_reading",
+    "d4rl": f"{_HOME}.formats.d4rl",
+}
+FOLDERS: dict[str, str] = {}
+
+Opened = TypeVar("Opened", contravariant=True)
 
 
-def read(path: Path) -> tuple[str, Contents]:
-    """The name of the file's format, and what the file holds.
+class Format(Protocol[Opened]):
+    """A module that reads one format, out of the ``Source`` of a file or the path of a folder.
+
+    What ``read`` returns for a folder opens the files in it as they are needed.
+    """
+
+    NAME: str
+
+    @staticmethod
+    def recognises(opened: Opened, /) -> bool:
+        """Whether this is of the format, found out from its content; it raises nothing but DataError."""
+
+    @staticmethod
+    def read(opened: Opened, options: ReadOptions, /) -> Contents:
+        """All of it."""
+
+
+class Reading(NamedTuple):
+    """All of a file, in memory."""
+
+    format: str
+    about: About
+    trajectories: tuple[Trajectory, ...]
+    verified: bool  # whether each episode was compared with a digest
+
+
+def read(path: Path, options: ReadOptions | None = None) -> Reading:
+    """Everything in the file or folder ``path``.
 
     Raises:
-        InputError: if there is no such file.
+        InputError: if there is no such file, or ``options`` name what it does not have.
+        AmbiguousEnding: if it says that episodes end and neither it nor ``options`` say how.
         StorageError: if it may not be read.
-        DataError: if it is damaged or of no known format.
+        DataError: if it is damaged, hostile, of no known format, or holds no whole step.
     """
-    with open_hdf5(path) as reader:
-        for module in FORMATS:
-            if module.recognises(reader):
-                contents: Contents = module.read(reader)
-                return str(module.NAME), contents
-    known = ", ".join(str(module.NAME) for module in FORMATS)
-    raise DataError(f"{path} is an HDF5 file of no known format; known are: {known}")
+    options = options or ReadOptions()
+    with open_contents(path, options) as (name, contents):
+        conversion = Conversion(path, contents, options)
+        trajectories = tuple(conversion.strict())
+    if not trajectories:
+        raise DataError(f"{path} holds no step whose successor is known")
+    provenance = {**contents.about.provenance, **conversion.notes()}
+    return Reading(name, contents.about._replace(provenance=provenance), trajectories, contents.verified)
+
+
+@contextmanager
+def open_contents(path: Path, options: ReadOptions) -> Iterator[tuple[str, Contents]]:
+    """The name of the format of ``path`` and its contents, whose episodes can be read inside the block.
+
+    Raises: as ``read``.
+    """
+    if path.is_dir():
+        folder = _chosen(path, path, FOLDERS, options)
+        yield folder.NAME, folder.read(path, options)
+        return
+    with open_source(path) as source:
+        file = _chosen(path, source, FILES, options)
+        yield file.NAME, file.read(source, options)
+
+
+def _chosen(path: Path, opened: Opened, formats: dict[str, str], options: ReadOptions) -> Format[Opened]:
+    """The format that ``options`` name, else the first of ``formats`` that recognises what was ``opened``."""
+    if options.format is not None:
+        if options.format not in FILES | FOLDERS:
+            raise InputError(f"no format is called {options.format!r}; known are: {', '.join(FILES | FOLDERS)}")
+        if options.format not in formats:
+            kind = "folder" if path.is_dir() else "file"
+            raise InputError(f"{path} is a {kind}, and {options.format} is not a format of one")
+        named: Format[Opened] = _module(formats[options.format])
+        return named
+    for name in formats.values():
+        module: Format[Opened] = _module(name)
+        if module.recognises(opened):
+            return module
+    raise DataError(f"{path} is of no known format; known are: {', '.join(formats)}")
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(name)

@@ -11,31 +11,24 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from gailkit.untrusted.container import Container, Damage, Refusal
+from gailkit.untrusted.limits import bound_memory, bound_time
 from gailkit.untrusted.protocol import receive, send
-
-try:
-    import resource
-except ImportError:  # Windows bounds neither
-    resource = None  # type: ignore[assignment]
-
-MEMORY_BYTES = 2 * 2**30  # beyond what the interpreter and its libraries take
-CPU_SECONDS = 60  # for one answer, or one piece of an array
 
 
 def main(path: str) -> None:
     """Open ``path`` and answer requests from stdin on stdout; ends when stdin does."""
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    _bound_time()
+    bound_time()
     container = _answering(answers, lambda: _open(Path(path)))
     if container is None:
         return
     send(answers, {"container": container.kind})
     while (frame := receive(requests)) is not None:
-        _bound_time()
+        bound_time()
         _answering(answers, partial(_answer, container, frame[0], answers))
 
 
-def container_of(path: Path) -> type[Container]:
+def container_of(path: Path) -> Callable[[Path], Container]:
     """The kind of container that the first bytes of the file say it is; a text where they say nothing."""
     with path.open("rb") as file:
         magic = file.read(8)
@@ -60,7 +53,7 @@ def container_of(path: Path) -> type[Container]:
 
 def _open(path: Path) -> Container:
     kind = container_of(path)
-    _bound_memory()  # now that its libraries are loaded, which take more than any file should
+    bound_memory()  # now that its libraries are loaded, which take more than any file should
     return kind(path)
 
 
@@ -84,10 +77,10 @@ def _answer(container: Container, request: dict[str, Any], answers: BinaryIO) ->
 
 def _send_pieces(answers: BinaryIO, pieces: Iterator[np.ndarray]) -> None:
     for piece in pieces:
-        _bound_time()
+        bound_time()
         values = np.ascontiguousarray(piece)
         message = {"dtype": values.dtype.str, "shape": list(values.shape)}
-        send(answers, message, memoryview(values).cast("B") if values.size else b"")
+        send(answers, message, values.data.cast("B") if values.size else b"")
     send(answers, {"end": True})
 
 
@@ -107,26 +100,3 @@ def _answering(answers: BinaryIO, work: Callable[[], Any]) -> Any:
     except (OSError, ValueError, OverflowError, ImportError) as error:
         send(answers, {"damage": (str(error) or type(error).__name__).splitlines()[0]})
     return None
-
-
-def _bound_memory() -> None:
-    """Let allocations fail beyond MEMORY_BYTES more than is in use now, where the system can."""
-    if resource is None:
-        return
-    statm = Path("/proc/self/statm")
-    in_use = int(statm.read_text().split()[0]) * resource.getpagesize() if statm.exists() else 4 * 2**30
-    _lower(resource.RLIMIT_AS, in_use + MEMORY_BYTES)
-    _lower(resource.RLIMIT_CORE, 0)
-
-
-def _bound_time() -> None:
-    """Let the system end this process once CPU_SECONDS more have been used: a library that hangs cannot be asked to."""
-    if resource is None:
-        return
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    _lower(resource.RLIMIT_CPU, int(usage.ru_utime + usage.ru_stime) + 1 + CPU_SECONDS)
-
-
-def _lower(limit: int, bound: int) -> None:
-    _, hard = resource.getrlimit(limit)
-    resource.setrlimit(limit, (bound if hard == resource.RLIM_INFINITY else min(bound, hard), hard))

@@ -15,7 +15,16 @@ from typing import Any
 import h5py
 import numpy as np
 
-from gailkit.untrusted.container import MAX_TEXT, PIECE_BYTES, Container, Damage, Entry, Refusal, check_booleans, is_plain
+from gailkit.untrusted.container import (
+    MAX_TEXT,
+    PIECE_BYTES,
+    Container,
+    Damage,
+    Entry,
+    Refusal,
+    check_booleans,
+    is_plain,
+)
 
 MAX_CHILDREN = 2_000_000
 MAX_LINK_DEPTH = 16
