@@ -11,6 +11,7 @@ COMMANDS = {  # name, which is that of its module and of the command in it -> wh
     "merge": "Join files of one task into one.",
     "split": "Part a file into two, by whole episodes at random.",
     "select": "Keep the episodes that meet some conditions.",
+    "plot": "Draw a picture to judge a file by.",
 }
 
 EXAMPLES = ("Examples:", "gailkit data info demos.hdf5", "gailkit data select demos.hdf5 -o good.hdf5 --min-return 400")

@@ -1,0 +1,51 @@
+"""Observations that are images: which are, and what they look like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from gailkit.demonstrations.marginals import even_rows
+
+SMALLEST = 16  # pixels of a side
+
+
+class Frame(NamedTuple):
+    """One observation as an image."""
+
+    episode: int
+    step: int
+    image: np.ndarray  # (H, W) grey or (H, W, 3), in [0, 1]
+
+
+def is_image(shape: Sequence[int]) -> bool:
+    """Whether an observation of ``shape`` is seen as an image: two sides, and perhaps channels, fewer than a side."""
+    channels = [size for size in shape if size < SMALLEST]
+    return len(shape) in (2, 3) and len(shape) - len(channels) == 2
+
+
+def sample_frames(arrays: Sequence[np.ndarray], count: int) -> list[Frame]:
+    """At most ``count`` of the images in ``arrays`` (L_i, H, W), (L_i, H, W, C) or (L_i, C, H, W), at even distances.
+
+    Of images without three channels, such as a stack of grey ones, the last channel is shown.
+    """
+    stops = np.cumsum([len(array) for array in arrays])
+    frames = []
+    for row in even_rows(int(stops[-1]), count).tolist():
+        episode = int(np.searchsorted(stops, row, side="right"))
+        step = row - int(stops[episode]) + len(arrays[episode])
+        frames.append(Frame(episode, step, _visible(arrays[episode][step])))
+    return frames
+
+
+def _visible(observation: np.ndarray) -> np.ndarray:
+    image = observation
+    if image.ndim == 3:
+        image = np.moveaxis(image, int(np.argmin(image.shape)), -1)
+        image = image if image.shape[-1] == 3 else image[..., -1]
+    if image.dtype == np.uint8:
+        return image / 255
+    low, high = float(image.min()), float(image.max())
+    return (image.astype(np.float64) - low) / (high - low or 1.0)
