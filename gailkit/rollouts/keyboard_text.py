@@ -8,14 +8,6 @@ from gailkit.rollouts.keyboard import Phase, Standing
 
 GAP = "    "  # between two entries of a line
 
-SESSION_LEGEND = {
-    Phase.READY: ("U: take back the last kept", "Esc: save and quit"),
-    Phase.PLAYING: ("P: pause", "Backspace: start over", "Esc: save and quit"),
-    Phase.PAUSED: ("P: go on", "Backspace: start over", "Esc: save and quit"),
-    Phase.ENDED: ("U: take back the one kept before", "Esc: save and quit"),
-    Phase.COMPLETE: ("U: take back the last kept", "Enter or Esc: quit"),
-}
-
 
 def headline(standing: Standing) -> list[str]:
     """The numbers: return and steps of the episode, and how many are kept."""
@@ -26,20 +18,34 @@ def headline(standing: Standing) -> list[str]:
     ]
 
 
-def prompt(standing: Standing) -> str:
-    """What the person is to do next."""
+def prompt(standing: Standing) -> list[str]:
+    """How the episode stands, and what the person is to do next."""
     match standing.phase:
         case Phase.READY:
-            return "Ready: the first key begins (Enter: begin without one)"
+            return ["Ready.", "Your first key begins the episode.", "Enter: begin without a key."]
         case Phase.PLAYING:
-            return "Playing"
+            return ["Playing."]
         case Phase.PAUSED:
-            return "Paused"
+            return ["Paused."]
         case Phase.ENDED:
             how = "terminated" if standing.terminated else "cut off by its limit"
-            return f"Episode {how}.  Keep it: Right or Enter.  Try again: Left or Backspace."
+            return [f"The episode has ended, {how}.", "Right or Enter: keep it.", "Left or Backspace: try again."]
         case _:
-            return "All episodes are kept and saved."
+            return ["All episodes are kept and saved."]
+
+
+def session_legend(standing: Standing) -> list[str]:
+    """What the other keys do now that steer the recording."""
+    undo = [f"U: take back episode {standing.kept}, kept last"] if standing.kept else []
+    match standing.phase:
+        case Phase.PLAYING:
+            return ["P: pause", "Backspace: start over", "Esc: save and quit"]
+        case Phase.PAUSED:
+            return ["P: go on", "Backspace: start over", "Esc: save and quit"]
+        case Phase.COMPLETE:
+            return [*undo, "Enter or Esc: quit"]
+        case _:
+            return [*undo, "Esc: save and quit"]
 
 
 def wrapped(entries: Sequence[str], width: int, measure: Callable[[str], int]) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from gailkit.errors import InputError
 from gailkit.rollouts.keyboard import KeyboardSession, Phase, Standing
-from gailkit.rollouts.keyboard_text import SESSION_LEGEND, headline, prompt, wrapped
+from gailkit.rollouts.keyboard_text import headline, prompt, session_legend, wrapped
 from gailkit.rollouts.rendering import has_display
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ PROMPT_COLOURS = {
     Phase.PAUSED: (255, 205, 96),
     Phase.ENDED: (120, 200, 255),
     Phase.COMPLETE: (128, 222, 150),
+    Phase.CLOSED: (128, 222, 150),
 }
 
 
@@ -145,6 +146,8 @@ class Window:
             pygame.display.init()
             pygame.font.init()
             self._fonts = {points: pygame.font.Font(None, points) for points in (LARGE, SMALL)}
+            if pygame.display.get_driver() == "x11":  # else SDL draws with OpenGL, and MuJoCo's pictures turn black
+                os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
             screen = pygame.display.get_desktop_sizes()[0]
             pygame.display.set_mode(self._first_size(size, screen), pygame.RESIZABLE)
         except pygame.error as error:
@@ -159,19 +162,17 @@ class Window:
         scale = min(min(PICTURE[0], most[0]) / picture[0], min(PICTURE[1], most[1]) / picture[1])
         width = round(min(max(scale * picture[0], LEAST_WIDTH), most[0]))
         strip = max(
-            _strip_height(self._lines(Standing(phase, 0, 0.0, False, 0, 0), width - 2 * MARGIN))
-            for phase in SESSION_LEGEND
+            _strip_height(self._lines(Standing(phase, 0, 0.0, False, 1, 1), width - 2 * MARGIN)) for phase in Phase
         )
         return width, round(min(scale * picture[1] + strip, most[1]))
 
     def _lines(self, standing: Standing, width: int) -> list[Line]:
         """The text in lines (words, size, colour) that fit ``width``."""
-        asked = prompt(standing).split("  ")
         parts = (
             (headline(standing), LARGE, TEXT),
-            (asked, SMALL, PROMPT_COLOURS[standing.phase]),
+            (prompt(standing), SMALL, PROMPT_COLOURS[standing.phase]),
             (self._legend, SMALL, TEXT),
-            (SESSION_LEGEND[standing.phase], SMALL, FAINT),
+            (session_legend(standing), SMALL, FAINT),
         )
         return [
             Line(text, points, colour)
