@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Discrete, MultiBinary
+from gymnasium.spaces import Box, Discrete, Text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -62,6 +62,10 @@ def demonstrations(draw: st.DrawFn) -> Demonstrations:
     return Demonstrations(tuple(trajectories), draw(spaces()), draw(spaces()), env_id, kwargs, draw(TEXTS))
 
 
+def image_of(demonstrations: Demonstrations) -> bytes:
+    return hdf5.image(demonstrations.about, demonstrations.trajectories)
+
+
 def assert_equal(read: Demonstrations, written: Demonstrations) -> None:
     assert len(read.trajectories) == len(written.trajectories)
     for one, other in zip(read.trajectories, written.trajectories, strict=True):
@@ -85,7 +89,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(max_examples=60, deadline=None, database=None)
 @given(written=demonstrations())
 def test_what_is_read_is_what_was_written(scratch: Path, written: Demonstrations) -> None:
-    scratch.write_bytes(hdf5.image(written.contents))
+    scratch.write_bytes(image_of(written))
     assert_equal(Demonstrations.load(scratch), written)
 
 
@@ -100,7 +104,7 @@ def test_save_load_and_append(make_demonstrations: Make, tmp_path: Path) -> None
 
 
 def test_equal_contents_give_equal_bytes(make_demonstrations: Make) -> None:
-    assert hdf5.image(make_demonstrations([3, 4]).contents) == hdf5.image(make_demonstrations([3, 4]).contents)
+    assert image_of(make_demonstrations([3, 4])) == image_of(make_demonstrations([3, 4]))
 
 
 def test_every_array_is_checksummed_and_needs_no_plug_in(make_demonstrations: Make, tmp_path: Path) -> None:
@@ -147,20 +151,20 @@ def test_a_digest_depends_on_everything_the_episode_holds_and_on_nothing_else(ma
 
 
 def damaged(image: bytes) -> Iterator[bytes]:
-    """200 images with one bit flipped anywhere, and some cut off or overwritten."""
+    """40 images with one bit flipped anywhere, and some cut off or overwritten; the benchmarks try a thousand."""
     random = np.random.default_rng(0)
-    for place in random.choice(len(image), 200, replace=False):
+    for place in random.choice(len(image), 40, replace=False):
         changed = bytearray(image)
         changed[place] ^= 1 << int(random.integers(8))
         yield bytes(changed)
-    for length in random.choice(len(image), 20, replace=False):
+    for length in random.choice(len(image), 5, replace=False):
         yield image[:length]
         yield image[:length] + bytes(len(image) - length)
 
 
 def test_a_flipped_bit_or_a_cut_gives_the_same_data_or_a_data_error(make_demonstrations: Make, tmp_path: Path) -> None:
     path = tmp_path / "damaged.hdf5"
-    image = hdf5.image(make_demonstrations([5, 1, 8, 3]).contents)
+    image = image_of(make_demonstrations([5, 1, 8, 3]))
     refused = 0
     for changed in damaged(image):
         path.write_bytes(changed)
@@ -170,8 +174,8 @@ def test_a_flipped_bit_or_a_cut_gives_the_same_data_or_a_data_error(make_demonst
             assert str(path) in str(error)
             refused += 1
         else:
-            assert hdf5.image(read.contents) == image
-    assert refused > 100
+            assert image_of(read) == image
+    assert refused > 20
 
 
 def test_a_changed_number_names_its_episode(make_demonstrations: Make, tmp_path: Path) -> None:
@@ -179,7 +183,7 @@ def test_a_changed_number_names_its_episode(make_demonstrations: Make, tmp_path:
     make_demonstrations([4] * 25).save(path)
     with h5py.File(path, "r+") as file:
         file["observations"][5 * 3 + 2, 1] += 1  # each episode has five observations, so this is in episode 3
-    with pytest.raises(DataError, match=r"d\.hdf5: episode 3 of 25 is damaged"):
+    with pytest.raises(DataError, match=r"d\.hdf5: episode 3 of 25: it is damaged"):
         Demonstrations.load(path)
 
 
@@ -192,7 +196,7 @@ def test_a_damaged_chunk_names_its_episodes(make_demonstrations: Make, tmp_path:
     image = bytearray(path.read_bytes())
     image[offset + 100] ^= 1
     path.write_bytes(image)
-    with pytest.raises(DataError, match="observations of episodes 1 to 2 of 5 are damaged"):
+    with pytest.raises(DataError, match="episode 1 of 5: it is damaged .*filter returned failure"):
         Demonstrations.load(path)
 
 
@@ -209,14 +213,14 @@ def rewrite(path: Path, **datasets: np.ndarray) -> None:
         ({"truncated": np.array([True, True])}, "episode 1 of 2 must be either terminated or truncated"),
         ({"truncated": np.array([False, False])}, "episode 0 of 2 must be either terminated or truncated"),
         ({"truncated": np.array([1, 0])}, "'truncated' must be bool"),
-        ({"episode_lengths": np.array([4, 3])}, "episode 0 of 2 is damaged"),
+        ({"episode_lengths": np.array([4, 3])}, "episode 0 of 2: it is damaged"),
         ({"episode_lengths": np.array([7, 0])}, "do not add up to the 7 actions"),
         ({"episode_lengths": np.array([2**62, 2**62])}, "do not add up to the 7 actions"),
         ({"episode_lengths": np.array([7])}, "different lengths"),
-        ({"episode_seeds": np.array([0, 1])}, "episode 0 of 2 is damaged"),
+        ({"episode_seeds": np.array([0, 1])}, "episode 0 of 2: it is damaged"),
         ({"observations": np.zeros((8, 2), np.float32)}, "'observations' must have 9 rows"),
         ({"rewards": np.zeros(8)}, "'rewards' must have 7 rows"),
-        ({"digests": np.zeros((2, 31), np.uint8)}, "episode 0 of 2 is damaged"),
+        ({"digests": np.zeros((2, 31), np.uint8)}, "a digest must have 32 bytes; found 31"),
     ],
 )
 def test_contradictions_are_refused(
@@ -234,13 +238,13 @@ def test_contradictions_are_refused(
     [
         ("format_version", 2, r"format version 2, which is newer than this gailkit reads \(1\)"),
         ("format_version", 0, "states no format version"),
-        ("format_version", "1", "'format_version' is not one integer"),
+        ("format_version", "1", "'format_version' was not read, because the attribute is not one integer"),
         ("env_id", "Other-v0", "the header .* is damaged"),
         ("provenance", "{}", "the header .* is damaged"),
-        ("env_id", b"\xff\xfe", "'env_id' is not UTF-8 text"),
-        ("env_id", np.arange(3), "'env_id' is not a text"),
+        ("env_id", b"\xff\xfe", "'env_id' was not read, because the attribute is not UTF-8 text"),
+        ("env_id", np.arange(3), "'env_id' was not read, because the attribute is not a text"),
         ("header_digest", "0" * 64, "the header .* is damaged"),
-        ("format", "gailkit-something", "no known format; known are: gailkit native, D4RL flat"),
+        ("format", "gailkit-something", "no known format; known are: native, d4rl"),
     ],
 )
 def test_a_changed_header_is_refused(
@@ -262,7 +266,7 @@ def test_a_changed_header_is_refused(
         ({"env_kwargs": "["}, "damaged"),
         ({"env_kwargs": "[" * 100_000}, "d.hdf5"),
         ({"provenance": '{"a": 1}'}, "texts to texts"),
-        ({"observation_space": '{"type": "MultiBinary"}'}, "MultiBinary"),
+        ({"observation_space": '{"type": "MultiFoo"}'}, "MultiFoo"),
         ({"observation_space": "os.system('x')"}, "not a description of a space"),
     ],
 )
@@ -271,7 +275,7 @@ def test_a_header_with_a_true_digest_and_odd_texts_is_refused(
 ) -> None:
     path = tmp_path / "d.hdf5"
     with monkeypatch.context() as patch:
-        patch.setattr(hdf5, "_header_texts", lambda contents: texts)
+        patch.setattr(hdf5, "header_texts", lambda about: texts)
         make_demonstrations([3]).save(path)
     with pytest.raises(DataError, match=complaint):
         Demonstrations.load(path)
@@ -280,7 +284,7 @@ def test_a_header_with_a_true_digest_and_odd_texts_is_refused(
 @pytest.mark.parametrize(
     "change, complaint",
     [
-        ({"observation_space": MultiBinary(2)}, "MultiBinary"),
+        ({"observation_space": Text(2)}, "Text"),
         ({"env_id": "a\0b"}, "environment id"),
         ({"env_id": "\udc80"}, "environment id"),
     ],
