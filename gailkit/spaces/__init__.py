@@ -1,0 +1,42 @@
+"""Gymnasium spaces: which are supported, how large, how bounded, how their elements are held and written to a file."""
+
+from gailkit.spaces.checking import misfit
+from gailkit.spaces.description import MAX_BOX_SIZE, space_from_json, space_to_json
+from gailkit.spaces.elements import from_gymnasium, to_gymnasium
+from gailkit.spaces.encoding import (
+    SUPPORTED,
+    box_center_and_scale,
+    check_supported,
+    clip_to_space,
+    encoded_size,
+    storage_dtype,
+)
+from gailkit.spaces.flattening import flatten_values, flattened_space, unflatten_values
+from gailkit.spaces.minari import space_from_minari_json, space_to_minari_json
+from gailkit.spaces.structure import STORABLE, array_dtype, assemble, is_composite, leaf, leaves
+
+__all__ = [
+    "MAX_BOX_SIZE",
+    "STORABLE",
+    "SUPPORTED",
+    "array_dtype",
+    "assemble",
+    "box_center_and_scale",
+    "check_supported",
+    "clip_to_space",
+    "encoded_size",
+    "flatten_values",
+    "flattened_space",
+    "from_gymnasium",
+    "is_composite",
+    "leaf",
+    "leaves",
+    "misfit",
+    "space_from_json",
+    "space_from_minari_json",
+    "space_to_json",
+    "space_to_minari_json",
+    "storage_dtype",
+    "to_gymnasium",
+    "unflatten_values",
+]

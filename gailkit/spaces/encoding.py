@@ -1,0 +1,56 @@
+"""Spaces that networks take: which are supported, how large, how bounded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import Space
+from gymnasium.spaces import Box, Discrete
+from torch import Tensor
+
+from gailkit.errors import UnsupportedSpaceError
+
+SUPPORTED = "Box (any shape, flattened) and Discrete"
+
+
+def check_supported(observation_space: Space[Any], action_space: Space[Any]) -> None:
+    """Raise UnsupportedSpaceError, naming the space and what is supported, unless both can be encoded."""
+    for role, space in (("observation", observation_space), ("action", action_space)):
+        if not isinstance(space, Box | Discrete):
+            raise UnsupportedSpaceError(f"the {role} space {space} is not supported; supported are {SUPPORTED}")
+    if isinstance(action_space, Box) and not np.issubdtype(action_space.dtype, np.floating):
+        raise UnsupportedSpaceError(f"the action space {action_space} is not supported: a Box of whole numbers")
+
+
+def encoded_size(space: Space[Any]) -> int:
+    """Number of features an observation or action of ``space`` is encoded in."""
+    if isinstance(space, Discrete):
+        return int(space.n)
+    if isinstance(space, Box):
+        return int(np.prod(space.shape))
+    raise UnsupportedSpaceError(f"the space {space} is not supported; supported are {SUPPORTED}")
+
+
+def box_center_and_scale(space: Space[Any]) -> tuple[Tensor, Tensor]:
+    """Center and half-width of a Box, each (size,); 0 and 1 for a dimension that is not bounded on both sides."""
+    assert isinstance(space, Box)
+    low, high = (torch.as_tensor(bound.reshape(-1)).double() for bound in (space.low, space.high))
+    bounded = (high - low) < torch.finfo(torch.float32).max  # as far as float32 can tell
+    center = torch.where(bounded, (low + high) / 2, torch.zeros_like(low))
+    scale = torch.where(bounded & (high > low), (high - low) / 2, torch.ones_like(low))
+    return center.float(), scale.float()
+
+
+def storage_dtype(space: Space[Any]) -> type[np.generic]:
+    """The dtype that observations or actions of ``space`` have in Transitions: float32 for Box, int64 for Discrete."""
+    return np.int64 if isinstance(space, Discrete) else np.float32
+
+
+def clip_to_space(space: Space[Any], actions: np.ndarray) -> np.ndarray:
+    """Actions (N, *act) as the environment takes them: clipped to a Box and of its dtype; unchanged for Discrete."""
+    if isinstance(space, Box):
+        clipped: np.ndarray = np.clip(actions, space.low, space.high).astype(space.dtype)
+        return clipped
+    return actions
