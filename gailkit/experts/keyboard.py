@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import string
 from abc import ABC, abstractmethod
@@ -15,7 +16,6 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 
 from gailkit.errors import InputError, UnsupportedSpaceError
-from gailkit.spaces import encoded_size
 
 Action = np.ndarray | np.int64
 
@@ -123,7 +123,8 @@ class BoxKeys(KeyMap):
 
     def _rest(self) -> np.ndarray:
         """(size,) float64"""
-        return np.clip(np.zeros(encoded_size(self.space)), self.space.low.reshape(-1), self.space.high.reshape(-1))
+        rest: np.ndarray = np.clip(0.0, self.space.low.reshape(-1), self.space.high.reshape(-1))
+        return rest.astype(np.float64)
 
     def _target(self, push: Push) -> float:
         bound = float((self.space.low if push.direction < 0 else self.space.high).reshape(-1)[push.dimension])
@@ -147,9 +148,8 @@ def choose_keys(text: str | None, space: Space[Any], env_id: str) -> KeyMap:
     if isinstance(space, Box):
         if NO_KEY in bindings:
             raise InputError(f"{NO_KEY!r} is not for a Box of actions: without a key it is at rest; leave it out")
-        size = encoded_size(space)
-        return BoxKeys(space, {key: _push(key, meaning, size) for key, meaning in bindings.items()})
-    raise UnsupportedSpaceError(f"the action space {space} has no keys; those of Box and Discrete spaces have")
+        return BoxKeys(space, {key: _push(key, meaning, space) for key, meaning in bindings.items()})
+    raise _without_keys(space)
 
 
 def usual_keys(space: Space[Any], env_id: str) -> str:
@@ -159,20 +159,32 @@ def usual_keys(space: Space[Any], env_id: str) -> str:
         InputError: if there are more actions than keys.
     """
     name = env_id.rpartition(":")[2].rpartition("/")[2].rsplit("-v", 1)[0]
-    count = encoded_size(space)
-    if isinstance(space, Discrete) and space.start == 0 and (name, count) in FAMILIAR:
-        return FAMILIAR[name, count]
     if isinstance(space, Discrete):
-        if count in DISCRETE_KEYS and space.start == 0:
-            return DISCRETE_KEYS[count]
-        _check_enough(count, len(KEYS_BY_NUMBER), "actions", "left=0,right=1")
-        first = int(space.start)
-        named = (f"{key}={first + i}" for i, key in enumerate(KEYS_BY_NUMBER[:count]))
-        return ",".join([*named, f"{NO_KEY}={first}"])
+        return _usual_discrete(name, int(space.n), int(space.start))
+    if isinstance(space, Box):
+        return _usual_box(name, math.prod(space.shape))
+    raise _without_keys(space)
+
+
+def _usual_discrete(name: str, count: int, first: int) -> str:
+    if first == 0 and (name, count) in FAMILIAR:
+        return FAMILIAR[name, count]
+    if first == 0 and count in DISCRETE_KEYS:
+        return DISCRETE_KEYS[count]
+    _check_enough(count, len(KEYS_BY_NUMBER), "actions", "left=0,right=1")
+    named = (f"{key}={first + i}" for i, key in enumerate(KEYS_BY_NUMBER[:count]))
+    return ",".join([*named, f"{NO_KEY}={first}"])
+
+
+def _usual_box(name: str, count: int) -> str:
     if (name, count) in FAMILIAR:
         return FAMILIAR[name, count]
     _check_enough(count, len(PUSHES), "dimensions", "left=0-,right=0+")
     return ",".join(f"{low}={i}-,{high}={i}+" for i, (low, high) in enumerate(PUSHES[:count]))
+
+
+def _without_keys(space: Space[Any]) -> UnsupportedSpaceError:
+    return UnsupportedSpaceError(f"there are no keys for the action space {space}; there are for Box and Discrete")
 
 
 def _check_enough(count: int, most: int, what: str, example: str) -> None:
@@ -231,7 +243,8 @@ def _action(key: str, meaning: str, space: Discrete[Any]) -> int:
     return int(meaning)
 
 
-def _push(key: str, meaning: str, size: int) -> Push:
+def _push(key: str, meaning: str, space: Box) -> Push:
+    size = math.prod(space.shape)
     number, sign = meaning[:-1], meaning[-1:]
     if not re.fullmatch(r"\d{1,9}[+-]", meaning) or int(number) >= size:
         raise InputError(
