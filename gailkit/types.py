@@ -6,7 +6,7 @@ Letters: B batch, T steps of a rollout, N environments, L length of an episode, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -83,6 +83,11 @@ class Transitions:
     def __getitem__(self, index: Tensor) -> Transitions:
         """The transitions at ``index`` (K,) int64, in that order."""
         return Transitions(self.obs[index], self.act[index], self.next_obs[index], self.terminated[index])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Transitions]) -> Transitions:
+        """All ``parts``, one after another."""
+        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
 
 @dataclass(frozen=True)

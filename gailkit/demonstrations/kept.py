@@ -44,16 +44,32 @@ class KeptSteps:
             start += len(trajectory)
         episode = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
         at_action = np.concatenate(rows)
-        observations = _tensor([trajectory.observations for trajectory in trajectories])
-        actions = _tensor([trajectory.actions for trajectory in trajectories])
+        return cls.assembled(
+            np.concatenate([trajectory.observations for trajectory in trajectories]),
+            np.concatenate([trajectory.actions for trajectory in trajectories]),
+            at_action + episode,
+            at_action,
+            np.concatenate(terminated),
+            spaces,
+        )
+
+    @classmethod
+    def assembled(
+        cls,
+        observations: np.ndarray,
+        actions: np.ndarray,
+        at_observation: np.ndarray,
+        at_action: np.ndarray,
+        terminated: np.ndarray,
+        spaces: tuple[Space[Any] | None, Space[Any] | None],
+    ) -> KeptSteps:
+        """From arrays of the shapes that the fields have."""
+        held = _tensor(observations), _tensor(actions)
         return cls(
-            observations,
-            actions,
-            torch.from_numpy(at_action + episode),
-            torch.from_numpy(at_action),
-            torch.from_numpy(np.concatenate(terminated)),
-            _drawn_dtype(observations, spaces[0]),
-            _drawn_dtype(actions, spaces[1]),
+            *held,
+            *map(torch.from_numpy, (at_observation, at_action, terminated)),
+            _drawn_dtype(held[0], spaces[0]),
+            _drawn_dtype(held[1], spaces[1]),
         )
 
     def __len__(self) -> int:
@@ -70,9 +86,8 @@ class KeptSteps:
         )
 
 
-def _tensor(parts: list[np.ndarray]) -> Tensor:
-    """The parts one after another: floating numbers as float32, integers as int64, uint8 (images) as it is."""
-    values = np.concatenate(parts)
+def _tensor(values: np.ndarray) -> Tensor:
+    """Floating numbers as float32, integers as int64, uint8 (images) as it is."""
     dtype = np.float32 if values.dtype.kind == "f" else np.uint8 if values.dtype == np.uint8 else np.int64
     return torch.from_numpy(values.astype(dtype, copy=False))
 

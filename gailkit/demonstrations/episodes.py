@@ -1,0 +1,108 @@
+"""Where the episodes of a data set are: in memory, or in a file that is larger than that."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from gymnasium import Space
+
+from gailkit.demonstrations.flat import FlatEpisodes
+from gailkit.demonstrations.kept import KeptSteps
+from gailkit.types import Trajectory, Transitions
+
+Spaces = tuple[Space[Any] | None, Space[Any] | None]
+"""Of observations and of actions; None where it is not known."""
+
+
+class Drawn(ABC):
+    """K steps that can be drawn from."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """K."""
+
+    @abstractmethod
+    def sample(self, batch_size: int, generator: torch.Generator) -> Transitions:
+        """``batch_size`` of them at random."""
+
+    @abstractmethod
+    def overview(self) -> Transitions:
+        """All of them where they are in memory; else as many of them, at random, as fit there easily."""
+
+
+class Episodes(Sequence[Trajectory], ABC):
+    """N episodes, at least one, and what is known of them without reading their steps."""
+
+    lengths: np.ndarray  # (N,) int64
+    terminated: np.ndarray  # (N,) bool
+
+    @abstractmethod
+    def digests(self) -> list[str]:
+        """SHA-256 of each, as hexadecimal digits."""
+
+    @abstractmethod
+    def returns(self) -> np.ndarray | None:
+        """Undiscounted return of each (N,) float64; None where the rewards were not recorded."""
+
+    @abstractmethod
+    def pick(self, indices: Sequence[int]) -> Self:
+        """Those at ``indices``, in that order."""
+
+    @abstractmethod
+    def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces) -> Drawn:
+        """Steps offsets[i], offsets[i] + stride, ... of episode i, as Transitions in ``spaces``."""
+
+
+class HeldSteps(Drawn):
+    """Steps in memory."""
+
+    def __init__(self, kept: KeptSteps) -> None:
+        self.kept = kept
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    def sample(self, batch_size: int, generator: torch.Generator) -> Transitions:
+        """Uniformly, with replacement."""
+        return self.kept[torch.randint(len(self.kept), (batch_size,), generator=generator)]
+
+    def overview(self) -> Transitions:
+        """Every step once, in the order of the episodes."""
+        return self.kept[torch.arange(len(self.kept))]
+
+
+class HeldEpisodes(Episodes):
+    """Episodes in memory."""
+
+    def __init__(self, trajectories: Sequence[Trajectory]) -> None:
+        self._trajectories = tuple(trajectories)
+        self.lengths = np.array([len(trajectory) for trajectory in self._trajectories], dtype=np.int64)
+        self.terminated = np.array([trajectory.terminated for trajectory in self._trajectories], dtype=np.bool_)
+
+    def __len__(self) -> int:
+        return len(self._trajectories)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._trajectories[index]
+
+    def digests(self) -> list[str]:
+        """Computed from what is in memory."""
+        flat = FlatEpisodes.of(self._trajectories)
+        return [flat.digest(index).hex() for index in range(len(self))]
+
+    def returns(self) -> np.ndarray | None:
+        """Sums of the rewards."""
+        returns = [trajectory.episode_return for trajectory in self._trajectories]
+        return None if None in returns else np.array(returns, dtype=np.float64)
+
+    def pick(self, indices: Sequence[int]) -> HeldEpisodes:
+        """The same trajectories, not copies."""
+        return HeldEpisodes([self._trajectories[index] for index in indices])
+
+    def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces) -> Drawn:
+        """All in memory."""
+        return HeldSteps(KeptSteps.of(self._trajectories, stride, offsets, spaces))

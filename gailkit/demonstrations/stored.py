@@ -1,0 +1,235 @@
+"""Episodes of a native file that is larger than memory: read when they are needed, drawn from through a window.
+
+Drawing is without replacement. The file's steps are cut into blocks of neighbours; an epoch goes through all blocks in
+random order, a window of many of them at a time, and through the steps of each window in random order. So each step is
+drawn exactly once an epoch and is as likely as any other to be the first, while the file is read in long runs, each
+window while the one before it is in use.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from gymnasium.spaces import Discrete
+from torch import Tensor
+
+from gailkit.demonstrations.contents import About, ReadOptions
+from gailkit.demonstrations.conversion import Conversion
+from gailkit.demonstrations.episodes import Drawn, Episodes, Spaces
+from gailkit.demonstrations.hdf5_reading import Columns, Layout, read, read_block, read_columns, read_layout, read_rows
+from gailkit.demonstrations.kept import KeptSteps
+from gailkit.errors import DataError, InputError
+from gailkit.types import Trajectory, Transitions
+from gailkit.untrusted.ahead import ahead
+from gailkit.untrusted.source import DamageError, Source, open_source
+
+BLOCK_BYTES = 256 * 2**10
+WINDOW_BYTES = 48 * 2**20  # of which there are two: one in use, one being read
+
+
+@dataclass(frozen=True, eq=False)
+class StoredFile:
+    """A native file of N episodes, each of which has been compared with its digest once."""
+
+    path: Path
+    columns: Columns
+    layout: Layout
+    terminated: np.ndarray  # (N,) bool, as whoever reads the file said
+    returns: np.ndarray | None  # (N,) float64
+
+    @cached_property
+    def stops(self) -> np.ndarray:
+        """(N,) int64, the row of actions behind the last of each episode."""
+        return np.cumsum(self.columns.lengths)
+
+    def trajectory(self, index: int) -> Trajectory:
+        """Read one episode, and compare it with its digest again."""
+        with self._lock:
+            block = read_block(self._source, self.columns, self.layout, index, index + 1)
+        if isinstance(block, DamageError) or block.digest(0) != self.columns.digests[index].tobytes():
+            raise DataError(f"{self.path}: episode {index} of {len(self.stops)} has changed since the file was opened")
+        seed = int(self.columns.seeds[index])
+        return Trajectory(*block.episode(0), bool(self.terminated[index]), None if seed == -1 else seed)
+
+    @cached_property
+    def _lock(self) -> threading.Lock:
+        return threading.Lock()
+
+    @cached_property
+    def _source(self) -> Source:
+        source = Source(self.path)
+        weakref.finalize(self, source.close)
+        return source
+
+
+def open_stored(path: Path, options: ReadOptions) -> tuple[About, StoredEpisodes]:
+    """What a native file says of its episodes, and the episodes; each of them is read once, and none is kept.
+
+    Raises:
+        DataError: if anything in the file is damaged.
+    """
+    with open_source(path) as source:
+        contents = read(source, options)
+        conversion = Conversion(path, contents, options)
+        told = [(trajectory.terminated, trajectory.episode_return) for trajectory in conversion.strict()]
+        columns = read_columns(source)
+        layout = read_layout(source, contents.about, columns.lengths)
+    terminated, returns = zip(*told, strict=True)
+    known = None if None in returns else np.array(returns, dtype=np.float64)
+    about = contents.about._replace(provenance={**contents.about.provenance, **conversion.notes()})
+    file = StoredFile(path, columns, layout, np.array(terminated, dtype=np.bool_), known)
+    return about, StoredEpisodes(file, np.arange(len(told)))
+
+
+class StoredEpisodes(Episodes):
+    """Some episodes of a file, by their ``indices`` in it."""
+
+    def __init__(self, file: StoredFile, indices: np.ndarray) -> None:
+        self.file = file
+        self.indices = indices
+        self.lengths = file.columns.lengths[indices]
+        self.terminated = file.terminated[indices]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self.file.trajectory(int(chosen)) for chosen in self.indices[index]]
+        return self.file.trajectory(int(self.indices[index]))
+
+    def digests(self) -> list[str]:
+        """As the file states them and they were verified."""
+        return [digest.tobytes().hex() for digest in self.file.columns.digests[self.indices]]
+
+    def returns(self) -> np.ndarray | None:
+        """As they were summed up when the file was opened."""
+        return None if self.file.returns is None else self.file.returns[self.indices]
+
+    def pick(self, indices: Sequence[int]) -> StoredEpisodes:
+        """Nothing is read."""
+        return StoredEpisodes(self.file, self.indices[np.asarray(indices, dtype=np.int64)])
+
+    def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces) -> Drawn:
+        """Read from the file window by window."""
+        return StoredSteps(self, stride, np.asarray(offsets, dtype=np.int64), spaces)
+
+
+class _Window(NamedTuple):
+    """Steps in memory, and a random order of them."""
+
+    kept: KeptSteps
+    order: Tensor  # (K,) int64
+
+
+class StoredSteps(Drawn):
+    """Steps of a file, drawn through a window as the module describes. An episode chosen twice counts once."""
+
+    def __init__(self, episodes: StoredEpisodes, stride: int, offsets: np.ndarray, spaces: Spaces) -> None:
+        self._file = episodes.file
+        self._spaces = spaces
+        self._stride = stride
+        self._offset = np.full(len(self._file.stops), -1, dtype=np.int64)  # (N,) of each episode; -1 for not chosen
+        self._offset[episodes.indices] = offsets
+        lengths = self._file.columns.lengths[self._offset >= 0]
+        self._count = int(np.sum((lengths - self._offset[self._offset >= 0] + stride - 1) // stride))
+        row_bytes = max(1, self._file.layout[0].row_bytes + self._file.layout[1].row_bytes)
+        self._block_rows = max(1, BLOCK_BYTES // row_bytes)
+        self._blocks_a_window = max(1, WINDOW_BYTES // (self._block_rows * row_bytes))
+        self._windows: Iterator[_Window] | None = None
+        self._window: _Window | None = None
+        self._at = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def sample(self, batch_size: int, generator: torch.Generator) -> Transitions:
+        """The next ``batch_size`` steps of an endless row of epochs, whose order ``generator`` decides at first."""
+        if self._windows is None:
+            seed = int(torch.randint(2**62, (1,), generator=generator))
+            self._windows = ahead(self._read_windows(np.random.default_rng(seed)))
+        parts: list[Transitions] = []
+        missing = batch_size
+        while missing:
+            if self._window is None or self._at == len(self._window.order):
+                self._window, self._at = next(self._windows), 0
+            index = self._window.order[self._at : self._at + missing]
+            parts.append(self._window.kept[index])
+            self._at += len(index)
+            missing -= len(index)
+        return parts[0] if len(parts) == 1 else Transitions.joined(parts)
+
+    def overview(self) -> Transitions:
+        """One window of random blocks, always the same."""
+        windows = self._read_windows(np.random.default_rng(0))
+        window = next(windows)
+        windows.close()
+        return window.kept[window.order]
+
+    def _read_windows(self, random: np.random.Generator) -> Iterator[_Window]:
+        """Window after window, epoch after epoch."""
+        blocks = self._blocks()
+        with open_source(self._file.path) as source:
+            while True:
+                shuffled = random.permutation(blocks)
+                for first in range(0, len(shuffled), self._blocks_a_window):
+                    kept = self._read_window(source, np.sort(shuffled[first : first + self._blocks_a_window]))
+                    yield _Window(kept, torch.from_numpy(random.permutation(len(kept))))
+
+    def _blocks(self) -> np.ndarray:
+        """Numbers of the blocks of ``_block_rows`` rows of actions that hold a step of a chosen episode."""
+        chosen = np.flatnonzero(self._offset >= 0)
+        stops = self._file.stops[chosen]
+        starts = stops - self._file.columns.lengths[chosen]
+        spans = zip(starts // self._block_rows, (stops - 1) // self._block_rows, strict=True)
+        return np.unique(np.concatenate([np.arange(first, last + 1) for first, last in spans]))
+
+    def _read_window(self, source: Source, blocks: np.ndarray) -> KeptSteps:
+        observations, actions, at_observation, at_action, terminated = [], [], [], [], []
+        observed = acted = 0
+        for block in blocks.tolist():
+            start = block * self._block_rows
+            stop = min(start + self._block_rows, int(self._file.stops[-1]))
+            rows = np.arange(start, stop)
+            episode = np.searchsorted(self._file.stops, rows, side="right")
+            first, last = int(episode[0]), int(episode[-1])
+            observations.append(read_rows(source, self._file.layout[0], start + first, stop + last + 1))
+            actions.append(read_rows(source, self._file.layout[1], start, stop))
+            if len(observations[-1]) != stop + last + 1 - start - first or len(actions[-1]) != len(rows):
+                raise DataError(f"{self._file.path} has changed since it was opened")
+            kept, ends = self._kept_of(rows, episode)
+            at_observation.append(observed + (rows + episode - start - first)[kept])
+            at_action.append(acted + (rows - start)[kept])
+            terminated.append(ends[kept])
+            observed, acted = observed + len(observations[-1]), acted + len(rows)
+        return KeptSteps.assembled(
+            np.concatenate(observations),
+            self._checked(np.concatenate(actions)),
+            np.concatenate(at_observation),
+            np.concatenate(at_action),
+            np.concatenate(terminated),
+            self._spaces,
+        )
+
+    def _kept_of(self, rows: np.ndarray, episode: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which of the ``rows`` of actions are kept, and which end their episode in a terminal state; each (R,) bool."""
+        step = rows - (self._file.stops - self._file.columns.lengths)[episode]
+        offset = self._offset[episode]
+        kept = (offset >= 0) & (step >= offset) & ((step - offset) % self._stride == 0)
+        return kept, self._file.terminated[episode] & (rows == self._file.stops[episode] - 1)
+
+    def _checked(self, actions: np.ndarray) -> np.ndarray:
+        space = self._spaces[1]
+        if isinstance(space, Discrete) and not (space.start <= actions.min() <= actions.max() < space.start + space.n):
+            raise InputError(
+                f"{self._file.path} holds actions from {actions.min()} to {actions.max()}; the space is {space}"
+            )
+        return actions
