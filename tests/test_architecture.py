@@ -17,11 +17,12 @@ import gailkit
 PACKAGE = Path(gailkit.__file__).parent
 
 LAYERS = (  # lowest first; a module imports from its own room and from lower layers
-    {"types", "errors", "importing", "spaces", "storage"},
+    {"types", "errors", "importing", "memory", "spaces", "storage", "untrusted"},
     {"functional"},
     {"networks"},
     {"demonstrations", "discriminator", "generator", "experts"},
     {"rollouts"},
+    {"checks"},
     {"evaluation"},
     {"training"},
     {"cli"},

@@ -16,6 +16,7 @@ from gailkit.cli.common import (
     show_progress,
     use_one_thread,
 )
+from gailkit.cli.reading import ReadingOptions, load, reading_options
 from gailkit.cli.specs import choose_environment, resolve_policy
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ EXAMPLES = (
 )
 @click.option("--num-envs", type=click.IntRange(1), default=8, show_default=True, help="Episodes run side by side.")
 @env_kwargs_option
+@reading_options
 def evaluate(
     spec: str,
     demos: Path,
@@ -73,6 +75,7 @@ def evaluate(
     env_id: str | None,
     num_envs: int,
     env_kwargs: dict[str, Any],
+    options: ReadingOptions,
 ) -> None:
     """Say how closely the policy SPEC matches the expert of the demonstrations.
 
@@ -81,12 +84,11 @@ def evaluate(
     if json_file is not None:
         prepare_output(json_file)
 
-    from gailkit.demonstrations import Demonstrations
     from gailkit.evaluation.evaluate import evaluate as run_evaluation
     from gailkit.rollouts.envs import make_env
 
     use_one_thread()
-    demonstrations = Demonstrations.load(demos)
+    demonstrations = load(demos, options, env_id)
     env_id, env_kwargs = choose_environment(spec, env_id, env_kwargs, recorded_in=demonstrations.env_id)
     env = make_env(env_id, env_kwargs)
     policy = resolve_policy(spec, env, seed, deterministic=not stochastic, checkpoint=checkpoint)

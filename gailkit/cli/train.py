@@ -10,6 +10,7 @@ import rich_click as click
 
 from gailkit.cli.common import note_differences, typed_command
 from gailkit.cli.options import config_from_options, config_options, run_options
+from gailkit.cli.reading import ReadingOptions, load, reading_options
 from gailkit.training.config import TrainConfig
 
 EXAMPLES = (
@@ -26,11 +27,15 @@ EXAMPLES = (
 @click.option_panel("Options")
 @click.argument("env_id")
 @click.option(
-    "--demos", required=True, type=click.Path(path_type=Path), help="Demonstrations: native or flat D4RL HDF5."
+    "--demos",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Demonstrations: a native file, or a file or folder of any format that is read.",
 )
 @click.option("--trajectories", metavar="K", type=click.IntRange(1), help="Use only the first K demonstrated episodes.")
 @click.option("--subsample", metavar="K", type=click.IntRange(1), help="Use only every K-th pair of each episode.")
 @run_options
+@reading_options
 @config_options(TrainConfig)
 def train(
     env_id: str,
@@ -42,24 +47,24 @@ def train(
     threads: int,
     env_kwargs: dict[str, Any],
     config: Path | None,
-    **options: Any,
+    options: ReadingOptions,
+    **given: Any,
 ) -> None:
     """Train a policy in ENV_ID that imitates demonstrations.
 
     The run folder gets the settings, metrics.jsonl, TensorBoard events, checkpoints and a picture of the learning
     curves. Ctrl-C stops after the iteration in progress and keeps everything.
     """
-    settings = config_from_options(options, config, TrainConfig)
+    settings = config_from_options(given, config, TrainConfig)
 
     import torch
 
     from gailkit.cli.training_view import watched_training
-    from gailkit.demonstrations import Demonstrations
     from gailkit.rollouts.envs import canonical_id, make_env
     from gailkit.training.train import train as run_training
 
     torch.set_num_threads(threads)
-    demonstrations = Demonstrations.load(demos)
+    demonstrations = load(demos, options, env_id)
     if trajectories is not None:
         demonstrations = demonstrations.choose(trajectories)
     if subsample is not None:
@@ -83,5 +88,5 @@ def train(
     named = ["--env", env_id] if ":" in env_id else []
     pairs, episodes = demonstrations.num_kept, len(demonstrations.trajectories)
     click.echo(f"trained on {pairs:,} pairs of {episodes} expert episodes: {out}")
-    words = ["gailkit", "evaluate", str(out), "--demos", str(demos), *named]
+    words = ["gailkit", "evaluate", str(out), "--demos", str(demos), *options.words(), *named]
     click.echo(f"How closely does it match? {shlex.join(words)}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from gailkit.cli.common import printable
+from gailkit.cli.reading import ReadingOptions, reading_options
 
 if TYPE_CHECKING:
     from gailkit.demonstrations.describe import Description
@@ -21,15 +22,16 @@ Rows = list[tuple[str, str]]
 @click.command("info", epilog="Examples:\n\ngailkit data info demos.hdf5\n\ngailkit data info --json demos.hdf5")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines for people.")
-def info(file: Path, as_json: bool) -> None:
+@reading_options
+def info(file: Path, as_json: bool, options: ReadingOptions) -> None:
     """Say what FILE holds: its task, episodes, returns, how episodes end, and where it comes from.
 
-    All of FILE is read, and every digest in it is compared. FILE is a native file or a flat D4RL file; which of them is
-    found out from its content.
+    All of FILE is read, and every digest in it is compared. FILE is a native file, or a file or folder of any format
+    that is read; which of them is found out from its content.
     """
     from gailkit.demonstrations.describe import describe
 
-    description = describe(file)
+    description = describe(file, options.read_options())
     if as_json:
         click.echo(json.dumps(asdict(description), indent=2))
     else:

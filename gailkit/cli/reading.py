@@ -1,0 +1,140 @@
+"""Reading a file of demonstrations as its user says: the options that all commands share, and what is said about it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import rich_click as click
+
+from gailkit.cli.common import printable
+
+if TYPE_CHECKING:
+    from gailkit.demonstrations import Demonstrations
+    from gailkit.demonstrations.contents import Ending, ReadOptions
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+NOTES = {  # key in the provenance -> how its sentence begins
+    "conversion": "",
+    "endings": "endings were ",
+    "left_out": "not taken over: ",
+}
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """What was typed, as ``ReadOptions`` takes it; making those loads numpy and gymnasium."""
+
+    format: str | None = None
+    ends: Ending | None = None
+    max_episode_steps: int | None = None
+    obs_keys: str | None = None
+    mask: str | None = None
+    columns: str | None = None
+
+    def read_options(self) -> ReadOptions:
+        """The options for the readers. Raises InputError for columns that are not understood."""
+        from gailkit.demonstrations.contents import ReadOptions
+
+        names = (self.obs_keys or "").split(",")
+        return ReadOptions(
+            format=self.format,
+            ends=self.ends,
+            max_episode_steps=self.max_episode_steps,
+            obs_keys=tuple(name.strip() for name in names if name.strip()),
+            mask=self.mask,
+            columns={} if self.columns is None else _columns(self.columns),
+        )
+
+    def words(self) -> list[str]:
+        """The options as they can be typed again."""
+        typed = [(field.name, getattr(self, field.name)) for field in fields(self)]
+        pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in typed if value is not None]
+        return [word for pair in pairs for word in pair]
+
+
+def reading_options(command: Decorated) -> Decorated:
+    """The options on how files are read, passed to the command as one argument ``options``: ReadingOptions."""
+
+    @functools.wraps(command)
+    def gathered(**arguments: Any) -> Any:
+        typed = {field.name: arguments.pop(f"read_{field.name}") for field in fields(ReadingOptions)}
+        return command(**arguments, options=ReadingOptions(**typed))
+
+    decorated: Any = gathered
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return cast(Decorated, decorated)
+
+
+def load(path: Path, options: ReadingOptions, env_id: str | None = None) -> Demonstrations:
+    """The demonstrations in ``path``; what was made up, decided or left out for it is said on stderr.
+
+    Where it has to be asked how episodes ended, the time limit of ``env_id`` is told.
+
+    Raises: as ``Demonstrations.load``.
+    """
+    from gailkit.demonstrations import Demonstrations
+    from gailkit.demonstrations.conversion import AmbiguousEnding
+
+    try:
+        demonstrations = Demonstrations.load(path, options.read_options())
+    except AmbiguousEnding as error:
+        raise AmbiguousEnding(f"{error}{_time_limit(env_id)}") from error
+    say_notes(path, demonstrations.provenance)
+    return demonstrations
+
+
+def say_notes(path: Path, provenance: Any) -> None:
+    """Say on stderr what a reader made up, decided or left out, of what stands in ``provenance``."""
+    for key, beginning in NOTES.items():
+        if key in provenance:
+            click.echo(printable(f"note: {path}: {beginning}{provenance[key]}"), err=True)
+
+
+def _time_limit(env_id: str | None) -> str:
+    """What the environment is registered with; nothing is imported to find out."""
+    import gymnasium
+
+    from gailkit.rollouts.envs import canonical_id
+
+    spec = None if env_id is None else gymnasium.registry.get(canonical_id(env_id))
+    if spec is None or spec.max_episode_steps is None:
+        return ""
+    return f" ({spec.id} is registered with a time limit of {spec.max_episode_steps} steps)"
+
+
+def _columns(text: str) -> Any:
+    from gailkit.demonstrations.formats.columns import columns_from_text
+
+    return columns_from_text(text)
+
+
+def _option(name: str, **settings: Any) -> Callable[[Any], Any]:
+    """An option whose value the command gets under a name that is not one of its own."""
+    return click.option(name, f"read_{name[2:].replace('-', '_')}", panel="How files are read", **settings)
+
+
+_OPTIONS = (
+    _option("--format", metavar="NAME", help="Format of the file, where it is not to be found out from its content."),
+    _option(
+        "--ends",
+        type=click.Choice(["terminated", "truncated"]),
+        help="How every episode ended, where the file does not say so.",
+    ),
+    _option(
+        "--max-episode-steps",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Time limit: episodes of N steps or more were cut off; others terminated unless the file says otherwise.",
+    ),
+    _option("--obs-keys", metavar="A,B", help="Which of several observations, in this order."),
+    _option("--mask", metavar="NAME", help="Only the episodes that the file lists under this name."),
+    _option(
+        "--columns", metavar="TEXT", help="What plain columns mean: 'observations=x,y; actions=u; terminated=done'."
+    ),
+)
