@@ -47,6 +47,7 @@ class Contents(NamedTuple):
     num_episodes: int
     episodes: Iterable[Episode | Broken]  # to be gone through once, while the file is open
     unheld: tuple[str, ...] = ()  # what the file holds beside and is left behind, such as "infos/qpos"
+    num_bytes: int | None = None  # that all of it takes in memory; None where it can only be read as a whole
     verified: bool = False  # whether each episode is compared with a digest of the file's
 
 

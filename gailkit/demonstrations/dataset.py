@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,17 +16,20 @@ from gymnasium import Space
 
 from gailkit.demonstrations import hdf5
 from gailkit.demonstrations.contents import About, ReadOptions
+from gailkit.demonstrations.episodes import Drawn, Episodes, HeldEpisodes
 from gailkit.demonstrations.fitting import check_fit
-from gailkit.demonstrations.flat import FlatEpisodes
-from gailkit.demonstrations.kept import KeptSteps
-from gailkit.demonstrations.reading import read
+from gailkit.demonstrations.reading import TooLarge, read
+from gailkit.demonstrations.stored import open_stored
 from gailkit.errors import DataError, InputError
+from gailkit.memory import available_memory
 from gailkit.types import Trajectory, Transitions
 
 
 @dataclass(frozen=True, eq=False)
 class Demonstrations:
     """Episodes of one task, at least one, all with observations of one shape and kind, and actions likewise.
+
+    They are in memory, or stay in their file where they would not fit (``load``).
 
     Trajectories keep their full length always. ``stride`` and ``offsets`` say which steps are drawn: in trajectory i
     the steps offsets[i], offsets[i] + stride, offsets[i] + 2 stride, ... Each stands for ``stride`` steps.
@@ -35,7 +38,7 @@ class Demonstrations:
         InputError: if the trajectories do not belong together, or what is said about them is not plain.
     """
 
-    trajectories: tuple[Trajectory, ...]
+    trajectories: Sequence[Trajectory]
     observation_space: Space[Any] | None = None  # None where it is not known
     action_space: Space[Any] | None = None
     env_id: str | None = None
@@ -45,22 +48,31 @@ class Demonstrations:
     offsets: tuple[int, ...] = ()  # one a trajectory; empty means all 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "trajectories", tuple(self.trajectories))
+        if not isinstance(self.trajectories, Episodes):
+            held = tuple(self.trajectories)
+            _check_together(held)
+            object.__setattr__(self, "trajectories", HeldEpisodes(held))
         object.__setattr__(self, "offsets", tuple(self.offsets) or (0,) * len(self.trajectories))
-        _check_together(self.trajectories)
         if self.stride < 1 or len(self.offsets) != len(self.trajectories):
             raise InputError(
                 f"the stride must be at least 1 and there must be one offset a trajectory; found stride {self.stride} "
                 f"and {len(self.offsets)} offsets for {len(self.trajectories)} trajectories"
             )
-        for offset, trajectory in zip(self.offsets, self.trajectories, strict=True):
-            if not 0 <= offset < min(self.stride, len(trajectory)):
-                raise InputError(f"offset {offset} of a trajectory of {len(trajectory)} steps, stride {self.stride}")
+        for offset, length in zip(self.offsets, self.episodes.lengths.tolist(), strict=True):
+            if not 0 <= offset < min(self.stride, length):
+                raise InputError(f"offset {offset} of a trajectory of {length} steps, stride {self.stride}")
         _check_plain(self.env_kwargs, self.provenance)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], options: ReadOptions | None = None) -> Demonstrations:
+    def load(
+        cls, path: str | os.PathLike[str], options: ReadOptions | None = None, memory: int | None = None
+    ) -> Demonstrations:
         """The demonstrations in a file or folder of any readable format, which is found out from its content.
+
+        Args:
+            options: what the reader cannot know from the file alone.
+            memory: most bytes that they may take; half of what is free where it is None. A native file that holds more
+                is gone through once, so as to verify it, and read piece by piece whenever it is drawn from.
 
         Raises:
             InputError: if there is no such file, or ``options`` name what it does not have.
@@ -68,7 +80,12 @@ class Demonstrations:
             StorageError: if it may not be read.
             DataError: if it is damaged or of no known format.
         """
-        found = read(Path(path), options)
+        path, options = Path(path), options or ReadOptions()
+        try:
+            found = read(path, options, available_memory() // 2 if memory is None else memory)
+        except TooLarge:
+            about, stored = open_stored(path, options)
+            return cls(stored, *about)
         try:
             return cls(found.trajectories, *found.about)
         except InputError as error:
@@ -89,41 +106,44 @@ class Demonstrations:
         return About(self.observation_space, self.action_space, self.env_id, self.env_kwargs, self.provenance)
 
     @property
+    def episodes(self) -> Episodes:
+        """The trajectories, and what is known of them without reading their steps."""
+        return cast(Episodes, self.trajectories)
+
+    @property
     def num_steps(self) -> int:
         """Steps of all trajectories, drawn or not."""
-        return sum(len(trajectory) for trajectory in self.trajectories)
+        return int(self.episodes.lengths.sum())
 
     @property
     def num_terminated(self) -> int:
         """Trajectories that terminated; the others were cut off."""
-        return sum(trajectory.terminated for trajectory in self.trajectories)
+        return int(self.episodes.terminated.sum())
 
     @property
     def num_kept(self) -> int:
         """Steps that ``sample`` draws from and ``transitions`` returns."""
-        return len(self._kept)
+        return len(self._drawn)
 
     def returns(self) -> np.ndarray | None:
         """Undiscounted return of each trajectory (N,) float64; None where the rewards were not recorded."""
-        returns = [trajectory.episode_return for trajectory in self.trajectories]
-        return None if None in returns else np.array(returns, dtype=np.float64)
+        return self.episodes.returns()
 
     def digests(self) -> list[str]:
         """SHA-256 of each trajectory, as hexadecimal digits: equal for equal content, whatever file it came from."""
-        flat = FlatEpisodes.of(self.trajectories)
-        return [flat.digest(index).hex() for index in range(len(self.trajectories))]
+        return self.episodes.digests()
 
     def sample(self, batch_size: int, generator: torch.Generator) -> Transitions:
-        """``batch_size`` of the kept transitions, drawn uniformly with replacement."""
-        return self._kept[torch.randint(len(self._kept), (batch_size,), generator=generator)]
+        """``batch_size`` of the kept transitions, drawn uniformly with replacement; from a file, without."""
+        return self._drawn.sample(batch_size, generator)
 
     def transitions(self) -> Transitions:
-        """Every kept transition once, in the order of the trajectories.
+        """Every kept transition once, in the order of the trajectories; a random share of those that stay in a file.
 
         Observations and actions are float32 in a Box and int64 in a Discrete space; where the space is not known,
         floating numbers are float32, integers int64, and uint8 (images) stays uint8.
         """
-        return self._kept[torch.arange(len(self._kept))]
+        return self._drawn.overview()
 
     def subsample(self, k: int, seed: int = 0) -> Demonstrations:
         """Keep every k-th step of each full trajectory, beginning at a random step below k, as in the GAIL paper.
@@ -136,7 +156,7 @@ class Demonstrations:
         if k < 1:
             raise InputError(f"subsampling keeps every k-th step, so k must be at least 1; found {k}")
         random = np.random.default_rng(seed)
-        offsets = (int(random.integers(min(k, len(trajectory)))) for trajectory in self.trajectories)
+        offsets = (int(random.integers(min(k, length))) for length in self.episodes.lengths.tolist())
         return replace(self, stride=k, offsets=tuple(offsets))
 
     def choose(self, count: int, seed: int | None = None) -> Demonstrations:
@@ -179,14 +199,13 @@ class Demonstrations:
         chosen = list(indices)
         return replace(
             self,
-            trajectories=tuple(self.trajectories[index] for index in chosen),
+            trajectories=self.episodes.pick(chosen),
             offsets=tuple(self.offsets[index] for index in chosen),
         )
 
     @cached_property
-    def _kept(self) -> KeptSteps:
-        spaces = (self.observation_space, self.action_space)
-        return KeptSteps.of(self.trajectories, self.stride, self.offsets, spaces)
+    def _drawn(self) -> Drawn:
+        return self.episodes.drawn(self.stride, self.offsets, (self.observation_space, self.action_space))
 
 
 def _check_together(trajectories: tuple[Trajectory, ...]) -> None:

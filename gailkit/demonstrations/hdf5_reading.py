@@ -58,7 +58,9 @@ def read(source: Source, options: ReadOptions) -> Contents:
     about = read_about(source, options)
     columns = read_columns(source)
     layout = read_layout(source, about, columns.lengths)
-    return Contents(about, len(columns.lengths), episodes(source, columns, layout), verified=True)
+    needed = sum(parts.rows * parts.row_bytes for parts in layout if parts is not None)
+    found = episodes(source, columns, layout)
+    return Contents(about, len(columns.lengths), found, num_bytes=needed, verified=True)
 
 
 def read_about(source: Source, options: ReadOptions) -> About:

@@ -11,7 +11,8 @@ import torch
 from gymnasium import Space
 from torch import Tensor
 
-from gailkit.spaces import storage_dtype
+from gailkit.errors import InputError
+from gailkit.spaces import flatten_values, flattened_space, storage_dtype
 from gailkit.types import Trajectory, Transitions
 
 
@@ -24,7 +25,7 @@ class KeptSteps:
     at_observation: Tensor  # (K,) int64, row of each step's observation
     at_action: Tensor  # (K,) int64, row of each step's action
     terminated: Tensor  # (K,) bool, whether the step ended its episode in a terminal state
-    observation_dtype: torch.dtype  # of what is drawn; images are stored smaller than that
+    observation_dtype: torch.dtype  # of what is drawn
     action_dtype: torch.dtype
 
     @classmethod
@@ -63,13 +64,20 @@ class KeptSteps:
         terminated: np.ndarray,
         spaces: tuple[Space[Any] | None, Space[Any] | None],
     ) -> KeptSteps:
-        """From arrays of the shapes that the fields have."""
-        held = _tensor(observations), _tensor(actions)
+        """From arrays of the shapes that the fields have, or in spaces that are flattened (``flatten_values``).
+
+        Raises:
+            InputError: for structured arrays of a space that is not known, or a number that is not in its set.
+        """
+        observed, acted = _tensor(observations, spaces[0]), _tensor(actions, spaces[1])
         return cls(
-            *held,
-            *map(torch.from_numpy, (at_observation, at_action, terminated)),
-            _drawn_dtype(held[0], spaces[0]),
-            _drawn_dtype(held[1], spaces[1]),
+            observed,
+            acted,
+            torch.from_numpy(at_observation),
+            torch.from_numpy(at_action),
+            torch.from_numpy(terminated),
+            _drawn_dtype(observed, spaces[0]),
+            _drawn_dtype(acted, spaces[1]),
         )
 
     def __len__(self) -> int:
@@ -86,12 +94,18 @@ class KeptSteps:
         )
 
 
-def _tensor(values: np.ndarray) -> Tensor:
-    """Floating numbers as float32, integers as int64, uint8 (images) as it is."""
+def _tensor(values: np.ndarray, space: Space[Any] | None) -> Tensor:
+    """Flat values: floating numbers as float32, integers as int64, uint8 (images) as it is."""
+    if space is not None:
+        values = flatten_values(space, values)
+    elif values.dtype.names is not None:
+        raise InputError(
+            f"steps with the parts {', '.join(values.dtype.names)} can be drawn where their space is known; it is not"
+        )
     dtype = np.float32 if values.dtype.kind == "f" else np.uint8 if values.dtype == np.uint8 else np.int64
     return torch.from_numpy(values.astype(dtype, copy=False))
 
 
 def _drawn_dtype(stored: Tensor, space: Space[Any] | None) -> torch.dtype:
     """What a rollout in ``space`` has; where the space is not known, what is stored."""
-    return stored.dtype if space is None else torch.from_numpy(np.empty(0, storage_dtype(space))).dtype
+    return stored.dtype if space is None else torch.from_numpy(np.empty(0, storage_dtype(flattened_space(space)))).dtype

@@ -50,10 +50,15 @@ class Reading(NamedTuple):
     verified: bool  # whether each episode was compared with a digest
 
 
-def read(path: Path, options: ReadOptions | None = None) -> Reading:
+class TooLarge(Exception):
+    """What a native file holds would take more memory than it may."""
+
+
+def read(path: Path, options: ReadOptions | None = None, memory: int | None = None) -> Reading:
     """Everything in the file or folder ``path``.
 
     Raises:
+        TooLarge: if it is a native file that holds more than ``memory`` bytes.
         InputError: if there is no such file, or ``options`` name what it does not have.
         AmbiguousEnding: if it says that episodes end and neither it nor ``options`` say how.
         StorageError: if it may not be read.
@@ -61,6 +66,8 @@ def read(path: Path, options: ReadOptions | None = None) -> Reading:
     """
     options = options or ReadOptions()
     with open_contents(path, options) as (name, contents):
+        if memory is not None and contents.num_bytes is not None and contents.num_bytes > memory:
+            raise TooLarge
         conversion = Conversion(path, contents, options)
         trajectories = tuple(conversion.strict())
     if not trajectories:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -169,12 +170,11 @@ class StoredSteps(Drawn):
 
     def overview(self) -> Transitions:
         """One window of random blocks, always the same."""
-        windows = self._read_windows(np.random.default_rng(0))
-        window = next(windows)
-        windows.close()
+        with closing(self._read_windows(np.random.default_rng(0))) as windows:
+            window = next(windows)
         return window.kept[window.order]
 
-    def _read_windows(self, random: np.random.Generator) -> Iterator[_Window]:
+    def _read_windows(self, random: np.random.Generator) -> Generator[_Window, None, None]:
         """Window after window, epoch after epoch."""
         blocks = self._blocks()
         with open_source(self._file.path) as source:

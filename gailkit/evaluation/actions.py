@@ -17,6 +17,7 @@ from gailkit.spaces import clip_to_space
 from gailkit.types import Policy, Trajectory
 
 BATCH = 8192
+MOST_BYTES = 2**28  # of expert observations that a policy is asked about
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class ActionMatch:
 def match_actions(policy: Policy, demonstrations: Demonstrations, action_space: Space[Any]) -> ActionMatch:
     """Compare ``policy`` with all expert episodes it was not trained on, or with all where it has seen every one."""
     unseen = _unseen(policy, demonstrations)
-    episodes = unseen or demonstrations.trajectories
+    episodes = _some(demonstrations, unseen or range(len(demonstrations.trajectories)))
     observations = np.concatenate([trajectory.observations[:-1] for trajectory in episodes])
     expert = clip_to_space(action_space, np.concatenate([trajectory.actions for trajectory in episodes]))
     chosen = clip_to_space(action_space, _in_batches(policy, observations))
@@ -55,13 +56,21 @@ def match_actions(policy: Policy, demonstrations: Demonstrations, action_space: 
     )
 
 
-def _unseen(policy: Policy, demonstrations: Demonstrations) -> Sequence[Trajectory]:
+def _unseen(policy: Policy, demonstrations: Demonstrations) -> list[int]:
     seen = policy.trained_on if isinstance(policy, TrainedPolicy) else frozenset()
-    return [
-        trajectory
-        for trajectory, digest in zip(demonstrations.trajectories, demonstrations.digests(), strict=True)
-        if digest not in seen
-    ]
+    return [index for index, digest in enumerate(demonstrations.digests()) if digest not in seen]
+
+
+def _some(demonstrations: Demonstrations, indices: Sequence[int]) -> list[Trajectory]:
+    """The episodes at ``indices``, from the first on as many as MOST_BYTES hold: a data set may be larger than memory."""
+    chosen: list[Trajectory] = []
+    taken = 0
+    for index in indices:
+        chosen.append(demonstrations.trajectories[index])
+        taken += chosen[-1].observations.nbytes
+        if taken > MOST_BYTES:
+            break
+    return chosen
 
 
 def _in_batches(policy: Policy, observations: np.ndarray) -> np.ndarray:

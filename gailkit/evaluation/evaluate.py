@@ -111,21 +111,13 @@ def evaluate(
         expert_episodes=len(fitted.trajectories),
         random_return_mean=random_mean,
         normalised_score=None if expert_mean is None else normalised_score(mean, random_mean, expert_mean),
-        length_mean=_mean_length(played),
-        expert_length_mean=_mean_length(fitted.trajectories),
-        terminated_fraction=_terminated(played),
-        expert_terminated_fraction=_terminated(fitted.trajectories),
+        length_mean=sum(map(len, played)) / len(played),
+        expert_length_mean=fitted.num_steps / len(fitted.trajectories),
+        terminated_fraction=sum(trajectory.terminated for trajectory in played) / len(played),
+        expert_terminated_fraction=fitted.num_terminated / len(fitted.trajectories),
         actions=match_actions(policy, fitted, action_space),
     )
 
 
 def _returns(trajectories: list[Trajectory]) -> np.ndarray:
     return np.array([trajectory.episode_return for trajectory in trajectories], dtype=np.float64)
-
-
-def _mean_length(trajectories: list[Trajectory] | tuple[Trajectory, ...]) -> float:
-    return sum(len(trajectory) for trajectory in trajectories) / len(trajectories)
-
-
-def _terminated(trajectories: list[Trajectory] | tuple[Trajectory, ...]) -> float:
-    return sum(trajectory.terminated for trajectory in trajectories) / len(trajectories)

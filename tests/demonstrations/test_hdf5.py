@@ -196,7 +196,7 @@ def test_a_damaged_chunk_names_its_episodes(make_demonstrations: Make, tmp_path:
     image = bytearray(path.read_bytes())
     image[offset + 100] ^= 1
     path.write_bytes(image)
-    with pytest.raises(DataError, match="episode 1 of 5: it is damaged .*filter returned failure"):
+    with pytest.raises(DataError, match=r"episode 1 of 5: it is damaged .*filter returned failure"):
         Demonstrations.load(path)
 
 

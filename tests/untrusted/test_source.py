@@ -16,7 +16,7 @@ import pytest
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DataError, InputError, StorageError
 from gailkit.untrusted import source as module
-from gailkit.untrusted.source import open_source
+from gailkit.untrusted.source import check_readable, open_source
 
 
 @pytest.fixture
@@ -118,4 +118,4 @@ def test_a_file_that_may_not_be_opened(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(StorageError, match=r"mine\.hdf5 cannot be opened: Permission denied"):
-        Demonstrations.load(path)
+        check_readable(path)

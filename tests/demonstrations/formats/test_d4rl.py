@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from gailkit.demonstrations import Demonstrations
+from gailkit.demonstrations.contents import ReadOptions
+from gailkit.demonstrations.conversion import AmbiguousEnding
 from gailkit.errors import DataError
 
 # Seven steps: a termination after step 2, a time-out after step 4, and a piece that is not finished.
@@ -157,7 +159,22 @@ def test_the_experts_of_the_paper(experts_folder: Path, name: str, mean_return: 
     assert demonstrations.env_id == name
 
 
-def test_a_foreign_file_without_timeouts(experts_folder: Path) -> None:
-    demonstrations = Demonstrations.load(experts_folder / "files" / "d4rl_layout_trajectories.hdf5")
-    assert demonstrations.num_steps == 20_000
-    assert demonstrations.transitions().terminated.sum() == demonstrations.num_terminated == 10
+def test_terminals_that_all_come_at_the_same_step_are_asked_about(experts_folder: Path) -> None:
+    path = experts_folder / "files" / "d4rl_layout_trajectories.hdf5"
+    with pytest.raises(AmbiguousEnding, match=r"10 of 10 after 2000 steps.*--max-episode-steps 2000.*--ends"):
+        Demonstrations.load(path)
+    for options, terminated in (
+        (ReadOptions(ends="terminated"), 10),
+        (ReadOptions(ends="truncated"), 0),
+        (ReadOptions(max_episode_steps=2000), 0),
+        (ReadOptions(max_episode_steps=2001), 10),
+    ):
+        demonstrations = Demonstrations.load(path, options)
+        assert demonstrations.num_steps == 20_000
+        assert demonstrations.transitions().terminated.sum() == demonstrations.num_terminated == terminated
+
+
+def test_a_single_terminal_at_the_end_is_believed(tmp_path: Path) -> None:
+    """With timeouts the file says which end is which; without, several ends at one length are what is doubtful."""
+    ends = np.array([0, 0, 1, 0, 0, 0, 1], bool)  # lengths 3 and 4
+    assert [t.terminated for t in load(tmp_path, terminals=ends, timeouts=None).trajectories] == [True, False, True]
