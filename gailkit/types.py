@@ -6,7 +6,7 @@ Letters: B batch, T steps of a rollout, N environments, L length of an episode, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -34,8 +34,8 @@ class Trajectory:
         InputError: if the lengths of the fields contradict each other or a number is not finite.
     """
 
-    observations: np.ndarray  # (L + 1, *obs)
-    actions: np.ndarray  # (L, *act)
+    observations: np.ndarray  # (L + 1, *obs); structured (L + 1,) for Dict and Tuple spaces, see ``gailkit.spaces``
+    actions: np.ndarray  # (L, *act), likewise
     rewards: np.ndarray | None  # (L,)
     terminated: bool
     seed: int | None = None  # what the environment was reset with
@@ -51,7 +51,7 @@ class Trajectory:
             raise InputError(f"rewards must have shape ({steps},), one for each action; found {self.rewards.shape}")
         for name in ("observations", "actions", "rewards"):
             values = getattr(self, name)
-            if values is not None and np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            if values is not None and not all(map(_finite, plain_arrays(values))):
                 raise InputError(f"{name} of a trajectory hold a number that is not finite (NaN or infinity)")
 
     def __len__(self) -> int:
@@ -121,6 +121,19 @@ class EpisodeSummary(NamedTuple):
     length: int
     true_return: float
     terminated: bool
+
+
+def plain_arrays(values: np.ndarray) -> Iterator[np.ndarray]:
+    """The fields of a structured array and of its fields, as views; an array without fields is its own."""
+    if values.dtype.names is None:
+        yield values
+    else:
+        for name in values.dtype.names:
+            yield from plain_arrays(values[name])
+
+
+def _finite(values: np.ndarray) -> bool:
+    return not np.issubdtype(values.dtype, np.floating) or bool(np.isfinite(values).all())
 
 
 def all_finite(tensor: Tensor) -> bool:

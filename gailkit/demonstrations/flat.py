@@ -7,9 +7,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.lib.recfunctions import repack_fields
 
 from gailkit.errors import InputError
 from gailkit.types import Trajectory
@@ -65,7 +66,7 @@ class FlatEpisodes:
     def digest(self, index: int) -> bytes:
         """SHA-256 over everything one episode holds: dtypes, shapes, how it ended, its seed, and all numbers."""
         arrays = [None if values is None else _little_endian(values) for values in self.episode(index)]
-        described = [None if values is None else [values.dtype.str, list(values.shape)] for values in arrays]
+        described = [None if values is None else [_type_text(values.dtype), list(values.shape)] for values in arrays]
         header = json.dumps([described, bool(self.terminated[index]), int(self.seeds[index])])
         digest = hashlib.sha256(header.encode())
         for values in arrays:
@@ -75,4 +76,11 @@ class FlatEpisodes:
 
 
 def _little_endian(values: np.ndarray) -> np.ndarray:
-    return values.astype(values.dtype.newbyteorder("<"), copy=False)
+    """Every number little-endian, and no gaps between the fields of a structured array: gaps hold anything."""
+    packed = repack_fields(values.dtype, recurse=True)
+    return values.astype(packed.newbyteorder("<"), copy=False)
+
+
+def _type_text(dtype: np.dtype[Any]) -> Any:
+    """What tells apart two types of numbers; of a structured one also the names, nesting and shapes of its fields."""
+    return dtype.str if dtype.names is None else dtype.descr

@@ -13,11 +13,13 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium.error import DependencyNotInstalled, UnregisteredEnv
+from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers import FlattenObservation
 
 from gailkit.errors import EnvironmentFailure, GailkitError, InputError
 from gailkit.importing import describe_foreign, make_current_folder_importable
-from gailkit.spaces import check_supported
+from gailkit.spaces import check_supported, flattened_space
 
 MAX_SEED = 2**31
 
@@ -25,7 +27,8 @@ MAX_SEED = 2**31
 def make_env(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnasium.Env[Any, Any]:
     """The environment that Gymnasium registers as ``env_id``, made with the keyword arguments ``env_kwargs``.
 
-    Its spaces are known to be supported. ``module:ENV_ID`` imports the module first, as Gymnasium does.
+    Its spaces are known to be supported; observations that are neither in a Box nor in a Discrete space are flattened
+    to one vector. ``module:ENV_ID`` imports the module first, as Gymnasium does.
 
     Raises:
         InputError: for a name that is not registered (near matches are listed), a missing dependency, arguments that
@@ -45,6 +48,9 @@ def make_env(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnas
     except TypeError as error:
         cause = str(error).split(" was raised from the environment creator")[0]
         raise InputError(f"{env_id} does not accept the arguments {dict(env_kwargs or {})}: {cause}") from error
+    if not isinstance(env.observation_space, Box | Discrete):
+        flattened_space(env.observation_space)  # refuses what Gymnasium would not flatten to one vector
+        env = FlattenObservation(env)
     check_supported(env.observation_space, env.action_space)
     return env
 

@@ -44,8 +44,13 @@ def box_center_and_scale(space: Space[Any]) -> tuple[Tensor, Tensor]:
 
 
 def storage_dtype(space: Space[Any]) -> type[np.generic]:
-    """The dtype that observations or actions of ``space`` have in Transitions: float32 for Box, int64 for Discrete."""
-    return np.int64 if isinstance(space, Discrete) else np.float32
+    """The dtype that observations or actions of ``space`` have in Transitions.
+
+    int64 for Discrete; float32 for Box, but uint8 for images, which stay bytes until they reach a network.
+    """
+    if isinstance(space, Discrete):
+        return np.int64
+    return np.uint8 if space.dtype == np.uint8 else np.float32
 
 
 def clip_to_space(space: Space[Any], actions: np.ndarray) -> np.ndarray:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium import Space
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
 
 from gailkit.errors import EnvironmentFailure, InputError, UnsupportedSpaceError
 from gailkit.rollouts.envs import (
@@ -18,6 +22,9 @@ from gailkit.rollouts.envs import (
     make_env,
     make_vector_env,
 )
+from gailkit.spaces import flatten_values, flattened_space, from_gymnasium
+
+ACTIONS = Discrete(2)
 
 
 @pytest.mark.parametrize(
@@ -85,9 +92,68 @@ def _broken() -> gymnasium.Env:
     raise ZeroDivisionError("one over none\nand more")
 
 
-def test_spaces_that_are_not_supported_are_refused_at_the_door() -> None:
-    with pytest.raises(UnsupportedSpaceError, match="Tuple"):
-        make_env("Blackjack-v1")
+class Parts(gymnasium.Env[Any, Any]):
+    """Random observations of a space, and actions of another."""
+
+    def __init__(self, observed: Space[Any], acted: Space[Any] = ACTIONS) -> None:
+        self.observation_space, self.action_space = observed, acted
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        self.observation_space.seed(seed)
+        return self.observation_space.sample(), {}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        return self.observation_space.sample(), 0.0, False, False, {}
+
+
+@pytest.fixture
+def parts() -> Iterator[str]:
+    """The name of an environment of any spaces."""
+    gymnasium.register("gailkit-test/Parts-v0", entry_point=Parts, max_episode_steps=10)
+    yield "gailkit-test/Parts-v0"
+    gymnasium.registry.pop("gailkit-test/Parts-v0")
+
+
+@pytest.mark.parametrize(
+    "observed",
+    [
+        Dict({"image": Box(0, 255, (2, 3), np.uint8), "arm": Tuple([Discrete(3, start=1), Box(-1, 1, (2,))])}),
+        Tuple([MultiDiscrete([2, 3]), Box(-1, 1, ())]),
+        MultiDiscrete([2, 3]),
+        MultiBinary(4),
+    ],
+    ids=str,
+)
+def test_observations_of_several_parts_are_one_vector(observed: Space[Any], parts: str) -> None:
+    env, plain = make_env(parts, {"observed": observed}), Parts(observed)
+    assert env.observation_space == flattened_space(observed)
+    seen = [env.reset(seed=5)[0], *(env.step(0)[0] for _ in range(3))]
+    samples = [plain.reset(seed=5)[0], *(plain.step(0)[0] for _ in range(3))]
+    expected = flatten_values(observed, from_gymnasium(observed, samples))
+    assert np.array_equal(np.stack(seen), expected)
+    batch, _ = make_vector_env(parts, 2, {"observed": observed}).reset(seed=[5, 6])
+    assert np.array_equal(batch[0], expected[0])
+
+
+def test_plain_observations_stay_as_they_are(parts: str) -> None:
+    for observed in (Box(0, 255, (2, 3), np.uint8), Discrete(3, start=1)):
+        assert make_env(parts, {"observed": observed}).observation_space is observed
+
+
+@pytest.mark.parametrize(
+    ("observed", "acted", "said"),
+    [
+        (Dict({"mission": Text(3)}), ACTIONS, r"Text.* is not supported; supported are Box, Discrete, MultiDiscrete"),
+        (ACTIONS, Tuple([ACTIONS]), r"action space Tuple\(Discrete\(2\)\) .*; supported are Box .* and Discrete$"),
+        (ACTIONS, MultiDiscrete([2, 2]), r"the action space MultiDiscrete\(\[2 2\]\) is not supported"),
+        (ACTIONS, MultiBinary(2), r"the action space MultiBinary\(2\) is not supported"),
+    ],
+)
+def test_spaces_that_are_not_supported_are_refused_at_the_door(
+    observed: Space[Any], acted: Space[Any], said: str, parts: str
+) -> None:
+    with pytest.raises(UnsupportedSpaceError, match=said):
+        make_env(parts, {"observed": observed, "acted": acted})
 
 
 @pytest.mark.parametrize("env_id", ["CartPole", "HalfCheetah", "Pendulum-v1", "CartPole-v0", "gailkit-test/Ten"])

@@ -45,6 +45,8 @@ def test_clipping_leaves_discrete_actions_alone() -> None:
     assert clip_to_space(Discrete(2), actions) is actions
 
 
-def test_storage_is_float32_or_int64() -> None:
+def test_storage_is_float32_or_int64_and_bytes_for_images() -> None:
     assert storage_dtype(Discrete(2)) is np.int64
-    assert storage_dtype(Box(0, 255, (2,), np.uint8)) is np.float32
+    assert storage_dtype(Box(0, 255, (2,), np.float64)) is np.float32
+    assert storage_dtype(Box(0, 255, (2,), np.int64)) is np.float32
+    assert storage_dtype(Box(0, 255, (2,), np.uint8)) is np.uint8
