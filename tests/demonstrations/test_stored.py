@@ -132,7 +132,7 @@ def test_what_the_caller_says_of_endings_counts(make_demonstrations: Make, tmp_p
 
 def test_only_a_native_file_stays_where_it_is(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "flat.hdf5", "w") as file:
-        for name in ("observations", "actions", "rewards", "terminals"):
+        for name in ("observations", "actions", "rewards", "terminals", "timeouts"):
             file[name] = np.ones((3, 1))
     loaded = Demonstrations.load(tmp_path / "flat.hdf5", memory=0)
     assert isinstance(loaded.trajectories, HeldEpisodes)
