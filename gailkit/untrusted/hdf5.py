@@ -26,6 +26,8 @@ from gailkit.untrusted.container import (
     is_plain,
 )
 
+JPEG = "#jpeg"
+"""Behind the name of a member that holds one image in JPEG a row: the images themselves, as an array of uint8."""
 MAX_CHILDREN = 2_000_000
 MAX_LINK_DEPTH = 16
 _DEFLATE_LIMIT = 1100  # deflate cannot shrink data by more than a factor of 1032
@@ -59,7 +61,9 @@ class Hdf5Container(Container):
             return [bytes(name).decode("utf-8", "replace") for name in opened]
 
     def entry(self, name: str) -> Entry | None:
-        """What ``name`` is; "other" for what is never read, such as links and texts."""
+        """What ``name`` is; "other" for what is never read, such as links and single texts."""
+        if name.endswith(JPEG):
+            return self._images(name.removesuffix(JPEG))
         with _damage():
             try:
                 opened = self._open(name)
@@ -78,21 +82,29 @@ class Hdf5Container(Container):
 
     def pieces(self, name: str, start: int, stop: int) -> Iterator[np.ndarray]:
         """Rows of an array, cut where its chunks end so that none is unpacked twice."""
+        if name.endswith(JPEG):
+            from gailkit.untrusted.jpeg import image_pieces
+
+            encoded = name.removesuffix(JPEG)
+            yield from image_pieces(encoded, self._encoded(encoded, start, stop))
+            return
         with _damage():
             dataset = self._array(name)
             for first, last in _cuts(dataset, start, stop):
                 yield check_booleans(name, np.asarray(dataset[first:last]))
 
     def ragged_pieces(self, name: str, start: int, stop: int) -> Iterator[np.ndarray]:
-        """Rows of bytes, as images in JPEG are stored."""
+        """Rows of bytes, as images in JPEG or texts are stored."""
         with _damage():
             opened = self._open(name)
             if not isinstance(opened, h5py.h5d.DatasetID) or not _is_ragged(opened):
                 raise Refusal(name, "it is not a list of runs of bytes")
             self._check_storage(name, opened)
+            self._check_size(name, opened)
             dataset = h5py.Dataset(opened)
             for row in range(start, min(stop, len(dataset))):
-                values = np.asarray(dataset[row])
+                found = dataset[row]
+                values = np.frombuffer(found, np.uint8) if isinstance(found, bytes) else np.asarray(found)
                 if values.nbytes > self._file_bytes:
                     raise Refusal(name, "a row of it is longer than the file")
                 yield values
@@ -126,6 +138,23 @@ class Hdf5Container(Container):
             if attribute.get_type().get_class() != h5py.h5t.INTEGER or attribute.shape != ():
                 raise Refusal(name, "the attribute is not one integer")
             return int(h5py.AttributeManager(h5py.Group(self._group_of(owner)))[name])
+
+    def _images(self, name: str) -> Entry | None:
+        """What the images in ``name`` are together, as the first one says."""
+        stored = self.entry(name)
+        if stored is None or len(stored.shape) == 0 or stored.shape[0] == 0:
+            return None if stored is None else Entry("other", "", ())
+        first = next(self.pieces(name + JPEG, 0, 1))
+        return Entry("array", first.dtype.str, (stored.shape[0], *first.shape[1:]))
+
+    def _encoded(self, name: str, start: int, stop: int) -> Iterator[np.ndarray]:
+        """Rows of bytes, also of an array whose rows happen to be of one length."""
+        stored = self.entry(name)
+        if stored is None or (stored.dtype, len(stored.shape)) != ("|u1", 2):
+            yield from self.ragged_pieces(name, start, stop)
+            return
+        for piece in self.pieces(name, start, stop):
+            yield from piece
 
     def _attribute(self, owner: str, name: str) -> Any:
         group = self._group_of(owner)
@@ -208,10 +237,12 @@ def _cuts(dataset: h5py.Dataset, start: int, stop: int) -> Iterator[tuple[int, i
 
 
 def _is_ragged(opened: Any) -> bool:
-    if opened.get_type().get_class() != h5py.h5t.VLEN:
+    if len(opened.shape) != 1:
         return False
     inner = h5py.check_vlen_dtype(opened.dtype)
-    return inner is not None and np.dtype(inner) == np.uint8 and len(opened.shape) == 1
+    if inner is None:
+        return bool(opened.get_type().get_class() == h5py.h5t.STRING)
+    return np.dtype(inner) == np.uint8
 
 
 @contextmanager
