@@ -43,8 +43,7 @@ def draw_lengths(axes: Axes, lengths: np.ndarray, terminated: np.ndarray) -> Non
                 bar.set(hatch=hatch, linewidth=0.5)
             below = below + height
     axes.set(title=_always("Lengths", lengths), xlabel="steps", ylabel="episodes")
-    if len(counts) == 1:  # a bar that is as wide as the panel would not look like one
-        axes.set_xlim(edges[0] - 3, edges[1] + 3)
+    _give_room(axes, edges)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     _finish(axes)
 
@@ -60,10 +59,10 @@ def draw_order(axes: Axes, returns: np.ndarray, terminated: np.ndarray) -> None:
     _finish(axes)
 
 
-def draw_unknown(axes: Axes, title: str) -> None:
-    """That there is nothing to draw, because rewards were not recorded."""
+def draw_nothing(axes: Axes, title: str, reason: str) -> None:
+    """That there is nothing to draw, and why."""
     axes.set(title=title, xticks=[], yticks=[])
-    axes.text(0.5, 0.5, "no rewards were recorded", ha="center", va="center", transform=axes.transAxes)
+    axes.text(0.5, 0.5, reason, ha="center", va="center", transform=axes.transAxes)
 
 
 def draw_feature(axes: Axes, title: str, values: np.ndarray, bounds: tuple[float, float] | None = None) -> None:
@@ -104,6 +103,15 @@ def draw_frame(axes: Axes, title: str, image: np.ndarray) -> None:
 def _bars(axes: Axes, values: np.ndarray, bins: int, color: str) -> None:
     counts, edges = binned(values, bins)
     axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=color, edgecolor="white", linewidth=0.3)
+    _give_room(axes, edges)
+
+
+def _give_room(axes: Axes, edges: np.ndarray) -> None:
+    """Around a single bar, which would not look like one if it were as wide as the panel."""
+    if len(edges) == 2:
+        low, high = axes.get_xlim()
+        width = edges[1] - edges[0]
+        axes.set_xlim(min(low, edges[0] - 3 * width), max(high, edges[1] + 3 * width))
 
 
 def _always(title: str, values: np.ndarray) -> str:

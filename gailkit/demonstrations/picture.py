@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,7 @@ FORMATS = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
 MOST = 12  # features of observations, and of actions
 COLUMNS = 6
+TITLE = 80  # letters that fit the width, however wide they are
 FRAMES = 6
 WIDTH, EPISODES_HEIGHT, LINE_HEIGHT = 13.0, 3.2, 1.9  # inches
 LARGEST_BOUND = 1e6  # a bound beyond it stands for none
@@ -99,11 +99,10 @@ def _title(demonstrations: Demonstrations) -> str:
     arguments = f" {json.dumps(dict(demonstrations.env_kwargs))}" if demonstrations.env_kwargs else ""
     name = ascii(f"{demonstrations.env_id or 'environment not stated'}{arguments}")[1:-1]  # no font has every letter
     count, terminated = len(demonstrations.trajectories), demonstrations.num_terminated
-    limit = fitting(demonstrations.trajectories[0].observations.shape[1:])
-    sampled = f" (features from {limit:,} of them)" if limit < demonstrations.num_steps else ""
+    short = name if len(name) <= TITLE else f"{name[: TITLE - 3]}..."
     return (
-        f"{textwrap.shorten(name, 110, placeholder=' ...')}\n{count:,} episodes, {terminated:,} terminated and "
-        f"{count - terminated:,} truncated; {demonstrations.num_steps:,} steps{sampled}{_earned(demonstrations)}"
+        f"{short}\n{count:,} episode{'s' * (count > 1)}, {terminated:,} terminated and "
+        f"{count - terminated:,} truncated; {demonstrations.num_steps:,} steps{_earned(demonstrations)}"
     )
 
 
@@ -126,7 +125,9 @@ def _episodes(demonstrations: Demonstrations) -> Block:
     draw_lengths = partial(panels.draw_lengths, lengths=lengths, terminated=terminated)
     returns = _returns(demonstrations)
     if returns is None:
-        return Block("", [partial(panels.draw_unknown, title="Returns"), draw_lengths])
+        return Block(
+            "", [partial(panels.draw_nothing, title="Returns", reason="no rewards were recorded"), draw_lengths]
+        )
     draw_order = partial(panels.draw_order, returns=returns, terminated=terminated)
     return Block("", [partial(panels.draw_returns, returns=returns), draw_lengths, draw_order])
 
@@ -154,7 +155,7 @@ def _images(arrays: Sequence[np.ndarray]) -> Block:
     intensity = rows.reshape(len(rows), -1).mean(axis=1, dtype=np.float64)
     size = " x ".join(map(str, arrays[0].shape[1:]))
     return Block(
-        f"Observations: images of {size}, {arrays[0].dtype}",
+        f"Observations: images of {size}, {arrays[0].dtype}; means of {len(rows):,}",
         [*draw, partial(panels.draw_feature, title="mean of an image", values=intensity)],
     )
 
@@ -168,9 +169,11 @@ def _features(role: str, arrays: Sequence[np.ndarray], space: Space[Any] | None)
         if choices is not None:
             draw.append(partial(panels.draw_choices, title=title, values=values, choices=choices))
         else:
-            bounds = _bounds(space, at) if role == "action" else None
+            bounds = _bounds(space, arrays[0].shape[1:], at) if role == "action" else None
             draw.append(partial(panels.draw_feature, title=title, values=values, bounds=bounds))
-    return Block(_features_title(role, found), draw)
+    if not draw:
+        return Block("", [partial(panels.draw_nothing, title=f"{role.capitalize()}s", reason="arrays without numbers")])
+    return Block(_features_title(role, found, sum(map(len, arrays))), draw)
 
 
 def _choices(values: np.ndarray, space: Space[Any] | None) -> range | None:
@@ -183,14 +186,14 @@ def _choices(values: np.ndarray, space: Space[Any] | None) -> range | None:
     return range(first, last + 1) if last - first < MOST_CHOICES else None
 
 
-def _bounds(space: Space[Any] | None, at: tuple[int, ...]) -> tuple[float, float] | None:
-    if not isinstance(space, Box):
+def _bounds(space: Space[Any] | None, shape: tuple[int, ...], at: tuple[int, ...]) -> tuple[float, float] | None:
+    if not isinstance(space, Box) or space.shape != shape:
         return None
     low, high = float(space.low[at]), float(space.high[at])
     return (low, high) if max(-low, high) <= LARGEST_BOUND else None
 
 
-def _features_title(role: str, found: Marginals) -> str:
+def _features_title(role: str, found: Marginals, rows: int) -> str:
     shown = len(found.features)
     most = (
         f"the {shown} of {found.total} features that vary most"
@@ -198,4 +201,6 @@ def _features_title(role: str, found: Marginals) -> str:
         else f"{shown} feature{'s' * (shown > 1)}"
     )
     constant = f", {found.constant} of {found.total} never vary" if found.constant else ""
-    return f"{role.capitalize()}s: {most}{constant}"
+    steps = len(found.features[0].values)
+    sampled = f"; {steps:,} of {rows:,} steps" if steps < rows else ""
+    return f"{role.capitalize()}s: {most}{constant}{sampled}"

@@ -89,7 +89,8 @@ def merge(parts: Sequence[Named]) -> Demonstrations:
     """The episodes of all ``parts``, at least one, one part after another and every step of theirs kept.
 
     What the provenance of part i says under a name is said under ``merged_i name``, counting from 1. A space that some
-    parts do not state is that of the others.
+    parts do not state is that of the others. Numbers that some parts hold in fewer bits are written in as many as the
+    others have, which changes digests and no number.
 
     Raises:
         InputError: if they are not of one task, or some have rewards and others none; it says both sides.

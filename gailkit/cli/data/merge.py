@@ -8,6 +8,7 @@ import rich_click as click
 
 from gailkit.cli.common import printable, typed_command
 from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file, size
+from gailkit.cli.reading import ReadingOptions, load, reading_options
 
 
 @click.command(
@@ -19,18 +20,21 @@ from gailkit.cli.data.writing import output_option, overwrite_option, prepare_ne
 @output_option
 @click.option("--unique", "drop_duplicates", is_flag=True, help="Keep one of episodes that are exactly equal.")
 @overwrite_option
-def merge(files: tuple[Path, ...], output: Path, drop_duplicates: bool, overwrite: bool) -> None:
+@reading_options
+def merge(
+    files: tuple[Path, ...], output: Path, drop_duplicates: bool, overwrite: bool, options: ReadingOptions
+) -> None:
     """Join the episodes of FILES, at least two, into one file, one file's episodes after another's.
 
     They must be of one task: the same environment and arguments, the same spaces, all with rewards or all without.
-    The new file tells the provenance of each.
+    A space that one does not state is that of the others, if it fits. The new file tells the provenance of each.
     """
     if len(files) < 2:
         raise click.UsageError("At least two files are needed; one was given.")
     prepare_new_file(output, files, overwrite)
-    from gailkit.demonstrations import Demonstrations, selecting
+    from gailkit.demonstrations import selecting
 
-    joined = selecting.merge([selecting.Named(str(file), Demonstrations.load(file)) for file in files])
+    joined = selecting.merge([selecting.Named(str(file), load(file, options)) for file in files])
     single = selecting.unique(joined)
     equal = len(joined.trajectories) - len(single.trajectories)
     merged = single if drop_duplicates else joined

@@ -8,6 +8,7 @@ import rich_click as click
 
 from gailkit.cli.common import printable
 from gailkit.cli.data.writing import overwrite_option, prepare_new_file
+from gailkit.cli.reading import ReadingOptions, load, reading_options
 
 
 @click.command(
@@ -22,18 +23,18 @@ from gailkit.cli.data.writing import overwrite_option, prepare_new_file
     help="Picture to write: .png, .svg or .pdf; without it FILE's name with .png, in the current folder.",
 )
 @overwrite_option
-def plot(file: Path, output: Path | None, overwrite: bool) -> None:
+@reading_options
+def plot(file: Path, output: Path | None, overwrite: bool, options: ReadingOptions) -> None:
     """Draw what FILE holds: returns, lengths and endings of its episodes, and the values of what was seen and done.
 
     Features that vary most are drawn, at most 12 of observations and of actions; of images a few samples.
     """
     output = _beside(file) if output is None else output
-    from gailkit.demonstrations import Demonstrations
     from gailkit.demonstrations.picture import check_picture_name, draw_demonstrations
 
     check_picture_name(output)
     prepare_new_file(output, [file], overwrite)
-    draw_demonstrations(Demonstrations.load(file), output)
+    draw_demonstrations(load(file, options), output)
     click.echo(printable(f"drawn: {output}"))
 
 

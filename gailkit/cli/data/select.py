@@ -11,6 +11,7 @@ import rich_click as click
 
 from gailkit.cli.common import printable, typed_command
 from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file, size
+from gailkit.cli.reading import ReadingOptions, load, reading_options
 
 
 class EpisodeNumbers(click.ParamType[tuple[range, ...]]):
@@ -51,6 +52,7 @@ class EpisodeNumbers(click.ParamType[tuple[range, ...]]):
     "--best", type=click.IntRange(min=1), metavar="K", help="Of what is left, the K with the highest returns."
 )
 @overwrite_option
+@reading_options
 def select(
     file: Path,
     output: Path,
@@ -64,10 +66,10 @@ def select(
     unique: bool,
     best: int | None,
     overwrite: bool,
+    options: ReadingOptions,
 ) -> None:
     """Write those episodes of FILE that meet every condition given to a new file, in the order they have."""
     prepare_new_file(output, [file], overwrite)
-    from gailkit.demonstrations import Demonstrations
     from gailkit.demonstrations.selecting import Criteria, Interval, with_step
     from gailkit.demonstrations.selecting import select as selected
 
@@ -79,7 +81,7 @@ def select(
         unique=unique,
         best=best,
     )
-    whole = Demonstrations.load(file)
+    whole = load(file, options)
     part = selected(whole, criteria)
     with_step(part, f"{size(part)} out of {size(whole)}: {typed_command()}").save(output)
     click.echo(printable(f"kept {size(part)}, out of {size(whole)}, in {output}"))

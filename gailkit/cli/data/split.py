@@ -8,6 +8,7 @@ import rich_click as click
 
 from gailkit.cli.common import printable, typed_command
 from gailkit.cli.data.writing import is_same_file, overwrite_option, prepare_new_file, size
+from gailkit.cli.reading import ReadingOptions, load, reading_options
 
 
 @click.command("split", epilog="Example:\n\ngailkit data split demos.hdf5 -o train.hdf5 test.hdf5 --fraction 0.8")
@@ -33,16 +34,18 @@ from gailkit.cli.data.writing import is_same_file, overwrite_option, prepare_new
     "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Decides which episodes go where."
 )
 @overwrite_option
-def split(file: Path, outputs: tuple[Path, Path], fraction: float, seed: int, overwrite: bool) -> None:
+@reading_options
+def split(
+    file: Path, outputs: tuple[Path, Path], fraction: float, seed: int, overwrite: bool, options: ReadingOptions
+) -> None:
     """Part the episodes of FILE at random into two files; each goes whole into one of them, in its order."""
     if is_same_file(*outputs):
         raise click.UsageError("The two files to write must have different names.")
     for output in outputs:
         prepare_new_file(output, [file], overwrite)
-    from gailkit.demonstrations import Demonstrations
     from gailkit.demonstrations.selecting import with_step
 
-    whole = Demonstrations.load(file)
+    whole = load(file, options)
     for output, part in zip(outputs, whole.split(fraction, seed), strict=True):
         with_step(part, f"{size(part)} out of {size(whole)}: {typed_command()}").save(output)
         click.echo(printable(f"{output}: {size(part)}"))
