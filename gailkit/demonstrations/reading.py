@@ -18,8 +18,9 @@ _HOME = "gailkit.demonstrations"
 FILES = {  # short name of a format -> its module; the first that recognises a file reads it
     "native": f"{_HOME}.hdf5_reading",
     "d4rl": f"{_HOME}.formats.d4rl",
+    "minari": f"{_HOME}.formats.minari",
 }
-FOLDERS: dict[str, str] = {}
+FOLDERS = {"minari": f"{_HOME}.formats.minari"}
 
 Opened = TypeVar("Opened", contravariant=True)
 
