@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gailkit.errors import InputError
-from gailkit.types import Rollout, Trajectory, Transitions, all_finite
+from gailkit.types import Rollout, Trajectory, Transitions, all_finite, plain_arrays
 
 
 def test_a_trajectory_knows_its_length_and_return() -> None:
@@ -41,6 +41,34 @@ def test_a_contradictory_trajectory_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=complaint):
         Trajectory(observations, actions, rewards, False)
+
+
+INNER = np.dtype([("door", "i8"), ("at", "f4", (2,))])
+NESTED = np.dtype([("arm", INNER), ("see", "u1", (2, 2)), ("speed", "f8")])
+
+
+def test_the_plain_arrays_of_a_structured_one_are_views_of_all_its_numbers() -> None:
+    values = np.zeros(3, NESTED)
+    found = list(plain_arrays(values))
+    assert [array.shape for array in found] == [(3,), (3, 2), (3, 2, 2), (3,)]
+    assert all(np.shares_memory(array, values) for array in found)
+    alone = np.zeros((3, 2))
+    assert [array is alone for array in plain_arrays(alone)] == [True]
+
+
+@pytest.mark.parametrize("part", [("arm", "at"), ("speed",)])
+def test_a_number_that_is_not_finite_is_found_in_whatever_part_it_is(part: tuple[str, ...]) -> None:
+    values = np.zeros(3, NESTED)
+    actions = np.zeros(2, NESTED)
+    assert len(Trajectory(values, actions, None, False)) == 2
+    for name, array in (("observations", values), ("actions", actions)):
+        place = array
+        for field in part:
+            place = place[field]
+        place[-1] = np.inf
+        with pytest.raises(InputError, match=f"{name} of a trajectory hold a number that is not finite"):
+            Trajectory(values, actions, None, False)
+        place[-1] = 0
 
 
 def test_transitions_are_picked_in_the_order_asked_for() -> None:

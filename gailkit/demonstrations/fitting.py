@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,29 +11,60 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 
 from gailkit.demonstrations.contents import About
+from gailkit.demonstrations.episodes import Drawn, Episodes, Spaces
 from gailkit.errors import InputError
 from gailkit.spaces import check_supported, flatten_values, flattened_space
 from gailkit.types import Trajectory
 
 
-def flattens_to(stated: Space[Any] | None, space: Space[Any]) -> bool:
-    """Whether ``stated`` is neither Box nor Discrete, and ``space`` is what flattening makes of it.
+def as_observed(episodes: Episodes, about: About, observation_space: Space[Any]) -> tuple[Episodes, About]:
+    """The episodes as an environment with ``observation_space`` shows them, and what is then known of them.
+
+    Where they state another space than Box and Discrete, and ``observation_space`` is what flattening makes of it,
+    their observations are flattened. All others are returned as they are, whether they fit or not.
 
     Raises:
-        UnsupportedSpaceError: if ``stated`` is of a kind that is not supported.
+        UnsupportedSpaceError: if the space that they state is of a kind that is not supported.
     """
-    if stated is None or isinstance(stated, Box | Discrete):
-        return False
-    return _alike(flattened_space(stated), space)
+    stated = about.observation_space
+    if stated is None or isinstance(stated, Box | Discrete) or not _alike(flattened_space(stated), observation_space):
+        return episodes, about
+    return FlattenedEpisodes(episodes, stated), about._replace(observation_space=flattened_space(stated))
 
 
-def flattened(trajectory: Trajectory, stated: Space[Any]) -> Trajectory:
-    """``trajectory`` with observations of the space ``stated`` flattened to one vector each, in their full length.
+class FlattenedEpisodes(Episodes):
+    """Episodes whose observations are flattened when they are looked at; by their digests they are the same ones."""
 
-    Raises:
-        InputError: if a number is not in its set.
-    """
-    return replace(trajectory, observations=flatten_values(stated, trajectory.observations))
+    def __init__(self, episodes: Episodes, stated: Space[Any]) -> None:
+        """``stated`` is the space of the observations as they are."""
+        self._episodes, self._stated = episodes, stated
+        self.lengths, self.terminated = episodes.lengths, episodes.terminated
+
+    def __len__(self) -> int:
+        return len(self._episodes)
+
+    def __getitem__(self, index: Any) -> Any:
+        found = self._episodes[index]
+        return self._flattened(found) if isinstance(found, Trajectory) else tuple(map(self._flattened, found))
+
+    def digests(self) -> list[str]:
+        """Those of the episodes as they were recorded."""
+        return self._episodes.digests()
+
+    def returns(self) -> np.ndarray | None:
+        """Flattening does not touch rewards."""
+        return self._episodes.returns()
+
+    def pick(self, indices: Sequence[int]) -> FlattenedEpisodes:
+        """Likewise flattened."""
+        return FlattenedEpisodes(self._episodes.pick(indices), self._stated)
+
+    def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces) -> Drawn:
+        """Steps in the space that was stated are flattened when they are drawn (``KeptSteps``)."""
+        return self._episodes.drawn(stride, offsets, (self._stated, spaces[1]))
+
+    def _flattened(self, trajectory: Trajectory) -> Trajectory:
+        return replace(trajectory, observations=flatten_values(self._stated, trajectory.observations))
 
 
 def check_fit(
