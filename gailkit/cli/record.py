@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +13,7 @@ import rich_click as click
 
 from gailkit.cli.common import (
     EpisodeProgress,
+    Interruption,
     env_kwargs_option,
     interruptible,
     prepare_output,
@@ -17,21 +21,24 @@ from gailkit.cli.common import (
     typed_command,
     use_one_thread,
 )
-from gailkit.cli.specs import SPEC_HELP, resolve_policy, spec_files
+from gailkit.cli.specs import KEYBOARD, SPEC_HELP, resolve_policy, spec_files
 from gailkit.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import gymnasium
 
+    from gailkit.demonstrations.dataset import Demonstrations
     from gailkit.rollouts.recording import Recording
+    from gailkit.rollouts.shards import Shards
+    from gailkit.rollouts.sifting import LeastReturn
     from gailkit.types import Policy
+
+PATIENCE, PATIENCE_EACH = 100, 20  # episodes in a row that may miss --min-return, and more for each asked for
 
 
 @click.command("record")
 @click.argument("env_id")
-@click.option("--policy", "spec", required=True, metavar="SPEC", help=SPEC_HELP)
+@click.option("--policy", "spec", required=True, metavar="SPEC", help=f"{SPEC_HELP} Or {KEYBOARD}: you play yourself.")
 @click.option("--episodes", required=True, type=click.IntRange(min=1), help="How many episodes to record.")
 @click.option("--seed", required=True, type=click.IntRange(min=0), help="Decides how each episode starts.")
 @click.option(
@@ -41,73 +48,165 @@ if TYPE_CHECKING:
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 @click.option("--num-envs", default=8, show_default=True, type=click.IntRange(min=1), help="Episodes run side by side.")
 @click.option("--stochastic", is_flag=True, help="Sample a run's actions instead of taking the likeliest.")
+@click.option(
+    "--noise",
+    metavar="SCALE",
+    type=click.FloatRange(min=0),
+    help="Stray from the policy: by Gaussian noise of SCALE half-widths of each action, or with probability SCALE "
+    "by a random one of discrete actions. What was done is what is recorded.",
+)
+@click.option(
+    "--min-return", metavar="R", type=float, help="Keep only episodes that return at least R; others replace the rest."
+)
+@click.option(
+    "--fps", type=click.FloatRange(min=0, min_open=True), help="Steps a second at the keyboard; the environment's own."
+)
+@click.option(
+    "--keys", metavar="KEYS", help="What keys do at the keyboard: left=0,right=2,none=1, or left=0-,right=0+."
+)
 @env_kwargs_option
-def record(
-    env_id: str,
-    spec: str,
-    episodes: int,
-    seed: int,
-    output: Path,
-    append: bool,
-    overwrite: bool,
-    num_envs: int,
-    stochastic: bool,
-    env_kwargs: dict[str, Any],
-) -> None:
+def record(**options: Any) -> None:
     """Record demonstrations of a policy in the environment ENV_ID.
 
     Interrupting with Ctrl-C or SIGTERM keeps every episode that was finished, as does a failure of the environment.
+    If the process is killed, they are kept beside FILE in FILE.parts, and --append takes them in.
     """
-    _refuse_to_replace(output, append, overwrite)
-    from gailkit.demonstrations.dataset import Demonstrations
+    request = Request(**options)
+    _check_options(request)
+    prepare_output(request.output)
+    from gailkit.rollouts.shards import Shards
+
+    with closing(Shards(request.output)) as shards:
+        _refuse_to_replace(request, shards)
+        recording, kept = _record(request, shards)
+    click.echo(recording.summary() + (f"; {kept.rejected} others returned less than {kept.bound:g}" if kept else ""))
+
+
+@dataclass(frozen=True)
+class Request:
+    """The words of the command."""
+
+    env_id: str
+    spec: str
+    episodes: int
+    seed: int
+    output: Path
+    append: bool
+    overwrite: bool
+    num_envs: int
+    stochastic: bool
+    noise: float | None
+    min_return: float | None
+    fps: float | None
+    keys: str | None
+    env_kwargs: dict[str, Any]
+
+
+def _check_options(request: Request) -> None:
+    if request.append and request.overwrite:
+        raise click.UsageError("--append continues FILE and --overwrite replaces it; give one of them.")
+    by_hand = request.spec == KEYBOARD
+    policys = {"--stochastic": request.stochastic, "--noise": request.noise, "--min-return": request.min_return}
+    hands = {"--fps": request.fps, "--keys": request.keys}
+    for option, value in (policys if by_hand else hands).items():
+        if value not in (None, False):
+            raise click.UsageError(f"{option} does not go with --policy {request.spec}.")
+    if request.output.is_file() and not (request.append or request.overwrite):
+        raise InputError(f"{request.output} exists; --append continues it, --overwrite replaces it")
+
+
+def _refuse_to_replace(request: Request, shards: Shards) -> None:
+    if shards.paths and not (request.append or request.overwrite):
+        raise InputError(
+            f"{shards.folder} holds what a recording of {request.output} had finished when it was killed; "
+            "--append continues it, --overwrite discards it"
+        )
+
+
+def _record(request: Request, shards: Shards) -> tuple[Recording, LeastReturn | None]:
     from gailkit.rollouts.envs import canonical_id, make_env
-    from gailkit.rollouts.recording import Recording, action_seed, describe_source
+    from gailkit.rollouts.recording import Recording, earlier_episodes
 
     use_one_thread()
-    env = make_env(env_id, env_kwargs)
-    try:
-        earlier = Demonstrations.load(output) if append and output.is_file() else None
-        policy = resolve_policy(spec, env, action_seed(seed, earlier), deterministic=not stochastic)
-        provenance = describe_source(spec, spec_files(spec), seed, typed_command())
-        recording = Recording(output, env, canonical_id(env_id), env_kwargs, provenance, earlier)
-        prepare_output(output)
-        _run(recording, policy, partial(make_env, env_id, env_kwargs), recording.seeds(seed, episodes), num_envs)
-    finally:
-        env.close()
-    click.echo(recording.summary())
+    with closing(make_env(request.env_id, request.env_kwargs)) as env:
+        earlier = earlier_episodes(shards) if request.append else None
+        policy = None if request.spec == KEYBOARD else _policy(request, env, earlier)
+        kept = _least_return(request)
+        described = (env, canonical_id(request.env_id), request.env_kwargs, _provenance(request))
+        if request.overwrite:
+            shards.replace_target()
+        recording = Recording(shards, *described, earlier)
+        with interruptible() as interruption:
+            try:
+                if policy is None:
+                    _play(request, recording)
+                else:
+                    _run(request, recording, policy, kept, interruption)
+            finally:
+                recording.finish()
+                if policy is not None and len(recording.finished) < request.episodes:
+                    click.echo(f"stopped early: {recording.summary()}", err=True)
+    return recording, kept
 
 
-def _refuse_to_replace(output: Path, append: bool, overwrite: bool) -> None:
-    if append and overwrite:
-        raise click.UsageError("--append continues FILE and --overwrite replaces it; give one of them.")
-    if output.is_file() and not (append or overwrite):
-        raise InputError(f"{output} exists; --append continues it, --overwrite replaces it")
+def _provenance(request: Request) -> dict[str, str]:
+    from gailkit.rollouts.provenance import describe_source
+
+    files = [] if request.spec == KEYBOARD else spec_files(request.spec)
+    described = describe_source(request.spec, files, request.seed, typed_command())
+    chosen = {"noise": request.noise, "min_return": request.min_return}
+    return {**described, **{name: f"{value:g}" for name, value in chosen.items() if value is not None}}
+
+
+def _policy(request: Request, env: gymnasium.Env[Any, Any], earlier: Demonstrations | None) -> Policy:
+    from gailkit.experts.noise import noisy
+    from gailkit.rollouts.recording import action_seed
+
+    seed = action_seed(request.seed, earlier)
+    policy = resolve_policy(request.spec, env, seed, deterministic=not request.stochastic)
+    if request.noise is None:
+        return policy
+    return noisy(policy, env.action_space, request.noise, action_seed(request.seed, earlier, "noise"))
+
+
+def _least_return(request: Request) -> LeastReturn | None:
+    if request.min_return is None:
+        return None
+    from gailkit.rollouts.sifting import LeastReturn
+
+    return LeastReturn(request.min_return, PATIENCE + PATIENCE_EACH * request.episodes)
+
+
+def _play(request: Request, recording: Recording) -> None:
+    from gailkit.cli.record_keyboard import record_from_keyboard
+
+    seeds = recording.seeds(request.seed, request.episodes)
+    record_from_keyboard(recording, request.env_id, request.env_kwargs, seeds, request.fps, request.keys)
 
 
 def _run(
-    recording: Recording,
-    policy: Policy,
-    env_factory: Callable[[], gymnasium.Env[Any, Any]],
-    seeds: list[int],
-    num_envs: int,
+    request: Request, recording: Recording, policy: Policy, kept: LeastReturn | None, interruption: Interruption
 ) -> None:
-    """Run the episodes and save them; whatever ends this early, those that were finished are saved."""
+    """Run episodes until enough are kept. Each that is begun comes to its end: none is preferred for being short."""
+    from gailkit.rollouts.envs import make_env
     from gailkit.rollouts.episodes import run_episodes
 
-    with interruptible() as interruption:
-        try:
-            with show_progress(f"recording {recording.env_id}", len(seeds), "episodes") as update:
-                progress = EpisodeProgress(update)
+    make = partial(make_env, request.env_id, request.env_kwargs)
+    seeds = recording.sifted_seeds(request.seed) if kept else iter(recording.seeds(request.seed, request.episodes))
+    with show_progress(f"recording {recording.env_id}", request.episodes, "episodes") as update:
+        progress = EpisodeProgress(lambda _, words: update(recording.acknowledged, words))
 
-                def on_steps(count: int) -> None:
-                    progress.on_steps(count)
-                    interruption.check()
+        def on_steps(count: int) -> None:
+            progress.on_steps(count)
+            interruption.check()
 
-                for index, trajectory in run_episodes(policy, env_factory, seeds, num_envs, on_steps=on_steps):
-                    recording.add(index, trajectory)
+        asked = 0
+        while missing := request.episodes - len(recording.finished):
+            starts = list(islice(seeds, missing))
+            for index, trajectory in run_episodes(policy, make, starts, request.num_envs, on_steps=on_steps):
+                if kept is None or kept.keeps(trajectory):
+                    recording.add(asked + index, trajectory)
                     progress.on_episode(trajectory)
-                progress.show()
-        finally:
-            recording.save()
-            if len(recording.finished) < len(seeds):
-                click.echo(f"stopped early: {recording.summary()}", err=True)
+            asked += missing
+        recording.flush()
+        progress.show()

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from gailkit.types import Policy
 
 SPEC_HELP = (
-    "Where actions come from: random, a run directory, a Stable-Baselines3 .zip, or module:attribute, "
+    "Where actions come from: random, a run directory, a Stable-Baselines3 .zip, an .onnx model, or module:attribute, "
     "a callable that takes one observation and returns an action."
 )
+KEYBOARD = "keyboard"  # what `record` takes beside these
 
 
 def resolve_policy(

@@ -1,33 +1,31 @@
-"""Episodes on their way into a file of demonstrations, none of which is lost when the recording ends early."""
+"""Episodes on their way into a file of demonstrations, none of which is lost however the recording ends."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-import json
-import platform
-import sys
-import time
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+import contextlib
+import itertools
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 
-from gailkit import __version__
 from gailkit.demonstrations.dataset import Demonstrations
-from gailkit.errors import InputError
+from gailkit.errors import InputError, StorageError
+from gailkit.rollouts.background import Background
 from gailkit.rollouts.envs import SeedStream
+from gailkit.rollouts.provenance import merged_provenance
+from gailkit.rollouts.shards import Shards
 from gailkit.types import Trajectory
 
-SECONDS_BETWEEN_SAVES = 30.0
-SHARE_OF_TIME_SAVING = 0.1
+JOINED = 32
+NOTHING = "no episode was finished, nothing was written"
 
 
 class Recording:
-    """The episodes recorded so far, saved to ``path`` every now and then, behind ``earlier`` ones if there are any.
+    """The episodes recorded so far, made durable in ``shards`` soon after each ends, behind ``earlier`` ones if any.
 
     Raises:
         InputError: if the earlier ones come from another environment or carry no rewards.
@@ -35,7 +33,7 @@ class Recording:
 
     def __init__(
         self,
-        path: Path,
+        shards: Shards,
         env: gymnasium.Env[Any, Any],
         env_id: str,
         env_kwargs: Mapping[str, Any],
@@ -43,98 +41,175 @@ class Recording:
         earlier: Demonstrations | None = None,
     ) -> None:
         if earlier is not None:
-            _check_continues(path, earlier, env, env_id, env_kwargs)
-            provenance = _with_addition(earlier.provenance, provenance)
-        self.path = path
+            _check_continues(shards.target, earlier, env, env_id, env_kwargs)
+        self.shards = shards
         self.env = env
         self.env_id = env_id
         self.env_kwargs = env_kwargs
         self.provenance = provenance
-        self.earlier = earlier.trajectories if earlier else ()
-        self.finished: dict[int, Trajectory] = {}
-        self._saved = 0
-        self._save_at = time.monotonic() + SECONDS_BETWEEN_SAVES
+        self.earlier = earlier
+        self.finished: dict[int, Trajectory] = {}  # by index, in the order in which they ended
+        self._committed: list[list[int]] = []  # indices in each shard of this run
+        self._ranks: list[int] = []  # of each of these shards: how often what is in it was joined
+        self._complete = False  # whether the file holds it all
+        self._writing = threading.Lock()
+        self._background = Background(self.flush)
+
+    @property
+    def path(self) -> Path:
+        """The file that all of it is to be in."""
+        return self.shards.target
+
+    @property
+    def acknowledged(self) -> int:
+        """How many episodes of this run are on the disk, where nothing that happens to this process can reach them."""
+        return sum(map(len, self._committed))
 
     def seeds(self, seed: int, count: int) -> list[int]:
         """``count`` seeds of episodes that are not in the file yet, in the order of the stream of ``seed``."""
-        known = {trajectory.seed for trajectory in self.earlier}
-        chosen: list[int] = []
-        for candidate in SeedStream(seed, "recording"):
-            if len(chosen) == count:
-                break
+        return list(itertools.islice(self.unrecorded(SeedStream(seed, "recording")), count))
+
+    def sifted_seeds(self, seed: int) -> Iterator[int]:
+        """Seeds of episodes not in the file, where some are not kept; a continued file does not try those again."""
+        count = len(self.earlier.trajectories) if self.earlier else 0
+        return self.unrecorded(SeedStream(seed, f"recording after {count} episodes" if count else "recording"))
+
+    def unrecorded(self, stream: Iterable[int]) -> Iterator[int]:
+        """The seeds in ``stream`` of episodes that are not in the file yet, each once."""
+        known = {trajectory.seed for trajectory in self.earlier.trajectories} if self.earlier else set()
+        for candidate in stream:
             if candidate not in known:
                 known.add(candidate)
-                chosen.append(candidate)
-        return chosen
+                yield candidate
 
     def add(self, index: int, trajectory: Trajectory) -> None:
-        """Take in a finished episode, the ``index``-th of those asked for; saves if the last time was long ago.
+        """Take in a finished episode, the ``index``-th of those asked for; it will be durable soon.
 
         Raises:
-            StorageError: if it saves and the disk refuses.
+            StorageError: if the disk refused one of those before.
         """
         self.finished[index] = trajectory
-        if time.monotonic() >= self._save_at:
-            self.save()
+        self._background.wake()
 
-    def save(self) -> None:
-        """Write all finished episodes, earlier ones first, then in the order they were asked for.
+    def flush(self) -> None:
+        """Make every episode that was added durable before this returns. Raises StorageError if the disk refuses."""
+        with self._writing:
+            pending = list(self.finished)[self.acknowledged :]
+            if pending:
+                self.shards.add(self._of(pending).save)
+                self._committed.append(pending)
+                self._ranks.append(0)
+                self._join()
 
-        Nothing is written if nothing was added since the last time.
+    def undo(self) -> Trajectory | None:
+        """Take back the episode that this run added last, on the disk too; None if there is none.
 
         Raises:
-            StorageError: if the disk refuses; an older file is then as it was.
+            StorageError: if the disk refuses; the episode is then still there.
         """
-        if len(self.finished) == self._saved:
+        with self._writing:
+            if not self.finished:
+                return None
+            last = next(reversed(self.finished))
+            if self.acknowledged == len(self.finished):
+                rest = self._committed[-1][:-1]
+                self.shards.replace_newest(self._of(rest).save if rest else None)
+                self._committed[-1:] = [rest] if rest else []
+                self._ranks = self._ranks[: len(self._committed)]
+            return self.finished.pop(last)
+
+    def finish(self) -> None:
+        """Write the file: earlier episodes first, then those of this run in the order they were asked for.
+
+        To be called once, however the recording ended. Without any episode nothing is written.
+
+        Raises:
+            StorageError: if the disk refuses; an older file and what was acknowledged are then as they were.
+        """
+        self._background.stop()
+        if not self.finished and not self.shards.paths:
             return
-        started = time.monotonic()
-        new = (self.finished[index] for index in sorted(self.finished))
-        Demonstrations(
-            trajectories=(*self.earlier, *new),
-            observation_space=self.env.observation_space,
-            action_space=self.env.action_space,
-            env_id=self.env_id,
-            env_kwargs=self.env_kwargs,
-            provenance=self.provenance,
-        ).save(self.path)
-        self._saved = len(self.finished)
-        ended = time.monotonic()
-        self._save_at = ended + max(SECONDS_BETWEEN_SAVES, (ended - started) / SHARE_OF_TIME_SAVING)
+        with contextlib.suppress(StorageError):  # there may be room for the file where there was none for a shard
+            self.flush()
+        try:
+            self.shards.finish(self._of(sorted(self.finished), self.earlier).save)
+        except StorageError as error:
+            raise StorageError(
+                f"{error}; {self.acknowledged} of {len(self.finished)} episodes of this run are kept in "
+                f"{self.shards.folder}, from where --append continues"
+            ) from error
+        self._complete = True
 
     def summary(self) -> str:
         """One line: how many episodes and steps, their mean return, how they ended, and where they are."""
         episodes = list(self.finished.values())
         if not episodes:
-            return "no episode was finished, nothing was written"
+            return "no episode was finished, nothing was added" if self._complete else NOTHING
         returns = [episode.episode_return or 0.0 for episode in episodes]
         terminated = sum(episode.terminated for episode in episodes)
-        total = f", which now holds {len(self.earlier) + len(episodes)} episodes" if self.earlier else ""
+        count = len(self.earlier.trajectories) if self.earlier else 0
+        total = f", which now holds {count + len(episodes)} episodes" if count else ""
+        size = f" ({self.path.stat().st_size / 1000:.0f} kB)" if self._complete else ""
         return (
             f"recorded {len(episodes)} episodes, {sum(map(len, episodes))} steps, "
             f"mean return {np.mean(returns):.1f} +- {np.std(returns):.1f} ({terminated} terminated, "
-            f"{len(episodes) - terminated} truncated) in {self.path} ({self.path.stat().st_size / 1000:.0f} kB){total}"
+            f"{len(episodes) - terminated} truncated) in {self.path}{size}{total}"
+        )
+
+    def _join(self) -> None:
+        """Put the newest shards into one wherever there are JOINED of a rank, so that not many are left to be read."""
+        while len(self._ranks) >= JOINED and len(set(self._ranks[-JOINED:])) == 1:
+            together = [index for indices in self._committed[-JOINED:] for index in indices]
+            self.shards.join(JOINED, self._of(together).save)
+            self._committed[-JOINED:] = [together]
+            self._ranks[-JOINED:] = [self._ranks[-1] + 1]
+
+    def _of(self, indices: Sequence[int], earlier: Demonstrations | None = None) -> Demonstrations:
+        """These episodes of the run, behind ``earlier`` ones."""
+        before = (earlier.trajectories, earlier.provenance) if earlier else ((), {})
+        return Demonstrations(
+            trajectories=(*before[0], *(self.finished[index] for index in indices)),
+            observation_space=self.env.observation_space,
+            action_space=self.env.action_space,
+            env_id=self.env_id,
+            env_kwargs=self.env_kwargs,
+            provenance=merged_provenance([before[1], self.provenance]),
         )
 
 
-def action_seed(seed: int, earlier: Demonstrations | None) -> int:
+def earlier_episodes(shards: Shards) -> Demonstrations | None:
+    """What earlier runs have left: the file, and behind it what is in shards and not in the file; None for nothing.
+
+    A run that was killed just after it had written the file, or joined shards to one, has left episodes twice.
+
+    Raises:
+        DataError: if one of the files is damaged.
+    """
+    whole = Demonstrations.load(shards.target) if shards.target.is_file() and not shards.replacing else None
+    parts = [Demonstrations.load(path) for path in shards.paths]
+    if not parts:
+        return whole
+    known = set(whole.digests()) if whole else set()
+    recovered = []
+    for part in parts:
+        digests = part.digests()
+        recovered += [t for t, digest in zip(part.trajectories, digests, strict=True) if digest not in known]
+        known.update(digests)
+    sources = [*([whole] if whole else []), *parts]
+    return Demonstrations(
+        trajectories=(*(whole.trajectories if whole else ()), *recovered),
+        observation_space=sources[0].observation_space,
+        action_space=sources[0].action_space,
+        env_id=sources[0].env_id,
+        env_kwargs=sources[0].env_kwargs,
+        provenance=merged_provenance([source.provenance for source in sources]),
+    )
+
+
+def action_seed(seed: int, earlier: Demonstrations | None, purpose: str = "actions") -> int:
     """A seed for the policy, another one each time a file is continued, so that it does not repeat itself."""
     count = len(earlier.trajectories) if earlier else 0
-    return SeedStream(seed, f"actions after {count} episodes").take(1)[0]
-
-
-def describe_source(spec: str, files: Sequence[Path], seed: int, command: str) -> dict[str, str]:
-    """Provenance of a recording: the policy and the SHA-256 of its files, versions, the command line and the date."""
-    packages = ["gymnasium", "numpy", "torch", *(["mujoco"] if "mujoco" in sys.modules else [])]
-    return {
-        "source": spec,
-        **{f"sha256:{file.name}": hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
-        "seed": str(seed),
-        "command": command,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python_version": platform.python_version(),
-        "gailkit_version": __version__,
-        **{f"{package}_version": importlib.metadata.version(package) for package in packages},
-    }
+    return SeedStream(seed, f"{purpose} after {count} episodes").take(1)[0]
 
 
 def _check_continues(
@@ -151,9 +226,3 @@ def _check_continues(
             raise InputError(f"{path} cannot be continued: its {what} is {found}, to be recorded is {wanted}")
     if earlier.returns() is None:
         raise InputError(f"{path} cannot be continued: its episodes have no rewards")
-
-
-def _with_addition(earlier: Mapping[str, str], addition: Mapping[str, str]) -> dict[str, str]:
-    """The provenance of the earlier episodes, and under a name of its own that of those added now."""
-    number = 1 + sum(key.startswith("addition_") for key in earlier)
-    return {**earlier, f"addition_{number}": json.dumps(dict(addition))}

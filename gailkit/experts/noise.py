@@ -1,0 +1,60 @@
+"""Actions that stray from a policy's own, so that demonstrations show the way back as well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import Space
+from gymnasium.spaces import Discrete
+
+from gailkit.errors import InputError
+from gailkit.spaces import box_center_and_scale, clip_to_space
+from gailkit.types import Policy
+
+
+def noisy(policy: Policy, action_space: Space[Any], scale: float, seed: int) -> Policy:
+    """``policy`` with noise: the same ``seed`` gives the same noise.
+
+    In a Box, a' = clip(clip(a) + scale * h * e), e ~ N(0, I), with h half the width of a dimension, or 1 where it is
+    not bounded. Of Discrete actions each is replaced, with probability ``scale``, by a uniformly random one.
+
+    Raises:
+        InputError: if ``scale`` is negative or not finite, or more than 1 for Discrete actions.
+    """
+    random = np.random.default_rng(seed)
+    if isinstance(action_space, Discrete):
+        _check(scale, 1.0, "a probability, from 0 to 1, as the actions are discrete")
+        return _random_instead(policy, action_space, scale, random)
+    _check(scale, float(np.finfo(np.float32).max), "0 or a positive number")
+    return _around(policy, action_space, scale, random)
+
+
+def _check(scale: float, most: float, accepted: str) -> None:
+    if not 0 <= scale <= most:
+        raise InputError(f"the noise is {scale:g}; accepted is {accepted}")
+
+
+def _random_instead(policy: Policy, space: Discrete[Any], probability: float, random: np.random.Generator) -> Policy:
+    def act(observations: np.ndarray) -> np.ndarray:
+        actions = np.asarray(policy(observations))
+        replaced = random.random(len(observations)) < probability
+        drawn = space.start + random.integers(space.n, size=len(observations))
+        if actions.shape != replaced.shape or actions.dtype.kind not in "iub":
+            return actions  # what is no action stays as it is, for whoever runs the episode to refuse
+        return np.where(replaced, drawn, actions)
+
+    return act
+
+
+def _around(policy: Policy, space: Space[Any], scale: float, random: np.random.Generator) -> Policy:
+    deviation = scale * box_center_and_scale(space)[1].numpy().reshape(space.shape)
+
+    def act(observations: np.ndarray) -> np.ndarray:
+        actions = np.asarray(policy(observations))
+        strayed = deviation * random.standard_normal((len(observations), *deviation.shape))
+        if actions.shape != strayed.shape:
+            return actions
+        return clip_to_space(space, clip_to_space(space, actions) + strayed)
+
+    return act
