@@ -82,9 +82,8 @@ def _survey(source: Source, options: ReadOptions) -> tuple[list[int], Sides, Con
     if in_jpeg:
         facts["images"] = f"stored as JPEG, which changes pixels: {', '.join(in_jpeg)}"
     known = provenance(fields)
-    known |= {
-        f"original_{name}": known[name] for name in facts.keys() & known.keys() if f"original_{name}" not in known
-    }
+    replaced = [name for name in ("source", "sha256", "format") if name in known and f"original_{name}" not in known]
+    known |= {f"original_{name}": known[name] for name in replaced}
     about = About(sides[0].space, sides[1].space, env_id, kwargs, known | facts)
     others = [name for name, match in found if match is None]
     unheld = tuple(sorted([*others, *_unheld(source, group, sides)]))

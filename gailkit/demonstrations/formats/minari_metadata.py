@@ -23,7 +23,9 @@ MAX_BYTES = 64 * 2**20  # the bounds of a space of images are lists of numbers
 MAX_WORDS = 100_000  # characters of a text that is kept for people to read
 KEPT = ("dataset_id", "algorithm_name", "author", "author_email", "code_permalink", "description", "minari_version")
 """Texts, or lists of texts, that go to the provenance as they are."""
+LISTS = ("author", "author_email")
 EARLIER = "gailkit_provenance"  # where gailkit puts what else it knew about the episodes
+ENVIRONMENT = "gailkit_environment"  # where it puts id and arguments, also of one that Gymnasium does not know
 _ATTRIBUTES = (*KEPT, "observation_space", "action_space", "env_spec", "data_format")
 
 
@@ -60,13 +62,14 @@ def check_stored_as_hdf5(fields: Mapping[str, Any], folder: Path) -> None:
 
 def environment(fields: Mapping[str, Any], path: Path) -> tuple[str | None, dict[str, Any], dict[str, str]]:
     """Id and arguments of the environment, and what else is worth knowing of it."""
-    text = fields.get("env_spec")
-    if text is None:
+    text, own = fields.get("env_spec"), fields.get(ENVIRONMENT)
+    if text is None and own is None:
         return None, {}, {}
-    spec = _mapping(text, f"{path}: env_spec")
-    env_id, kwargs = spec.get("id"), spec.get("kwargs") or {}
+    spec = {} if text is None else _mapping(text, f"{path}: env_spec")
+    stated = own if isinstance(own, dict) else spec
+    env_id, kwargs = stated.get("id"), stated.get("kwargs") or {}
     if not isinstance(env_id, str) or not env_id or not env_id.isprintable() or not isinstance(kwargs, dict):
-        raise DataError(f"{path}: env_spec must state an id and its kwargs; found {str(text)[:80]!r}")
+        raise DataError(f"{path}: env_spec must state an id and its kwargs; found {str(stated)[:80]!r}")
     said = {"max_episode_steps": spec.get("max_episode_steps"), "wrappers": spec.get("additional_wrappers")}
     return env_id, kwargs, {name: json.dumps(value)[:MAX_WORDS] for name, value in said.items() if value}
 
