@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 
 from gailkit.cli.record_keyboard import record_from_keyboard
 from gailkit.errors import EnvironmentFailure, InputError
+from gailkit.rollouts.keyboard import KeyboardSession
 from gailkit.rollouts.keyboard_window import Window
 from gailkit.types import Trajectory
 
@@ -36,6 +38,7 @@ print(notes.summary())
 
 PICTURES = """
 import gymnasium, json, sys
+from gailkit.rollouts.keyboard import KeyboardSession
 from gailkit.rollouts.keyboard_window import Window
 from gailkit.rollouts.rendering import make_drawn
 with Window("pictures", []) as window:
@@ -220,6 +223,7 @@ def test_without_a_display_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr("sys.platform", "linux")
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Window, "deliver", lambda window, session: session.close())  # should one open after all
     with pytest.raises(InputError, match="a person at the keyboard needs a window, and there is no display here"):
         record_from_keyboard(Notes(tmp_path / "kept.json"), "CartPole-v1", {}, SEEDS)
 
@@ -259,7 +263,15 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, env_kwargs: dict[str, Any]
 def test_a_signal_stops_it_between_two_steps(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, number: int, code: int
 ) -> None:
-    monkeypatch.setattr(Window, "deliver", lambda window, session: os.kill(os.getpid(), number))
+    looks = count()
+
+    def deliver(window: Window, session: KeyboardSession) -> None:
+        if next(looks) == 0:
+            os.kill(os.getpid(), number)
+        else:
+            session.close()
+
+    monkeypatch.setattr(Window, "deliver", deliver)
     with pytest.raises(SystemExit) as leaving:
         record_from_keyboard(Notes(tmp_path / "kept.json"), "CartPole-v1", {}, SEEDS)
     assert leaving.value.code == code
