@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from typing import Any
@@ -45,10 +46,13 @@ def run_episodes(
     queue = iter(enumerate(seeds))
     with ExitStack() as opened:
         envs = [opened.enter_context(closing(env_factory())) for _ in range(min(num_envs, len(seeds)))]
+        if not envs:
+            return
+        action_space = envs[0].action_space
         slots = [RunningEpisode(env, max_episode_steps) for env in envs]
         running = [slot for slot in slots if slot.begin(next(queue, None))]
         while running:
-            actions = _ask(policy, np.stack([slot.observations[-1] for slot in running]), running[0].env.action_space)
+            actions = _ask(policy, np.array([slot.observations[-1] for slot in running]), action_space)
             unfinished = []
             for slot, action in zip(running, actions, strict=True):
                 if not slot.step(action):
@@ -85,6 +89,8 @@ class RunningEpisode:
     def __init__(self, env: gymnasium.Env[Any, Any], max_episode_steps: int) -> None:
         self.env = env
         self.max_episode_steps = max_episode_steps
+        space = env.observation_space  # asked for once: it takes a walk through all wrappers
+        self._dtype, self._shape = np.dtype(space.dtype), space.shape
 
     def begin(self, numbered_seed: tuple[int, int] | None) -> bool:
         """Start the episode (index, seed); False if there is none left to start."""
@@ -101,10 +107,14 @@ class RunningEpisode:
 
     def step(self, action: np.ndarray | np.int64) -> bool:
         """Take one step with ``action`` (*act), kept as it is; True if it ended the episode."""
-        with environment_failures(f"it took step {len(self.actions) + 1} of the episode with seed {self.seed}"):
+        try:
             observation, reward, terminated, truncated, _ = self.env.step(action)
             reward = float(reward)
-        check_finite(reward, what="a reward")
+        except Exception:  # an environment is foreign code and may raise anything; a block around each step is slow
+            with environment_failures(f"it took step {len(self.actions) + 1} of the episode with seed {self.seed}"):
+                raise
+        if not math.isfinite(reward):
+            check_finite(reward, what="a reward")
         self.observations.append(self._checked(observation))
         self.actions.append(action)
         self.rewards.append(reward)
@@ -120,8 +130,8 @@ class RunningEpisode:
     def trajectory(self) -> Trajectory:
         """What has happened since the episode began."""
         return Trajectory(
-            observations=np.stack(self.observations),
-            actions=np.stack(self.actions),
+            observations=np.array(self.observations),
+            actions=np.array(self.actions),
             rewards=np.array(self.rewards, dtype=np.float64),
             terminated=self.terminated,
             seed=self.seed,
@@ -129,15 +139,23 @@ class RunningEpisode:
 
     def _checked(self, observation: Any) -> np.ndarray:
         """A copy of the observation (*obs) in the dtype of the space; environments may reuse their arrays."""
-        space = self.env.observation_space
-        with environment_failures("its observation was read"):
-            values = np.array(observation, dtype=space.dtype)
-        if values.shape != space.shape:
+        try:
+            values = np.array(observation, dtype=self._dtype)
+        except Exception:  # what an environment returns may be anything
+            with environment_failures("its observation was read"):
+                raise
+        if values.shape != self._shape:
             raise EnvironmentFailure(
-                f"the environment returned an observation of shape {values.shape}; its space has {space.shape}"
+                f"the environment returned an observation of shape {values.shape}; its space has {self._shape}"
             )
-        check_finite(values)
+        if not _surely_finite(values):
+            check_finite(values)
         return values
+
+
+def _surely_finite(values: np.ndarray) -> bool:
+    """False if a number is NaN or infinite, and also where the sum of squares is too large to tell; fast for few."""
+    return values.dtype.kind != "f" or math.isfinite(np.vdot(values, values))
 
 
 def _ask(policy: Policy, observations: np.ndarray, space: Space[Any]) -> np.ndarray:
@@ -152,6 +170,6 @@ def _ask(policy: Policy, observations: np.ndarray, space: Space[Any]) -> np.ndar
         )
     if isinstance(space, Discrete):
         return actions.astype(np.int64)
-    if not np.isfinite(actions).all():
+    if not (_surely_finite(actions) or np.isfinite(actions).all()):
         raise InputError("the policy returned an action that is not finite (NaN or infinity)")
     return clip_to_space(space, actions)
