@@ -49,6 +49,7 @@ class Hdf5Container(Container):
         self._file_bytes = path.stat().st_size
         self._declared = 0
         self._opened: dict[str, Any] = {}
+        self._parents: dict[str, Any] = {}  # the group of the member that was opened last
 
     def children(self, group: str) -> list[str]:
         """Names right below ``group``; nothing is followed to find them."""
@@ -99,8 +100,9 @@ class Hdf5Container(Container):
             opened = self._open(name)
             if not isinstance(opened, h5py.h5d.DatasetID) or not _is_ragged(opened):
                 raise Refusal(name, "it is not a list of runs of bytes")
-            self._check_storage(name, opened)
-            self._check_size(name, opened)
+            properties = opened.get_create_plist()
+            self._check_storage(name, properties)
+            self._check_size(name, opened, properties)
             dataset = h5py.Dataset(opened)
             for row in range(start, min(stop, len(dataset))):
                 found = dataset[row]
@@ -171,7 +173,13 @@ class Hdf5Container(Container):
         parts = [part for part in name.split("/") if part]
         if len(parts) > MAX_LINK_DEPTH:
             raise Refusal(name, f"it lies more than {MAX_LINK_DEPTH} groups deep")
-        opened = self._root
+        parent = "/".join(parts[:-1])
+        if parent not in self._parents:  # of many episodes, each has a few members that are opened one after another
+            self._parents = {parent: self._descend(name, self._root, parts[:-1])}
+        return self._descend(name, self._parents[parent], parts[-1:])
+
+    @staticmethod
+    def _descend(name: str, opened: Any, parts: list[str]) -> Any:
         for part in parts:
             if not isinstance(opened, h5py.h5g.GroupID) or not opened.links.exists(part.encode()):
                 raise KeyError(name)
@@ -188,24 +196,23 @@ class Hdf5Container(Container):
             simple = opened.get_space().get_simple_extent_type() == h5py.h5s.SIMPLE
             if not simple or not is_plain(opened.dtype):
                 raise Refusal(name, f"it is not an array of plain numbers (dtype {opened.dtype})")
-            self._check_storage(name, opened)
-            self._check_size(name, opened)
+            properties = opened.get_create_plist()
+            self._check_storage(name, properties)
+            self._check_size(name, opened, properties)
             if len(self._opened) >= 64:  # a file may have an array an episode; those read once need not stay open
                 self._opened.clear()
             self._opened[name] = h5py.Dataset(opened)
         return self._opened[name]
 
-    def _check_storage(self, name: str, opened: Any) -> None:
-        properties = opened.get_create_plist()
+    def _check_storage(self, name: str, properties: Any) -> None:
         if properties.get_layout() == h5py.h5d.VIRTUAL or properties.get_external_count() > 0:
             raise Refusal(name, "its numbers stand in another file")
         filters = [properties.get_filter(index)[0] for index in range(properties.get_nfilters())]
         if not set(filters) <= _FILTERS or len(set(filters)) != len(filters):
             raise Refusal(name, f"it is packed by the filters {filters}; accepted are gzip, shuffle, lzf, fletcher32")
 
-    def _check_size(self, name: str, opened: Any) -> None:
+    def _check_size(self, name: str, opened: Any, properties: Any) -> None:
         """No array, nor all that were opened together, may declare more than the bytes of the file can unpack to."""
-        properties = opened.get_create_plist()
         size = opened.dtype.itemsize
         chunked = properties.get_layout() == h5py.h5d.CHUNKED
         chunk = math.prod(properties.get_chunk()) * size if chunked else 0
