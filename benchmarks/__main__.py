@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from benchmarks.curves import curves
+from benchmarks.data import data
 from benchmarks.imitation import imitation
 from benchmarks.reinforcement import reinforcement
 from benchmarks.speed import speed
@@ -20,6 +21,7 @@ def benchmarks(context: click.Context) -> None:
 
 
 benchmarks.add_command(curves)
+benchmarks.add_command(data)
 benchmarks.add_command(imitation)
 benchmarks.add_command(reinforcement)
 benchmarks.add_command(speed)

@@ -84,9 +84,12 @@ def check_fit(
             raise InputError(
                 f"the demonstrations' {role} space is {stated}, the environment's is {space}: they do not fit"
             )
+    each_counts = any(_whole_numbers_held(space) is not None for space in (observation_space, action_space))
     for index, trajectory in enumerate(trajectories):
         _check_values("observation", trajectory.observations, observation_space, index)
         _check_values("action", trajectory.actions, action_space, index)
+        if not each_counts:  # of real numbers only dtype and shape are compared, which all share
+            return
 
 
 def _alike(stated: Space[Any], space: Space[Any]) -> bool:

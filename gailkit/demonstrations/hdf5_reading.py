@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -125,9 +125,22 @@ def episodes(source: Source, columns: Columns, layout: Layout) -> Iterator[Episo
             yield Episode(*block.episode(index), bool(block.terminated[index]), None if seed == -1 else seed)
 
 
+def gather_rows(source: Source, parts: Parts, spans: Sequence[tuple[int, int]]) -> np.ndarray:
+    """The rows of several ``spans`` one behind the other, floating numbers as float32."""
+    found = []
+    for name in parts.names:
+        kept = parts.dtype is not None or source.dtype(name).kind != "f"
+        found.append(source.gather([Span(name, *span) for span in spans], None if kept else np.dtype(np.float32)))
+    return _put_together(found, parts)
+
+
 def read_rows(source: Source, parts: Parts, start: int, stop: int) -> np.ndarray:
     """Rows ``start`` to ``stop`` of what ``parts`` make up."""
     found = [*source.arrays([Span(name, start, stop) for name in parts.names])]
+    return _put_together(found, parts)
+
+
+def _put_together(found: list[np.ndarray], parts: Parts) -> np.ndarray:
     if parts.dtype is None:
         return found[0]
     whole = np.empty(len(found[0]), parts.dtype)

@@ -22,18 +22,28 @@ import torch
 from gymnasium.spaces import Discrete
 from torch import Tensor
 
-from gailkit.demonstrations.contents import About, ReadOptions
+from gailkit.demonstrations.contents import About, Broken, ReadOptions
 from gailkit.demonstrations.conversion import Conversion
 from gailkit.demonstrations.episodes import Drawn, Episodes, Spaces
-from gailkit.demonstrations.hdf5_reading import Columns, Layout, read, read_block, read_columns, read_layout, read_rows
+from gailkit.demonstrations.hdf5_reading import (
+    Columns,
+    Layout,
+    Parts,
+    episodes,
+    gather_rows,
+    read,
+    read_block,
+    read_columns,
+    read_layout,
+)
 from gailkit.demonstrations.kept import KeptSteps
 from gailkit.errors import DataError, InputError
 from gailkit.types import Trajectory, Transitions
 from gailkit.untrusted.ahead import ahead
 from gailkit.untrusted.source import DamageError, Source, open_source
 
-BLOCK_BYTES = 256 * 2**10
-WINDOW_BYTES = 48 * 2**20  # of which there are two: one in use, one being read
+BLOCK_BYTES = 2**20
+WINDOW_BYTES = 64 * 2**20  # of which there are two: one in use, one being read
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +69,14 @@ class StoredFile:
             raise DataError(f"{self.path}: episode {index} of {len(self.stops)} has changed since the file was opened")
         seed = int(self.columns.seeds[index])
         return Trajectory(*block.episode(0), bool(self.terminated[index]), None if seed == -1 else seed)
+
+    def trajectories(self) -> Iterator[Trajectory]:
+        """Every episode in turn, each compared with its digest again."""
+        with open_source(self.path) as source:
+            for index, episode in enumerate(episodes(source, self.columns, self.layout)):
+                if isinstance(episode, Broken):
+                    raise DataError(f"{self.path}: episode {index} of {len(self.stops)}: {episode.reason}")
+                yield Trajectory(*episode[:3], bool(self.terminated[index]), episode.seed)
 
     @cached_property
     def _lock(self) -> threading.Lock:
@@ -107,6 +125,13 @@ class StoredEpisodes(Episodes):
             return [self.file.trajectory(int(chosen)) for chosen in self.indices[index]]
         return self.file.trajectory(int(self.indices[index]))
 
+    def __iter__(self) -> Iterator[Trajectory]:
+        """All of them in the order of the file where that is theirs, read in long runs; else one by one."""
+        if not np.array_equal(self.indices, np.arange(len(self.file.stops))):
+            yield from (self[index] for index in range(len(self)))
+            return
+        yield from self.file.trajectories()
+
     def digests(self) -> list[str]:
         """As the file states them and they were verified."""
         return [digest.tobytes().hex() for digest in self.file.columns.digests[self.indices]]
@@ -134,12 +159,12 @@ class _Window(NamedTuple):
 class StoredSteps(Drawn):
     """Steps of a file, drawn through a window as the module describes. An episode chosen twice counts once."""
 
-    def __init__(self, episodes: StoredEpisodes, stride: int, offsets: np.ndarray, spaces: Spaces) -> None:
-        self._file = episodes.file
+    def __init__(self, stored: StoredEpisodes, stride: int, offsets: np.ndarray, spaces: Spaces) -> None:
+        self._file = stored.file
         self._spaces = spaces
         self._stride = stride
         self._offset = np.full(len(self._file.stops), -1, dtype=np.int64)  # (N,) of each episode; -1 for not chosen
-        self._offset[episodes.indices] = offsets
+        self._offset[stored.indices] = offsets
         lengths = self._file.columns.lengths[self._offset >= 0]
         self._count = int(np.sum((lengths - self._offset[self._offset >= 0] + stride - 1) // stride))
         row_bytes = max(1, self._file.layout[0].row_bytes + self._file.layout[1].row_bytes)
@@ -193,34 +218,40 @@ class StoredSteps(Drawn):
         return np.unique(np.concatenate([np.arange(first, last + 1) for first, last in spans]))
 
     def _read_window(self, source: Source, blocks: np.ndarray) -> KeptSteps:
-        observations, actions, at_observation, at_action, terminated = [], [], [], [], []
-        observed = acted = 0
-        for block in blocks.tolist():
-            start = block * self._block_rows
-            stop = min(start + self._block_rows, int(self._file.stops[-1]))
+        """The steps of ``blocks``, which are asked for all at once: the reading process never waits."""
+        last_row = int(self._file.stops[-1])
+        spans = [(block * self._block_rows, min((block + 1) * self._block_rows, last_row)) for block in blocks.tolist()]
+        at_observation, at_action, terminated, observed = [], [], [], []
+        shift = gap = 0
+        for start, stop in spans:
             rows = np.arange(start, stop)
-            episode = np.searchsorted(self._file.stops, rows, side="right")
-            first, last = int(episode[0]), int(episode[-1])
-            observations.append(read_rows(source, self._file.layout[0], start + first, stop + last + 1))
-            actions.append(read_rows(source, self._file.layout[1], start, stop))
-            if len(observations[-1]) != stop + last + 1 - start - first or len(actions[-1]) != len(rows):
-                raise DataError(f"{self._file.path} has changed since it was opened")
+            first, last = np.searchsorted(self._file.stops, [start, stop - 1], side="right").tolist()
+            within = np.diff(np.clip(self._file.stops[first : last + 1], start, stop), prepend=start)
+            episode = np.repeat(np.arange(first, last + 1), within)
             kept, ends = self._kept_of(rows, episode)
-            at_observation.append(observed + (rows + episode - start - first)[kept])
-            at_action.append(acted + (rows - start)[kept])
+            at_action.append((rows - start + shift)[kept])
+            at_observation.append((rows - start + shift + episode - first + gap)[kept])
             terminated.append(ends[kept])
-            observed, acted = observed + len(observations[-1]), acted + len(rows)
+            observed.append((start + first, stop + last + 1))
+            shift, gap = shift + stop - start, gap + last - first + 1
+        observations, actions, _ = self._file.layout
         return KeptSteps.assembled(
-            np.concatenate(observations),
-            self._checked(np.concatenate(actions)),
+            self._read(source, observations, observed),
+            self._checked(self._read(source, actions, spans)),
             np.concatenate(at_observation),
             np.concatenate(at_action),
             np.concatenate(terminated),
             self._spaces,
         )
 
+    def _read(self, source: Source, parts: Parts, spans: Sequence[tuple[int, int]]) -> np.ndarray:
+        values = gather_rows(source, parts, spans)
+        if len(values) != sum(stop - start for start, stop in spans):
+            raise DataError(f"{self._file.path} has changed since it was opened")
+        return values
+
     def _kept_of(self, rows: np.ndarray, episode: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Which of the ``rows`` of actions are kept, and which end their episode in a terminal state; each (R,) bool."""
+        """Which ``rows`` of actions (R,) are kept, and which end their episode in a terminal state; each (R,) bool."""
         step = rows - (self._file.stops - self._file.columns.lengths)[episode]
         offset = self._offset[episode]
         kept = (offset >= 0) & (step >= offset) & ((step - offset) % self._stride == 0)

@@ -68,6 +68,9 @@ def _answer(container: Container, request: dict[str, Any], answers: BinaryIO) ->
             send(answers, {"text": container.text(owner, name)})
         case {"ask": "integer", "owner": owner, "name": name}:
             send(answers, {"integer": container.integer(owner, name)})
+        case {"ask": "read", "spans": spans, "dtype": dtype}:
+            for name, start, stop in spans:
+                _send_pieces(answers, (piece.astype(dtype) for piece in container.pieces(name, start, stop)))
         case {"ask": "read", "spans": spans}:
             for name, start, stop in spans:
                 _send_pieces(answers, container.pieces(name, start, stop))

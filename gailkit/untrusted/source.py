@@ -152,6 +152,20 @@ class Source:
         self._send({"ask": "read", "spans": spans})
         return map(self._rows, spans)
 
+    def gather(self, spans: Sequence[Span], dtype: np.dtype[Any] | None = None) -> np.ndarray:
+        """The rows of all ``spans`` of one array, one behind the other; made ``dtype`` on their way if it is given."""
+        name = spans[0].name
+        made = np.dtype(dtype or self.dtype(name))
+        rows = sum(max(0, span.stop - span.start) for span in spans)
+        target = self._empty(name, (rows, *self.shape(name)[1:]), made)
+        self._send({"ask": "read", "spans": spans, "dtype": made.str})
+        done = 0
+        for _ in spans:
+            for _, shape in self._pieces():
+                self._fill(target[done : done + shape[0]])
+                done += shape[0]
+        return target[:done]
+
     def ragged(self, name: str, start: int, stop: int) -> list[np.ndarray]:
         """Rows ``start`` to ``stop`` of a member that holds one run of bytes a row."""
         self._send({"ask": "ragged", "name": name, "start": start, "stop": stop})

@@ -138,7 +138,7 @@ def test_sampled_steps_are_whole_and_repeat_with_the_seed(make_demonstrations: M
         (np.float16, None, torch.float32),
         (np.int32, None, torch.int64),
         (np.uint8, None, torch.uint8),
-        (np.uint8, Box(0, 255, (2,), np.uint8), torch.float32),
+        (np.uint8, Box(0, 255, (2,), np.uint8), torch.uint8),  # images stay bytes until they reach a network
         (np.float64, Box(0, 255, (2,), np.float64), torch.float32),
     ],
 )
