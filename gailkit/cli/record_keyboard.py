@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gailkit.types import Trajectory
 
 SECONDS_OF_GRACE = 0.5  # after an episode has ended, for hands that are still playing
+MOST_GRACE = 60  # ticks, where a person asks for more of them a second than there can be
 
 
 class Recording(Protocol):
@@ -81,7 +82,8 @@ def _run(
             if filmed.failure is not None:
                 raise filmed.failure
 
-        session = KeyboardSession(filmed, keys, seeds, recording, math.ceil(SECONDS_OF_GRACE * fps))
+        grace = math.ceil(min(SECONDS_OF_GRACE * fps, MOST_GRACE))
+        session = KeyboardSession(filmed, keys, seeds, recording, grace)
         check()
         try:
             play(session, window, fps, check)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -19,6 +18,7 @@ import numpy as np
 import pytest
 
 from gailkit.cli.record_keyboard import record_from_keyboard
+from gailkit.demonstrations.dataset import Demonstrations
 from gailkit.errors import EnvironmentFailure, InputError
 from gailkit.rollouts.keyboard import KeyboardSession
 from gailkit.rollouts.keyboard_window import Window
@@ -27,17 +27,7 @@ from gailkit.types import Trajectory
 SEEDS = [3, 4, 5]
 PATIENCE = 30.0
 
-PROGRAM = """
-import json, os, sys
-from gailkit.cli.record_keyboard import record_from_keyboard
-from test_record_keyboard import Notes
-notes = Notes("kept.json")
-record_from_keyboard(notes, *json.loads(sys.argv[1]))
-print(notes.summary())
-"""
-
 PICTURES = """
-import gymnasium, json, sys
 from gailkit.rollouts.keyboard import KeyboardSession
 from gailkit.rollouts.keyboard_window import Window
 from gailkit.rollouts.rendering import make_drawn
@@ -50,28 +40,14 @@ with Window("pictures", []) as window:
 """
 
 
-class Notes:
-    """Stands in for a recording: what was kept, as JSON, whole at every moment."""
+class Nowhere:
+    """Stands in for a recording of which nothing is asked but how it went."""
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self.kept: list[tuple[int, Trajectory]] = []
-
-    def add(self, index: int, trajectory: Trajectory) -> None:
-        self.kept.append((index, trajectory))
-
-    def flush(self) -> None:
-        told = [[index, episode.seed, episode.actions.tolist(), episode.terminated] for index, episode in self.kept]
-        self.path.with_suffix(".tmp").write_text(json.dumps(told))
-        self.path.with_suffix(".tmp").replace(self.path)
-
-    def undo(self) -> Trajectory | None:
-        _, trajectory = self.kept.pop()
-        self.flush()
-        return trajectory
-
+    def add(self, index: int, trajectory: Trajectory) -> None: ...
+    def flush(self) -> None: ...
+    def undo(self) -> Trajectory | None: ...
     def summary(self) -> str:
-        return f"recorded {len(self.kept)} episodes"
+        return "nothing was recorded"
 
 
 @pytest.fixture(scope="module")
@@ -96,51 +72,36 @@ def display() -> Iterator[str]:
 
 
 class Person:
-    """Somebody in front of the display, playing what ``words`` ask ``record_from_keyboard`` for."""
+    """Somebody in front of the display who has typed ``gailkit record`` and the ``words`` behind it."""
 
-    def __init__(self, display: str, folder: Path, *words: Any) -> None:
-        self.folder = folder
-        kept = {name: value for name, value in os.environ.items() if name != "WAYLAND_DISPLAY"}
-        paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
-        self.environment = {**kept, "DISPLAY": display, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
-        self.environment.pop("SDL_VIDEODRIVER", None)
+    def __init__(self, display: str, folder: Path, *words: str) -> None:
+        unwanted = ("WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
+        kept = {name: value for name, value in os.environ.items() if name not in unwanted}
+        self.environment = {**kept, "DISPLAY": display, "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, json.dumps(words)],
+            [sys.executable, "-m", "gailkit", "record", *words],
             cwd=folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        self._until(lambda: "gailkit record" in self._xdotool("getwindowfocus", "getwindowname"))
+        deadline = time.monotonic() + PATIENCE
+        while "gailkit record" not in self._xdotool("getwindowfocus", "getwindowname"):
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline, "no window has opened"
+            time.sleep(0.05)
 
     def taps(self, key: str, times: int = 1) -> None:
         self._xdotool("key", "--delay", "50", *[key] * times)
+        time.sleep(0.2)
 
-    def plays(self, key: str) -> None:
-        """Taps ``key`` until the pole has fallen for sure, and waits until answers count."""
+    def plays(self, key: str, answer: str) -> None:
+        """Taps ``key`` until the pole has fallen for sure, waits until answers count, and taps ``answer``."""
         self.taps(key, 12)
-        time.sleep(1.0)
-
-    def kept(self) -> list[Any]:
-        path = self.folder / "kept.json"
-        return list(json.loads(path.read_text())) if path.exists() else []
-
-    def taps_until_kept(self, key: str, count: int) -> None:
-        def tapped() -> bool:
-            self.taps(key)
-            time.sleep(0.1)
-            return len(self.kept()) == count
-
-        self._until(tapped)
+        time.sleep(0.8)
+        self.taps(answer, 2)  # where the first has counted the second means nothing
 
     def leaves(self) -> tuple[int, str, str]:
         """Exit code, output and errors."""
         output, errors = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, output, errors
-
-    def _until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            assert self.process.poll() is None, self.process.communicate()
-            assert time.monotonic() < deadline, "waited in vain"
-            time.sleep(0.05)
 
     def _xdotool(self, *words: str) -> str:
         done = subprocess.run(["xdotool", *words], env=self.environment, capture_output=True, text=True, check=False)
@@ -148,12 +109,15 @@ class Person:
 
 
 @pytest.fixture
-def sits_down(display: str, tmp_path: Path) -> Iterator[Callable[..., Person]]:
-    """``sits_down("CartPole-v1", {}, [3, 4], fps, keys)``: a person in front of the window."""
+def sits_down(display: str, tmp_path: Path) -> Iterator[Callable[[], Person]]:
+    """``sits_down()``: a person in front of the window, recording three episodes into ``a.hdf5``."""
     people: list[Person] = []
 
-    def begin(*words: Any) -> Person:
-        people.append(Person(display, tmp_path, *words))
+    def begin() -> Person:
+        # CartPole waits for the next key, so that time decides nothing; a and d are no answers between episodes
+        keys = ["--keys", "a=0,d=1,none=wait", "--fps", "50"]
+        asked = ["--policy", "keyboard", "--episodes", "3", "--seed", "0", "-o", "a.hdf5"]
+        people.append(Person(display, tmp_path, "CartPole-v1", *asked, *keys))
         return people[-1]
 
     yield begin
@@ -163,47 +127,48 @@ def sits_down(display: str, tmp_path: Path) -> Iterator[Callable[..., Person]]:
             person.process.communicate()
 
 
-def replayed(seed: int, action: int) -> list[int]:
-    """Actions of the CartPole episode from ``seed`` that does nothing but ``action``."""
+def check_replayed(trajectory: Trajectory, action: int) -> None:
+    """The episode is what CartPole does from its seed if nothing is done but ``action``."""
     env = gymnasium.make("CartPole-v1")
-    env.reset(seed=seed)
-    actions, ended = [], False
+    observation, _ = env.reset(seed=trajectory.seed)
+    observations, ended = [observation], False
     while not ended:
-        _, _, terminated, truncated, _ = env.step(np.int64(action))
-        actions.append(action)
+        observation, _, terminated, truncated, _ = env.step(np.int64(action))
+        observations.append(observation)
         ended = terminated or truncated
-    return actions
+    np.testing.assert_array_equal(trajectory.observations, np.stack(observations))
+    assert set(trajectory.actions.tolist()) == {action}
+    assert trajectory.terminated
 
 
-KEYS = "a=0,d=1,none=wait"  # with which CartPole waits for the next key, and time decides nothing
-
-
-def test_a_person_keeps_tries_again_takes_back_and_quits(sits_down: Callable[..., Person]) -> None:
-    person = sits_down("CartPole-v1", {}, SEEDS, 50.0, KEYS)
-    person.plays("a")
-    person.taps_until_kept("Right", 1)
-    person.plays("a")
-    person.taps("Left", 2)  # again; the second means nothing any more
-    person.plays("d")
-    person.taps_until_kept("Return", 2)
-    assert person.kept() == [[0, 3, replayed(3, 0), True], [1, 4, replayed(4, 1), True]]
+def test_a_person_tries_again_keeps_takes_back_and_quits(sits_down: Callable[[], Person], tmp_path: Path) -> None:
+    person = sits_down()
+    person.plays("a", answer="Left")
+    person.plays("d", answer="Right")
+    person.plays("a", answer="Return")
+    person.taps("p")
+    person.taps("BackSpace")  # had Return been needed only once, the second has begun the next episode
     person.taps("u")
-    person.taps_until_kept("x", 1)
     person.taps("a", 3)  # an episode that is under way when the person quits
     person.taps("Escape")
     code, output, errors = person.leaves()
-    assert (code, output.splitlines()[-1], errors) == (0, "recorded 1 episodes", "")
-    assert person.kept() == [[0, 3, replayed(3, 0), True]]
+    assert (code, errors) == (0, "")
+    assert output.startswith("recorded 1 episodes")
+    loaded = Demonstrations.load(tmp_path / "a.hdf5")
+    assert loaded.provenance["source"] == "keyboard"
+    (kept,) = loaded.trajectories
+    check_replayed(kept, 1)
 
 
-def test_ctrl_c_keeps_what_was_kept(sits_down: Callable[..., Person]) -> None:
-    person = sits_down("CartPole-v1", {}, SEEDS, 50.0, KEYS)
-    person.plays("d")
-    person.taps_until_kept("Right", 1)
+def test_ctrl_c_keeps_what_was_kept(sits_down: Callable[[], Person], tmp_path: Path) -> None:
+    person = sits_down()
+    person.plays("d", answer="Right")
     person.process.send_signal(signal.SIGINT)
-    found, _, errors = person.leaves()
-    assert (found, errors) == (130, "stopped early: recorded 1 episodes\n")
-    assert person.kept() == [[0, 3, replayed(3, 1), True]]
+    code, _, errors = person.leaves()
+    assert code == 130
+    assert errors.startswith("stopped early: recorded 1 episodes")
+    (kept,) = Demonstrations.load(tmp_path / "a.hdf5").trajectories
+    check_replayed(kept, 1)
 
 
 def test_the_window_leaves_the_pictures_of_mujoco_alone(display: str) -> None:
@@ -225,7 +190,7 @@ def test_without_a_display_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch, t
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Window, "deliver", lambda window, session: session.close())  # should one open after all
     with pytest.raises(InputError, match="a person at the keyboard needs a window, and there is no display here"):
-        record_from_keyboard(Notes(tmp_path / "kept.json"), "CartPole-v1", {}, SEEDS)
+        record_from_keyboard(Nowhere(), "CartPole-v1", {}, SEEDS)
 
 
 @pytest.fixture
@@ -241,7 +206,7 @@ def test_a_display_that_cannot_be_reached_is_one_sentence(monkeypatch: pytest.Mo
     monkeypatch.delenv("SDL_VIDEODRIVER")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     with pytest.raises(InputError, match=r"needs a window, and (pygame cannot reach the display|none can be opened)"):
-        record_from_keyboard(Notes(tmp_path / "kept.json"), "CartPole-v1", {}, SEEDS)
+        record_from_keyboard(Nowhere(), "CartPole-v1", {}, SEEDS)
 
 
 @pytest.mark.usefixtures("unseen")
@@ -255,7 +220,7 @@ def test_a_display_that_cannot_be_reached_is_one_sentence(monkeypatch: pytest.Mo
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, env_kwargs: dict[str, Any], keys: str | None, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        record_from_keyboard(Notes(tmp_path / "kept.json"), "CartPole-v1", env_kwargs, SEEDS, keys=keys)
+        record_from_keyboard(Nowhere(), "CartPole-v1", env_kwargs, SEEDS, keys=keys)
 
 
 @pytest.mark.usefixtures("unseen")
@@ -273,9 +238,9 @@ def test_a_signal_stops_it_between_two_steps(
 
     monkeypatch.setattr(Window, "deliver", deliver)
     with pytest.raises(SystemExit) as leaving:
-        record_from_keyboard(Notes(tmp_path / "kept.json"), "CartPole-v1", {}, SEEDS)
+        record_from_keyboard(Nowhere(), "CartPole-v1", {}, SEEDS)
     assert leaving.value.code == code
-    assert capsys.readouterr().err == "stopped early: recorded 0 episodes\n"
+    assert capsys.readouterr().err == "stopped early: nothing was recorded\n"
 
 
 class Broken(gymnasium.Env[np.ndarray, np.int64]):
@@ -299,4 +264,4 @@ class Broken(gymnasium.Env[np.ndarray, np.int64]):
 def test_an_environment_that_cannot_be_drawn_is_a_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(gymnasium.registry, "Broken-v0", gymnasium.envs.registration.EnvSpec("Broken-v0", Broken))
     with pytest.raises(EnvironmentFailure, match="failed while it was drawn: RuntimeError: out of paint"):
-        record_from_keyboard(Notes(tmp_path / "kept.json"), "Broken-v0", {}, SEEDS)
+        record_from_keyboard(Nowhere(), "Broken-v0", {}, SEEDS)
