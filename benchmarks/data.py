@@ -62,7 +62,8 @@ def _loading(folder: Path, episodes: int, rounds: int) -> Iterator[str]:
     beside = {
         name: median(one / other for one, other in zip(times["gailkit"], times[name], strict=True)) for name in ways
     }
-    yield f"{episodes * STEPS:,} transitions of {OBSERVED} float64 and {ACTED} float32, medians of {rounds} rounds in turn:"
+    numbers = f"{OBSERVED} float64 and {ACTED} float32"
+    yield f"{episodes * STEPS:,} transitions of {numbers}, medians of {rounds} rounds in turn:"
     yield from (f"  {name:<26}{median(taken):6.2f} s" for name, taken in times.items())
     yield f"  gailkit / h5py, flat      {beside['h5py']:6.2f}         (at most 1.5)"
     yield f"  Minari / gailkit          {1 / beside['Minari']:6.1f}         (at least 10)"
@@ -71,12 +72,12 @@ def _loading(folder: Path, episodes: int, rounds: int) -> Iterator[str]:
 
 
 def _drawing(folder: Path, gigabytes: float, batches: int) -> Iterator[str]:
-    large, small = folder / "large.hdf5", folder / "native.hdf5"
+    large = folder / "large.hdf5"
     row_bytes = OBSERVED * 8 + ACTED * 4 + 8
     _write_native(large, int(gigabytes * 1e9 / row_bytes / STEPS * 1.06))  # packing takes that much off such numbers
-    stored, held = (_in_a_process(path, memory, batches) for path, memory in ((large, 2**28), (small, 2**34)))
+    stored, held = (_in_a_process(large, memory, batches) for memory in (2**28, 2**40))
     yield f"batches of {BATCH_SIZE} from a file of {_size(large) / 1e9:.1f} GB, {batches:,} of them:"
-    yield f"  from the file {stored['rate']:,.0f} batches/s, from memory ({small.stat().st_size / 1e6:.0f} MB) {held['rate']:,.0f}"
+    yield f"  from the file {stored['rate']:,.0f} batches/s, from memory {held['rate']:,.0f}"
     yield f"  file / memory             {stored['rate'] / held['rate']:6.2f}         (at least 0.3)"
     yield f"  peak resident memory      {stored['peak'] / 1e6:6.0f} MB      (below 500), both processes together"
     yield f"  opening, every digest     {stored['opening']:6.1f} s"
