@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 MEMORY_BYTES = 2 * 2**30  # beyond what the interpreter and its libraries take
-CPU_SECONDS = 60  # for one answer, or one piece of an array
+CPU_SECONDS = 30  # for one answer, or one piece of an array
 _STATM = Path("/proc/self/statm")
 _UNKNOWN = 4 * 2**30
 

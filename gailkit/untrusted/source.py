@@ -18,7 +18,7 @@ import numpy as np
 import gailkit
 from gailkit.errors import DataError, InputError, StorageError
 from gailkit.memory import available_memory
-from gailkit.untrusted.container import Entry
+from gailkit.untrusted.container import Entry, is_plain
 from gailkit.untrusted.protocol import read_exactly, receive, send
 
 PIPE_BYTES = 2**20  # halves the time of reading, beside the usual 64 KiB
@@ -215,7 +215,10 @@ class Source:
             message = self._receive()
             if "end" in message:
                 return
-            yield np.dtype(message["dtype"]), tuple(message["shape"])
+            dtype = np.dtype(message["dtype"])
+            if not is_plain(dtype):
+                raise self._broken()
+            yield dtype, tuple(message["shape"])
 
     def _fill(self, target: np.ndarray) -> None:
         if target.size and not read_exactly(self._answers, target.data.cast("B")):
