@@ -19,9 +19,11 @@ FILES = {  # short name of a format -> its module; the first that recognises a f
     "native": f"{_HOME}.hdf5_reading",
     "d4rl": f"{_HOME}.formats.d4rl",
     "minari": f"{_HOME}.formats.minari",
+    "robomimic": f"{_HOME}.formats.robomimic",
     "stable-baselines": f"{_HOME}.formats.stable_baselines",
     "cs285": f"{_HOME}.formats.cs285",
     "imitation-npz": f"{_HOME}.formats.imitation_npz",
+    "columns": f"{_HOME}.formats.columns",  # the last: it takes any text or NPZ, and asks what its columns mean
 }
 FOLDERS = {"minari": f"{_HOME}.formats.minari", "imitation": f"{_HOME}.formats.imitation"}
 

@@ -153,7 +153,7 @@ def _new_id(path: Path) -> str:
 
 
 def _env_spec(about: About) -> str | None:
-    """What Gymnasium needs to build the environment, None where it does not know of it; nothing is imported or built."""
+    """What Gymnasium needs to build the environment, None where it knows of none; nothing is imported or built."""
     registered = registry.get(about.env_id or "")
     if registered is None:
         return None
