@@ -86,5 +86,5 @@ def _bounds(source: Source, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _differ(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Rows (N,) where two arrays (N, ...) are not equal."""
-    different = np.not_equal(one, other)
-    return np.any(different, axis=tuple(range(1, different.ndim)))
+    different: np.ndarray = np.not_equal(one, other)
+    return np.asarray(different.any(axis=tuple(range(1, different.ndim))))
