@@ -110,15 +110,15 @@ def _flatten_leaf(flat: np.ndarray, part: _Part, values: np.ndarray) -> None:
 
 
 def _unflattened_leaf(flat: np.ndarray, part: _Part) -> np.ndarray:
-    """The columns (N, size) of one leaf to its values (N, *shape)."""
+    """The columns (N, size) of one leaf to its values (N, *shape), not yet in its dtype."""
     shape = (len(flat), *shape_of(part.space))
     if not isinstance(part.space, Discrete | MultiDiscrete):
-        return flat.astype(part.space.dtype, copy=False).reshape(shape)
+        return flat.reshape(shape)
     sizes, starts = _sets(part.space)
     chosen = np.empty((len(flat), len(sizes)), np.int64)
     for k, marked in enumerate(np.split(flat != 0, np.cumsum(sizes)[:-1], axis=1)):
         if not marked.any(axis=1).all():
             raise InputError(f"{said_of(part.path, 'an element')} marks none of the numbers that {part.space} has")
         chosen[:, k] = marked.argmax(axis=1)
-    values: np.ndarray = (chosen + starts).reshape(shape).astype(part.space.dtype)
+    values: np.ndarray = (chosen + starts).reshape(shape)
     return values

@@ -112,6 +112,11 @@ def test_several_parts_do_not_fit_one_vector_of_something_else(stated: Space[Any
         check_fit(EPISODES, About(stated, ACTIONS), Box(-9, 9, (6,)), ACTIONS)
 
 
+def test_several_parts_do_not_fit_a_set_of_numbers() -> None:
+    with pytest.raises(InputError, match=r"in episode 0 they are \[\('at', .* of shape \(\)$"):
+        check_fit(EPISODES, About(None, ACTIONS), Discrete(3), ACTIONS)
+
+
 def test_whole_numbers_that_bytes_cannot_hold_do_not_fit_an_image() -> None:
     image = Box(0, 255, (2,), np.uint8)
     for brightest, fits in ((255, True), (256, False)):

@@ -120,6 +120,7 @@ NOT_SPACES = [
     {"type": "MultiBinary", "n": [2, -3]},
     {"type": "MultiBinary", "n": [2**20, 2**20]},
     {"type": "MultiBinary", "n": "3"},
+    {"type": "MultiBinary", "n": True},
     {"type": "MultiBinary"},
 ]
 
