@@ -1,0 +1,69 @@
+"""Whether actions are those that the environment takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import Space
+from gymnasium.spaces import Box
+
+from gailkit.checks.finding import Finding, Outcome, Unchecked, count
+from gailkit.checks.subject import Subject
+from gailkit.checks.surroundings import Surroundings
+from gailkit.spaces import misfit
+
+
+def action_kind(subject: Subject, around: Surroundings | None) -> Outcome:
+    """Whether actions are of the kind and shape of the action space, and discrete ones within it."""
+    space = subject.about.action_space if around is None else around.action_space
+    if space is None:
+        return Unchecked("the file does not state an action space; --env ENV_ID would")
+    found = {number: _misfit(space, each.actions) for number, each in subject.numbered()}
+    wrong = {number: problem for number, problem in found.items() if problem is not None}
+    if not wrong:
+        return []
+    number, problem = next(iter(wrong.items()))
+    said = f"the actions of {count(len(wrong), 'episode')} are none of the action space; in episode {number} {problem}"
+    return [Finding("action_kind", "error", said, tuple(wrong))]
+
+
+def actions_in_bounds(subject: Subject, around: Surroundings | None) -> Outcome:
+    """Whether continuous actions lie within the Box."""
+    space = subject.about.action_space if around is None else around.action_space
+    if space is None:
+        return Unchecked("the file does not state an action space; --env ENV_ID would")
+    if not isinstance(space, Box):
+        return []
+    steps, outside, worst, concerned = 0, 0, 0.0, []
+    for number, each in subject.numbered():
+        if each.actions.dtype.names is not None or each.actions.shape[1:] != space.shape:
+            return Unchecked("the actions do not have the shape of the action space")
+        beyond = np.maximum(each.actions - space.high, space.low - each.actions).reshape(len(each), -1).max(axis=1)
+        wrong = beyond > 1e-6 * np.maximum(1.0, np.abs(each.actions).reshape(len(each), -1).max(axis=1))
+        steps, outside = steps + len(each), outside + int(wrong.sum())
+        worst = max(worst, float(beyond.max()))
+        concerned += [number] if wrong.any() else []
+    if not outside:
+        return []
+    box = f"{_side(space.low)} to {_side(space.high)}"
+    found = (
+        f"{outside:,} of {count(steps, 'action')} lie outside the Box ({box}), by up to {worst:.3g}; "
+        "an environment clips them or refuses them, and a policy cannot imitate them"
+    )
+    named = () if around is None else ("--env", around.env_id)
+    mend = subject.mend("convert", "--clip-actions", *named)
+    return [Finding("actions_outside_box", "warning", found, tuple(concerned), mend)]
+
+
+def _misfit(space: Space[Any], actions: np.ndarray) -> str | None:
+    """What is wrong with the actions, apart from the bounds of a Box, which ``actions_in_bounds`` sees to."""
+    if isinstance(space, Box) and space.dtype.kind == "f":
+        space = Box(-np.inf, np.inf, space.shape, np.float64)
+    return misfit(space, actions)
+
+
+def _side(bound: np.ndarray) -> str:
+    """A bound of every dimension, or those of the first few."""
+    values = [f"{value:g}" for value in dict.fromkeys(bound.reshape(-1).tolist())]
+    return values[0] if len(values) == 1 else f"[{', '.join(values[:4])}{', ...' if len(values) > 4 else ''}]"

@@ -1,0 +1,134 @@
+"""Episodes that are there more than once: they count double, and a split by episodes tests on what was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from gailkit.checks.finding import Finding, Outcome, Unchecked, count
+from gailkit.checks.subject import Subject
+from gailkit.checks.surroundings import Surroundings
+from gailkit.demonstrations.flat import FlatEpisodes
+from gailkit.types import Trajectory
+
+TOLERANCE = 1e-3  # of the standard deviation of each feature
+SHORTEST = 5  # steps that must agree
+MOST_CANDIDATES = 32  # places in the file where an episode may begin again
+MOST_FEATURES = 256  # of an observation that are compared first
+
+
+class Copy(NamedTuple):
+    """An episode of which another contains the steps."""
+
+    copy: int  # place in the list of trajectories
+    original: int
+    start: int  # step of the original at which the copy begins
+
+
+def exact_copies(subject: Subject, around: Surroundings | None) -> Outcome:
+    """Whether every episode is there once."""
+    copies = repeated(subject.trajectories)
+    if not copies:
+        return []
+    numbers = tuple(subject.numbers[copy.copy] for copy in copies)
+    first = copies[0]
+    found = (
+        f"{len(copies)} of {count(len(subject.trajectories), 'episode')} are exactly equal to an earlier one; "
+        f"episode {subject.numbers[first.copy]} is episode {subject.numbers[first.original]} again"
+    )
+    return [Finding("exact_copies", "warning", found, numbers, subject.mend("select", "--unique"))]
+
+
+def near_copies(subject: Subject, around: Surroundings | None) -> Outcome:
+    """Whether no episode is another with rounded numbers, or a part of another."""
+    kinds = {(each.observations.dtype, each.actions.dtype.names) for each in subject.trajectories}
+    if any(dtype.names is not None or names is not None for dtype, names in kinds) or len(kinds) > 1:
+        return Unchecked("episodes are compared step by step only where observations and actions are single arrays")
+    exact = {copy.copy for copy in repeated(subject.trajectories)}
+    copies = [copy for copy in contained(subject.trajectories) if copy.copy not in exact]
+    if not copies:
+        return []
+    numbers = tuple(subject.numbers[copy.copy] for copy in copies)
+    first = copies[0]
+    found = (
+        f"{len(copies)} of {count(len(subject.trajectories), 'episode')} repeat the steps of another within a "
+        f"tolerance; episode {subject.numbers[first.copy]} is episode {subject.numbers[first.original]} from step "
+        f"{first.start} on"
+    )
+    kept = [str(number) for number in subject.numbers if number not in numbers]
+    return [Finding("near_copies", "warning", found, numbers, subject.mend("select", "--episodes", ",".join(kept)))]
+
+
+def repeated(trajectories: tuple[Trajectory, ...]) -> list[Copy]:
+    """Every trajectory whose digest an earlier one has."""
+    first: dict[bytes, int] = {}
+    copies = []
+    for index, each in enumerate(trajectories):
+        original = first.setdefault(FlatEpisodes.of([each]).digest(0), index)
+        if original != index:
+            copies.append(Copy(index, original, 0))
+    return copies
+
+
+def contained(trajectories: tuple[Trajectory, ...]) -> list[Copy]:
+    """Every trajectory whose steps, all or at least half of them, are found in another that is no such copy itself.
+
+    A copy begins somewhere in its original and goes on to the end of one of the two.
+    """
+    places = _Places(trajectories)
+    copies: dict[int, Copy] = {}
+    by_length = sorted(range(len(trajectories)), key=lambda index: (len(trajectories[index]), -index))
+    for index in by_length:
+        for original, start in places.like_start_of(index):
+            if original != index and original not in copies and places.agree(index, original, start):
+                copies[index] = Copy(index, original, start)
+                break
+    return [copies[index] for index in sorted(copies)]
+
+
+class _Places:
+    """All observations in the order of one number that equal observations share."""
+
+    def __init__(self, trajectories: tuple[Trajectory, ...]) -> None:
+        self._trajectories = trajectories
+        rows = [_features(each.observations) for each in trajectories]
+        joined = np.concatenate(rows)
+        self._scale = TOLERANCE * joined.std(axis=0) + 1e-12
+        self._action_scale = TOLERANCE * np.concatenate([_features(each.actions) for each in trajectories]).std(axis=0)
+        random = np.random.default_rng(0).normal(size=joined.shape[1]) / np.maximum(joined.std(axis=0), 1e-12)
+        keys = joined @ random
+        self._reach = TOLERANCE * float(np.abs(random * np.maximum(joined.std(axis=0), 1e-12)).sum())
+        self._order = np.argsort(keys, kind="stable")
+        self._sorted = keys[self._order]
+        self._firsts = np.cumsum([0, *map(len, rows)])[:-1]
+        self._keys = keys
+
+    def like_start_of(self, index: int) -> Iterator[tuple[int, int]]:
+        """Trajectory and step of observations that may be the first of trajectory ``index``."""
+        key = self._keys[self._firsts[index]]
+        low, high = np.searchsorted(self._sorted, [key - self._reach, key + self._reach])
+        near = self._order[low:high]
+        nearest = near[np.argsort(np.abs(self._keys[near] - key), kind="stable")[:MOST_CANDIDATES]]
+        for row in nearest.tolist():
+            trajectory = int(np.searchsorted(self._firsts, row, side="right")) - 1
+            yield trajectory, int(row - self._firsts[trajectory])
+
+    def agree(self, index: int, original: int, start: int) -> bool:
+        """Whether trajectory ``index`` and ``original`` from ``start`` on are one, as far as both go."""
+        copy, source = self._trajectories[index], self._trajectories[original]
+        steps = min(len(copy), len(source) - start)
+        if steps < max(SHORTEST, len(copy) / 2):
+            return False
+        actions = _features(copy.actions[:steps]) - _features(source.actions[start : start + steps])
+        if (np.abs(actions) > self._action_scale + 1e-12).any():
+            return False
+        seen = _features(copy.observations[: steps + 1]) - _features(source.observations[start : start + steps + 1])
+        return bool((np.abs(seen) <= self._scale).all())
+
+
+def _features(values: np.ndarray) -> np.ndarray:
+    """One row a step (N, F), of large observations only some features."""
+    flat = values.reshape(len(values), -1)
+    return flat[:, :: max(1, flat.shape[1] // MOST_FEATURES)].astype(np.float64)

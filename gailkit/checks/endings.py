@@ -1,0 +1,80 @@
+"""How episodes ended, which decides what is imitated about ending."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from gailkit.checks.finding import Finding, Outcome, Unchecked, count
+from gailkit.checks.subject import Subject
+from gailkit.checks.surroundings import Surroundings
+
+FEWEST_AT_LIMIT = 3  # episodes of one length, before that length is taken for a time limit
+TIMES_THE_NEXT = 3  # how much more frequent it must be than any other length
+
+
+def ambiguous_endings(subject: Subject, around: Surroundings | None) -> Outcome:
+    """Whether the file, or whoever reads it, says how every episode ended."""
+    if not subject.ambiguous:
+        return []
+    asked, whole = len(subject.ambiguous), len(subject.trajectories)
+    known = ""
+    if around is not None and around.time_limit is not None:
+        known = f"; {around.env_id} has a time limit of {around.time_limit} steps"
+    found = (
+        f"the file does not say how {asked} of {count(whole, 'episode')} ended, the longest of them after "
+        f"{count(subject.limit or 0, 'step')}: by a time limit or by themselves{known}; if all ended alike, "
+        "--ends terminated or --ends truncated says so"
+    )
+    return [Finding("ambiguous_ending", "error", found, subject.ambiguous, subject.mend("convert"))]
+
+
+def time_outs_as_terminations(subject: Subject, around: Surroundings | None) -> Outcome:
+    """Whether episodes that a time limit cut off are stored as if they had ended by themselves."""
+    if subject.ambiguous:
+        return Unchecked("the file does not say how its episodes ended")
+    lengths = dict(_terminated(subject))
+    limit = _limit(subject, list(lengths.values()), around)
+    cut = tuple(number for number, length in lengths.items() if length == limit)
+    if limit is None or not cut:
+        return []
+    why = "no episode is longer" if around is None else f"which is the time limit of {around.env_id}"
+    found = (
+        f"{len(cut)} of {count(len(subject.trajectories), 'episode')} are stored as terminated after exactly "
+        f"{count(limit, 'step')}, {why}: a time limit stored as a termination teaches to end there"
+    )
+    mend = subject.mend("convert", "--max-episode-steps", str(limit))
+    return [Finding("time_out_as_termination", "warning", found, cut, mend)]
+
+
+def last_observations(subject: Subject, around: Surroundings | None) -> Outcome:
+    """Whether each episode has the observation that follows its last action."""
+    if not subject.shortened and not subject.repeated:
+        return []
+    found = (
+        f"the file has no last observations: {count(subject.shortened, 'cut-off episode')} lost the last step, and "
+        f"the last observation of {count(subject.repeated, 'terminated episode')} stands twice"
+    )
+    return [Finding("no_last_observation", "warning", found)]
+
+
+def _terminated(subject: Subject) -> list[tuple[int, int]]:
+    """Number and length of each episode that terminated."""
+    return [(number, len(each)) for number, each in subject.numbered() if each.terminated]
+
+
+def _limit(subject: Subject, terminated: list[int], around: Surroundings | None) -> int | None:
+    """The length that is the time limit of the environment, or else looks like one; None where none does."""
+    if around is not None and around.time_limit is not None:
+        return around.time_limit
+    if subject.told or not terminated:
+        return None
+    longest = max(map(len, subject.trajectories))
+    (at_longest, *others) = _frequencies(terminated, longest)
+    looks_like_one = at_longest >= FEWEST_AT_LIMIT and at_longest >= TIMES_THE_NEXT * max(others, default=0)
+    return longest if looks_like_one or at_longest == len(terminated) > 1 else None
+
+
+def _frequencies(lengths: list[int], first: int) -> list[int]:
+    """How many have the length ``first``, and then how many each other length."""
+    counts = Counter(lengths)
+    return [counts.pop(first, 0), *counts.values()]

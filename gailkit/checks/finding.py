@@ -1,0 +1,33 @@
+"""What a check says."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Severity = Literal["error", "warning", "note"]
+"""An error keeps the data from being used as it is, a warning spoils what is learned, a note is good to know."""
+
+
+class Finding(NamedTuple):
+    """Something that a person should know of before training on a file."""
+
+    name: str
+    severity: Severity
+    found: str  # one sentence, with numbers
+    episodes: tuple[int, ...] = ()  # those concerned, by their number in the file
+    mend: str | None = None  # the whole command that mends it; None where there is none
+
+
+class Unchecked(NamedTuple):
+    """Why a check could not be made."""
+
+    reason: str
+
+
+Outcome = list[Finding] | Unchecked
+"""No findings means that all is well."""
+
+
+def count(number: int, noun: str) -> str:
+    """``1 episode``, ``2 episodes``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,68 @@
+"""What an environment is known to do: the side that demonstrations are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import gymnasium
+import numpy as np
+from gymnasium import Space
+
+from gailkit.checks.subject import Subject
+from gailkit.rollouts.envs import environment_failures, make_env
+from gailkit.spaces import flatten_values, flattened_space, from_gymnasium, is_composite
+
+NUM_STARTS = 64
+NUM_STEPS = 100
+
+
+class Surroundings(NamedTuple):
+    """An environment, its spaces, and a little of what happens in it."""
+
+    env_id: str
+    observation_space: Space[Any]
+    action_space: Space[Any]
+    time_limit: int | None = None  # that it is registered with
+    starts: np.ndarray | None = None  # (S, *obs), observations right after a reset
+    rewards: np.ndarray | None = None  # (R,), of random actions
+    env: gymnasium.Env[Any, Any] | None = None  # to act in
+
+
+def surroundings_of(env_id: str, env_kwargs: Mapping[str, Any]) -> Surroundings:
+    """Make the environment and look around in it; the caller closes ``env``.
+
+    Raises:
+        InputError, EnvironmentFailure: as ``make_env``.
+    """
+    env = make_env(env_id, env_kwargs)
+    with environment_failures("it was looked at"):
+        starts = [env.reset(seed=seed)[0] for seed in range(NUM_STARTS)]
+        rewards = _rewards(env)
+    limit = env.spec.max_episode_steps if env.spec is not None else None
+    observed = from_gymnasium(env.observation_space, starts)
+    return Surroundings(env_id, env.observation_space, env.action_space, limit, observed, rewards, env)
+
+
+def as_observed(subject: Subject, around: Surroundings) -> Subject:
+    """The subject as the environment shows it: observations of several parts are flattened where those of it are."""
+    stated = subject.about.observation_space
+    if stated is None or not is_composite(stated) or flattened_space(stated).shape != around.observation_space.shape:
+        return subject
+    flat = tuple(replace(each, observations=flatten_values(stated, each.observations)) for each in subject.trajectories)
+    about = subject.about._replace(observation_space=flattened_space(stated))
+    return replace(subject, trajectories=flat, about=about)
+
+
+def _rewards(env: gymnasium.Env[Any, Any]) -> np.ndarray:
+    env.action_space.seed(0)
+    rewards = []
+    ended = True
+    for _ in range(NUM_STEPS):
+        if ended:
+            env.reset()
+        _, reward, terminated, truncated, _ = env.step(env.action_space.sample())
+        rewards.append(float(reward))
+        ended = terminated or truncated
+    return np.array(rewards)

@@ -1,0 +1,105 @@
+"""``gailkit data check``: what is wrong with a file of demonstrations, and the command that mends it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from gailkit.cli.common import env_kwargs_option, printable
+from gailkit.cli.reading import ReadingOptions, reading_options
+
+if TYPE_CHECKING:
+    from gailkit.checks.run import Report
+    from gailkit.checks.subject import Subject
+
+FINDINGS, UNREADABLE = 1, 3
+MOST_NUMBERS = 12  # of episodes that are listed for people
+
+
+@click.command(
+    "check",
+    epilog="Examples:\n\ngailkit data check demos.hdf5 --env Hopper-v5\n\ngailkit data check demos.hdf5 --json",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--env", "env_id", metavar="ENV_ID", help="Compare with this environment, and replay some steps in it.")
+@env_kwargs_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines for people.")
+@reading_options
+@click.pass_context
+def check(
+    context: click.Context,
+    file: Path,
+    env_id: str | None,
+    env_kwargs: dict[str, Any],
+    as_json: bool,
+    options: ReadingOptions,
+) -> None:
+    """Look for what spoils imitation in FILE, and say which command mends it.
+
+    Exits with 0 if all is well, 1 if something was found, 3 if FILE or an episode in it cannot be read.
+    """
+    from gailkit.checks.run import check_all
+    from gailkit.checks.subject import read_subject
+    from gailkit.checks.surroundings import as_observed, surroundings_of
+    from gailkit.rollouts.envs import canonical_id
+
+    around = None if env_id is None else surroundings_of(canonical_id(env_id), env_kwargs)
+    subject = read_subject(file, options.read_options(), options.words())
+    if around is not None:
+        subject = as_observed(subject, around)
+    report = check_all(subject, around)
+    if around is not None and around.env is not None:
+        around.env.close()
+    if as_json:
+        click.echo(json.dumps(_values(subject, report), indent=2))
+    else:
+        _print(subject, report)
+        _say_what_more_can_be_done(subject, env_id)
+    if subject.unreadable:
+        context.exit(UNREADABLE)
+    if not report.all_well:
+        context.exit(FINDINGS)
+
+
+def _values(subject: Subject, report: Report) -> dict[str, Any]:
+    return {
+        "path": str(subject.path),
+        "format": subject.format,
+        "episodes": len(subject.trajectories),
+        "steps": sum(map(len, subject.trajectories)),
+        "all_well": report.all_well,
+        "findings": [finding._asdict() for finding in report.findings],
+        "fine": list(report.fine),
+        "not_checked": [{"what": what, "why": why} for what, why in report.unchecked],
+    }
+
+
+def _print(subject: Subject, report: Report) -> None:
+    steps = sum(map(len, subject.trajectories))
+    click.echo(printable(f"{subject.path}: {subject.format}, {len(subject.trajectories):,} episodes, {steps:,} steps"))
+    for sentence in report.fine:
+        click.echo(f"fine: {sentence}")
+    for what, why in report.unchecked:
+        click.echo(printable(f"not checked: whether {what} ({why})"))
+    for finding in report.findings:
+        click.echo(printable(f"{finding.severity}: {finding.found}{_listed(finding.episodes)}"))
+        if finding.mend is not None:
+            click.echo(printable(f"  to mend it: {finding.mend}"))
+    if report.all_well:
+        click.echo("All is well.")
+
+
+def _listed(episodes: tuple[int, ...]) -> str:
+    if not episodes:
+        return ""
+    more = ", ..." if len(episodes) > MOST_NUMBERS else ""
+    return f" [episodes {', '.join(map(str, episodes[:MOST_NUMBERS]))}{more}]"
+
+
+def _say_what_more_can_be_done(subject: Subject, env_id: str | None) -> None:
+    named = subject.about.env_id
+    if env_id is None and named is not None:
+        click.echo(printable(f"The file names {named}; with --env {named} it is also compared with that environment."))

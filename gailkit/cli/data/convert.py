@@ -1,0 +1,115 @@
+"""``gailkit data convert``: a file of any format that is read into a native one or a Minari data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from gailkit.cli.common import env_kwargs_option, printable, typed_command
+from gailkit.cli.data.watching import watched
+from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file
+from gailkit.cli.reading import ReadingOptions, reading_options, say_notes
+from gailkit.errors import InputError
+
+if TYPE_CHECKING:
+    from gailkit.demonstrations.contents import About
+    from gailkit.demonstrations.converting import Target, Write
+    from gailkit.types import Trajectory
+
+
+@click.command(
+    "convert",
+    epilog="Examples:\n\ngailkit data convert d4rl.hdf5 -o demos.hdf5 --max-episode-steps 1000\n\n"
+    "gailkit data convert demos.hdf5 -o folder --to minari",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@output_option
+@click.option(
+    "--to",
+    "kind",
+    type=click.Choice(["native", "minari"]),
+    default="native",
+    show_default=True,
+    help="What to write: gailkit's own file, or a Minari data set, which is a folder.",
+)
+@click.option("--env", "env_id", metavar="ENV_ID", help="State that the episodes come from here; checks that they fit.")
+@env_kwargs_option
+@click.option("--clip-actions", is_flag=True, help="Clip actions to the Box, as environments do before they act.")
+@overwrite_option
+@reading_options
+def convert(
+    file: Path,
+    output: Path,
+    kind: str,
+    env_id: str | None,
+    env_kwargs: dict[str, Any],
+    clip_actions: bool,
+    overwrite: bool,
+    options: ReadingOptions,
+) -> None:
+    """Write the episodes of FILE in another format, once what FILE does not say has been said.
+
+    Any size of file is converted in bounded memory. What the new file cannot hold is named.
+    """
+    if kind == "native":
+        prepare_new_file(output, [file], overwrite)
+    else:
+        _check_new_folder(output, file, overwrite)
+
+    from gailkit.demonstrations.converting import convert as run_conversion
+
+    target = _target(output, kind, overwrite, env_id, env_kwargs, clip_actions)
+    with watched(f"converting {file}") as on_episode:
+        done = run_conversion(file, options.read_options(), target, on_episode)
+    say_notes(file, done.notes)
+    clipped = f", {done.clipped:,} actions clipped" if done.clipped else ""
+    click.echo(
+        printable(f"converted {file} ({done.format}) into {output}: {done.episodes:,} episodes, {done.steps:,} steps")
+        + clipped
+    )
+
+
+def _target(
+    output: Path, kind: str, overwrite: bool, env_id: str | None, env_kwargs: dict[str, Any], clip_actions: bool
+) -> Target:
+    from gailkit.demonstrations.converting import Target
+    from gailkit.rollouts.envs import canonical_id, make_env
+
+    target = Target(output, _writer(kind, overwrite), clip_actions=clip_actions, step=typed_command())
+    if env_id is None:
+        return target
+    env = make_env(canonical_id(env_id), env_kwargs)
+    env.close()
+    return target._replace(
+        env_id=canonical_id(env_id),
+        env_kwargs=env_kwargs,
+        observation_space=env.observation_space,
+        action_space=env.action_space,
+    )
+
+
+def _writer(kind: str, overwrite: bool) -> Write:
+    from gailkit.demonstrations import hdf5
+
+    if kind == "native":
+        return hdf5.write
+    from gailkit.demonstrations.formats import minari_writing
+
+    def write(path: Path, about: About, trajectories: Iterable[Trajectory]) -> int:
+        lost = minari_writing.losses(about)
+        if lost:
+            click.echo(printable(f"note: a Minari data set does not hold {'; '.join(lost)}"), err=True)
+        return minari_writing.write(path, about, trajectories, overwrite=overwrite)
+
+    return write
+
+
+def _check_new_folder(output: Path, file: Path, overwrite: bool) -> None:
+    inside = output.resolve()
+    if inside == file.resolve() or inside in file.resolve().parents:
+        raise InputError(f"{output} is read from, so it cannot be written; another name is needed")
+    if output.exists() and not overwrite:
+        raise InputError(f"{output} exists; --overwrite replaces it")
