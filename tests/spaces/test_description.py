@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 from gymnasium import Space
@@ -208,3 +210,13 @@ def test_older_versions_of_minari_left_out_where_sets_start() -> None:
     assert space_from_minari_json('{"type": "Discrete", "n": 3}') == Discrete(3)
     text = '{"type": "MultiDiscrete", "dtype": "int32", "nvec": [[2, 3]]}'
     assert space_from_minari_json(text) == MultiDiscrete([[2, 3]], dtype=np.int32)
+
+
+@pytest.mark.parametrize(
+    ("folder", "env_id"), [("CartPole/scripted-v0", "CartPole-v1"), ("Pendulum/random-v0", "Pendulum-v1")]
+)
+def test_the_spaces_of_data_sets_that_minari_wrote(experts_folder: Path, folder: str, env_id: str) -> None:
+    text = (experts_folder / "minari" / folder / "data" / "metadata.json").read_text(encoding="utf-8")
+    env, stated = gymnasium.make(env_id), json.loads(text)
+    for name in ("observation_space", "action_space"):
+        assert space_from_minari_json(stated[name]) == getattr(env, name)
