@@ -10,15 +10,20 @@ from gymnasium import Space
 
 from gailkit.errors import InputError
 from gailkit.experts.function import function_policy, function_source
+from gailkit.experts.onnx import onnx_policy
 from gailkit.experts.random import random_policy
 from gailkit.experts.sb3 import sb3_policy, vecnormalize_beside
 from gailkit.types import Policy
 
-ACCEPTED = "random, a run directory, a Stable-Baselines3 .zip, or module:attribute (a callable observation -> action)"
+ACCEPTED = (
+    "random, a run directory, a Stable-Baselines3 .zip, an .onnx model, or module:attribute "
+    "(a callable observation -> action)"
+)
+SUFFIXES = (".zip", ".onnx")
 
 
 def expert_policy(spec: str, observation_space: Space[Any], action_space: Space[Any], seed: int) -> Policy:
-    """The policy that ``spec`` names: ``random``, a Stable-Baselines3 ``.zip``, or ``module:attribute``.
+    """The policy that ``spec`` names: ``random``, a Stable-Baselines3 ``.zip``, an ``.onnx`` model, or a function.
 
     ``seed`` decides what a random policy does; the others are deterministic as far as gailkit is concerned.
 
@@ -31,6 +36,8 @@ def expert_policy(spec: str, observation_space: Space[Any], action_space: Space[
         return random_policy(action_space, seed)
     if spec.endswith(".zip"):
         return sb3_policy(_existing(spec), observation_space, action_space)
+    if spec.endswith(".onnx"):
+        return onnx_policy(_existing(spec), observation_space, action_space)
     if _is_function(spec):
         return function_policy(spec, action_space)
     raise _unknown(spec)
@@ -38,7 +45,7 @@ def expert_policy(spec: str, observation_space: Space[Any], action_space: Space[
 
 def check_spec(spec: str) -> None:
     """Raise InputError unless ``spec`` has the looks of a policy's: near matches are listed."""
-    if spec != "random" and not spec.endswith(".zip") and not _is_function(spec):
+    if spec != "random" and not spec.endswith(SUFFIXES) and not _is_function(spec):
         raise _unknown(spec)
 
 
@@ -51,6 +58,8 @@ def expert_files(spec: str) -> list[Path]:
     if spec.endswith(".zip"):
         companion = vecnormalize_beside(Path(spec))
         return [Path(spec), companion] if companion else [Path(spec)]
+    if spec.endswith(".onnx"):
+        return [Path(spec)]
     if _is_function(spec):
         source = function_source(spec)
         return [source] if source else []
@@ -73,6 +82,6 @@ def _near(spec: str) -> str:
     """Near matches among the words of a SPEC and what lies in the folder that it points to."""
     path = Path(spec)
     entries = list(path.parent.iterdir()) if path.parent.is_dir() else []
-    names = {entry.name: str(entry) for entry in entries if entry.suffix == ".zip" or entry.is_dir()}
+    names = {entry.name: str(entry) for entry in entries if entry.suffix in SUFFIXES or entry.is_dir()}
     matches = [names.get(name, name) for name in difflib.get_close_matches(path.name, ["random", *names])]
     return f"; near matches: {', '.join(matches)}" if matches else ""

@@ -1,0 +1,231 @@
+"""A policy out of an ONNX file: what it does, what does not fit, and that nothing but the file is read."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gymnasium.spaces import Box, Discrete
+
+from gailkit.errors import DataError, InputError, StorageError
+from gailkit.experts.onnx import onnx_policy
+from gailkit.experts.resolve import expert_files, expert_policy
+
+onnx = pytest.importorskip("onnx", reason="NOT TESTED: policies in ONNX files; pip install 'gailkit[onnx]'")
+pytest.importorskip("onnxruntime", reason="NOT TESTED: policies in ONNX files; pip install 'gailkit[onnx]'")
+helper, numpy_helper, TensorProto = onnx.helper, onnx.numpy_helper, onnx.TensorProto
+
+PLANE = Box(-np.inf, np.inf, (2,), np.float32)
+SLIDER = Box(-1.0, 1.0, (3,), np.float32)
+LATE = Discrete(3, start=5)
+WEIGHT = np.array([[1.0, 0.0, -1.0], [0.0, 2.0, 0.0]], np.float32)  # (2, 3)
+ROWS = np.array([[0.5, 0.1], [0.1, 0.9], [-4.0, 0.0]], np.float32)
+
+Save = Callable[..., Path]
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Save:
+    """``save(nodes, outputs)``: a model of one input x (B, 2), with the weight w (2, 3), as a file."""
+
+    def write(
+        nodes: Sequence[Any],
+        outputs: Sequence[tuple[str, int, Sequence[Any]]],
+        batch: Any = "B",
+        input_type: int = TensorProto.FLOAT,
+        change: Callable[[Any], object] = lambda model: None,
+        **more: Any,
+    ) -> Path:
+        graph = helper.make_graph(
+            nodes,
+            "policy",
+            [helper.make_tensor_value_info("x", input_type, [batch, 2])],
+            [helper.make_tensor_value_info(*output) for output in outputs],
+            [numpy_helper.from_array(WEIGHT, "w")],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, **more)
+        change(model)
+        path = tmp_path / "policy.onnx"
+        path.write_bytes(model.SerializeToString())
+        return path
+
+    return write
+
+
+def linear(save: Save, name: str = "y", **changes: Any) -> Path:
+    """x w, so that the scores of ROWS are [.5, .2, -.5], [.1, 1.8, -.1] and [-4, 0, 4]."""
+    nodes = [helper.make_node("MatMul", ["x", "w"], [name])]
+    return save(nodes, [(name, TensorProto.FLOAT, [None, 3])], **changes)
+
+
+@pytest.mark.parametrize("batch", ["B", None, 1])
+def test_scores_choose_the_best_action_of_a_discrete_space(save: Save, batch: Any) -> None:
+    assert onnx_policy(linear(save, batch=batch), PLANE, LATE)(ROWS).tolist() == [5, 6, 7]
+
+
+@pytest.mark.parametrize("batch", ["B", 1])
+def test_numbers_are_clipped_to_a_box(save: Save, batch: Any) -> None:
+    actions = onnx_policy(linear(save, batch=batch), PLANE, SLIDER)(ROWS)
+    np.testing.assert_allclose(actions, np.clip(ROWS @ WEIGHT, -1, 1), rtol=1e-6)
+    assert actions.dtype == np.float32
+
+
+def test_whole_numbers_are_the_actions_themselves(save: Save) -> None:
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["scores"]),
+        helper.make_node("ArgMax", ["scores"], ["chosen"], axis=1, keepdims=0),
+    ]
+    path = save(nodes, [("chosen", TensorProto.INT64, [None])])
+    assert onnx_policy(path, PLANE, Discrete(3))(ROWS).tolist() == [0, 1, 2]
+    with pytest.raises(InputError, match=r"returned the action 1; an action must be in Discrete\(3, start=5\)"):
+        onnx_policy(path, PLANE, LATE)(ROWS[1:2])
+
+
+def test_the_output_called_action_is_taken_wherever_it_stands(save: Save) -> None:
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["action"]),
+        helper.make_node("Neg", ["action"], ["value"]),
+    ]
+    path = save(nodes, [(name, TensorProto.FLOAT, [None, 3]) for name in ("value", "action")])
+    assert onnx_policy(path, PLANE, LATE)(ROWS).tolist() == [5, 6, 7]
+
+
+def test_observations_take_the_type_of_the_input(save: Save) -> None:
+    nodes = [
+        helper.make_node("Cast", ["x"], ["single"], to=TensorProto.FLOAT),
+        helper.make_node("MatMul", ["single", "w"], ["y"]),
+    ]
+    path = save(nodes, [("y", TensorProto.FLOAT, [None, 3])], input_type=TensorProto.DOUBLE)
+    assert onnx_policy(path, PLANE, LATE)(ROWS).tolist() == [5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("observations", "actions", "said"),
+    [
+        (Box(-1, 1, (4,)), LATE, r"inputs x tensor\(float\) \['B', 2\]; accepted is one input .* \['B', 4\]"),
+        (PLANE, Discrete(4), r"returns float32 of shape \['B', 3\] .*Discrete\(4\).*scores of shape \['B', 4\]"),
+        (PLANE, Box(-1, 1, (2,)), r"returns float32 of shape \['B', 3\].*accepted are numbers of shape \['B', 2\]"),
+    ],
+)
+def test_what_does_not_fit_the_spaces_is_refused_with_both(
+    save: Save, observations: Any, actions: Any, said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        onnx_policy(linear(save), observations, actions)
+
+
+def test_a_batch_of_another_fixed_size_is_refused(save: Save) -> None:
+    with pytest.raises(InputError, match=r"x tensor\(float\) \[7, 2\].*B being 1 or any number"):
+        onnx_policy(linear(save, batch=7), PLANE, LATE)
+
+
+def test_a_score_that_is_no_number_is_refused(save: Save) -> None:
+    policy = onnx_policy(linear(save), PLANE, LATE)
+    with pytest.raises(InputError, match="not a number"):
+        policy(np.full((1, 2), np.nan, np.float32))
+
+
+def test_a_model_that_fails_when_it_runs_is_told_with_the_shape(save: Save) -> None:
+    nodes = [
+        helper.make_node("Constant", [], ["two"], value_ints=[2, 3]),
+        helper.make_node("MatMul", ["x", "w"], ["z"]),
+        helper.make_node("Reshape", ["z", "two"], ["y"]),
+    ]
+    with pytest.raises(InputError, match=r"failed for observations of shape \(1, 2\)"):
+        onnx_policy(save(nodes, [("y", TensorProto.FLOAT, [None, 3])]), PLANE, LATE)
+
+
+def outside(tensor: Any, location: str) -> None:
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value=location)
+
+
+def test_weights_in_another_file_are_not_read(save: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_bytes(WEIGHT.tobytes())
+    monkeypatch.chdir(tmp_path)  # where onnxruntime would look
+    path = linear(save, change=lambda model: outside(model.graph.initializer[0], "secret"))
+    with pytest.raises(InputError, match=r"keeps its weights \(w\) in another file, which is not read"):
+        onnx_policy(path, PLANE, LATE)
+
+
+def test_nor_are_constants_deep_inside(save: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_bytes(WEIGHT.tobytes())
+    monkeypatch.chdir(tmp_path)
+    constant = numpy_helper.from_array(WEIGHT, "hidden")
+    outside(constant, "secret")
+    inner = helper.make_graph(
+        [helper.make_node("Constant", [], ["k"], value=constant), helper.make_node("MatMul", ["x", "k"], ["out"])],
+        "branch",
+        [],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [None, 3])],
+    )
+    nodes = [
+        helper.make_node("Constant", [], ["yes"], value=helper.make_tensor("yes", TensorProto.BOOL, [], [True])),
+        helper.make_node("If", ["yes"], ["y"], then_branch=inner, else_branch=inner),
+    ]
+    with pytest.raises(InputError, match=r"keeps its weights \(hidden\) in another file"):
+        onnx_policy(save(nodes, [("y", TensorProto.FLOAT, [None, 3])]), PLANE, LATE)
+
+
+def test_operators_beyond_the_standard_are_not_run(save: Save) -> None:
+    nodes = [helper.make_node("EPContext", ["x"], ["y"], domain="com.microsoft", ep_cache_context="/etc/passwd")]
+    with pytest.raises(InputError, match=r"uses the operator com\.microsoft\.EPContext; only those of ONNX itself"):
+        onnx_policy(save(nodes, [("y", TensorProto.FLOAT, [None, 3])]), PLANE, LATE)
+
+
+def test_a_function_in_the_model_is_run(save: Save) -> None:
+    function = helper.make_function(
+        "own", "Twice", ["a"], ["b"], [helper.make_node("Add", ["a", "a"], ["b"])], [helper.make_opsetid("", 17)]
+    )
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["z"]),
+        helper.make_node("Twice", ["z"], ["y"], domain="own"),
+    ]
+    path = save(
+        nodes,
+        [("y", TensorProto.FLOAT, [None, 3])],
+        functions=[function],
+        change=lambda model: model.opset_import.append(helper.make_opsetid("own", 1)),
+    )
+    np.testing.assert_allclose(onnx_policy(path, PLANE, SLIDER)(ROWS[1:2]), [[0.2, 1.0, -0.2]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 20, 60, -1])
+def test_a_damaged_file_is_one_sentence(save: Save, cut: int) -> None:
+    path = linear(save)
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(DataError, match=r"policy\.onnx (is damaged|cannot be run)") as told:
+        onnx_policy(path, PLANE, LATE)
+    assert "\n" not in str(told.value)
+
+
+def test_text_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_text("hello, hello")
+    with pytest.raises(DataError, match="damaged or no ONNX model"):
+        onnx_policy(tmp_path / "a.onnx", PLANE, LATE)
+
+
+def test_a_file_that_cannot_be_read_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="could not be read"):
+        onnx_policy(tmp_path, PLANE, LATE)
+
+
+def test_without_the_library_it_says_how_to_get_it(save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = linear(save)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name))
+    with pytest.raises(InputError, match=r"not installed: pip install 'gailkit\[onnx\]'"):
+        onnx_policy(path, PLANE, LATE)
+
+
+def test_a_spec_names_it(save: Save) -> None:
+    path = linear(save)
+    assert expert_policy(str(path), PLANE, LATE, 0)(ROWS).tolist() == [5, 6, 7]
+    assert expert_files(str(path)) == [path]
+    with pytest.raises(InputError, match=r"no file .*polic\.onnx; near matches: .*policy\.onnx"):
+        expert_policy(str(path.with_name("polic.onnx")), PLANE, LATE, 0)
