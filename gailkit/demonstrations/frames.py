@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gailkit.demonstrations.marginals import even_rows
+from gailkit.demonstrations.marginals import Sample, even_rows
 
 SMALLEST = 16  # pixels of a side
 
@@ -26,18 +26,15 @@ def is_image(shape: Sequence[int]) -> bool:
     return len(shape) in (2, 3) and len(shape) - len(channels) == 2
 
 
-def sample_frames(arrays: Sequence[np.ndarray], count: int) -> list[Frame]:
-    """At most ``count`` of the images in ``arrays`` (L_i, H, W), (L_i, H, W, C) or (L_i, C, H, W), at even distances.
+def frames_of(sample: Sample, values: np.ndarray, count: int) -> list[Frame]:
+    """At most ``count`` of the images (K, H, W), (K, H, W, C) or (K, C, H, W) in the rows of a sample.
 
     Of images without three channels, such as a stack of grey ones, the last channel is shown.
     """
-    stops = np.cumsum([len(array) for array in arrays])
-    frames = []
-    for row in even_rows(int(stops[-1]), count).tolist():
-        episode = int(np.searchsorted(stops, row, side="right"))
-        step = row - int(stops[episode]) + len(arrays[episode])
-        frames.append(Frame(episode, step, _visible(arrays[episode][step])))
-    return frames
+    return [
+        Frame(int(sample.episodes[row]), int(sample.steps[row]), _visible(values[row]))
+        for row in even_rows(len(values), count).tolist()
+    ]
 
 
 def _visible(observation: np.ndarray) -> np.ndarray:

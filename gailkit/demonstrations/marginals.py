@@ -2,60 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
 MAX_STEPS = 200_000
-MAX_NUMBERS = 10_000_000  # of one feature after another; where steps are images this is reached first
-LARGEST = 1e100  # the square of a number beyond it, and sums of such squares, might overflow
+MAX_BYTES = 64 * 2**20  # of the steps that are looked at; where they are images this is reached first
+LARGEST = 1e100  # squares of larger numbers, and sums of them, might overflow
 SAME = 1e-9  # relative difference below which numbers are taken as one: a histogram could not part them
+
+
+class Sample(NamedTuple):
+    """K rows of many episodes, and where each is from."""
+
+    rows: np.ndarray  # (K, *shape), structured where the space is a Dict or a Tuple
+    episodes: np.ndarray  # (K,) int64
+    steps: np.ndarray  # (K,) int64
+    total: int  # rows that there are
+
+
+class Leaf(NamedTuple):
+    """The plain array of one part of a space."""
+
+    path: tuple[str, ...]  # the fields that lead to it, () where the space has no parts
+    values: np.ndarray  # (K, *shape)
 
 
 class Feature(NamedTuple):
     """One number of an observation or an action, K times."""
 
-    at: tuple[int, ...]  # where in the array of one step; () for a scalar
-    values: np.ndarray  # (K,) float64, or integers
+    path: tuple[str, ...]  # of its leaf
+    at: tuple[int, ...]  # where in the array of the leaf; () for a scalar
+    values: np.ndarray  # (K,) float64, or whole numbers
 
 
 class Marginals(NamedTuple):
-    """The features that vary most, in their order in the array."""
+    """The features that vary most, in the order they have."""
 
     features: tuple[Feature, ...]
     total: int  # of features, shown or not
     constant: int  # of those, how many have the same value at every step
 
 
-def marginals(arrays: Sequence[np.ndarray], most: int) -> Marginals:
-    """The ``most`` features of ``arrays`` (L_i, *shape) that vary most, from at most ``MAX_STEPS`` of their rows."""
-    shape = arrays[0].shape[1:]
-    rows = evenly(arrays, fitting(shape))
-    values = rows.reshape(len(rows), -1)
+def sample(arrays: Iterable[np.ndarray], lengths: np.ndarray) -> Sample:
+    """Rows of ``arrays`` of these ``lengths`` (N,) at even distances, the first and the last among them.
+
+    All that there are, or as many as ``MAX_STEPS`` and ``MAX_BYTES`` allow. One array at a time is in memory.
+    """
+    remaining = iter(arrays)
+    first = next(remaining)
+    most = max(1, min(MAX_STEPS, MAX_BYTES // max(1, first[:1].nbytes)))
+    stops = np.cumsum(lengths)
+    chosen = even_rows(int(stops[-1]), most)
+    episodes = np.searchsorted(stops, chosen, side="right")
+    steps = chosen - stops[episodes] + lengths[episodes]
+    of_each = np.split(steps, np.searchsorted(episodes, np.arange(1, len(stops))))
+    rows = [array[own] for array, own in zip(chain([first], remaining), of_each, strict=True)]
+    return Sample(np.concatenate(rows), episodes, steps, int(stops[-1]))
+
+
+def leaves(values: np.ndarray, path: tuple[str, ...] = ()) -> list[Leaf]:
+    """The plain arrays that ``values`` (K, ...) consists of."""
+    if values.dtype.names is None:
+        return [Leaf(path, values)]
+    return [leaf for name in values.dtype.names for leaf in leaves(values[name], (*path, name))]
+
+
+def marginals(parts: Sequence[Leaf], most: int) -> Marginals:
+    """The ``most`` features of all ``parts`` that vary most."""
+    features = [feature for part in parts for feature in _features(part)]
+    spread = np.array([feature.values.std(dtype=np.float64) for feature in features])
+    chosen = sorted(np.argsort(-spread, kind="stable")[:most].tolist())
+    constant = sum(bool((feature.values == feature.values[0]).all()) for feature in features)
+    return Marginals(tuple(features[index] for index in chosen), len(features), constant)
+
+
+def _features(part: Leaf) -> list[Feature]:
+    shape = part.values.shape[1:]
+    values = part.values.astype(np.int64) if part.values.dtype.kind == "b" else part.values
     if values.dtype.kind == "f":
         values = values.astype(np.float64).clip(-LARGEST, LARGEST)
-    spread = values.std(axis=0, dtype=np.float64)
-    chosen = sorted(np.argsort(-spread, kind="stable")[:most].tolist())
-    features = tuple(
-        Feature(tuple(map(int, np.unravel_index(at, shape))) if shape else (), values[:, at]) for at in chosen
-    )
-    return Marginals(features, values.shape[1], int((values == values[0]).all(axis=0).sum()))
-
-
-def fitting(shape: Sequence[int]) -> int:
-    """How many arrays of ``shape`` are looked at, at most."""
-    return max(1, min(MAX_STEPS, MAX_NUMBERS // max(1, int(np.prod(shape)))))
-
-
-def evenly(arrays: Sequence[np.ndarray], most: int) -> np.ndarray:
-    """``most`` rows of all ``arrays``, or all there are, at even distances, the first and the last among them."""
-    stops = np.cumsum([len(array) for array in arrays])
-    chosen = even_rows(int(stops[-1]), most)
-    parts = np.split(chosen, np.searchsorted(chosen, stops[:-1]))
-    return np.concatenate(
-        [array[part - stop + len(array)] for array, part, stop in zip(arrays, parts, stops, strict=True)]
-    )
+    columns = np.ascontiguousarray(values.reshape(len(values), -1).T)
+    return [Feature(part.path, at, column) for at, column in zip(np.ndindex(shape), columns, strict=True)]
 
 
 def even_rows(total: int, most: int) -> np.ndarray:

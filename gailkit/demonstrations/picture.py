@@ -17,9 +17,10 @@ from matplotlib.figure import Figure, SubFigure
 
 from gailkit.demonstrations import panels
 from gailkit.demonstrations.dataset import Demonstrations
-from gailkit.demonstrations.frames import is_image, sample_frames
-from gailkit.demonstrations.marginals import LARGEST, Marginals, evenly, fitting, marginals
+from gailkit.demonstrations.frames import frames_of, is_image
+from gailkit.demonstrations.marginals import LARGEST, Feature, Leaf, Marginals, Sample, leaves, marginals, sample
 from gailkit.errors import InputError
+from gailkit.spaces import leaves as space_leaves
 from gailkit.storage import write_atomically
 
 FORMATS = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
@@ -27,6 +28,7 @@ FORMATS = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
 MOST = 12  # features of observations, and of actions
 COLUMNS = 6
+PANEL_TITLE = 20
 TITLE = 80  # letters that fit the width, however wide they are
 FRAMES = 6
 WIDTH, EPISODES_HEIGHT, LINE_HEIGHT = 13.0, 3.2, 1.9  # inches
@@ -74,14 +76,14 @@ def draw_demonstrations(demonstrations: Demonstrations, path: Path) -> None:
 def picture(demonstrations: Demonstrations) -> Figure:
     """Returns, lengths and endings of all episodes; below, the values of observations and actions, or sample images."""
     observations, actions = _observations(demonstrations), _actions(demonstrations)
-    together = len(observations.panels) + len(actions.panels) <= COLUMNS
-    rows = [[_episodes(demonstrations)], *([[observations, actions]] if together else [[observations], [actions]])]
+    blocks = [*observations, *actions]
+    together = len(blocks) == 2 and sum(len(block.panels) for block in blocks) <= COLUMNS
+    rows = [[_episodes(demonstrations)], *([blocks] if together else [[block] for block in blocks])]
     heights = [EPISODES_HEIGHT, *(0.4 + LINE_HEIGHT * row[0].lines for row in rows[1:])]
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.7), layout="constrained")
     figure.suptitle(_title(demonstrations), parse_math=False)
-    for place, row in zip(
-        figure.subfigures(len(rows), 1, squeeze=False, height_ratios=heights)[:, 0], rows, strict=True
-    ):
+    places = figure.subfigures(len(rows), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for place, row in zip(places, rows, strict=True):
         parts = place.subfigures(1, len(row), squeeze=False, width_ratios=[len(block.panels) for block in row])[0]
         for part, block in zip(parts, row, strict=True):
             _fill(part, block)
@@ -97,11 +99,10 @@ def _fill(part: SubFigure, block: Block) -> None:
 
 def _title(demonstrations: Demonstrations) -> str:
     arguments = f" {json.dumps(dict(demonstrations.env_kwargs))}" if demonstrations.env_kwargs else ""
-    name = ascii(f"{demonstrations.env_id or 'environment not stated'}{arguments}")[1:-1]  # no font has every letter
+    name = _short(f"{demonstrations.env_id or 'environment not stated'}{arguments}", TITLE)
     count, terminated = len(demonstrations.trajectories), demonstrations.num_terminated
-    short = name if len(name) <= TITLE else f"{name[: TITLE - 3]}..."
     return (
-        f"{short}\n{count:,} episode{'s' * (count > 1)}, {terminated:,} terminated and "
+        f"{name}\n{count:,} episode{'s' * (count > 1)}, {terminated:,} terminated and "
         f"{count - terminated:,} truncated; {demonstrations.num_steps:,} steps{_earned(demonstrations)}"
     )
 
@@ -120,8 +121,7 @@ def _earned(demonstrations: Demonstrations) -> str:
 
 
 def _episodes(demonstrations: Demonstrations) -> Block:
-    lengths = np.array([len(episode) for episode in demonstrations.trajectories])
-    terminated = np.array([episode.terminated for episode in demonstrations.trajectories])
+    lengths, terminated = demonstrations.episodes.lengths, demonstrations.episodes.terminated
     draw_lengths = partial(panels.draw_lengths, lengths=lengths, terminated=terminated)
     returns = _returns(demonstrations)
     if returns is None:
@@ -132,48 +132,61 @@ def _episodes(demonstrations: Demonstrations) -> Block:
     return Block("", [partial(panels.draw_returns, returns=returns), draw_lengths, draw_order])
 
 
-def _observations(demonstrations: Demonstrations) -> Block:
-    arrays = [episode.observations for episode in demonstrations.trajectories]
-    if is_image(arrays[0].shape[1:]):
-        return _images(arrays)
-    return _features("observation", arrays, demonstrations.observation_space)
+def _observations(demonstrations: Demonstrations) -> list[Block]:
+    arrays = (episode.observations for episode in demonstrations.trajectories)
+    found = sample(arrays, demonstrations.episodes.lengths + 1)
+    return _blocks("observation", found, demonstrations.observation_space)
 
 
-def _actions(demonstrations: Demonstrations) -> Block:
-    return _features(
-        "action", [episode.actions for episode in demonstrations.trajectories], demonstrations.action_space
-    )
+def _actions(demonstrations: Demonstrations) -> list[Block]:
+    arrays = (episode.actions for episode in demonstrations.trajectories)
+    return _blocks("action", sample(arrays, demonstrations.episodes.lengths), demonstrations.action_space)
 
 
-def _images(arrays: Sequence[np.ndarray]) -> Block:
-    frames = sample_frames(arrays, FRAMES)
-    draw = [
+def _blocks(role: str, found: Sample, space: Space[Any] | None) -> list[Block]:
+    """One block for every part that is an image, and one for all numbers beside."""
+    parts = leaves(found.rows)
+    images = [part for part in parts if is_image(part.values.shape[1:])]
+    others = [part for part in parts if not is_image(part.values.shape[1:])]
+    blocks = [_images(role, found, part) for part in images]
+    return [*blocks, _features(role, found, others, space)] if others else blocks
+
+
+def _images(role: str, found: Sample, part: Leaf) -> Block:
+    draw: list[Draw] = [
         partial(panels.draw_frame, title=f"episode {frame.episode}, step {frame.step}", image=frame.image)
-        for frame in frames
+        for frame in frames_of(found, part.values, FRAMES)
     ]
-    rows = evenly(arrays, fitting(arrays[0].shape[1:]))
-    intensity = rows.reshape(len(rows), -1).mean(axis=1, dtype=np.float64)
-    size = " x ".join(map(str, arrays[0].shape[1:]))
-    return Block(
-        f"Observations: images of {size}, {arrays[0].dtype}; means of {len(rows):,}",
-        [*draw, partial(panels.draw_feature, title="mean of an image", values=intensity)],
-    )
+    intensity = part.values.reshape(len(part.values), -1).mean(axis=1, dtype=np.float64)
+    draw.append(partial(panels.draw_feature, title="mean of an image", values=intensity))
+    size = " x ".join(map(str, part.values.shape[1:]))
+    name = _short(".".join((f"{role.capitalize()}s", *part.path)), TITLE)
+    return Block(f"{name}: images of {size}, {part.values.dtype}; means of {len(part.values):,}", draw)
 
 
-def _features(role: str, arrays: Sequence[np.ndarray], space: Space[Any] | None) -> Block:
-    found = marginals(arrays, MOST)
-    draw: list[Draw] = []
-    for at, values in found.features:
-        title = f"{role}[{', '.join(map(str, at))}]" if at else role
-        choices = _choices(values, space) if not at else None
-        if choices is not None:
-            draw.append(partial(panels.draw_choices, title=title, values=values, choices=choices))
-        else:
-            bounds = _bounds(space, arrays[0].shape[1:], at) if role == "action" else None
-            draw.append(partial(panels.draw_feature, title=title, values=values, bounds=bounds))
+def _features(role: str, found: Sample, parts: Sequence[Leaf], space: Space[Any] | None) -> Block:
+    spaces = {} if space is None else dict(space_leaves(space))
+    shown = marginals(parts, MOST)
+    draw = [_drawing(role, feature, spaces.get(feature.path)) for feature in shown.features]
     if not draw:
         return Block("", [partial(panels.draw_nothing, title=f"{role.capitalize()}s", reason="arrays without numbers")])
-    return Block(_features_title(role, found, sum(map(len, arrays))), draw)
+    return Block(_features_title(role, shown, found), draw)
+
+
+def _drawing(role: str, feature: Feature, space: Space[Any] | None) -> Draw:
+    at = f"[{', '.join(map(str, feature.at))}]" if feature.at else ""
+    title = _short(".".join(feature.path) or role, PANEL_TITLE) + at
+    choices = None if feature.at else _choices(feature.values, space)
+    if choices is not None:
+        return partial(panels.draw_choices, title=title, values=feature.values, choices=choices)
+    bounds = _bounds(space, feature.at) if role == "action" else None
+    return partial(panels.draw_feature, title=title, values=feature.values, bounds=bounds)
+
+
+def _short(name: str, most: int) -> str:
+    """``name`` in letters that every font has, and not more than ``most`` of them."""
+    plain = ascii(name)[1:-1]
+    return plain if len(plain) <= most else f"{plain[: most - 3]}..."
 
 
 def _choices(values: np.ndarray, space: Space[Any] | None) -> range | None:
@@ -186,21 +199,19 @@ def _choices(values: np.ndarray, space: Space[Any] | None) -> range | None:
     return range(first, last + 1) if last - first < MOST_CHOICES else None
 
 
-def _bounds(space: Space[Any] | None, shape: tuple[int, ...], at: tuple[int, ...]) -> tuple[float, float] | None:
-    if not isinstance(space, Box) or space.shape != shape:
+def _bounds(space: Space[Any] | None, at: tuple[int, ...]) -> tuple[float, float] | None:
+    if not isinstance(space, Box):
         return None
     low, high = float(space.low[at]), float(space.high[at])
     return (low, high) if max(-low, high) <= LARGEST_BOUND else None
 
 
-def _features_title(role: str, found: Marginals, rows: int) -> str:
-    shown = len(found.features)
+def _features_title(role: str, shown: Marginals, found: Sample) -> str:
+    count, rows = len(shown.features), len(found.rows)
+    plural = "s" * (shown.total > 1)
     most = (
-        f"the {shown} of {found.total} features that vary most"
-        if shown < found.total
-        else f"{shown} feature{'s' * (shown > 1)}"
+        f"the {count} of {shown.total} features that vary most" if count < shown.total else f"{count} feature{plural}"
     )
-    constant = f", {found.constant} of {found.total} never vary" if found.constant else ""
-    steps = len(found.features[0].values)
-    sampled = f"; {steps:,} of {rows:,} steps" if steps < rows else ""
+    constant = f", {shown.constant} of {shown.total} never vary" if shown.constant else ""
+    sampled = f"; {rows:,} of {found.total:,} steps" if rows < found.total else ""
     return f"{role.capitalize()}s: {most}{constant}{sampled}"

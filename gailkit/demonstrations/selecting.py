@@ -12,7 +12,6 @@ import numpy as np
 
 from gailkit.demonstrations.dataset import Demonstrations
 from gailkit.errors import InputError
-from gailkit.types import Trajectory
 
 _KINDS = {"f": "floating numbers", "i": "integers", "u": "unsigned integers", "b": "booleans"}
 
@@ -24,9 +23,10 @@ class Interval:
     lowest: float = -math.inf
     highest: float = math.inf
 
-    def holds(self, value: float | None) -> bool:
-        """Whether ``value`` is in it; what is not known, None, is in an interval without ends alone."""
-        return self == EVERYTHING if value is None else self.lowest <= value <= self.highest
+    def holds(self, values: np.ndarray) -> np.ndarray:
+        """Which of ``values`` (N,) are in it, (N,) bool."""
+        inside: np.ndarray = (self.lowest <= values) & (values <= self.highest)
+        return inside
 
 
 EVERYTHING = Interval()
@@ -42,15 +42,6 @@ class Criteria:
     ending: Literal["terminated", "truncated"] | None = None
     unique: bool = False  # of the episodes that are left and exactly equal, the first alone
     best: int | None = None  # of the episodes that are left then, as many with the highest returns
-
-    def admit(self, index: int, episode: Trajectory) -> bool:
-        """Whether an episode meets the criteria that concern it alone."""
-        return (
-            (self.episodes is None or any(index in part for part in self.episodes))
-            and self.returns.holds(episode.episode_return)
-            and self.lengths.holds(len(episode))
-            and (self.ending is None or episode.terminated == (self.ending == "terminated"))
-        )
 
 
 class Named(NamedTuple):
@@ -68,7 +59,7 @@ def select(demonstrations: Demonstrations, criteria: Criteria) -> Demonstrations
             there, or if returns decide and were not recorded.
     """
     _check_answerable(demonstrations, criteria)
-    kept = [index for index, episode in enumerate(demonstrations.trajectories) if criteria.admit(index, episode)]
+    kept = np.flatnonzero(_admitted(demonstrations, criteria)).tolist()
     if not kept:
         raise InputError(_nothing_left(demonstrations))
     selected = _pick(demonstrations, kept)
@@ -110,10 +101,26 @@ def with_step(demonstrations: Demonstrations, step: str) -> Demonstrations:
     return replace(demonstrations, provenance={**demonstrations.provenance, f"step_{number}": step})
 
 
+def _admitted(demonstrations: Demonstrations, criteria: Criteria) -> np.ndarray:
+    """Which episodes (N,) meet the criteria that concern each alone; none of their steps is read for it."""
+    episodes, returns = demonstrations.episodes, demonstrations.returns()
+    admitted = criteria.lengths.holds(episodes.lengths)
+    if returns is not None and criteria.returns != EVERYTHING:
+        admitted &= criteria.returns.holds(returns)
+    if criteria.ending is not None:
+        admitted &= episodes.terminated == (criteria.ending == "terminated")
+    if criteria.episodes is not None:
+        named = np.zeros(len(episodes), dtype=np.bool_)
+        for part in criteria.episodes:
+            named[part.start : part.stop] = True
+        admitted &= named
+    return admitted
+
+
 def _pick(demonstrations: Demonstrations, indices: Sequence[int]) -> Demonstrations:
     return replace(
         demonstrations,
-        trajectories=tuple(demonstrations.trajectories[index] for index in indices),
+        trajectories=demonstrations.episodes.pick(indices),
         offsets=tuple(demonstrations.offsets[index] for index in indices),
     )
 
@@ -159,12 +166,12 @@ def _check_answerable(demonstrations: Demonstrations, criteria: Criteria) -> Non
 def _nothing_left(demonstrations: Demonstrations) -> str:
     """What there was to choose from, so that the next attempt has a chance."""
     count, terminated = len(demonstrations.trajectories), demonstrations.num_terminated
-    lengths = [len(episode) for episode in demonstrations.trajectories]
+    lengths = demonstrations.episodes.lengths
     returns = demonstrations.returns()
     earned = "" if returns is None else f", returns from {returns.min():g} to {returns.max():g}"
     return (
         f"no episode meets every condition; there are {count}, {terminated} terminated and {count - terminated} "
-        f"truncated, with lengths from {min(lengths)} to {max(lengths)}{earned}"
+        f"truncated, with lengths from {lengths.min()} to {lengths.max()}{earned}"
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Dict, Discrete
 from matplotlib.axes import Axes
 from matplotlib.axis import Tick
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -18,8 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from gailkit.demonstrations import Demonstrations
+from gailkit.demonstrations.episodes import HeldEpisodes
 from gailkit.demonstrations.picture import draw_demonstrations, picture
 from gailkit.errors import InputError
+from gailkit.spaces import from_gymnasium
 from gailkit.types import Trajectory
 
 Make = Callable[..., Demonstrations]
@@ -130,6 +132,20 @@ def test_images_are_shown_as_such() -> None:
     assert (intensity[0], intensity[-1], sum(intensity)) == (3, 3, 6)
 
 
+def test_parts_of_a_space_have_their_names_and_images_a_block_of_their_own() -> None:
+    space = Dict(
+        {"hand": Dict({"angle": Box(-1, 1, (2,)), "holds": Discrete(3)}), "camera": Box(0, 255, (20, 20), np.uint8)}
+    )
+    observations = from_gymnasium(space, [space.sample() for _ in range(7)])
+    episodes = HeldEpisodes([Trajectory(observations, np.zeros(6, np.int64), None, True)])
+    whole = Demonstrations(episodes, observation_space=space)
+    figure = picture(whole)
+    assert headings(figure)[2:4] == [
+        "Observations.camera: images of 20 x 20, uint8; means of 7", "Observations: 3 features",
+    ]  # fmt: skip
+    assert {"hand.angle[0]", "hand.angle[1]", "hand.holds", "action"} <= set(panels(figure))
+
+
 def test_what_never_varies_is_said_and_no_rewards_are_no_returns(make_demonstrations: Make) -> None:
     whole = make_demonstrations([5])
     (episode,) = whole.trajectories
@@ -159,7 +175,9 @@ HARD = {
     "a long name": of_shape((2, 2), [9, 9], env_id=f"Task-{'W' * 150}-v0", env_kwargs={"name": "x" * 400}),
     "images": of_shape((20, 20), [7] * 8),
     "many episodes": of_shape((4,), [5, 6] * 160),
-    "huge": Demonstrations((Trajectory(np.full((3, 2), 1e300), np.array([0, 10**15]), np.full(2, -1e300), True),)),
+    "huge": Demonstrations(
+        tuple(Trajectory(np.full((3, 2), e), np.array([0, 10**15]), np.full(2, e), True) for e in (1e300, -1e300))
+    ),
     "no numbers": Demonstrations((Trajectory(np.zeros((3, 0)), np.zeros(2, np.int64), np.zeros(2), True),)),
 }
 

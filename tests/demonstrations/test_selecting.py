@@ -91,8 +91,13 @@ def test_of_equal_episodes_the_first_is_kept_and_nearly_equal_ones_are_not_equal
     other_number = replace(first, observations=first.observations + np.float32(1e-6))
     mixed = replace(whole, trajectories=(first, second, first, other_end, second, other_number), offsets=())
     assert tuple(unique(mixed).trajectories) == (first, second, other_end, other_number)
+    assert unique(replace(mixed, stride=4, offsets=(0, 1, 2, 3, 2, 1))).offsets == (0, 1, 3, 1)
     assert tuple(select(mixed, Criteria(unique=True, best=3)).trajectories) == (first, second, other_end)
-    assert tuple(select(mixed, Criteria(unique=True, episodes=(range(2, 5),))).trajectories) == (first, other_end, second)
+    assert tuple(select(mixed, Criteria(unique=True, episodes=(range(2, 5),))).trajectories) == (
+        first,
+        other_end,
+        second,
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import rich_click as click
 COMMANDS = {  # name, which is that of its module and of the command in it -> what the list of commands says about it
     "info": "Say what a file holds: task, episodes, returns, endings, origin.",
     "check": "Look for what spoils imitation, and say how to mend it.",
-    "convert": "Write a file of another format as a native one, or as a Minari data set.",
+    "convert": "Write a file of any format as a native one, or for Minari.",
     "repair": "Save the intact episodes of a damaged file.",
     "merge": "Join files of one task into one.",
     "split": "Part a file into two, by whole episodes at random.",

@@ -90,9 +90,10 @@ def test_the_sentence_on_endings(terminated: int, said: str) -> None:
     assert ending(terminated, 5).startswith(said)
 
 
-def test_errors_are_left_to_the_entry_point(tmp_path: Path) -> None:
-    (tmp_path / "text").write_text("no data")
-    for path, error in ((tmp_path / "none", InputError), (tmp_path / "text", DataError)):
+def test_errors_are_left_to_the_entry_point(make_demonstrations: Make, tmp_path: Path) -> None:
+    make_demonstrations([3]).save(tmp_path / "d.hdf5")
+    (tmp_path / "broken").write_bytes((tmp_path / "d.hdf5").read_bytes()[:3000])
+    for path, error in ((tmp_path / "none", InputError), (tmp_path / "broken", DataError)):
         with pytest.raises(error, match=path.name):
             CliRunner().invoke(data, ["info", str(path)], catch_exceptions=False)
 

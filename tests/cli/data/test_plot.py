@@ -45,7 +45,7 @@ def test_a_picture_is_replaced_only_when_asked(run_here: RunHere, tmp_path: Path
 
 
 def test_what_cannot_be_read_is_not_drawn(run_here: RunHere, tmp_path: Path) -> None:
-    (tmp_path / "text.hdf5").write_text("no data")
-    assert run_here("data", "plot", "text.hdf5").returncode == 3
+    (tmp_path / "broken.hdf5").write_bytes((tmp_path / "runs.v1" / "d.hdf5").read_bytes()[:3000])
+    assert run_here("data", "plot", "broken.hdf5").returncode == 3
     assert run_here("data", "plot", "none.hdf5").returncode == 2
     assert not list(tmp_path.glob("*.png"))
