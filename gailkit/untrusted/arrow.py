@@ -45,15 +45,15 @@ class ArrowContainer(Container):
         pa.set_memory_pool(pa.system_memory_pool())  # the others set aside more than they use
         with _damage(), self._reader(None) as reader:
             self._schema = reader.schema
-        names = self._schema.names
-        if len(set(names)) < len(names):
+            self._names: list[str] = self._schema.names
+        if len(set(self._names)) < len(self._names):
             raise Damage("two of its columns have one name")
         self._columns: dict[str, _Column] = {}
 
     def children(self, group: str) -> list[str]:
         """Names of the columns; ``values`` and ``offsets`` below one whose rows are lists of any length."""
         if not group:
-            return list(self._schema.names)
+            return list(self._names)
         entry = self.entry(group)
         return ["values", "offsets"] if entry and entry.kind == "group" else []
 
@@ -80,10 +80,10 @@ class ArrowContainer(Container):
 
     def _split(self, name: str) -> tuple[str | None, str]:
         """Column and part of it that ``name`` is; no column if there is none."""
-        if name in self._schema.names:
+        if name in self._names:
             return name, ""
         column, _, part = name.rpartition("/")
-        return (column, part) if column in self._schema.names else (None, "")
+        return (column, part) if column in self._names else (None, "")
 
     def _array(self, name: str) -> np.ndarray | None:
         column, part = self._split(name)
@@ -99,7 +99,7 @@ class ArrowContainer(Container):
 
     def _load(self, column: str) -> _Column:
         if column not in self._columns:
-            with _damage(), self._reader(self._schema.names.index(column)) as reader:
+            with _damage(), self._reader(self._names.index(column)) as reader:
                 table = reader.read_all()
                 table.validate(full=True)
                 self._columns[column] = _joined(column, table.schema.field(0).type, table.column(0).chunks)

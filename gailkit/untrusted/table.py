@@ -73,8 +73,8 @@ def _read_columns(file: TextIO) -> dict[str, np.ndarray | None]:
     while block := list(islice(rows, _ROWS)):
         bound_time()
         for converted, cells in zip(blocks, zip(*block, strict=True), strict=True):
-            text_already = converted[-1:] == [None]
-            converted.append(None if text_already else _numbers(cells))
+            is_text = bool(converted) and converted[-1] is None  # known from the rows above
+            converted.append(None if is_text else _numbers(cells))
     columns = {name: _joined(converted) for name, converted in zip(names, blocks, strict=True)}
     columns.pop("", None)  # the numbers of the rows, as some programs write them, have no name
     return columns
