@@ -73,7 +73,7 @@ def convert(path: Path, options: ReadOptions, target: Target, on_episode: OnEpis
             if not change.steps:
                 raise DataError(f"{path} holds no step whose successor is known")
             # Only now is it known what had to be made up; writers describe the episodes behind the last of them.
-            provenance.update(_told(provenance, target.step, conversion.notes(), change.clipped))
+            provenance.update(told(provenance, target.step, conversion.notes(), change.clipped))
 
         episodes = target.write(target.path, about, passing())
     return Converted(name, episodes, change.steps, change.clipped, conversion.notes())
@@ -92,8 +92,8 @@ class _Change:
     def __call__(self, number: int, trajectory: Trajectory) -> Trajectory:
         """The trajectory as it is to be written. Raises InputError if it does not fit."""
         self._first = self._first or trajectory
-        if _kind(trajectory) != _kind(self._first):
-            raise InputError(f"episode {number} is {_kind(trajectory)}, and the first is {_kind(self._first)}")
+        if kind_of(trajectory) != kind_of(self._first):
+            raise InputError(f"episode {number} is {kind_of(trajectory)}, and the first is {kind_of(self._first)}")
         self._check_environment(trajectory)
         self.steps += len(trajectory)
         if self._box is None:
@@ -137,7 +137,7 @@ def _box(about: About) -> Box:
     return about.action_space
 
 
-def _kind(trajectory: Trajectory) -> str:
+def kind_of(trajectory: Trajectory) -> str:
     """What all trajectories of one file have in common."""
     kinds = [
         f"{name} {values.dtype} {values.shape[1:]}"
@@ -149,7 +149,7 @@ def _kind(trajectory: Trajectory) -> str:
     )
 
 
-def _told(provenance: Mapping[str, str], step: str, notes: Mapping[str, str], clipped: int) -> dict[str, str]:
+def told(provenance: Mapping[str, str], step: str, notes: Mapping[str, str], clipped: int = 0) -> dict[str, str]:
     """One more step in the provenance, as ``selecting.with_step`` numbers them."""
     number = next(number for number in itertools.count(1) if f"step_{number}" not in provenance)
     said = [

@@ -1,0 +1,58 @@
+"""``gailkit data repair``: the intact episodes of a damaged file into a new one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from gailkit.cli.common import printable, typed_command
+from gailkit.cli.data.watching import watched
+from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file
+from gailkit.cli.reading import ReadingOptions, reading_options, say_notes
+
+if TYPE_CHECKING:
+    from gailkit.demonstrations.repairing import Repaired
+
+MOST_NUMBERS = 12  # of episodes that are listed
+
+
+@click.command("repair", epilog="Example:\n\ngailkit data repair damaged.hdf5 -o saved.hdf5")
+@click.argument("file", type=click.Path(path_type=Path))
+@output_option
+@overwrite_option
+@reading_options
+def repair(file: Path, output: Path, overwrite: bool, options: ReadingOptions) -> None:
+    """Save the episodes of FILE that are intact, and say which are lost and why.
+
+    FILE itself is not changed. Exits with 3 if nothing can be saved.
+    """
+    prepare_new_file(output, [file], overwrite)
+
+    from gailkit.demonstrations.repairing import repair as run_repair
+
+    with watched(f"repairing {file}") as on_episode:
+        done = run_repair(file, options.read_options(), output, typed_command(), on_episode)
+    say_notes(file, done.notes)
+    if done.missing:
+        click.echo(printable(f"{file} lacks its end, {done.missing:,} bytes"))
+    for line in _losses(done):
+        click.echo(printable(line))
+    click.echo(
+        printable(f"saved {done.episodes:,} of {done.whole:,} episodes, {done.steps:,} steps, of {file} in {output}")
+    )
+
+
+def _losses(done: Repaired) -> list[str]:
+    """A line for each reason."""
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for number, reason in done.lost.items():
+        numbers[reason].append(number)
+    return [f"lost: {_listed(found)}: {reason}" for reason, found in numbers.items()]
+
+
+def _listed(found: list[int]) -> str:
+    listed = ", ".join(map(str, found[:MOST_NUMBERS])) + (", ..." if len(found) > MOST_NUMBERS else "")
+    return f"episode {listed}" if len(found) == 1 else f"{len(found)} episodes ({listed})"

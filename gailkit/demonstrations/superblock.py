@@ -1,0 +1,57 @@
+"""How long an HDF5 file says it is, and a copy of a cut one that is as long as that.
+
+HDF5 refuses to open a file that lacks its end. Where something stands for it, what lies before the cut can be read.
+What lay behind it is then whatever stands there, and shows by being another where something else does.
+"""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from gailkit.errors import StorageError
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_END_AT = {0: 40, 1: 44, 2: 28, 3: 28}  # version of the superblock -> where the address of the file's end stands
+_SIZE_AT = {0: 13, 1: 13, 2: 9, 3: 9}  # -> where the number of bytes in an address stands
+_ADDRESS = struct.Struct("<Q")
+_PIECE = 2**20
+MOST_TIMES = 20  # as long as the file is, that it may claim to have been
+
+
+def missing_bytes(path: Path) -> int:
+    """How many bytes of its end the HDF5 file lacks; 0 if it has all, or is no such file."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    if len(head) < 64 or not head.startswith(_SIGNATURE):
+        return 0
+    version = head[8]
+    if version not in _END_AT or head[_SIZE_AT[version]] != _ADDRESS.size:
+        return 0
+    (stated,) = _ADDRESS.unpack_from(head, _END_AT[version])
+    size = path.stat().st_size
+    return int(stated - size) if size < stated <= MOST_TIMES * size else 0
+
+
+@contextmanager
+def padded_copy(path: Path, folder: Path, padding: int) -> Iterator[Path]:
+    """A copy in ``folder``, of the same name, with bytes of ``padding`` for the missing end; gone after the block.
+
+    Raises:
+        StorageError: if there is no room for it.
+    """
+    with ExitStack() as opened:
+        try:
+            own = opened.enter_context(tempfile.TemporaryDirectory(dir=folder, prefix=".gailkit-"))
+            copy = Path(own) / path.name
+            shutil.copyfile(path, copy)
+            with copy.open("ab") as file:
+                for start in range(0, missing := missing_bytes(path), _PIECE):
+                    file.write(bytes([padding]) * min(_PIECE, missing - start))
+        except OSError as error:
+            raise StorageError(f"{path} could not be copied to {folder}: {error.strerror or error}") from error
+        yield copy
