@@ -244,12 +244,10 @@ def _cuts(dataset: h5py.Dataset, start: int, stop: int) -> Iterator[tuple[int, i
 
 
 def _is_ragged(opened: Any) -> bool:
-    if len(opened.shape) != 1:
-        return False
+    if opened.get_type().get_class() == h5py.h5t.STRING:
+        return len(opened.shape) == 1
     inner = h5py.check_vlen_dtype(opened.dtype)
-    if inner is None:
-        return bool(opened.get_type().get_class() == h5py.h5t.STRING)
-    return np.dtype(inner) == np.uint8
+    return inner is not None and np.dtype(inner) == np.uint8 and len(opened.shape) == 1
 
 
 @contextmanager
