@@ -17,12 +17,12 @@ from gymnasium import Space
 from gailkit.demonstrations import hdf5
 from gailkit.demonstrations.contents import About, ReadOptions
 from gailkit.demonstrations.episodes import Drawn, Episodes, HeldEpisodes
-from gailkit.demonstrations.fitting import check_fit
+from gailkit.demonstrations.fitting import as_observed, check_fit
 from gailkit.demonstrations.reading import TooLarge, read
 from gailkit.demonstrations.stored import open_stored
 from gailkit.errors import DataError, InputError
 from gailkit.memory import available_memory
-from gailkit.types import Trajectory, Transitions
+from gailkit.types import Trajectory, Transitions, plain_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ class Demonstrations:
         """Write all trajectories, in full length, to a native file; a selection of steps is not stored.
 
         Raises:
-            InputError: if something cannot be written down, such as a space that is neither Box nor Discrete.
+            InputError: if something cannot be written down, such as a space of a kind that is not known.
             StorageError: if the disk refuses; an older file of that name is then as it was.
         """
         hdf5.write(Path(path), self.about, self.trajectories)
@@ -188,12 +188,15 @@ class Demonstrations:
     def fitted_to(self, observation_space: Space[Any], action_space: Space[Any]) -> Demonstrations:
         """These demonstrations with the spaces of an environment they could come from.
 
+        Observations of several parts are flattened where the environment shows them so.
+
         Raises:
             InputError: if shapes, kinds, or the values of a Discrete space do not fit; it prints both sides.
             UnsupportedSpaceError: if the environment's spaces are not supported.
         """
-        check_fit(self.trajectories, self.about, observation_space, action_space)
-        return replace(self, observation_space=observation_space, action_space=action_space)
+        episodes, about = as_observed(self.episodes, self.about, observation_space)
+        check_fit(episodes, about, observation_space, action_space)
+        return replace(self, trajectories=episodes, observation_space=observation_space, action_space=action_space)
 
     def _pick(self, indices: Iterable[int]) -> Demonstrations:
         chosen = list(indices)
@@ -212,15 +215,23 @@ def _check_together(trajectories: tuple[Trajectory, ...]) -> None:
     if not trajectories:
         raise InputError("demonstrations need at least one trajectory; found none")
     for name in ("observations", "actions"):
-        kinds = {(values.dtype.kind, values.shape[1:]) for t in trajectories for values in [getattr(t, name)]}
+        kinds = {_kind(getattr(trajectory, name)) for trajectory in trajectories}
         if len(kinds) != 1:
             raise InputError(f"the {name} of all trajectories must have one kind and shape; found {sorted(kinds)}")
-    arrays = [values for t in trajectories for values in (t.observations, t.actions, t.rewards) if values is not None]
-    odd = {str(values.dtype) for values in arrays if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8}
+    held = [values for t in trajectories for values in (t.observations, t.actions, t.rewards) if values is not None]
+    dtypes = {part.dtype for values in held for part in plain_arrays(values)}
+    odd = {str(dtype) for dtype in dtypes if dtype.kind not in "biuf" or dtype.itemsize > 8}
     if odd:
         raise InputError(f"trajectories must hold plain numbers of at most 64 bits; found {', '.join(sorted(odd))}")
     if len({trajectory.rewards is None for trajectory in trajectories}) != 1:
         raise InputError("either all trajectories have rewards or none; found both")
+
+
+def _kind(values: np.ndarray) -> tuple[Any, ...]:
+    """What the arrays of all trajectories must share: kind and shape of a row, those of its parts where it has some."""
+    if values.dtype.names is None:
+        return values.dtype.kind, values.shape[1:]
+    return tuple((name, *_kind(values[name])) for name in values.dtype.names)
 
 
 def _check_plain(env_kwargs: Mapping[str, Any], provenance: Mapping[str, str]) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Discrete, Text
+import torch
+from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Text, Tuple, flatten
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -17,6 +18,7 @@ from hypothesis.extra import numpy as arrays
 from gailkit.demonstrations import Demonstrations, hdf5
 from gailkit.demonstrations.flat import FlatEpisodes
 from gailkit.errors import DataError, InputError
+from gailkit.spaces import flattened_space, from_gymnasium, to_gymnasium
 from gailkit.types import Trajectory
 
 Make = Callable[..., Demonstrations]
@@ -91,6 +93,39 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_is_read_is_what_was_written(scratch: Path, written: Demonstrations) -> None:
     scratch.write_bytes(image_of(written))
     assert_equal(Demonstrations.load(scratch), written)
+
+
+PARTS = Dict(
+    {
+        "camera": Box(0, 255, (2, 3, 1), np.uint8),
+        "odd / name.": Tuple((Discrete(3), Box(-1, 1, (2,), np.float64))),
+        "..": MultiDiscrete([2, 3]),
+    }
+)
+
+
+def test_observations_of_several_parts_keep_every_dtype(scratch: Path) -> None:
+    PARTS.seed(0)
+    trajectories = [
+        Trajectory(from_gymnasium(PARTS, [PARTS.sample() for _ in range(steps + 1)]), np.zeros(steps), None, True)
+        for steps in (3, 1, 700)
+    ]
+    written = Demonstrations(tuple(trajectories), PARTS, None, "Parts-v0")
+    written.save(scratch)
+    for memory in (None, 0):
+        read = Demonstrations.load(scratch, memory=memory)
+        assert_equal(read, written)
+        assert read.digests() == written.digests()
+        flat = read.fitted_to(flattened_space(PARTS), Box(-1, 1, (), np.float32))
+        expected = np.stack(
+            [flatten(PARTS, to_gymnasium(PARTS, trajectories[0].observations, row)) for row in range(3)]
+        )
+        if memory is None:
+            np.testing.assert_array_equal(flat.transitions().obs[:3].numpy(), expected.astype(np.float32))
+        else:
+            drawn = flat.sample(704, torch.Generator().manual_seed(0)).obs.double().sum(dim=0)
+            held = written.fitted_to(flattened_space(PARTS), Box(-1, 1, (), np.float32)).transitions().obs
+            torch.testing.assert_close(drawn, held.double().sum(dim=0))
 
 
 def test_save_load_and_append(make_demonstrations: Make, tmp_path: Path) -> None:
