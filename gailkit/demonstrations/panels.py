@@ -12,10 +12,11 @@ from matplotlib.ticker import MaxNLocator
 
 from gailkit.demonstrations.marginals import SAME, binned
 
-BLUE, ORANGE, BLACK, GREY = "#0072B2", "#E69F00", "#000000", "#BBBBBB"
+BLUE, ORANGE, BLACK = "#0072B2", "#E69F00", "#000000"
 BINS = 40  # of a feature; whole numbers that are fewer have a bar each
 EPISODE_BINS = 25
 LABELLED = 6  # as many bars still have room for their share in numbers
+CROWD = 200  # more episodes than these are drawn fainter and smaller
 HEADROOM = 1.3  # of the highest bar, for the legend
 
 
@@ -23,7 +24,9 @@ def draw_returns(axes: Axes, returns: np.ndarray) -> None:
     """How often each return (N,) was earned, one tick an episode below, and the mean."""
     mean = float(returns.mean())
     _bars(axes, returns, EPISODE_BINS, BLUE)
-    axes.plot(returns, np.full(len(returns), 0.025), "|", color=BLACK, ms=8, transform=axes.get_xaxis_transform())
+    strength = 1.0 if len(returns) <= CROWD else 0.2  # so that the bars show behind the ticks
+    heights = np.full(len(returns), 0.025)
+    axes.plot(returns, heights, "|", color=BLACK, ms=8, alpha=strength, transform=axes.get_xaxis_transform())
     axes.axvline(mean, ymax=1 / HEADROOM, color=BLACK, linestyle="--", linewidth=1, label=f"mean {mean:.5g}")
     axes.set(title=_always("Returns", returns), xlabel="return (a tick an episode)", ylabel="episodes")
     _finish(axes)
@@ -50,10 +53,11 @@ def draw_lengths(axes: Axes, lengths: np.ndarray, terminated: np.ndarray) -> Non
 
 def draw_order(axes: Axes, returns: np.ndarray, terminated: np.ndarray) -> None:
     """The return (N,) of each episode, a cross where it terminated (N,) and a dot elsewhere, in recorded order."""
+    size = 6 if len(returns) <= CROWD else 3
     for ended, label, color, mark in ((False, "truncated", BLUE, "o"), (True, "terminated", ORANGE, "X")):
         own = np.flatnonzero(terminated == ended)
         if len(own):
-            axes.plot(own, returns[own], mark, color=color, ms=6 if len(returns) < 300 else 3, mew=0, label=label)
+            axes.plot(own, returns[own], mark, color=color, ms=size, mew=0, label=label)
     axes.set(title="Returns in recorded order", xlabel="episode", ylabel="return")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     _finish(axes)

@@ -213,5 +213,5 @@ def _features_title(role: str, shown: Marginals, found: Sample) -> str:
         f"the {count} of {shown.total} features that vary most" if count < shown.total else f"{count} feature{plural}"
     )
     constant = f", {shown.constant} of {shown.total} never vary" if shown.constant else ""
-    sampled = f"; {rows:,} of {found.total:,} steps" if rows < found.total else ""
+    sampled = f"; of {rows:,} out of {found.total:,}" if rows < found.total else ""
     return f"{role.capitalize()}s: {most}{constant}{sampled}"

@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from gailkit.demonstrations import Demonstrations
+from gailkit.demonstrations import Demonstrations, marginals
 from gailkit.demonstrations.episodes import HeldEpisodes
 from gailkit.demonstrations.picture import draw_demonstrations, picture
 from gailkit.errors import InputError
@@ -118,6 +118,13 @@ def test_of_many_features_those_that_vary_most_are_shown_and_the_others_counted(
     assert "Observations: the 12 of 300 features that vary most, 101 of 300 never vary" in headings(figure)
     shown = [title for title in panels(figure) if title.startswith("observation[")]
     assert len(shown) == 12 and all(int(title[12:-1]) > 150 for title in shown)
+
+
+def test_it_is_said_how_much_of_large_data_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marginals, "MAX_STEPS", 7)
+    assert headings(picture(of_shape((2,), [4, 5])))[2:] == [
+        "Observations: 2 features; of 7 out of 11", "Actions: 2 features; of 7 out of 9",
+    ]  # fmt: skip
 
 
 def test_images_are_shown_as_such() -> None:
