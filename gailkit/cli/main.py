@@ -12,7 +12,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 
 import rich_click as click
 from click.exceptions import Exit, NoArgsIsHelpError
@@ -20,16 +19,17 @@ from click.shell_completion import shell_complete
 
 from gailkit import __version__
 from gailkit.cli.common import printable
+from gailkit.cli.lazy import Lazy, LazyGroup
 from gailkit.errors import GailkitError, StorageError
 
-COMMANDS = {  # name -> (where the command is, what the list of commands says about it)
-    "record": ("gailkit.cli.record:record", "Record demonstrations of a policy in an environment."),
-    "train": ("gailkit.cli.train:train", "Train a policy that imitates demonstrations."),
-    "evaluate": ("gailkit.cli.evaluate:evaluate", "Measure how closely a policy matches the demonstrations."),
-    "play": ("gailkit.cli.play:play", "Watch a policy, in a window or as a film."),
-    "expert": ("gailkit.cli.expert:expert", "Train an expert on the environment's own reward."),
-    "data": ("gailkit.cli.data:data", "Look into files of demonstrations, and make new ones of them."),
-    "demo": ("gailkit.cli.demo:demo", "Imitate a CartPole expert, start to end, in a few minutes."),
+COMMANDS = {  # by name
+    "record": Lazy("gailkit.cli.record:record", "Record demonstrations of a policy in an environment."),
+    "train": Lazy("gailkit.cli.train:train", "Train a policy that imitates demonstrations."),
+    "evaluate": Lazy("gailkit.cli.evaluate:evaluate", "Measure how closely a policy matches the demonstrations."),
+    "play": Lazy("gailkit.cli.play:play", "Watch a policy, in a window or as a film."),
+    "expert": Lazy("gailkit.cli.expert:expert", "Train an expert on the environment's own reward."),
+    "data": Lazy("gailkit.cli.data:data", "Look into files of demonstrations, and make new ones of them."),
+    "demo": Lazy("gailkit.cli.demo:demo", "Imitate a CartPole expert, start to end, in a few minutes."),
 }
 
 EXAMPLES = (  # none longer than the 78 columns that a terminal of 80 leaves
@@ -57,32 +57,12 @@ class Settings:
     debug: bool = False
 
 
-class LazyGroup(click.RichGroup):
-    """A group that lists its commands from ``COMMANDS`` and imports one only when it is run or asked for help."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the commands, in the order in which a user meets them."""
-        return list(self.commands)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that ``args`` begin with, imported. Raises NoSuchCommand, naming those that are near."""
-        name, _, rest = super().resolve_command(ctx, args)
-        return name, None if name is None else load_command(name), rest
-
-
-def load_command(name: str) -> click.Command:
-    """The real command of a ``name`` in ``COMMANDS``, its module imported."""
-    module, _, attribute = COMMANDS[name][0].partition(":")
-    command = getattr(import_module(module), attribute)
-    if not isinstance(command, click.Command):
-        raise TypeError(f"{COMMANDS[name][0]} is not a command but a {type(command).__name__}")
-    return command
-
-
 @click.group(
-    "gailkit", cls=LazyGroup, epilog="\n\n".join(EXAMPLES), context_settings={"help_option_names": ["-h", "--help"]}
+    "gailkit",
+    cls=LazyGroup,
+    table=COMMANDS,
+    epilog="\n\n".join(EXAMPLES),
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="gailkit")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -90,10 +70,6 @@ def load_command(name: str) -> click.Command:
 def gailkit(context: click.Context, debug: bool) -> None:
     """Imitate demonstrations: record an expert, train a policy to behave like it, measure how close it comes."""
     context.obj.debug = debug
-
-
-for _name, (_, _summary) in COMMANDS.items():
-    gailkit.add_command(click.RichCommand(name=_name, help=_summary))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -169,8 +169,8 @@ class Demonstrations:
         if not 1 <= count <= available:
             raise InputError(f"{count} trajectories were asked for; these demonstrations hold {available}")
         if seed is None:
-            return self._pick(range(count))
-        return self._pick(np.random.default_rng(seed).permutation(available)[:count].tolist())
+            return self.pick(range(count))
+        return self.pick(np.random.default_rng(seed).permutation(available)[:count].tolist())
 
     def split(self, fraction: float, seed: int = 0) -> tuple[Demonstrations, Demonstrations]:
         """Two disjoint parts by whole trajectories at random, the first with ``fraction`` of them (rounded).
@@ -183,7 +183,14 @@ class Demonstrations:
         if not 1 <= count < available:
             raise InputError(f"a fraction of {fraction} of {available} trajectories leaves one part of the split empty")
         order = np.random.default_rng(seed).permutation(available)
-        return self._pick(np.sort(order[:count]).tolist()), self._pick(np.sort(order[count:]).tolist())
+        return self.pick(np.sort(order[:count]).tolist()), self.pick(np.sort(order[count:]).tolist())
+
+    def pick(self, indices: Iterable[int]) -> Demonstrations:
+        """The trajectories at ``indices``, in that order, with the steps of each that are drawn."""
+        chosen = list(indices)
+        return replace(
+            self, trajectories=self.episodes.pick(chosen), offsets=tuple(self.offsets[index] for index in chosen)
+        )
 
     def fitted_to(self, observation_space: Space[Any], action_space: Space[Any]) -> Demonstrations:
         """These demonstrations with the spaces of an environment they could come from.
@@ -197,14 +204,6 @@ class Demonstrations:
         episodes, about = as_observed(self.episodes, self.about, observation_space)
         check_fit(episodes, about, observation_space, action_space)
         return replace(self, trajectories=episodes, observation_space=observation_space, action_space=action_space)
-
-    def _pick(self, indices: Iterable[int]) -> Demonstrations:
-        chosen = list(indices)
-        return replace(
-            self,
-            trajectories=self.episodes.pick(chosen),
-            offsets=tuple(self.offsets[index] for index in chosen),
-        )
 
     @cached_property
     def _drawn(self) -> Drawn:

@@ -62,7 +62,7 @@ def select(demonstrations: Demonstrations, criteria: Criteria) -> Demonstrations
     kept = np.flatnonzero(_admitted(demonstrations, criteria)).tolist()
     if not kept:
         raise InputError(_nothing_left(demonstrations))
-    selected = _pick(demonstrations, kept)
+    selected = demonstrations.pick(kept)
     if criteria.unique:
         selected = unique(selected)
     return selected if criteria.best is None else _best(selected, criteria.best)
@@ -73,7 +73,7 @@ def unique(demonstrations: Demonstrations) -> Demonstrations:
     first: dict[str, int] = {}
     for index, digest in enumerate(demonstrations.digests()):
         first.setdefault(digest, index)
-    return _pick(demonstrations, list(first.values()))
+    return demonstrations.pick(list(first.values()))
 
 
 def merge(parts: Sequence[Named]) -> Demonstrations:
@@ -117,14 +117,6 @@ def _admitted(demonstrations: Demonstrations, criteria: Criteria) -> np.ndarray:
     return admitted
 
 
-def _pick(demonstrations: Demonstrations, indices: Sequence[int]) -> Demonstrations:
-    return replace(
-        demonstrations,
-        trajectories=demonstrations.episodes.pick(indices),
-        offsets=tuple(demonstrations.offsets[index] for index in indices),
-    )
-
-
 def _joined(parts: Sequence[Demonstrations], provenance: Mapping[str, str]) -> Demonstrations:
     observation_space, action_space = (
         next((getattr(part, name) for part in parts if getattr(part, name) is not None), None)
@@ -150,7 +142,7 @@ def _best(demonstrations: Demonstrations, count: int) -> Demonstrations:
     assert returns is not None  # checked before anything was selected
     if not 1 <= count <= len(returns):
         raise InputError(f"the {count} best episodes were asked for; there are {len(returns)} to choose from")
-    return _pick(demonstrations, sorted((-returns).argsort(kind="stable")[:count].tolist()))
+    return demonstrations.pick(sorted((-returns).argsort(kind="stable")[:count].tolist()))
 
 
 def _check_answerable(demonstrations: Demonstrations, criteria: Criteria) -> None:

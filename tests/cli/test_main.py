@@ -18,6 +18,7 @@ from click.exceptions import Exit
 
 import gailkit
 from gailkit.cli import main
+from gailkit.cli.lazy import Lazy
 from gailkit.cli.main import COMMANDS, EXAMPLES
 from gailkit.errors import DataError, DivergenceError, EnvironmentFailure, InputError, StorageError
 
@@ -30,7 +31,7 @@ def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 
     def run(body: Callable[[], None], *options: str) -> tuple[int, str]:
         monkeypatch.setitem(sys.modules, "stand_in", SimpleNamespace(command=click.command("demo")(body)))
-        monkeypatch.setitem(COMMANDS, "demo", ("stand_in:command", "A command that does what the test says."))
+        monkeypatch.setitem(COMMANDS, "demo", Lazy("stand_in:command", "A command that does what the test says."))
         with pytest.raises(SystemExit) as leaving:
             main([*options, "demo"])
         assert isinstance(leaving.value.code, int)
