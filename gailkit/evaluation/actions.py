@@ -62,7 +62,7 @@ def _unseen(policy: Policy, demonstrations: Demonstrations) -> list[int]:
 
 
 def _some(demonstrations: Demonstrations, indices: Sequence[int]) -> list[Trajectory]:
-    """The episodes at ``indices``, from the first on as many as MOST_BYTES hold: a data set may be larger than memory."""
+    """The first episodes at ``indices``, as many as MOST_BYTES hold: a data set may be larger than memory."""
     chosen: list[Trajectory] = []
     taken = 0
     for index in indices:

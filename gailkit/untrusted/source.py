@@ -15,7 +15,6 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
-import gailkit
 from gailkit.errors import DataError, InputError, StorageError
 from gailkit.memory import available_memory
 from gailkit.untrusted.container import Entry, is_plain
@@ -217,7 +216,7 @@ class Source:
                 return
             dtype = np.dtype(message["dtype"])
             if not is_plain(dtype):
-                raise self._broken()
+                raise DamageError(self.path, f"the process that read it sent {dtype}")
             yield dtype, tuple(message["shape"])
 
     def _fill(self, target: np.ndarray) -> None:
@@ -266,7 +265,7 @@ def _name_of(code: int) -> str:
 
 def _start_child(path: Path) -> subprocess.Popen[bytes]:
     """The child, with this process's module path and nothing of the user's start-up files."""
-    root = str(Path(gailkit.__file__).parent.parent)
+    root = str(Path(__file__).parents[2])
     command = [sys.executable, "-I", "-S", "-c", _START, json.dumps([os.path.abspath(path), root, *sys.path])]
     child = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
