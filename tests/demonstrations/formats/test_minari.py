@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from gymnasium import Space
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
+from PIL import Image
 
 from gailkit.demonstrations.contents import Broken, ReadOptions
 from gailkit.demonstrations.reading import Reading, open_contents, read
@@ -251,9 +253,10 @@ def test_images_that_happen_to_be_equally_long(tmp_path: Path) -> None:
 
 
 def other_kind_of_image(folder: Path) -> None:
-    png = b"\x89PNG\r\n\x1a\n" + bytes(64)
+    png = io.BytesIO()
+    Image.fromarray(np.zeros((40, 32, 3), np.uint8)).save(png, "PNG")
     with edit(folder) as file:
-        file["episode_0/observations/eye"][1] = np.frombuffer(png, np.uint8)
+        file["episode_0/observations/eye"][1] = np.frombuffer(png.getvalue(), np.uint8)
 
 
 def half_an_image(folder: Path) -> None:
@@ -340,6 +343,11 @@ def an_episode_missing(folder: Path) -> None:
         del file["episode_1"]
 
 
+def a_gap_in_the_numbers(folder: Path) -> None:
+    an_episode_missing(folder)
+    changed(folder, total_episodes=2)
+
+
 def no_episode(folder: Path) -> None:
     with edit(folder) as file:
         file.clear()
@@ -383,6 +391,7 @@ def actions_that_are_no_array(folder: Path) -> None:
         (spec_without_id, "env_spec must state an id"),
         (more_episodes_stated, "said to hold 4 episodes; found are 3"),
         (an_episode_missing, "said to hold 3 episodes; found are 2, with numbers from 0 to 2"),
+        (a_gap_in_the_numbers, "said to hold 2 episodes; found are 2, with numbers from 0 to 2"),
         (no_episode, "holds no episode"),
         (episode_from_another_file, "a link to somewhere else"),
         (rewards_missing, "episode 1 of 3: it has no 'rewards'"),
