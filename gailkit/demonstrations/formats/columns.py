@@ -50,7 +50,7 @@ _MARKS = ("terminated", "truncated", "done")
 
 def recognises(source: Source) -> bool:
     """Whether it is a container of named columns that has one of numbers at least; what they mean is asked later."""
-    return source.container in _CONTAINERS and any(True for _ in _arrays(source))
+    return source.container in _CONTAINERS and any(is_array for _, is_array in _members(source))
 
 
 def read(source: Source, options: ReadOptions) -> Contents:
@@ -60,7 +60,8 @@ def read(source: Source, options: ReadOptions) -> Contents:
         InputError: if it is not known what a column means, or where episodes end.
         DataError: if the columns do not fit each other.
     """
-    names = named_columns(list(_arrays(source)), options.columns, source.path)
+    present = [name for name, _ in _members(source)]
+    names = named_columns(present, options.columns, source.path)
     values = {role: _vector(source, names[role]) for role in VECTORS if role in names}
     values |= {role: column(source, name) for role, (name, *_) in names.items() if role not in VECTORS}
     check_one_length(source, values)
@@ -90,15 +91,15 @@ def read(source: Source, options: ReadOptions) -> Contents:
     return Contents(about, len(stops), episodes(), left_behind(source, taken))
 
 
-def _arrays(source: Source) -> Iterator[str]:
-    """Paths of the arrays in the file."""
+def _members(source: Source) -> Iterator[tuple[str, bool]]:
+    """Path of each column, and whether it is an array of numbers; asked to read one that is not, the source refuses."""
     waiting = list(reversed(source.children()))
     while waiting:
         name = waiting.pop()
         entry = source.entry(name)
-        if entry is not None and entry.kind == "array":
-            yield name
-        elif entry is not None and entry.kind == "group":
+        if entry is not None and entry.kind != "group":
+            yield name, entry.kind == "array"
+        elif entry is not None:
             waiting += [f"{name}/{child}" for child in reversed(source.children(name))]
 
 
