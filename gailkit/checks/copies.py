@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gailkit.checks.finding import Finding, Outcome, Unchecked, count
+from gailkit.checks.finding import Finding, Outcome, Unchecked, count, ranges
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
 from gailkit.demonstrations.flat import FlatEpisodes
 from gailkit.types import Trajectory
 
 TOLERANCE = 1e-3  # of the standard deviation of each feature
+SMALL_TOLERANCE = 1e-5  # where starts vary in so few features that two come close by chance
+FEW_FEATURES = 2
 SHORTEST = 5  # steps that must agree
 MOST_CANDIDATES = 32  # places in the file where an episode may begin again
 MOST_FEATURES = 256  # of an observation that are compared first
@@ -57,8 +59,8 @@ def near_copies(subject: Subject, around: Surroundings | None) -> Outcome:
         f"tolerance; episode {subject.numbers[first.copy]} is episode {subject.numbers[first.original]} from step "
         f"{first.start} on"
     )
-    kept = [str(number) for number in subject.numbers if number not in numbers]
-    return [Finding("near_copies", "warning", found, numbers, subject.mend("select", "--episodes", ",".join(kept)))]
+    kept = ranges([number for number in subject.numbers if number not in numbers])
+    return [Finding("near_copies", "warning", found, numbers, subject.mend("select", "--episodes", kept))]
 
 
 def repeated(trajectories: tuple[Trajectory, ...]) -> list[Copy]:
@@ -95,11 +97,13 @@ class _Places:
         self._trajectories = trajectories
         rows = [_features(each.observations) for each in trajectories]
         joined = np.concatenate(rows)
-        self._scale = TOLERANCE * joined.std(axis=0) + 1e-12
-        self._action_scale = TOLERANCE * np.concatenate([_features(each.actions) for each in trajectories]).std(axis=0)
-        random = np.random.default_rng(0).normal(size=joined.shape[1]) / np.maximum(joined.std(axis=0), 1e-12)
-        keys = joined @ random
-        self._reach = TOLERANCE * float(np.abs(random * np.maximum(joined.std(axis=0), 1e-12)).sum())
+        deviations = np.maximum(joined.std(axis=0), 1e-12)
+        tolerance = _tolerance(np.stack([own[0] for own in rows]), deviations)
+        self._scale = tolerance * deviations
+        self._action_scale = tolerance * np.concatenate([_features(each.actions) for each in trajectories]).std(axis=0)
+        random = np.random.default_rng(0).normal(size=joined.shape[1])
+        keys = joined @ (random / deviations)
+        self._reach = tolerance * float(np.abs(random).sum())
         self._order = np.argsort(keys, kind="stable")
         self._sorted = keys[self._order]
         self._firsts = np.cumsum([0, *map(len, rows)])[:-1]
@@ -132,3 +136,9 @@ def _features(values: np.ndarray) -> np.ndarray:
     """One row a step (N, F), of large observations only some features."""
     flat = values.reshape(len(values), -1)
     return flat[:, :: max(1, flat.shape[1] // MOST_FEATURES)].astype(np.float64)
+
+
+def _tolerance(starts: np.ndarray, deviations: np.ndarray) -> float:
+    """How near equal observations are, for first observations (N, F) and the standard deviations (F,) of all."""
+    varying = (starts.std(axis=0) > TOLERANCE * deviations).sum()
+    return TOLERANCE if varying > FEW_FEATURES else SMALL_TOLERANCE

@@ -22,7 +22,7 @@ def ambiguous_endings(subject: Subject, around: Surroundings | None) -> Outcome:
         known = f"; {around.env_id} has a time limit of {around.time_limit} steps"
     found = (
         f"the file does not say how {asked} of {count(whole, 'episode')} ended, the longest of them after "
-        f"{count(subject.limit or 0, 'step')}: by a time limit or by themselves{known}; if all ended alike, "
+        f"{count(subject.longest, 'step')}: by a time limit or by themselves{known}; if all ended alike, "
         "--ends terminated or --ends truncated says so"
     )
     return [Finding("ambiguous_ending", "error", found, subject.ambiguous, subject.mend("convert"))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning", "note"]
@@ -31,3 +33,9 @@ Outcome = list[Finding] | Unchecked
 def count(number: int, noun: str) -> str:
     """``1 episode``, ``2 episodes``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers as ``gailkit data select --episodes`` takes them: 0-2,5."""
+    runs = [[number for _, number in run] for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])]
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

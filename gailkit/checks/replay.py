@@ -49,7 +49,7 @@ def replayed_steps(subject: Subject, around: Surroundings | None) -> Outcome:
     if setter is None:
         return _unreplayable(subject, around.env_id, seeded)
     wrong_seeds = _wrong_seeds(subject, around.env_id, seeded)
-    steps = single_steps(around.env, setter, subject.trajectories)
+    steps = single_steps(around.env, setter, [_known(subject, each) for each in subject.trajectories])
     return [*wrong_seeds, *_findings(subject, around.env_id, steps, "one by one from the states observed")]
 
 
@@ -81,6 +81,14 @@ def single_steps(env: gymnasium.Env[Any, Any], set_state: SetState, trajectories
                 set_state(trajectory.observations[index])
             steps.append(_replay(env.unwrapped, trajectory, index, episode))
     return steps
+
+
+def _known(subject: Subject, trajectory: Trajectory) -> Trajectory:
+    """The trajectory without a last step whose successor had to be made up."""
+    if not subject.repeated or not trajectory.terminated or len(trajectory) == 1:
+        return trajectory
+    rewards = None if trajectory.rewards is None else trajectory.rewards[:-1]
+    return Trajectory(trajectory.observations[:-1], trajectory.actions[:-1], rewards, False)
 
 
 def _replay(env: gymnasium.Env[Any, Any], trajectory: Trajectory, index: int, episode: int) -> Step:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from gailkit.checks.finding import Finding, Outcome, Unchecked, count
+from gailkit.checks.finding import Finding, Outcome, Unchecked, count, ranges
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
 
 FEWEST_EPISODES = 5  # below that nobody can say what is usual
-FAR = 5.0  # robust standard deviations
-SMALLEST_SPREAD = 0.02  # of the median: where most returns are equal, a tenth below them is far
+FAR = 3.0  # distances between the quartiles
+SMALLEST_SPREAD = 0.02  # of the median: where most returns are equal, six hundredths below them are far
 
 
 def rewards_present(subject: Subject, around: Surroundings | None) -> Outcome:
@@ -37,33 +37,55 @@ def rewards_present(subject: Subject, around: Surroundings | None) -> Outcome:
 
 
 def failed_episodes(subject: Subject, around: Surroundings | None) -> Outcome:
-    """Whether the returns of some episodes (their lengths, where there are no rewards) are far below the others'."""
+    """Whether some episodes have returns (lengths, where there are no rewards) like those of a failure."""
     if len(subject.trajectories) < FEWEST_EPISODES:
         return Unchecked(f"what is usual can be told from {FEWEST_EPISODES} episodes or more")
-    returns = [each.episode_return for each in subject.trajectories]
-    known = [value for value in returns if value is not None]
-    measure, option = ("return", "--min-return") if len(known) == len(returns) else ("length", "--min-length")
-    values = np.array(known if measure == "return" else [len(each) for each in subject.trajectories], dtype=np.float64)
+    returns = [each.episode_return for each in subject.trajectories if each.rewards is not None]
+    measured = len(returns) == len(subject.trajectories)
+    measure = "return" if measured else "length"
+    values = np.array(returns if measured else [len(each) for each in subject.trajectories], dtype=np.float64)
     far = far_below(values)
+    if measured:
+        far |= ended_unlike_better(values, np.array([each.terminated for each in subject.trajectories]))
     if not far.any():
         return []
-    failed = tuple(number for (number, _), is_far in zip(subject.numbered(), far, strict=True) if is_far)
-    highest, lowest = values[far].max(), values[~far].min()
     found = (
-        f"{len(failed)} of {count(len(values), 'episode')} fail: their {measure}s are {values[far].min():.6g} to "
-        f"{highest:.6g}, where the median is {np.median(values):.6g}; a failure that is imitated is learned"
+        f"{int(far.sum())} of {count(len(values), 'episode')} look like failures: their {measure}s are "
+        f"{values[far].min():.6g} to {values[far].max():.6g}, where the median is {np.median(values):.6g}; "
+        "what is imitated of a failure is learned too"
     )
-    between = f"{(highest + lowest) / 2:.6g}" if measure == "return" else str(int(lowest))
-    return [Finding("failed_episodes", "warning", found, failed, subject.mend("select", option, between))]
+    mend = subject.mend("select", *_kept(subject, values, far, f"--min-{measure}"))
+    return [Finding("failed_episodes", "warning", found, _numbers(subject, far), mend)]
 
 
 def far_below(values: np.ndarray) -> np.ndarray:
-    """Which values (N,) lie more than FAR robust standard deviations below their median, (N,) bool.
+    """Which values (N,) lie further below the first quartile than FAR times the distance between the quartiles.
 
-    A robust standard deviation is 1.4826 times the median distance to the median, which for a normal distribution is
-    the ordinary one; it is at least SMALLEST_SPREAD of the median.
+    That distance is taken to be at least SMALLEST_SPREAD of the median.
     """
-    median = np.median(values)
-    spread = max(1.4826 * float(np.median(np.abs(values - median))), SMALLEST_SPREAD * float(abs(median)))
-    below: np.ndarray = values < median - FAR * spread
+    first, median, third = np.quantile(values, [0.25, 0.5, 0.75])
+    below: np.ndarray = values < first - FAR * max(third - first, SMALLEST_SPREAD * abs(median))
     return below
+
+
+def ended_unlike_better(returns: np.ndarray, terminated: np.ndarray) -> np.ndarray:
+    """Which episodes (N,) ended in the way that fewer than half of all did, with less than most of the others got.
+
+    Where experts are cut off by a time limit, those are the ones that fell; where they reach a goal, those that do not.
+    """
+    usual = terminated if terminated.mean() > 0.5 else ~terminated
+    worse: np.ndarray = ~usual & (returns < np.median(returns[usual]))
+    return worse
+
+
+def _numbers(subject: Subject, chosen: np.ndarray) -> tuple[int, ...]:
+    return tuple(subject.numbers[index] for index in np.flatnonzero(chosen))
+
+
+def _kept(subject: Subject, values: np.ndarray, far: np.ndarray, option: str) -> tuple[str, str]:
+    """The option of ``select`` that leaves out those that are ``far``: a bound where one parts them from the others."""
+    highest, lowest = values[far].max(), values[~far].min()
+    between = float(f"{(highest + lowest) / 2:.6g}") if option == "--min-return" else float(int(lowest))
+    if highest < between <= lowest:
+        return option, f"{between:.6g}"
+    return "--episodes", ranges(_numbers(subject, ~far))

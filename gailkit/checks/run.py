@@ -34,6 +34,7 @@ CHECKS = (  # in the order in which a person would mend what they find
     Check(copies.exact_copies, "no episode is there twice"),
     Check(copies.near_copies, "no episode is a part of another"),
     Check(replay.replayed_steps, "replayed steps lead where they were recorded to lead"),
+    Check(values.notes_of_reader, "nothing had to be decided to read it"),
     Check(values.members_left_behind, "the file holds nothing that is left behind"),
 )
 

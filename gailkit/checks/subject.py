@@ -34,7 +34,8 @@ class Subject:
     unreadable: Mapping[int, str] = field(default_factory=dict)  # number of an episode -> what is wrong with it
     unusable: Mapping[int, str] = field(default_factory=dict)  # likewise, of those that could be read
     ambiguous: tuple[int, ...] = ()  # numbers of those of which nobody knows how they ended
-    limit: int | None = None  # how many steps the longest of those has; the others are taken to have terminated
+    limit: int | None = None  # steps of those that are taken to be cut off; the others are taken to have terminated
+    longest: int = 0  # steps of the longest of those of which nobody knows
     told: bool = False  # whether the options say how episodes ended
     shortened: int = 0  # episodes that lost their last action, for want of a last observation
     repeated: int = 0  # episodes whose last observation stands twice, for want of one
@@ -59,8 +60,11 @@ class Subject:
         return shlex.join([*typed, *(word for pair in needed for word in pair)])
 
 
-def read_subject(path: Path, options: ReadOptions, words: Sequence[str] = ()) -> Subject:
+def read_subject(path: Path, options: ReadOptions, words: Sequence[str] = (), time_limit: int | None = None) -> Subject:
     """Everything in ``path``; what cannot be read or used is noted, and nothing is asked.
+
+    Where nobody knows how episodes ended, those are taken to be cut off that have ``time_limit`` steps, or as many as
+    the longest.
 
     Raises:
         InputError, StorageError, DataError: as ``gailkit.demonstrations.reading.read``, but for single episodes that
@@ -69,8 +73,10 @@ def read_subject(path: Path, options: ReadOptions, words: Sequence[str] = ()) ->
     with open_contents(path, options) as (name, contents):
         episodes = list(contents.episodes)
     ambiguous = tuple(index for index, found in enumerate(episodes) if _is_ambiguous(found, options))
-    limit = max((len(found.actions) for found in _picked(episodes, ambiguous)), default=None)
-    for index, found in zip(ambiguous, _picked(episodes, ambiguous), strict=True):
+    asked = [found for index in ambiguous for found in [episodes[index]] if isinstance(found, Episode)]
+    longest = max((len(found.actions) for found in asked), default=0)
+    limit = max(longest, time_limit or 0) if asked else None
+    for index, found in zip(ambiguous, asked, strict=True):
         episodes[index] = found._replace(terminated=len(found.actions) != limit)
     conversion = Conversion(path, contents._replace(episodes=episodes), options)
     results = list(conversion.tolerant())
@@ -91,6 +97,7 @@ def read_subject(path: Path, options: ReadOptions, words: Sequence[str] = ()) ->
         {index: reason for index, reason in broken.items() if index not in unreadable},
         ambiguous,
         limit,
+        longest,
         options.ends is not None or options.max_episode_steps is not None,
         conversion.shortened + conversion.vanished,
         conversion.repeated,
@@ -100,7 +107,3 @@ def read_subject(path: Path, options: ReadOptions, words: Sequence[str] = ()) ->
 
 def _is_ambiguous(found: Episode | Broken, options: ReadOptions) -> bool:
     return isinstance(found, Episode) and decide(len(found.actions), found.terminated, options) is None
-
-
-def _picked(episodes: Sequence[Episode | Broken], indices: Sequence[int]) -> list[Episode]:
-    return [found for index in indices for found in [episodes[index]] if isinstance(found, Episode)]

@@ -9,6 +9,7 @@ from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
 
 MOST_NAMED = 8
+TOLD = ("observed", "actions", "rewards")  # what readers say of in the provenance where they had to decide
 
 
 def readable_episodes(subject: Subject, around: Surroundings | None) -> Outcome:
@@ -28,6 +29,12 @@ def members_left_behind(subject: Subject, around: Surroundings | None) -> Outcom
     named = ", ".join(subject.unheld[:MOST_NAMED]) + (", ..." if len(subject.unheld) > MOST_NAMED else "")
     found = f"the file also holds {count(len(subject.unheld), 'member')} that gailkit leaves behind: {named}"
     return [Finding("left_behind", "note", found)]
+
+
+def notes_of_reader(subject: Subject, around: Surroundings | None) -> Outcome:
+    """Whether everything could be read as it is stored."""
+    told = [(name, subject.about.provenance[name]) for name in TOLD if name in subject.about.provenance]
+    return [Finding(f"{name}_as_read", "note", f"{name}: {text}") for name, text in told]
 
 
 def _lost(subject: Subject, wrong: Mapping[int, str], name: str, verb: str) -> Outcome:

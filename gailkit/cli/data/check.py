@@ -47,7 +47,8 @@ def check(
     from gailkit.rollouts.envs import canonical_id
 
     around = None if env_id is None else surroundings_of(canonical_id(env_id), env_kwargs)
-    subject = read_subject(file, options.read_options(), options.words())
+    time_limit = None if around is None else around.time_limit
+    subject = read_subject(file, options.read_options(), options.words(), time_limit)
     if around is not None:
         subject = as_observed(subject, around)
     report = check_all(subject, around)

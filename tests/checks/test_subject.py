@@ -1,0 +1,140 @@
+"""What is learned of a file by reading it for checks, and the sum of all checks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from gailkit.checks.finding import ranges
+from gailkit.checks.run import CHECKS, check_all
+from gailkit.checks.subject import read_subject
+from gailkit.checks.surroundings import surroundings_of
+from gailkit.demonstrations import Demonstrations
+from gailkit.demonstrations.contents import ReadOptions
+from gailkit.errors import DataError
+
+Make = Callable[..., Demonstrations]
+
+
+def write_d4rl(path: Path, lengths: list[int], **changes: np.ndarray) -> Path:
+    """Episodes that all terminate, without time-outs and last observations."""
+    steps = sum(lengths)
+    random = np.random.default_rng(0)
+    arrays = {
+        "observations": random.normal(size=(steps, 2)),
+        "actions": random.normal(size=(steps, 1)),
+        "rewards": random.normal(size=steps),
+        "terminals": np.isin(np.arange(steps), np.cumsum(lengths) - 1),
+    }
+    with h5py.File(path, "w") as file:
+        for name, values in {**arrays, **changes}.items():
+            file[name] = values
+    return path
+
+
+def test_a_sound_file_of_gailkits_own_is_fine(make_demonstrations: Make, tmp_path: Path) -> None:
+    make_demonstrations([5, 3, 4]).save(tmp_path / "demos.hdf5")
+    subject = read_subject(tmp_path / "demos.hdf5", ReadOptions())
+    assert (subject.numbers, subject.format) == ((0, 1, 2), "gailkit native")
+    report = check_all(subject, None)
+    assert report.all_well
+    assert [found.severity for found in report.findings] == ["note"]  # every reward is 1
+    assert len(report.fine) + len(report.unchecked) + len(report.findings) == len(CHECKS)
+
+
+def test_endings_that_nobody_knows_are_taken_for_a_time_limit(tmp_path: Path) -> None:
+    path = write_d4rl(tmp_path / "d.hdf5", [6, 4, 6])
+    subject = read_subject(path, ReadOptions())
+    assert (subject.ambiguous, subject.limit, subject.longest) == ((0, 2), 6, 6)
+    assert [each.terminated for each in subject.trajectories] == [False, True, False]
+    assert (subject.shortened, subject.repeated) == (2, 1)
+    told = read_subject(path, ReadOptions(ends="terminated"))
+    assert (told.ambiguous, told.limit, told.told) == ((), None, True)
+    known = read_subject(path, ReadOptions(), time_limit=9)
+    assert (known.limit, [each.terminated for each in known.trajectories]) == (9, [True] * 3)
+
+
+def test_an_episode_with_nan_is_unusable_and_the_others_are_checked(tmp_path: Path) -> None:
+    rewards = np.ones(11)
+    rewards[5] = np.nan
+    subject = read_subject(write_d4rl(tmp_path / "d.hdf5", [3, 4, 4], rewards=rewards), ReadOptions())
+    assert subject.numbers == (0, 2)
+    assert "NaN" in subject.unusable[1]
+    found = {each.name: each for each in check_all(subject, None).findings}
+    assert found["unusable_episodes"].episodes == (1,)
+    assert "NaN" in found["unusable_episodes"].found
+
+
+def test_a_file_of_nothing_but_nan_is_told_without_the_other_checks(tmp_path: Path) -> None:
+    path = write_d4rl(tmp_path / "d.hdf5", [3, 4], rewards=np.full(7, np.inf))
+    report = check_all(read_subject(path, ReadOptions()), None)
+    assert [(found.name, found.mend) for found in report.findings] == [("unusable_episodes", None)]
+    assert len(report.fine) == 1
+
+
+def test_a_damaged_episode_is_told_from_one_that_holds_nan(make_demonstrations: Make, tmp_path: Path) -> None:
+    path = tmp_path / "demos.hdf5"
+    make_demonstrations([5, 3, 4]).save(path)
+    with h5py.File(path, "r+") as file:
+        file["digests"][1, 0] ^= 1
+    subject = read_subject(path, ReadOptions())
+    assert (list(subject.unreadable), subject.numbers, subject.unusable) == ([1], (0, 2), {})
+    found = check_all(subject, None).findings[0]
+    assert (found.name, found.episodes, found.mend) == (
+        "damaged_episodes",
+        (1,),
+        f"gailkit data repair {path} -o demos-repaired.hdf5",
+    )
+    with h5py.File(path, "r+") as file:
+        file["digests"][:, 0] = 255 - file["digests"][:, 0]
+    with pytest.raises(DataError, match="none of its 3 episodes can be read: it is damaged"):
+        read_subject(path, ReadOptions())
+
+
+def test_what_is_left_behind_is_named(tmp_path: Path) -> None:
+    path = write_d4rl(tmp_path / "d.hdf5", [3, 4], zeta=np.zeros(3), extra=np.zeros(7))
+    (found,) = [each for each in check_all(read_subject(path, ReadOptions()), None).findings if "behind" in each.name]
+    assert found.found.endswith("2 members that gailkit leaves behind: extra, zeta")
+    assert found.severity == "note"
+
+
+def test_ranges_are_what_select_takes() -> None:
+    assert ranges([0, 1, 2, 5, 7, 8]) == "0-2,5,7-8"
+    assert ranges([]) == ""
+
+
+TRAPS = {  # file -> environment, findings that are not mere notes
+    "files/expert_cartpole.npz": ("CartPole-v1", {"ambiguous_ending", "no_last_observation", "failed_episodes"}),
+    "files/expert_pendulum.npz": ("Pendulum-v1", {"ambiguous_ending", "no_last_observation"}),
+    "files/imitation_cartpole_final.npz": ("CartPole-v1", {"ambiguous_ending"}),
+    "files/imitation_pendulum_final.npz": ("Pendulum-v1", {"ambiguous_ending"}),
+    "files/sail_MountainCar-v0.npz": ("MountainCar-v0", {"ambiguous_ending", "no_last_observation"}),
+    "files/cs285_Hopper-v4.npz": ("Hopper-v5", {"ambiguous_ending", "actions_outside_box"}),
+    "files/robosuite_lift_panda.hdf5": (None, {"ambiguous_ending", "no_last_observation"}),
+    "files/d4rl_layout_trajectories.hdf5": (None, {"ambiguous_ending"}),
+    "paper/CartPole-v1.hdf5": ("CartPole-v1", {"failed_episodes"}),
+    "paper/MountainCar-v0.hdf5": ("MountainCar-v0", set()),
+    "paper/Hopper-v5.hdf5": ("Hopper-v5", {"actions_outside_box", "failed_episodes"}),
+    "paper/HalfCheetah-v5.hdf5": ("HalfCheetah-v5", {"actions_outside_box"}),
+    "minari/CartPole/scripted-v0": ("CartPole-v1", set()),
+    "minari/Pendulum/random-v0": ("Pendulum-v1", set()),
+}
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_the_trap_in_a_strangers_file_is_found(experts_folder: Path, name: str) -> None:
+    env_id, expected = TRAPS[name]
+    if env_id is not None and env_id.startswith(("Hopper", "HalfCheetah")):
+        pytest.importorskip("mujoco", reason="NOT TESTED on MuJoCo: the package mujoco is not installed")
+    around = None if env_id is None else surroundings_of(env_id, {})
+    limit = None if around is None else around.time_limit
+    report = check_all(read_subject(experts_folder / name, ReadOptions(), (), limit), around)
+    assert {found.name for found in report.findings if found.severity != "note"} == expected
+    if "sail" in name:
+        assert any("98.03" in found.found for found in report.findings if found.name == "rewards_as_read")
+    json.dumps([found._asdict() for found in report.findings])
