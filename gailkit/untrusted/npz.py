@@ -88,7 +88,7 @@ class NpzContainer(Container):
             header = self._header(name)
         except Refusal:
             return Entry("other", "", ())
-        return Entry("array", header.dtype.str, header.shape)
+        return Entry("array", header.dtype.newbyteorder("=").str, header.shape)
 
     def pieces(self, name: str, start: int, stop: int) -> Iterator[np.ndarray]:
         """Rows of an array; rows that follow those read last are unpacked from where that stopped."""

@@ -108,6 +108,14 @@ def test_what_has_no_shape_is_refused(tmp_path: Path, values: list[Any], name: s
         array(container, name)
 
 
+def test_runs_that_lie_outside_the_values_are_damaged(tmp_path: Path) -> None:
+    edges = pa.py_buffer(np.array([0, 10**6, 2], np.int32))
+    lists = pa.Array.from_buffers(pa.list_(pa.int64()), 2, [None, edges], children=[pa.array([1, 2])])
+    container = ArrowContainer(write(tmp_path / "x.arrow", [batch(x=lists)]))
+    with pytest.raises(Damage, match="offset"):
+        array(container, "x/values")
+
+
 def test_batches_must_have_one_shape(tmp_path: Path) -> None:
     container = ArrowContainer(write(tmp_path / "x.arrow", [batch(x=[[[1, 2]]]), batch(x=[[[1, 2, 3]]])]))
     with pytest.raises(Refusal, match="different shapes"):

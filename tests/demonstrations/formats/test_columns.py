@@ -226,6 +226,11 @@ def test_what_is_not_there(told: str, complaint: str) -> None:
         named_columns(NAMES, columns_from_text(told), "x.csv")
 
 
+def test_what_was_told_is_no_longer_searched() -> None:
+    told = {"observations": ("action",)}
+    assert named_columns(["action", "act"], told, "x.csv") == {"observations": ("action",), "actions": ("act",)}
+
+
 def test_two_that_may_be_meant_are_asked_about() -> None:
     with pytest.raises(InputError, match="several columns that may be observations: obs or obs_0, obs_1"):
         named_columns(["obs", "obs_0", "obs_1", "action"], {}, "x.csv")
