@@ -99,10 +99,10 @@ def _writer(kind: str, overwrite: bool) -> Write:
     from gailkit.demonstrations.formats import minari_writing
 
     def write(path: Path, about: About, trajectories: Iterable[Trajectory]) -> int:
-        lost = minari_writing.losses(about)
-        if lost:
+        count = minari_writing.write(path, about, trajectories, overwrite=overwrite)
+        if lost := minari_writing.losses(about):
             click.echo(printable(f"note: a Minari data set does not hold {'; '.join(lost)}"), err=True)
-        return minari_writing.write(path, about, trajectories, overwrite=overwrite)
+        return count
 
     return write
 
