@@ -53,7 +53,7 @@ def _around(policy: Policy, space: Space[Any], scale: float, random: np.random.G
     def act(observations: np.ndarray) -> np.ndarray:
         actions = np.asarray(policy(observations))
         strayed = deviation * random.standard_normal((len(observations), *deviation.shape))
-        if actions.shape != strayed.shape:
+        if actions.shape != strayed.shape or actions.dtype.kind not in "iuf":
             return actions
         return clip_to_space(space, clip_to_space(space, actions) + strayed)
 

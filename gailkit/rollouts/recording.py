@@ -121,7 +121,7 @@ class Recording:
     def finish(self) -> None:
         """Write the file: earlier episodes first, then those of this run in the order they were asked for.
 
-        To be called once, however the recording ended. Without any episode nothing is written.
+        It is the last thing to be done, however the recording ended. Without any episode nothing is written.
 
         Raises:
             StorageError: if the disk refuses; an older file and what was acknowledged are then as they were.
