@@ -20,10 +20,10 @@ def main(path: str) -> None:
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     bound_time()
     container = _answering(answers, lambda: _open(Path(path)))
-    if container is None:
-        return
-    send(answers, {"container": container.kind})
-    while (frame := receive(requests)) is not None:
+    if container is not None:
+        send(answers, {"container": container.kind})
+        answers.flush()
+    while container is not None and (frame := receive(requests)) is not None:
         bound_time()
         _answering(answers, partial(_answer, container, frame[0], answers))
 
@@ -61,9 +61,8 @@ def _answer(container: Container, request: dict[str, Any], answers: BinaryIO) ->
     match request:
         case {"ask": "children", "group": group}:
             send(answers, {"children": container.children(group)})
-        case {"ask": "entry", "name": name}:
-            entry = container.entry(name)
-            send(answers, {"entry": None if entry is None else [entry.kind, entry.dtype, list(entry.shape)]})
+        case {"ask": "entries", "names": names}:
+            send(answers, {"entries": [container.entry(name) for name in names]})
         case {"ask": "text", "owner": owner, "name": name}:
             send(answers, {"text": container.text(owner, name)})
         case {"ask": "integer", "owner": owner, "name": name}:
@@ -79,16 +78,21 @@ def _answer(container: Container, request: dict[str, Any], answers: BinaryIO) ->
 
 
 def _send_pieces(answers: BinaryIO, pieces: Iterator[np.ndarray]) -> None:
-    for piece in pieces:
+    """Each piece as it comes, the last one marked; where there is none at all, that."""
+    current = next(pieces, None)
+    if current is None:
+        send(answers, {"end": True})
+    while current is not None:
         bound_time()
-        values = np.ascontiguousarray(piece)
-        message = {"dtype": values.dtype.str, "shape": list(values.shape)}
+        following = next(pieces, None)
+        values = np.ascontiguousarray(current)
+        message = {"dtype": values.dtype.str, "shape": values.shape, "last": following is None}
         send(answers, message, values.data.cast("B") if values.size else b"")
-    send(answers, {"end": True})
+        current = following
 
 
 def _answering(answers: BinaryIO, work: Callable[[], Any]) -> Any:
-    """What ``work`` returns; where it fails, the reason is sent instead and None returned."""
+    """What ``work`` returns; where it fails, the reason is sent instead and None returned. All is sent in the end."""
     try:
         return work()
     except Refusal as error:
@@ -102,4 +106,6 @@ def _answering(answers: BinaryIO, work: Callable[[], Any]) -> Any:
         send(answers, {"damage": "reading it takes more memory than a file of demonstrations may take"})
     except (OSError, ValueError, OverflowError, ImportError) as error:
         send(answers, {"damage": (str(error) or type(error).__name__).splitlines()[0]})
+    finally:
+        answers.flush()
     return None

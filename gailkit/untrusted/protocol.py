@@ -11,12 +11,11 @@ MAX_MESSAGE = 256 * 2**20
 
 
 def send(stream: BinaryIO, message: dict[str, Any], payload: memoryview | bytes = b"") -> None:
-    """Write one frame and flush it."""
+    """Write one frame; whoever has written the last of several flushes the stream."""
     text = json.dumps(message).encode()
     stream.write(_HEADER.pack(len(text), len(payload)) + text)
     if len(payload):
         stream.write(payload)
-    stream.flush()
 
 
 def receive(stream: BinaryIO) -> tuple[dict[str, Any], int] | None:

@@ -20,6 +20,7 @@ from gailkit.memory import available_memory
 from gailkit.untrusted.container import Entry, is_plain
 from gailkit.untrusted.protocol import read_exactly, receive, send
 
+_LITTLE = 2**20  # bytes that are there in any case
 PIPE_BYTES = 2**20  # halves the time of reading, beside the usual 64 KiB
 _START = (
     "import json, sys; path = json.loads(sys.argv[1]); sys.path[:] = path[1:];"
@@ -108,10 +109,15 @@ class Source:
 
     def entry(self, name: str) -> Entry | None:
         """What ``name`` is, None where there is nothing of that name; nothing of it is read."""
-        if name not in self._entries:
-            found = self._ask({"ask": "entry", "name": name})["entry"]
-            self._entries[name] = None if found is None else Entry(found[0], found[1], tuple(found[2]))
-        return self._entries[name]
+        return self.entries([name])[0]
+
+    def entries(self, names: Sequence[str]) -> list[Entry | None]:
+        """What each of ``names`` is; to ask for many at once takes little longer than for one."""
+        unknown = [name for name in names if name not in self._entries]
+        if unknown:
+            for name, found in zip(unknown, self._ask({"ask": "entries", "names": unknown})["entries"], strict=True):
+                self._entries[name] = None if found is None else Entry(found[0], found[1], tuple(found[2]))
+        return [self._entries[name] for name in names]
 
     def has(self, name: str) -> bool:
         """Whether there is a member called ``name``."""
@@ -146,8 +152,7 @@ class Source:
 
         Nothing else may be asked before the last one was taken.
         """
-        for span in spans:
-            self.entry(span.name)
+        self.entries([span.name for span in spans])
         self._send({"ask": "read", "spans": spans})
         return map(self._rows, spans)
 
@@ -203,8 +208,8 @@ class Source:
         return values[:done]
 
     def _empty(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-        needed, free = math.prod(shape) * dtype.itemsize, available_memory()
-        if needed > free:
+        needed = math.prod(shape) * dtype.itemsize
+        if needed > _LITTLE and needed > (free := available_memory()):
             raise DataError(f"{self.path}: {name!r} takes {needed:,} bytes of memory, and {free:,} are free")
         return np.empty(shape, dtype)
 
@@ -218,6 +223,8 @@ class Source:
             if not is_plain(dtype):
                 raise DamageError(self.path, f"the process that read it sent {dtype}")
             yield dtype, tuple(message["shape"])
+            if message["last"]:
+                return
 
     def _fill(self, target: np.ndarray) -> None:
         if target.size and not read_exactly(self._answers, target.data.cast("B")):
@@ -230,6 +237,7 @@ class Source:
     def _send(self, request: dict[str, Any]) -> None:
         with contextlib.suppress(BrokenPipeError):  # a child that has ended says why in what it sent last
             send(self._requests, request)
+            self._requests.flush()
 
     def _receive(self) -> dict[str, Any]:
         """The next message; raises what it tells of."""

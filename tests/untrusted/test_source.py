@@ -62,6 +62,7 @@ def test_a_library_that_takes_all_memory_is_refused_it(plain: Path, monkeypatch:
 
 def test_an_array_larger_than_the_free_memory_is_refused(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "available_memory", lambda: 79)
+    monkeypatch.setattr(module, "_LITTLE", 0)
     with open_source(plain) as source:
         assert len(source.array("x", 0, 9)) == 9
         with pytest.raises(DataError, match="'x' takes 80 bytes of memory, and 79 are free"):

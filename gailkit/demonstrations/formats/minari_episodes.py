@@ -50,7 +50,11 @@ def jpeg_members(source: Source, group: str, sides: Sides) -> list[str]:
 
 def _blocks(source: Source, numbers: Sequence[int], sides: Sides) -> Iterator[list[Episode | Broken]]:
     plans: list[_Plan | Broken] = []
-    for number in numbers:
+    members = [member for side in sides for _, member in side.members]
+    for index, number in enumerate(numbers):
+        if index % _BLOCK_EPISODES == 0:  # many are asked about at once, which takes little longer than one
+            ahead_of_them = numbers[index : index + _BLOCK_EPISODES]
+            source.entries([f"episode_{other}/{member}" for other in ahead_of_them for member in (*members, *MARKS)])
         plans.append(_plan(source, f"episode_{number}", sides))
         size = sum(plan.bytes for plan in plans if isinstance(plan, _Plan))
         if size >= _BLOCK_BYTES or len(plans) == _BLOCK_EPISODES:
