@@ -124,14 +124,15 @@ def test_the_same_command_records_the_same_and_append_goes_on(run_here: RunHere,
 
 def test_a_file_is_replaced_only_on_request(run_here: RunHere, tmp_path: Path) -> None:
     command = ["record", "rooms:Slow-v0", "--policy", "random", "--episodes", "1", "--seed", "0", "-o", "a.hdf5"]
-    (tmp_path / "a.hdf5").write_text("precious")
+    precious = b"\x89HDF\r\n\x1a\nprecious"
+    (tmp_path / "a.hdf5").write_bytes(precious)
     refused = run_here(*command)
     assert refused.returncode == 2
     assert refused.stderr == "Error: a.hdf5 exists; --append continues it, --overwrite replaces it\n"
     damaged = run_here(*command, "--append")
-    assert (damaged.returncode, (tmp_path / "a.hdf5").read_text()) == (3, "precious")
+    assert (damaged.returncode, (tmp_path / "a.hdf5").read_bytes()) == (3, precious)
     both = run_here(*command, "--append", "--overwrite")
-    assert (both.returncode, (tmp_path / "a.hdf5").read_text()) == (2, "precious")
+    assert (both.returncode, (tmp_path / "a.hdf5").read_bytes()) == (2, precious)
     assert run_here(*command, "--overwrite").returncode == 0
     assert len(trajectories(tmp_path / "a.hdf5")) == 1
 
@@ -140,7 +141,7 @@ def test_a_file_is_replaced_only_on_request(run_here: RunHere, tmp_path: Path) -
     ("changes", "code", "said"),
     [
         ({"env_id": "CartPol-v1"}, 2, "near matches: CartPole-v1"),
-        ({"--policy": "rndom"}, 2, "accepted are random, a run directory, a Stable-Baselines3 .zip, or module:attrib"),
+        ({"--policy": "rndom"}, 2, "accepted are random, a run directory, a Stable-Baselines3 .zip, an .onnx model,"),
         ({"--policy": "."}, 2, "holds no run"),
         ({"--episodes": "0"}, 2, "0 is not in the range x>=1"),
         ({"--seed": "-1"}, 2, "-1 is not in the range x>=0"),
