@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks.tasks import REPOSITORY
 
 STEPS = 1000  # of an episode
+SHORT_STEPS = 100  # of an episode that ends early, as those of Hopper may
 OBSERVED, ACTED = 17, 6
 BATCH_SIZE = 256
 RESULTS = REPOSITORY / "benchmarks" / "results" / "data.txt"
@@ -35,20 +36,23 @@ RESULTS = REPOSITORY / "benchmarks" / "results" / "data.txt"
 def data(transitions: int, gigabytes: float, batches: int, rounds: int, folder: Path | None, keep: bool) -> None:
     """Load a million transitions, beside h5py and Minari; draw from a file of 5 GB."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        lines = [*_loading(Path(scratch), transitions // STEPS, rounds)]
-        click.echo("\n".join(lines))
+        lines: list[str] = []
+        for steps in (STEPS, SHORT_STEPS):
+            lines += (loaded := [*_loading(Path(scratch) / f"{steps}", transitions, steps, rounds)])
+            click.echo("\n".join(loaded))
         lines += (drawn := [*_drawing(Path(scratch), gigabytes, batches)])
         click.echo("\n".join(drawn))
     if keep:
         RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _loading(folder: Path, episodes: int, rounds: int) -> Iterator[str]:
+def _loading(folder: Path, transitions: int, steps: int, rounds: int) -> Iterator[str]:
     from gailkit import Demonstrations
 
     native, foreign = folder / "native.hdf5", folder / "minari"
-    _write_native(native, episodes)
-    _write_minari(foreign, episodes)
+    folder.mkdir()
+    _write_native(native, transitions // steps, steps)
+    _write_minari(foreign, transitions // steps, steps)
     ways: dict[str, Callable[[], object]] = {
         "h5py": lambda: _read_flat(native),
         "gailkit": lambda: Demonstrations.load(native),
@@ -63,7 +67,7 @@ def _loading(folder: Path, episodes: int, rounds: int) -> Iterator[str]:
         name: median(one / other for one, other in zip(times["gailkit"], times[name], strict=True)) for name in ways
     }
     numbers = f"{OBSERVED} float64 and {ACTED} float32"
-    yield f"{episodes * STEPS:,} transitions of {numbers}, medians of {rounds} rounds in turn:"
+    yield f"{transitions:,} transitions of {numbers}, {steps} an episode, medians of {rounds} rounds in turn:"
     yield from (f"  {name:<26}{median(taken):6.2f} s" for name, taken in times.items())
     yield f"  gailkit / h5py, flat      {beside['h5py']:6.2f}         (at most 1.5)"
     yield f"  Minari / gailkit          {1 / beside['Minari']:6.1f}         (at least 10)"
@@ -74,7 +78,9 @@ def _loading(folder: Path, episodes: int, rounds: int) -> Iterator[str]:
 def _drawing(folder: Path, gigabytes: float, batches: int) -> Iterator[str]:
     large = folder / "large.hdf5"
     row_bytes = OBSERVED * 8 + ACTED * 4 + 8
-    _write_native(large, int(gigabytes * 1e9 / row_bytes / STEPS * 1.06))  # packing takes that much off such numbers
+    _write_native(
+        large, int(gigabytes * 1e9 / row_bytes / STEPS * 1.06), STEPS
+    )  # packing takes that much off such numbers
     stored, held = (_in_a_process(large, memory, batches) for memory in (2**28, 2**40))
     yield f"batches of {BATCH_SIZE} from a file of {_size(large) / 1e9:.1f} GB, {batches:,} of them:"
     yield f"  from the file {stored['rate']:,.0f} batches/s, from memory {held['rate']:,.0f}"
@@ -146,22 +152,22 @@ def _children(process: int) -> list[int]:
     return found
 
 
-def _episodes(count: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _episodes(count: int, steps: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     random = np.random.default_rng(0)
     for _ in range(count):
-        actions = random.normal(size=(STEPS, ACTED)).astype(np.float32)
-        yield random.normal(size=(STEPS + 1, OBSERVED)), actions, random.normal(size=STEPS)
+        actions = random.normal(size=(steps, ACTED)).astype(np.float32)
+        yield random.normal(size=(steps + 1, OBSERVED)), actions, random.normal(size=steps)
 
 
-def _write_native(path: Path, episodes: int) -> None:
+def _write_native(path: Path, episodes: int, steps: int) -> None:
     from gailkit import Trajectory
     from gailkit.demonstrations import hdf5
     from gailkit.demonstrations.contents import About
 
-    hdf5.write(path, About(*_spaces()), (Trajectory(*arrays, False) for arrays in _episodes(episodes)))
+    hdf5.write(path, About(*_spaces()), (Trajectory(*arrays, False) for arrays in _episodes(episodes, steps)))
 
 
-def _write_minari(path: Path, episodes: int) -> None:
+def _write_minari(path: Path, episodes: int, steps: int) -> None:
     from minari.data_collector import EpisodeBuffer
     from minari.dataset.minari_storage import MinariStorage
 
@@ -169,17 +175,17 @@ def _write_minari(path: Path, episodes: int) -> None:
     data.mkdir(parents=True)
     storage = MinariStorage.new(data, *_spaces(), data_format="hdf5")
     storage.update_metadata({"dataset_id": "benchmark/normal-v0", "minari_version": "0.5.4"})
-    ends = np.arange(STEPS) == STEPS - 1
+    ends = np.arange(steps) == steps - 1
     storage.update_episodes(
         EpisodeBuffer(
             observations=observed,
             actions=acted,
             rewards=rewards,
-            terminations=np.zeros(STEPS, bool),
+            terminations=np.zeros(steps, bool),
             truncations=ends,
             infos={},
         )
-        for observed, acted, rewards in _episodes(episodes)
+        for observed, acted, rewards in _episodes(episodes, steps)
     )
 
 
