@@ -31,6 +31,7 @@ mark tells is asked. Without episodes and marks all rows are one episode, where 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 import numpy as np
 
@@ -49,8 +50,11 @@ _MARKS = ("terminated", "truncated", "done")
 
 
 def recognises(source: Source) -> bool:
-    """Whether it is a container of named columns that has one of numbers at least; what they mean is asked later."""
-    return source.container in _CONTAINERS and any(is_array for _, is_array in _members(source))
+    """Whether it is a container of named columns, two of them of numbers; what they mean is asked later."""
+    if source.container not in _CONTAINERS:
+        return False
+    arrays = (name for name, is_array in _members(source) if is_array)
+    return len(list(islice(arrays, 2))) == 2  # observations and actions at least
 
 
 def read(source: Source, options: ReadOptions) -> Contents:
@@ -111,7 +115,7 @@ def _vector(source: Source, names: tuple[str, ...]) -> np.ndarray:
     if any(part.ndim > 2 for part in parts) or len(set(map(len, parts))) != 1:
         shapes = {name: part.shape for name, part in zip(names, parts, strict=True)}
         raise DataError(f"{source.path}: columns of one vector must have one length and no width; found {shapes}")
-    return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+    return np.concatenate([part if part.ndim == 2 else part[:, None] for part in parts], axis=1)
 
 
 def _marks(source: Source, role: str, values: np.ndarray) -> np.ndarray:

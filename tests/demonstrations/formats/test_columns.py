@@ -129,6 +129,13 @@ def test_columns_that_contradict_each_other_are_refused(
         load(tmp_path, STEPS | columns)
 
 
+def test_a_single_column_is_no_demonstration(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="of no known format"):
+        load(tmp_path, {"obs_0": [1.0, 2.0]})
+    with pytest.raises(DataError, match="one length, at least 1"):
+        load(tmp_path, {"obs_0": [], "action": [], "done": []})
+
+
 def test_rows_without_ends_are_one_episode_only_where_that_is_said(tmp_path: Path) -> None:
     columns = without("terminated", "truncated")
     with pytest.raises(InputError, match=r"nothing in .*steps\.csv tells where an episode ends.*--ends truncated"):
