@@ -21,7 +21,6 @@ from gailkit.rollouts.shards import Shards
 from gailkit.types import Trajectory
 
 JOINED = 32
-NOTHING = "no episode was finished, nothing was written"
 
 
 class Recording:
@@ -29,6 +28,7 @@ class Recording:
 
     Raises:
         InputError: if the earlier ones come from another environment or carry no rewards.
+        StorageError: if there is no room to write earlier ones that a killed run has left into the file.
     """
 
     def __init__(
@@ -42,6 +42,8 @@ class Recording:
     ) -> None:
         if earlier is not None:
             _check_continues(shards.target, earlier, env, env_id, env_kwargs)
+            if shards.paths:  # of a run that was killed: now, so that not many are left to be read after the next one
+                shards.finish(earlier.save)
         self.shards = shards
         self.env = env
         self.env_id = env_id
@@ -127,7 +129,7 @@ class Recording:
             StorageError: if the disk refuses; an older file and what was acknowledged are then as they were.
         """
         self._background.stop()
-        if not self.finished and not self.shards.paths:
+        if not self.finished:
             return
         with contextlib.suppress(StorageError):  # there may be room for the file where there was none for a shard
             self.flush()
@@ -144,7 +146,7 @@ class Recording:
         """One line: how many episodes and steps, their mean return, how they ended, and where they are."""
         episodes = list(self.finished.values())
         if not episodes:
-            return "no episode was finished, nothing was added" if self._complete else NOTHING
+            return "no episode was finished, nothing was written"
         returns = [episode.episode_return or 0.0 for episode in episodes]
         terminated = sum(episode.terminated for episode in episodes)
         count = len(self.earlier.trajectories) if self.earlier else 0

@@ -161,11 +161,13 @@ def test_what_a_killed_recording_has_left_is_taken_in(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.glob("a.*")] == ["a.hdf5"]
 
 
+@pytest.mark.parametrize("killed_in", [recorded, left_behind])
 def test_killed_between_the_file_and_the_removal_of_its_shards_nothing_is_there_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_in: Any
 ) -> None:
+    """Killed when the second run is at its end, or when it takes in what the first one has left."""
     path = tmp_path / "a.hdf5"
-    first = left_behind(path, 2, source="first")
+    (recorded if killed_in is recorded else left_behind)(path, 3, source="first")
     unlink = Path.unlink
 
     def killed(entry: Path, missing_ok: bool = False) -> None:
@@ -173,18 +175,24 @@ def test_killed_between_the_file_and_the_removal_of_its_shards_nothing_is_there_
             raise Killed
         unlink(entry, missing_ok=missing_ok)
 
-    monkeypatch.setattr(Path, "unlink", killed)
-    with pytest.raises(Killed):
-        recorded(path, 1, source="second")
-    monkeypatch.undo()
+    def flushing(recording: Recording, index: int, trajectory: Trajectory) -> None:
+        recording.finished[index] = trajectory
+        recording.flush()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        patch.setattr(Recording, "add", flushing)
+        with pytest.raises(Killed):
+            killed_in(path, 3, source="second")
     assert len(list((tmp_path / "a.hdf5.parts").glob("*.hdf5"))) == 2
+    held = seeds_in(path)
     recorded(path, 1, source="third")
     found = seeds_in(path)
-    assert found[:2] == first
-    assert len(set(found)) == len(found) == 4
+    assert found[:-1] == held
+    assert len(set(found)) == len(found)
     provenance = Demonstrations.load(path).provenance
-    added = [json.loads(provenance[f"addition_{number}"])["source"] for number in (1, 2)]
-    assert (provenance["source"], added) == ("first", ["second", "third"])
+    added = [json.loads(text)["source"] for name, text in provenance.items() if name.startswith("addition")]
+    assert [provenance["source"], *added] == ["first", *(["second"] if killed_in is recorded else []), "third"]
 
 
 def test_a_file_to_be_replaced_is_not_taken_in(tmp_path: Path) -> None:
