@@ -10,13 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from gailkit import Demonstrations
+
 README = Path(__file__).resolve().parents[1] / "README.md"
+DEMONSTRATIONS = README.parent / "docs" / "demonstrations.md"
+PENDULUM = README.parent / "datasets" / "pendulum-v1.hdf5"
 RUN_SECONDS = 300
 
 
-def blocks(language: str) -> list[str]:
-    """The code blocks of the README in one language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+def blocks(language: str, page: Path = README) -> list[str]:
+    """The code blocks of a page in one language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture
@@ -46,13 +50,23 @@ def test_the_commands_lead_from_demonstrations_to_a_policy_that_scores(checkout:
     assert score is not None and float(score[1]) > 0.5
 
 
+def test_the_page_on_demonstrations_does_what_it_says(checkout: Path) -> None:
+    for block in blocks("bash", DEMONSTRATIONS):
+        for line in block.splitlines():
+            run(["-m", "gailkit", *shlex.split(line)[1:]], checkout)
+    assert Demonstrations.load(checkout / "pendulum.hdf5").digests() == Demonstrations.load(PENDULUM).digests()
+    assert (checkout / "pendulum-v1.png").stat().st_size > 10_000
+    assert len(Demonstrations.load(checkout / "best.hdf5").trajectories) == 10
+
+
 def test_the_python_example_swaps_three_parts_and_ends_with_a_statement(checkout: Path) -> None:
     (example,) = blocks("python")
     (checkout / "example.py").write_text(example)
     assert "The policy's mean return is" in run(["example.py"], checkout)
 
 
-def test_every_file_that_the_readme_links_to_exists() -> None:
-    links = re.findall(r"\]\(((?!https?:)[^)#]+)\)", README.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("page", [README, DEMONSTRATIONS], ids=lambda page: page.name)
+def test_every_file_that_is_linked_to_exists(page: Path) -> None:
+    links = re.findall(r"\]\(((?!https?:)[^)#]+)\)", page.read_text(encoding="utf-8"))
     assert links
-    assert [link for link in links if not (README.parent / link).exists()] == []
+    assert [link for link in links if not (page.parent / link).exists()] == []
