@@ -61,9 +61,9 @@ def test_other_actions_make_another_episode(walks: Walks) -> None:
 def test_a_short_overlap_is_none(walks: Walks) -> None:
     (whole,) = walks([30])
     assert contained((whole, part(whole, 0, 4))) == []  # fewer steps than SHORTEST
-    (other,) = walks([40])[:1]
+    (_, other) = walks([30, 40])
     tail = Trajectory(
-        np.concatenate([whole.observations[22:30], other.observations[:20]]),
+        np.concatenate([whole.observations[22:31], other.observations[:19]]),
         np.concatenate([whole.actions[22:30], other.actions[:19]]),
         None,
         False,

@@ -12,7 +12,7 @@ import pytest
 
 from gailkit.checks.finding import ranges
 from gailkit.checks.run import CHECKS, check_all
-from gailkit.checks.subject import read_subject
+from gailkit.checks.subject import Subject, read_subject
 from gailkit.checks.surroundings import surroundings_of
 from gailkit.demonstrations import Demonstrations
 from gailkit.demonstrations.contents import ReadOptions
@@ -101,6 +101,13 @@ def test_what_is_left_behind_is_named(tmp_path: Path) -> None:
     (found,) = [each for each in check_all(read_subject(path, ReadOptions()), None).findings if "behind" in each.name]
     assert found.found.endswith("2 members that gailkit leaves behind: extra, zeta")
     assert found.severity == "note"
+
+
+def test_a_mend_says_every_option_once() -> None:
+    subject = Subject(Path("d.npz"), (), (), words=("--max-episode-steps", "9", "--mask", "a b"), limit=7)
+    assert subject.mend("convert", "--max-episode-steps", "8") == (
+        "gailkit data convert d.npz -o d-converted.hdf5 --max-episode-steps 8 --mask 'a b'"
+    )
 
 
 def test_ranges_are_what_select_takes() -> None:

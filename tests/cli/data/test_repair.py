@@ -69,6 +69,18 @@ def test_episodes_with_nan_are_left_out(run_here: RunHere, tmp_path: Path) -> No
     assert len(Demonstrations.load(tmp_path / "s.hdf5").trajectories) == 2
 
 
+def test_an_episode_of_another_kind_is_left_out(run_here: RunHere, tmp_path: Path) -> None:
+    write_robomimic(tmp_path / "d.hdf5", [4, 5])
+    with h5py.File(tmp_path / "d.hdf5", "r+") as file:
+        for member in ("obs/state", "next_obs/state"):
+            del file["data/demo_1"][member]
+            file["data/demo_1"][member] = np.zeros((5, 2))
+    done = run_here("data", "repair", "d.hdf5", "-o", "s.hdf5", "--ends", "truncated")
+    assert done.returncode == 0, done.stderr
+    assert "lost: episode 1: it is observations float64 (2,)" in done.stdout
+    assert len(Demonstrations.load(tmp_path / "s.hdf5").trajectories) == 1
+
+
 def test_of_a_file_that_lacks_its_end_what_lies_before_the_cut_is_saved(run_here: RunHere, tmp_path: Path) -> None:
     write_robomimic(tmp_path / "whole.hdf5", [40, 50, 60, 70])
     whole = (tmp_path / "whole.hdf5").read_bytes()
