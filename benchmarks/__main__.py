@@ -7,6 +7,7 @@ import click
 from benchmarks.curves import curves
 from benchmarks.data import data
 from benchmarks.imitation import imitation
+from benchmarks.kills import kills
 from benchmarks.mutations import mutations
 from benchmarks.reinforcement import reinforcement
 from benchmarks.speed import speed
@@ -24,6 +25,7 @@ def benchmarks(context: click.Context) -> None:
 benchmarks.add_command(curves)
 benchmarks.add_command(data)
 benchmarks.add_command(imitation)
+benchmarks.add_command(kills)
 benchmarks.add_command(mutations)
 benchmarks.add_command(reinforcement)
 benchmarks.add_command(speed)
