@@ -22,6 +22,8 @@ NOTES = {  # key in the provenance -> how its sentence begins
     "conversion": "",
     "endings": "endings were ",
     "left_out": "not taken over: ",
+    "rewards": "rewards were ",
+    "actions": "actions: ",
 }
 
 
@@ -35,6 +37,7 @@ class ReadingOptions:
     obs_keys: str | None = None
     mask: str | None = None
     columns: str | None = None
+    memory: float | None = None  # GB
 
     def read_options(self) -> ReadOptions:
         """The options for the readers. Raises InputError for columns that are not understood."""
@@ -49,6 +52,10 @@ class ReadingOptions:
             mask=self.mask,
             columns={} if self.columns is None else _columns(self.columns),
         )
+
+    def most_bytes(self) -> int | None:
+        """What ``--memory`` allows."""
+        return None if self.memory is None else int(self.memory * 1e9)
 
     def words(self) -> list[str]:
         """The options as they can be typed again."""
@@ -82,10 +89,14 @@ def load(path: Path, options: ReadingOptions, env_id: str | None = None) -> Demo
     from gailkit.demonstrations.conversion import AmbiguousEnding
 
     try:
-        demonstrations = Demonstrations.load(path, options.read_options())
+        demonstrations = Demonstrations.load(path, options.read_options(), options.most_bytes())
     except AmbiguousEnding as error:
         raise AmbiguousEnding(f"{error}{_time_limit(env_id)}") from error
     say_notes(path, demonstrations.provenance)
+    if not demonstrations.in_memory:
+        click.echo(
+            printable(f"note: {path} is larger than the memory it may take and is read piece by piece"), err=True
+        )
     return demonstrations
 
 
@@ -131,6 +142,13 @@ _OPTIONS = (
         type=click.IntRange(1),
         metavar="N",
         help="Time limit: episodes of N steps or more were cut off; others terminated unless the file says otherwise.",
+    ),
+    _option(
+        "--memory",
+        type=click.FloatRange(min=0),
+        metavar="GB",
+        help="Most that demonstrations may take; a native file that holds more is read piece by piece. Half of what is "
+        "free.",
     ),
     _option("--obs-keys", metavar="A,B", help="Which of several observations, in this order."),
     _option("--mask", metavar="NAME", help="Only the episodes that the file lists under this name."),

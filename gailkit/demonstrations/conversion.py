@@ -136,8 +136,9 @@ def _question(path: Path, episodes: Sequence[Episode | Broken]) -> str:
     ]
     longest = max(lengths)
     ended = f"{lengths.count(longest)} of {len(lengths)} after {longest} steps, none after more"
-    return (
-        f"{path} does not say how its episodes ended ({ended}), which decides what is imitated: say "
-        f"--max-episode-steps {longest} if a time limit of {longest} steps cut those off and the others terminated, "
-        "or --ends terminated or --ends truncated if all ended alike"
-    )
+    limit = f"--max-episode-steps {longest} if a time limit of {longest} steps cut off those that reached it"
+    alike = "--ends terminated or --ends truncated if all ended alike"
+    answers = f"{limit} and the others terminated, or {alike}"
+    if lengths.count(longest) == 1 < len(lengths):  # a time limit would have cut off several
+        answers = f"{alike}, or {limit} and the others terminated"
+    return f"{path} does not say how its episodes ended ({ended}), which decides what is imitated: say {answers}"

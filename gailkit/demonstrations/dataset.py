@@ -18,10 +18,8 @@ from gailkit.demonstrations import hdf5
 from gailkit.demonstrations.contents import About, ReadOptions
 from gailkit.demonstrations.episodes import Drawn, Episodes, HeldEpisodes
 from gailkit.demonstrations.fitting import as_observed, check_fit
-from gailkit.demonstrations.reading import TooLarge, read
-from gailkit.demonstrations.stored import open_stored
+from gailkit.demonstrations.reading import read
 from gailkit.errors import DataError, InputError
-from gailkit.memory import available_memory
 from gailkit.types import Trajectory, Transitions, plain_arrays
 
 
@@ -49,9 +47,9 @@ class Demonstrations:
 
     def __post_init__(self) -> None:
         if not isinstance(self.trajectories, Episodes):
-            held = tuple(self.trajectories)
-            _check_together(held)
-            object.__setattr__(self, "trajectories", HeldEpisodes(held))
+            object.__setattr__(self, "trajectories", HeldEpisodes(tuple(self.trajectories)))
+        if isinstance(self.trajectories, HeldEpisodes):
+            _check_together(self.trajectories)
         object.__setattr__(self, "offsets", tuple(self.offsets) or (0,) * len(self.trajectories))
         if self.stride < 1 or len(self.offsets) != len(self.trajectories):
             raise InputError(
@@ -80,12 +78,7 @@ class Demonstrations:
             StorageError: if it may not be read.
             DataError: if it is damaged or of no known format.
         """
-        path, options = Path(path), options or ReadOptions()
-        try:
-            found = read(path, options, available_memory() // 2 if memory is None else memory)
-        except TooLarge:
-            about, stored = open_stored(path, options)
-            return cls(stored, *about)
+        found = read(Path(path), options, memory)
         try:
             return cls(found.trajectories, *found.about)
         except InputError as error:
@@ -109,6 +102,11 @@ class Demonstrations:
     def episodes(self) -> Episodes:
         """The trajectories, and what is known of them without reading their steps."""
         return cast(Episodes, self.trajectories)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether they are in memory; else their steps stay in a file."""
+        return self.episodes.in_memory
 
     @property
     def num_steps(self) -> int:
@@ -210,7 +208,7 @@ class Demonstrations:
         return self.episodes.drawn(self.stride, self.offsets, (self.observation_space, self.action_space))
 
 
-def _check_together(trajectories: tuple[Trajectory, ...]) -> None:
+def _check_together(trajectories: Sequence[Trajectory]) -> None:
     if not trajectories:
         raise InputError("demonstrations need at least one trajectory; found none")
     for name in ("observations", "actions"):

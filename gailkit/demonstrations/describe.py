@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ import numpy as np
 from gailkit.demonstrations.contents import ReadOptions
 from gailkit.demonstrations.fingerprint import size_of
 from gailkit.demonstrations.reading import read
-from gailkit.types import Trajectory
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Description:
     provenance: Mapping[str, str]
 
 
-def describe(path: Path, options: ReadOptions | None = None) -> Description:
+def describe(path: Path, options: ReadOptions | None = None, memory: int | None = None) -> Description:
     """Read all of the file, checking what can be checked, and sum it up.
 
     Raises:
@@ -52,9 +51,9 @@ def describe(path: Path, options: ReadOptions | None = None) -> Description:
         StorageError: if it may not be read.
         DataError: if it is damaged or of no known format.
     """
-    name, about, trajectories, verified = read(path, options)
-    lengths = [len(trajectory) for trajectory in trajectories]
-    terminated = sum(trajectory.terminated for trajectory in trajectories)
+    name, about, trajectories, verified = read(path, options, memory)
+    lengths: list[int] = trajectories.lengths.tolist()
+    terminated = int(trajectories.terminated.sum())
     first = trajectories[0]
     return Description(
         path=str(path),
@@ -75,7 +74,7 @@ def describe(path: Path, options: ReadOptions | None = None) -> Description:
         length_min=min(lengths),
         length_median=float(np.median(lengths)),
         length_max=max(lengths),
-        **_returns(trajectories),
+        **_returns(trajectories.returns()),
         provenance=about.provenance,
     )
 
@@ -89,11 +88,9 @@ def ending(terminated: int, episodes: int) -> str:
     return "Where an episode terminated its end is imitated too; where it was cut off what follows is taken as unknown."
 
 
-def _returns(trajectories: Sequence[Trajectory]) -> dict[str, float | None]:
+def _returns(known: np.ndarray | None) -> dict[str, float | None]:
     names = ("return_mean", "return_sd", "return_min", "return_max")
-    returns = [trajectory.episode_return for trajectory in trajectories]
-    known = np.array([value for value in returns if value is not None], dtype=np.float64)
-    if len(known) < len(returns):
+    if known is None:
         return dict.fromkeys(names)
     deviation = float(known.std(ddof=1)) if len(known) > 1 else None
     return dict(zip(names, (float(known.mean()), deviation, float(known.min()), float(known.max())), strict=True))

@@ -39,6 +39,7 @@ class Episodes(Sequence[Trajectory], ABC):
 
     lengths: np.ndarray  # (N,) int64
     terminated: np.ndarray  # (N,) bool
+    in_memory: bool
 
     @abstractmethod
     def digests(self) -> list[str]:
@@ -80,6 +81,7 @@ class HeldEpisodes(Episodes):
 
     def __init__(self, trajectories: Sequence[Trajectory]) -> None:
         self._trajectories = tuple(trajectories)
+        self.in_memory = True
         self.lengths = np.array([len(trajectory) for trajectory in self._trajectories], dtype=np.int64)
         self.terminated = np.array([trajectory.terminated for trajectory in self._trajectories], dtype=np.bool_)
 

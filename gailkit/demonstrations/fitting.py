@@ -38,7 +38,7 @@ class FlattenedEpisodes(Episodes):
     def __init__(self, episodes: Episodes, stated: Space[Any]) -> None:
         """``stated`` is the space of the observations as they are."""
         self._episodes, self._stated = episodes, stated
-        self.lengths, self.terminated = episodes.lengths, episodes.terminated
+        self.lengths, self.terminated, self.in_memory = episodes.lengths, episodes.terminated, episodes.in_memory
 
     def __len__(self) -> int:
         return len(self._episodes)

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from gailkit.demonstrations.contents import About, Contents, ReadOptions
 from gailkit.demonstrations.conversion import Conversion
+from gailkit.demonstrations.episodes import Episodes, HeldEpisodes
+from gailkit.demonstrations.stored import stored_episodes
 from gailkit.errors import DataError, InputError
-from gailkit.types import Trajectory
+from gailkit.memory import available_memory
 from gailkit.untrusted.source import open_source
 
 _HOME = "gailkit.demonstrations"
@@ -48,23 +50,19 @@ class Format(Protocol[Opened]):
 
 
 class Reading(NamedTuple):
-    """All of a file, in memory."""
+    """All of a file."""
 
     format: str
     about: About
-    trajectories: tuple[Trajectory, ...]
+    trajectories: Episodes
     verified: bool  # whether each episode was compared with a digest
 
 
-class TooLarge(Exception):
-    """What a native file holds would take more memory than it may."""
-
-
 def read(path: Path, options: ReadOptions | None = None, memory: int | None = None) -> Reading:
-    """Everything in the file or folder ``path``.
+    """Everything in the file or folder ``path``, whose steps stay where they are if it is a native file that holds more
+    than ``memory`` bytes; half of what is free where ``memory`` is None.
 
     Raises:
-        TooLarge: if it is a native file that holds more than ``memory`` bytes.
         InputError: if there is no such file, or ``options`` name what it does not have.
         AmbiguousEnding: if it says that episodes end and neither it nor ``options`` say how.
         StorageError: if it may not be read.
@@ -72,11 +70,14 @@ def read(path: Path, options: ReadOptions | None = None, memory: int | None = No
     """
     options = options or ReadOptions()
     with open_contents(path, options) as (name, contents):
-        if memory is not None and contents.num_bytes is not None and contents.num_bytes > memory:
-            raise TooLarge
         conversion = Conversion(path, contents, options)
-        trajectories = tuple(conversion.strict())
-    if not trajectories:
+        most = available_memory() // 2 if memory is None else memory
+        trajectories: Episodes
+        if contents.num_bytes is not None and contents.num_bytes > most:
+            trajectories = stored_episodes(conversion)
+        else:
+            trajectories = HeldEpisodes(tuple(conversion.strict()))
+    if not len(trajectories):
         raise DataError(f"{path} holds no step whose successor is known")
     provenance = {**contents.about.provenance, **conversion.notes()}
     return Reading(name, contents.about._replace(provenance=provenance), trajectories, contents.verified)

@@ -22,7 +22,7 @@ import torch
 from gymnasium.spaces import Discrete
 from torch import Tensor
 
-from gailkit.demonstrations.contents import About, Broken, ReadOptions
+from gailkit.demonstrations.contents import Broken
 from gailkit.demonstrations.conversion import Conversion
 from gailkit.demonstrations.episodes import Drawn, Episodes, Spaces
 from gailkit.demonstrations.hdf5_reading import (
@@ -31,7 +31,6 @@ from gailkit.demonstrations.hdf5_reading import (
     Parts,
     episodes,
     gather_rows,
-    read,
     read_block,
     read_columns,
     read_layout,
@@ -89,23 +88,20 @@ class StoredFile:
         return source
 
 
-def open_stored(path: Path, options: ReadOptions) -> tuple[About, StoredEpisodes]:
-    """What a native file says of its episodes, and the episodes; each of them is read once, and none is kept.
+def stored_episodes(conversion: Conversion) -> StoredEpisodes:
+    """The episodes of a native file that is open; each of them is read once, and none is kept.
 
     Raises:
-        DataError: if anything in the file is damaged.
+        DataError, AmbiguousEnding: as ``Conversion.strict``.
     """
-    with open_source(path) as source:
-        contents = read(source, options)
-        conversion = Conversion(path, contents, options)
-        told = [(trajectory.terminated, trajectory.episode_return) for trajectory in conversion.strict()]
-        columns = read_columns(source)
-        layout = read_layout(source, contents.about, columns.lengths)
+    told = [(trajectory.terminated, trajectory.episode_return) for trajectory in conversion.strict()]
     terminated, returns = zip(*told, strict=True)
     known = None if None in returns else np.array(returns, dtype=np.float64)
-    about = contents.about._replace(provenance={**contents.about.provenance, **conversion.notes()})
-    file = StoredFile(path, columns, layout, np.array(terminated, dtype=np.bool_), known)
-    return about, StoredEpisodes(file, np.arange(len(told)))
+    with open_source(conversion.path) as source:
+        columns = read_columns(source)
+        layout = read_layout(source, conversion.contents.about, columns.lengths)
+    file = StoredFile(conversion.path, columns, layout, np.array(terminated, dtype=np.bool_), known)
+    return StoredEpisodes(file, np.arange(len(told)))
 
 
 class StoredEpisodes(Episodes):
@@ -114,6 +110,7 @@ class StoredEpisodes(Episodes):
     def __init__(self, file: StoredFile, indices: np.ndarray) -> None:
         self.file = file
         self.indices = indices
+        self.in_memory = False
         self.lengths = file.columns.lengths[indices]
         self.terminated = file.terminated[indices]
 

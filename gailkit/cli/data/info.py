@@ -31,7 +31,7 @@ def info(file: Path, as_json: bool, options: ReadingOptions) -> None:
     """
     from gailkit.demonstrations.describe import describe
 
-    description = describe(file, options.read_options())
+    description = describe(file, options.read_options(), options.most_bytes())
     if as_json:
         click.echo(json.dumps(asdict(description), indent=2))
     else:
