@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from gailkit.errors import StorageError
-from gailkit.storage import write_atomically
+from gailkit.storage import PatientFile, write_atomically
 
 
 def test_the_new_content_replaces_the_old(tmp_path: Path) -> None:
@@ -83,3 +86,31 @@ def test_where_no_file_can_be(tmp_path: Path) -> None:
         with pytest.raises(StorageError, match="could not be written"):
             write_atomically(path, b"content")
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_a_patient_file_reads_back_what_the_disk_refused(tmp_path: Path) -> None:
+    """Any order of writes, seeks and reads gives what an ordinary file would, although the disk takes 10 bytes only."""
+    random = np.random.default_rng(0)
+    limit = 10
+
+    class Full(io.FileIO):
+        def write(self, content: Any) -> int:
+            if self.tell() + len(content) > limit:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(content)
+
+    with Full(tmp_path / "patient", "x+") as raw, (tmp_path / "plain").open("x+b") as plain:
+        patient = PatientFile(raw)
+        for _ in range(300):
+            place, content = int(random.integers(60)), random.bytes(int(random.integers(1, 20)))
+            if random.random() < 0.6:
+                for file in (patient, plain):
+                    file.seek(place)
+                    assert file.write(content) == len(content)
+            else:
+                for file in (patient, plain):
+                    file.seek(place)
+                assert patient.read(len(content)) == plain.read(len(content))
+        assert patient.end == plain.seek(0, io.SEEK_END) == patient.seek(0, io.SEEK_END)
+        with pytest.raises(OSError, match="No space left on device"):
+            patient.check()

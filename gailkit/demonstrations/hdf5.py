@@ -19,11 +19,13 @@ A changed bit is met by HDF5's own checksums (metadata since 1.10, chunks by fle
 from __future__ import annotations
 
 import hashlib
-import io
 import json
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import h5py
@@ -33,14 +35,16 @@ from gailkit.demonstrations.contents import About
 from gailkit.demonstrations.flat import FlatEpisodes
 from gailkit.errors import InputError
 from gailkit.spaces import space_to_json
-from gailkit.storage import PatientFile, replacing
+from gailkit.storage import PatientFile, replacing, write_atomically
 from gailkit.types import Trajectory
 
 FORMAT = "gailkit-demonstrations"
 VERSION = 1
 DIGEST_BYTES = 32
 _CHUNK_BYTES = 32 * 2**10  # small enough that a damaged chunk touches few episodes
+_SETTINGS: Any = {"libver": ("v110", "v110"), "meta_block_size": 2**14}  # its own structures before the numbers
 _BUFFER_BYTES = 16 * 2**20  # of episodes before they are packed
+_IMAGE_BYTES = 16 * 2**20  # of episodes whose file is built in memory
 
 
 def write(path: Path, about: About, trajectories: Iterable[Trajectory]) -> int:
@@ -52,8 +56,14 @@ def write(path: Path, about: About, trajectories: Iterable[Trajectory]) -> int:
         InputError: if something cannot be written down, such as a space of a kind that gailkit does not know.
         StorageError: if the disk refuses; an older file of that name is then as it was.
     """
+    waiting = iter(trajectories)
+    first = list(_up_to(waiting, _IMAGE_BYTES))
+    following = next(waiting, None)
+    if following is None:
+        write_atomically(path, image(about, first))
+        return len(first)
     with replacing(path) as file, native_writer(file) as writer:
-        for trajectory in trajectories:
+        for trajectory in chain(first, [following], waiting):
             writer.append(trajectory)
             file.check()
         writer.finish(about)
@@ -62,18 +72,20 @@ def write(path: Path, about: About, trajectories: Iterable[Trajectory]) -> int:
 
 def image(about: About, trajectories: Iterable[Trajectory]) -> bytes:
     """The bytes of the native file, built in memory; equal contents give equal bytes."""
-    memory = io.BytesIO()
-    with native_writer(memory) as writer:
+    name = secrets.token_hex(8)  # no file of this name is made, but HDF5 tells open files apart by it
+    with h5py.File(name, "w", driver="core", backing_store=False, **_SETTINGS) as opened:
+        writer = NativeWriter(opened)
         for trajectory in trajectories:
             writer.append(trajectory)
         writer.finish(about)
-    return memory.getvalue()
+        opened.flush()
+        return bytes(opened.id.get_file_image())
 
 
 @contextmanager
-def native_writer(file: PatientFile | io.BytesIO) -> Iterator[NativeWriter]:
+def native_writer(file: PatientFile) -> Iterator[NativeWriter]:
     """A writer into ``file``, whose writes must not fail: HDF5 would crash."""
-    with h5py.File(file, "w", libver=("v110", "v110")) as opened:
+    with h5py.File(file, "w", **_SETTINGS) as opened:
         yield NativeWriter(opened)
 
 
@@ -94,38 +106,47 @@ class NativeWriter:
         self._waiting_bytes += trajectory.observations.nbytes + trajectory.actions.nbytes
         self.count += 1
         if self._waiting_bytes >= _BUFFER_BYTES:
-            self._pack()
+            self._pack(self._described_next())
 
     def finish(self, about: About) -> None:
         """Write what is waiting, the columns that describe the episodes, and the header.
 
+        What describes the episodes goes before them where they are few enough to have waited: of a file that loses its
+        end, those before the cut can then be saved.
+
         Raises:
             InputError: if there is no trajectory, or something cannot be written down.
         """
+        if not self.count:
+            raise InputError("a file of demonstrations needs at least one trajectory; found none")
         texts = header_texts(about)
-        self._pack()
-        for name, values in self._episode_columns().items():
-            _create(self._file, name, values)
+        flat = self._described_next()
         for name, text in {"format": FORMAT, **texts, "header_digest": header_digest(VERSION, texts)}.items():
             encoded = text.encode()
             self._file.attrs.create(name, encoded, dtype=h5py.string_dtype("utf-8", max(1, len(encoded))))
         self._file.attrs["format_version"] = VERSION
+        for name, values in self._episode_columns().items():
+            _create(self._file, name, values)
+        self._file.flush()
+        self._pack(flat)
 
-    def _pack(self) -> None:
+    def _described_next(self) -> FlatEpisodes | None:
+        """The trajectories that are waiting, joined, and noted down; None if there is none."""
         if not self._waiting:
-            return
+            return None
         flat = FlatEpisodes.of(self._waiting)
         self._digests.extend(flat.digest(index) for index in range(len(flat.lengths)))
-        for name in ("observations", "actions", "rewards"):
+        self._described.append((flat.lengths, flat.terminated, flat.seeds))
+        self._waiting, self._waiting_bytes = [], 0
+        return flat
+
+    def _pack(self, flat: FlatEpisodes | None) -> None:
+        for name in ("actions", "rewards", "observations") if flat is not None else ():  # the largest last
             values = getattr(flat, name)
             for path, part in parts_of(values) if values is not None else ():
                 _extend(self._file, "/".join([name, *map(quoted, path)]), part)
-        self._described.append((flat.lengths, flat.terminated, flat.seeds))
-        self._waiting, self._waiting_bytes = [], 0
 
     def _episode_columns(self) -> dict[str, np.ndarray]:
-        if not self.count:
-            raise InputError("a file of demonstrations needs at least one trajectory; found none")
         lengths, terminated, seeds = map(np.concatenate, zip(*self._described, strict=True))
         return {
             "episode_lengths": lengths,
@@ -134,6 +155,14 @@ class NativeWriter:
             "episode_seeds": seeds,
             "digests": np.frombuffer(b"".join(self._digests), dtype=np.uint8).reshape(self.count, DIGEST_BYTES),
         }
+
+
+def _up_to(trajectories: Iterator[Trajectory], most_bytes: int) -> Iterator[Trajectory]:
+    """The first trajectories, until they hold ``most_bytes``."""
+    taken = 0
+    while taken < most_bytes and (trajectory := next(trajectories, None)) is not None:
+        taken += trajectory.observations.nbytes + trajectory.actions.nbytes
+        yield trajectory
 
 
 def header_texts(about: About) -> dict[str, str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,7 +20,7 @@ from hypothesis.extra import numpy as arrays
 
 from gailkit.demonstrations import Demonstrations, hdf5
 from gailkit.demonstrations.flat import FlatEpisodes
-from gailkit.errors import DataError, InputError
+from gailkit.errors import DataError, InputError, StorageError
 from gailkit.spaces import flattened_space, from_gymnasium, to_gymnasium
 from gailkit.types import Trajectory
 
@@ -126,6 +129,52 @@ def test_observations_of_several_parts_keep_every_dtype(scratch: Path) -> None:
             drawn = flat.sample(704, torch.Generator().manual_seed(0)).obs.double().sum(dim=0)
             held = written.fitted_to(flattened_space(PARTS), Box(-1, 1, (), np.float32)).transitions().obs
             torch.testing.assert_close(drawn, held.double().sum(dim=0))
+
+
+@pytest.fixture
+def streaming(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is too large to be built in memory, and two episodes of [3, 4, 5] are packed at a time."""
+    monkeypatch.setattr(hdf5, "_IMAGE_BYTES", 0)
+    monkeypatch.setattr(hdf5, "_BUFFER_BYTES", 100)
+
+
+def test_a_file_that_is_written_in_pieces_holds_the_same(
+    make_demonstrations: Make, tmp_path: Path, streaming: None
+) -> None:
+    written = make_demonstrations([3, 4, 5, 1, 700])
+    written.save(tmp_path / "d.hdf5")
+    assert_equal(Demonstrations.load(tmp_path / "d.hdf5"), written)
+    assert [path.name for path in tmp_path.iterdir()] == ["d.hdf5"]
+
+
+@pytest.mark.parametrize("most", [0, 1000, 3000, 5000, 8000])
+def test_a_disk_that_fills_up_in_the_middle_leaves_the_old_file(
+    make_demonstrations: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streaming: None, most: int
+) -> None:
+    path = tmp_path / "d.hdf5"
+    path.write_bytes(b"old")
+    class Full(io.FileIO):
+        def write(self, content: Any) -> int:
+            if self.tell() + len(content) > most:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(content)
+
+    demonstrations = make_demonstrations([900] * 9)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", lambda self, mode, buffering=-1: Full(self, "x+"))
+        with pytest.raises(StorageError, match=r"d\.hdf5 could not be written .*No space left on device"):
+            demonstrations.save(path)
+    assert path.read_bytes() == b"old"
+    assert [each.name for each in tmp_path.iterdir()] == ["d.hdf5"]
+
+
+def test_episodes_stand_behind_what_describes_them(make_demonstrations: Make, tmp_path: Path) -> None:
+    make_demonstrations([3000] * 9).save(tmp_path / "d.hdf5")
+    with h5py.File(tmp_path / "d.hdf5") as file:
+        offsets = {name: file[name].id.get_chunk_info(0).byte_offset for name in file}
+    assert max(offsets, key=lambda name: offsets[name]) == "observations"
+    described = {"episode_lengths", "terminated", "truncated", "episode_seeds", "digests"}
+    assert max(offsets[name] for name in described) < min(offsets[name] for name in ("actions", "rewards"))
 
 
 def test_save_load_and_append(make_demonstrations: Make, tmp_path: Path) -> None:
