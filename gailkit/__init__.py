@@ -33,6 +33,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "PolicyGradient": "gailkit.generator:PolicyGradient",
     "TRPO": "gailkit.generator:TRPO",
     "Parts": "gailkit.training.parts:Parts",
+    "ReadOptions": "gailkit.demonstrations.contents:ReadOptions",
     "Rollout": "gailkit.types:Rollout",
     "TrainConfig": "gailkit.training.config:TrainConfig",
     "TrainedPolicy": "gailkit.generator:TrainedPolicy",
@@ -71,6 +72,7 @@ __all__ = [
     "Parts",
     "PolicyConfig",
     "PolicyGradient",
+    "ReadOptions",
     "Rollout",
     "TrainConfig",
     "TrainedPolicy",
@@ -88,6 +90,7 @@ __all__ = [
 
 if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.demonstrations import Demonstrations
+    from gailkit.demonstrations.contents import ReadOptions
     from gailkit.discriminator import (
         AdversarialLoss,
         BoxActionDiscriminator,

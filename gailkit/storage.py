@@ -46,7 +46,7 @@ def replacing(path: Path) -> Iterator[PatientFile]:
             file.check()
             os.fsync(raw.fileno())
         os.replace(temporary, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise StorageError(f"{path} could not be written ({size} bytes): {error.strerror or error}") from error
     finally:
@@ -137,7 +137,7 @@ _CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}
 """What systems answer that cannot sync a folder, or let nobody open it."""
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the rename itself durable where the system can; only POSIX systems can open a folder for that."""
     if os.name != "posix":
         return

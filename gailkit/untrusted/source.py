@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -18,14 +13,10 @@ import numpy as np
 from gailkit.errors import DataError, InputError, StorageError
 from gailkit.memory import available_memory
 from gailkit.untrusted.container import Entry, is_plain
+from gailkit.untrusted.process import how_it_ended, start_child
 from gailkit.untrusted.protocol import read_exactly, receive, send
 
 _LITTLE = 2**20  # bytes that are there in any case
-PIPE_BYTES = 2**20  # halves the time of reading, beside the usual 64 KiB
-_START = (
-    "import json, sys; path = json.loads(sys.argv[1]); sys.path[:] = path[1:];"
-    "from gailkit.untrusted.child import main; main(path[0])"
-)
 
 
 class DamageError(DataError):
@@ -80,7 +71,7 @@ class Source:
         self.path = path
         self.file_bytes = path.stat().st_size
         self._entries: dict[str, Entry | None] = {}
-        self._child = _start_child(path)
+        self._child = start_child(path)
         self._requests, self._answers = cast(BinaryIO, self._child.stdin), cast(BinaryIO, self._child.stdout)
         try:
             self.container = str(self._receive()["container"])
@@ -256,31 +247,4 @@ class Source:
 
     def _broken(self) -> DataError:
         """Why the child has ended, which it does by itself only when a library brings it down."""
-        code = self._child.wait()
-        ended = "took too long" if code == -_SIGXCPU else _name_of(code)
-        return DamageError(self.path, f"the process that read it {ended}")
-
-
-_SIGXCPU = getattr(signal, "SIGXCPU", 0)
-
-
-def _name_of(code: int) -> str:
-    try:
-        return f"was ended by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"ended with code {code}"
-
-
-def _start_child(path: Path) -> subprocess.Popen[bytes]:
-    """The child, with this process's module path and nothing of the user's start-up files."""
-    root = str(Path(__file__).parents[2])
-    command = [sys.executable, "-I", "-S", "-c", _START, json.dumps([os.path.abspath(path), root, *sys.path])]
-    child = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    if sys.platform == "linux" and child.stdout is not None:
-        import fcntl
-
-        with contextlib.suppress(OSError):  # a user may have as many large pipes as the system allows, and no more
-            fcntl.fcntl(child.stdout.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    return child
+        return DamageError(self.path, f"the process that read it {how_it_ended(self._child.wait())}")

@@ -38,8 +38,8 @@ import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete
 
 class Dicts(gymnasium.Env):
-    observation_space = Dict({"position": Box(-1, 1, (2,))})
-    action_space = Discrete(2)
+    observation_space = Box(-1, 1, (2,))
+    action_space = Dict({"left": Discrete(2), "right": Discrete(2)})
 
 class Broken(gymnasium.Env):
     observation_space = Box(-np.inf, np.inf, (4,), np.float32)
@@ -117,11 +117,11 @@ def test_from_a_recording_to_an_evaluation(run_cli: RunCli, tmp_path: Path) -> N
     ("changes", "code", "said"),
     [
         ({"--demos": "nothing.hdf5"}, 2, r"nothing\.hdf5"),
-        ({"--demos": "damaged.hdf5"}, 3, r"episode 1 of 3 is damaged"),
+        ({"--demos": "damaged.hdf5"}, 3, r"episode 1 of 3: it is damaged"),
         ({"--demos": "text.hdf5"}, 3, r"text\.hdf5"),
         ({"--demos": "pendulum.hdf5"}, 2, r"\(3,\).*\(4,\)"),
         ({"env_id": "CartPol-v1"}, 2, r"no environment is called 'CartPol-v1'; near matches: CartPole-v1"),
-        ({"env_id": "odd_rooms:Dicts-v0"}, 2, r"observation space Dict.* is not supported; supported are Box .* Disc"),
+        ({"env_id": "odd_rooms:Dicts-v0"}, 2, r"action space Dict.* is not supported; supported are Box .* Disc"),
         ({"--generator": "ppo-clp"}, 2, r"no generator is called 'ppo-clp'; .*ppo-clip"),
         ({"--loss": "bcee"}, 2, r"no discriminator loss is called 'bcee'; did you mean 'bce'\? .*adversarial, bce"),
         ({"--reward": "nowhere_at_all:r"}, 2, r"no module 'nowhere_at_all'"),
@@ -167,7 +167,7 @@ def test_a_mistake_is_one_sentence_and_its_exit_code(
 def test_a_mistake_leaves_the_process_with_its_exit_code_and_no_traceback(run_cli: RunCli) -> None:
     done = run_cli("train", "CartPole-v1", "--demos", "damaged.hdf5", "--out", "run", *TINY)
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == "Error: damaged.hdf5: episode 1 of 3 is damaged: its digest does not fit\n"
+    assert done.stderr == "Error: damaged.hdf5: episode 1 of 3: it is damaged: its digest does not fit\n"
 
 
 def test_a_run_is_not_replaced_unless_one_says_so(run_here: RunHere, tmp_path: Path) -> None:
@@ -191,6 +191,14 @@ def test_what_is_shown_to_the_learner_is_said_and_written_down(run_here: RunHere
     assert (described["demonstrations"]["stride"], described["demonstrations"]["transitions"]) == (10, 7)
     assert described["config"]["seed"] == 5
     assert described["config"]["policy"]["epochs"] == 2
+
+
+def test_what_is_larger_than_the_memory_it_may_take_is_learned_from_piece_by_piece(run_here: RunHere) -> None:
+    options = ("--demos", "demos.hdf5", "--memory", "0", "--out", "run", "--warm-start", "bc", "--subsample", "2")
+    done = run_here("train", "CartPole-v1", *options, *TINY)
+    assert done.returncode == 0, done.stderr
+    assert "note: demos.hdf5 is larger than the memory it may take and is read piece by piece" in done.stderr
+    assert "pairs of 3 expert episodes" in done.stdout
 
 
 def test_demonstrations_of_another_name_are_taken_with_a_note(run_here: RunHere) -> None:

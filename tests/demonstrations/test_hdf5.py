@@ -153,6 +153,7 @@ def test_a_disk_that_fills_up_in_the_middle_leaves_the_old_file(
 ) -> None:
     path = tmp_path / "d.hdf5"
     path.write_bytes(b"old")
+
     class Full(io.FileIO):
         def write(self, content: Any) -> int:
             if self.tell() + len(content) > most:

@@ -15,6 +15,7 @@ import pytest
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DataError, InputError, StorageError
+from gailkit.untrusted import process
 from gailkit.untrusted import source as module
 from gailkit.untrusted.source import check_readable, open_source
 
@@ -42,8 +43,8 @@ def behaving(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
         f"def pieces(self, name, start, stop):\n    {code}\n    yield\n"
         "Hdf5Container.pieces = pieces\n"
     )
-    first, last = module._START.split("from gailkit", 1)
-    monkeypatch.setattr(module, "_START", f"{first}\n{start}from gailkit{last}")
+    first, last = process._START.split("from gailkit", 1)
+    monkeypatch.setattr(process, "_START", f"{first}\n{start}from gailkit{last}")
 
 
 def test_a_library_that_hangs_is_ended(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from gailkit.demonstrations.formats.minari_metadata import EARLIER, ENVIRONMENT,
 from gailkit.errors import InputError, StorageError
 from gailkit.spaces import space_to_minari_json
 from gailkit.spaces.structure import leaf, leaves
-from gailkit.storage import _sync_folder, replacing, write_atomically
+from gailkit.storage import replacing, sync_folder, write_atomically
 from gailkit.types import Trajectory
 
 NAME = "Minari"
@@ -179,11 +179,11 @@ def _new_folder(path: Path, overwrite: bool) -> Iterator[Path]:
     try:
         temporary.mkdir()
         yield temporary
-        _sync_folder(temporary)
+        sync_folder(temporary)
         if target.exists():
             os.rename(target, older)
         os.rename(temporary, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise StorageError(f"{path} could not be written: {error.strerror or error}") from error
     finally:
