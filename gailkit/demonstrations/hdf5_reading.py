@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import chain, zip_longest
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,11 +17,12 @@ from gailkit.demonstrations.hdf5 import DIGEST_BYTES, FORMAT, VERSION, header_di
 from gailkit.errors import DataError, InputError
 from gailkit.spaces import array_dtype, space_from_json
 from gailkit.untrusted.ahead import ahead
-from gailkit.untrusted.source import DamageError, Source, Span
+from gailkit.untrusted.source import DamageError, Source, Span, open_source
 
 NAME = "gailkit native"
 _TEXTS = ("env_id", "env_kwargs", "observation_space", "action_space", "provenance")
-_BLOCK_BYTES = 16 * 2**20  # read at a time
+_BLOCK_BYTES = 8 * 2**20  # read at a time
+_FEWEST_FOR_TWO = 4  # blocks that make it worth to start another process
 
 
 class Columns(NamedTuple):
@@ -42,6 +45,9 @@ class Parts(NamedTuple):
 
 Layout = tuple[Parts, Parts, Parts | None]
 """Where observations, actions and rewards stand."""
+
+_Found = Sequence[tuple[int, FlatEpisodes | DamageError]]
+"""The number of an episode, and the block that begins with it or why it cannot be read."""
 
 
 def recognises(source: Source) -> bool:
@@ -112,8 +118,17 @@ def read_layout(source: Source, about: About, lengths: np.ndarray) -> Layout:
 
 
 def episodes(source: Source, columns: Columns, layout: Layout) -> Iterator[Episode | Broken]:
-    """Every episode, read in blocks, each block while the one before it is compared with its digests."""
-    for first, block in ahead(_read_blocks(source, columns, layout)):
+    """Every episode, read in blocks, each block while the one before it is compared with its digests.
+
+    A second process reads every other block of a large file: unpacking takes most of the time.
+    """
+    spans = list(_blocks(columns.lengths, sum(parts.row_bytes for parts in layout if parts is not None)))
+    shares = [_read_spans(source, columns, layout, spans)]
+    if len(spans) >= _FEWEST_FOR_TWO:
+        second = _read_spans_apart(source.path, columns, layout, spans[1::2])
+        shares = [_read_spans(source, columns, layout, spans[::2]), second]
+    in_turn = (found for pair in zip_longest(*map(ahead, shares), fillvalue=()) for found in pair)
+    for first, block in chain.from_iterable(in_turn):
         if isinstance(block, DamageError):
             yield Broken(f"it is damaged ({block.reason})")
             continue
@@ -149,16 +164,21 @@ def _put_together(found: list[np.ndarray], parts: Parts) -> np.ndarray:
     return whole
 
 
-def _read_blocks(source: Source, columns: Columns, layout: Layout) -> Iterator[tuple[int, FlatEpisodes | DamageError]]:
-    """The number of the first episode in each block, and the block; where it is damaged, its episodes one by one."""
-    row_bytes = sum(parts.row_bytes for parts in layout if parts is not None)
-    for first, last in _blocks(columns.lengths, row_bytes):
+def _read_spans(source: Source, columns: Columns, layout: Layout, spans: Sequence[tuple[int, int]]) -> Iterator[_Found]:
+    """The episodes of each span as one block, or one by one where it is damaged."""
+    for first, last in spans:
         block = read_block(source, columns, layout, first, last)
         if isinstance(block, DamageError) and last - first > 1:
-            for index in range(first, last):
-                yield index, read_block(source, columns, layout, index, index + 1)
+            yield [(index, read_block(source, columns, layout, index, index + 1)) for index in range(first, last)]
         else:
-            yield first, block
+            yield [(first, block)]
+
+
+def _read_spans_apart(
+    path: Path, columns: Columns, layout: Layout, spans: Sequence[tuple[int, int]]
+) -> Iterator[_Found]:
+    with open_source(path) as source:
+        yield from _read_spans(source, columns, layout, spans)
 
 
 def read_block(source: Source, columns: Columns, layout: Layout, first: int, last: int) -> FlatEpisodes | DamageError:

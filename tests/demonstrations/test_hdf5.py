@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from gailkit.demonstrations import Demonstrations, hdf5
+from gailkit.demonstrations import Demonstrations, hdf5, hdf5_reading
 from gailkit.demonstrations.flat import FlatEpisodes
 from gailkit.errors import DataError, InputError, StorageError
 from gailkit.spaces import flattened_space, from_gymnasium, to_gymnasium
@@ -136,6 +136,7 @@ def streaming(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file is too large to be built in memory, and two episodes of [3, 4, 5] are packed at a time."""
     monkeypatch.setattr(hdf5, "_IMAGE_BYTES", 0)
     monkeypatch.setattr(hdf5, "_BUFFER_BYTES", 100)
+    monkeypatch.setattr(hdf5_reading, "_BLOCK_BYTES", 100)  # and a second process reads every other of them
 
 
 def test_a_file_that_is_written_in_pieces_holds_the_same(
