@@ -9,6 +9,7 @@ from benchmarks.data import data
 from benchmarks.imitation import imitation
 from benchmarks.kills import kills
 from benchmarks.mutations import mutations
+from benchmarks.recording import recording
 from benchmarks.reinforcement import reinforcement
 from benchmarks.speed import speed
 from benchmarks.updates import updates
@@ -27,6 +28,7 @@ benchmarks.add_command(data)
 benchmarks.add_command(imitation)
 benchmarks.add_command(kills)
 benchmarks.add_command(mutations)
+benchmarks.add_command(recording)
 benchmarks.add_command(reinforcement)
 benchmarks.add_command(speed)
 benchmarks.add_command(updates)
