@@ -201,7 +201,7 @@ def _run(
             interruption.check()
 
         asked = 0
-        while missing := request.episodes - len(recording.finished):
+        while (missing := request.episodes - len(recording.finished)) > 0:
             starts = list(islice(seeds, missing))
             for index, trajectory in run_episodes(policy, make, starts, request.num_envs, on_steps=on_steps):
                 if kept is None or kept.keeps(trajectory):
