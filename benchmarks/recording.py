@@ -35,7 +35,7 @@ def recording(rounds: int, episodes: int, num_envs: Sequence[int], keep: bool) -
     torch.set_num_threads(1)
     policy = _policy()
     lines = [
-        f"{ENV_ID}, {episodes * STEPS_OF_EPISODE:,} steps of a 2 x 64 tanh network, medians of {rounds} rounds in turn,",
+        f"{ENV_ID}, {episodes * STEPS_OF_EPISODE:,} steps of a 2 x 64 tanh network, medians of {rounds} rounds,",
         f"{os.cpu_count()} cores; making the environments, shards and the final file included:",
     ]
     for side_by_side in num_envs:
