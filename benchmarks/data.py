@@ -136,10 +136,17 @@ class _Peak:
 
 
 def _resident(process: int) -> int:
+    """Bytes; 0 for a child that has just been made and still shares all it has with its parent, or has just ended."""
     try:
+        if process != os.getpid() and _words(process) == _words(os.getpid()):
+            return 0
         return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+    except (FileNotFoundError, ProcessLookupError):
         return 0
+
+
+def _words(process: int) -> bytes:
+    return Path(f"/proc/{process}/cmdline").read_bytes()
 
 
 def _children(process: int) -> list[int]:
