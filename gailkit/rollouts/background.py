@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 SHARE = 0.05
-LONGEST_PAUSE = 1.0
+LONGEST_PAUSE = 0.5
 
 
 class Background:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -96,12 +95,7 @@ class Recording:
     def flush(self) -> None:
         """Make every episode that was added durable before this returns. Raises StorageError if the disk refuses."""
         with self._writing:
-            pending = list(self.finished)[self.acknowledged :]
-            if pending:
-                self.shards.add(self._of(pending).save)
-                self._committed.append(pending)
-                self._ranks.append(0)
-                self._join()
+            self._commit(self._pending)
 
     def undo(self) -> Trajectory | None:
         """Take back the episode that this run added last, on the disk too; None if there is none.
@@ -131,8 +125,7 @@ class Recording:
         self._background.stop()
         if not self.finished:
             return
-        with contextlib.suppress(StorageError):  # there may be room for the file where there was none for a shard
-            self.flush()
+        self._commit_what_fits()
         try:
             self.shards.finish(self._of(sorted(self.finished), self.earlier).save)
         except StorageError as error:
@@ -157,6 +150,28 @@ class Recording:
             f"mean return {np.mean(returns):.1f} +- {np.std(returns):.1f} ({terminated} terminated, "
             f"{len(episodes) - terminated} truncated) in {self.path}{size}{total}"
         )
+
+    @property
+    def _pending(self) -> list[int]:
+        """Indices of the episodes that are not durable yet."""
+        return list(self.finished)[self.acknowledged :]
+
+    def _commit(self, indices: list[int]) -> None:
+        if indices:
+            self.shards.add(self._of(indices).save)
+            self._committed.append(indices)
+            self._ranks.append(0)
+            self._join()
+
+    def _commit_what_fits(self) -> None:
+        """Where the disk is nearly full the first half, or the first of them, may still have room."""
+        with self._writing:
+            count = len(self._pending)
+            while count and self._pending:
+                try:
+                    self._commit(self._pending[:count])
+                except StorageError:
+                    count //= 2
 
     def _join(self) -> None:
         """Put the newest shards into one wherever there are JOINED of a rank, so that not many are left to be read."""

@@ -25,13 +25,20 @@ CARTPOLE = make_env("CartPole-v1")
 
 
 class Disk:
-    """Takes ``room`` bytes into new files, the last of them wherever they end, and refuses the rest."""
+    """Takes ``room`` bytes into new files, the last of them wherever they end, and refuses the rest.
+
+    A file that is removed makes room.
+    """
 
     def __init__(self) -> None:
         self.room = 10**9
 
     def open(self, path: Path, mode: str = "r", *rest: Any, **more: Any) -> Any:
         return OnDisk(self, path, "x+") if mode == "x+b" else open(path, mode, *rest, **more)
+
+    def unlink(self, path: Path) -> None:
+        self.room += path.stat().st_size
+        os.unlink(path)
 
 
 class OnDisk(io.FileIO):
@@ -52,6 +59,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     """The disk that every new file of gailkit's is on."""
     small = Disk()
     monkeypatch.setattr(Path, "open", lambda path, *rest, **more: small.open(path, *rest, **more))
+    monkeypatch.setattr(Path, "unlink", lambda path, missing_ok=False: path.exists() and small.unlink(path))
     return small
 
 
@@ -83,10 +91,9 @@ def test_nothing_that_was_acknowledged_is_lost_wherever_the_disk_is_full(tmp_pat
     Demonstrations((episode(1),), *spaces, "CartPole-v1", provenance={"source": "older"}).save(path)
     old = path.read_bytes()
     whole: dict[str, bytes] = {}
-    disk.room = 10**9
     record(path, lambda shard: whole.update({shard.name: shard.read_bytes()}))
-    needed = 10**9 - disk.room
     new = path.read_bytes()
+    needed = len(new) + sum(map(len, whole.values()))  # the shards are there until the file is
     assert len(whole) == 5
 
     for position in range(POSITIONS):
@@ -110,3 +117,26 @@ def test_nothing_that_was_acknowledged_is_lost_wherever_the_disk_is_full(tmp_pat
     disk.room = needed
     record(path)
     assert path.read_bytes() == new
+
+
+def test_of_what_came_in_at_once_as_much_is_kept_as_there_is_room_for(tmp_path: Path, disk: Disk) -> None:
+    with closing(Shards(tmp_path / "a.hdf5")) as shards:
+        recording = Recording(shards, CARTPOLE, "CartPole-v1", {}, {"source": "test"})
+        recording._background.stop()
+        for index in range(9):
+            recording.add(index, episode(index))
+        disk.room = 10**6
+        recording.flush()
+        room = 10**6 - disk.room
+        for index in range(9, 18):
+            recording.add(index, episode(index))
+        disk.room = room * 9 // 10
+        with pytest.raises(StorageError, match="of 18 episodes"):
+            recording.finish()
+        kept = [path.read_bytes() for path in shards.paths]
+    assert 9 < recording.acknowledged < 18
+    assert len(kept) > 1
+    disk.room = 10**9
+    assert record(tmp_path / "a.hdf5").earlier is not None
+    found = [trajectory.seed for trajectory in Demonstrations.load(tmp_path / "a.hdf5").trajectories]
+    assert found[: recording.acknowledged] == list(range(recording.acknowledged))
