@@ -6,11 +6,27 @@ import os
 from pathlib import Path
 
 _MEMINFO = Path("/proc/meminfo")
+_GROUPS = (  # what a container may fill and has filled, in the two ways in which Linux says so
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
+)
 _UNKNOWN = 4 * 2**30
 
 
 def available_memory() -> int:
     """Bytes that could be filled now without swapping; half of all memory where the system does not say."""
+    return min([_of_the_machine(), *(free for limit, used in _GROUPS if (free := _left(limit, used)) is not None)])
+
+
+def _left(limit: Path, used: Path) -> int | None:
+    """What a group of processes may still fill; None where there is no limit."""
+    if not limit.exists() or not used.exists():
+        return None
+    most = limit.read_text().strip()
+    return max(0, int(most) - int(used.read_text())) if most.isdecimal() else None
+
+
+def _of_the_machine() -> int:
     if _MEMINFO.exists():
         fields = dict(line.split(":", 1) for line in _MEMINFO.read_text().splitlines() if ":" in line)
         return int(fields["MemAvailable"].split()[0]) * 1024

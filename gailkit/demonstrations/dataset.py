@@ -18,6 +18,7 @@ from gailkit.demonstrations import hdf5
 from gailkit.demonstrations.contents import About, ReadOptions
 from gailkit.demonstrations.episodes import Drawn, Episodes, HeldEpisodes
 from gailkit.demonstrations.fitting import as_observed, check_fit
+from gailkit.demonstrations.flat import widened
 from gailkit.demonstrations.reading import read
 from gailkit.errors import DataError, InputError
 from gailkit.types import Trajectory, Transitions, plain_arrays
@@ -91,7 +92,7 @@ class Demonstrations:
             InputError: if something cannot be written down, such as a space of a kind that is not known.
             StorageError: if the disk refuses; an older file of that name is then as it was.
         """
-        hdf5.write(Path(path), self.about, self.trajectories)
+        hdf5.write(Path(path), self.about, widened(self.trajectories) if self.in_memory else self.trajectories)
 
     @property
     def about(self) -> About:

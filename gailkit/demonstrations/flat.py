@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -57,12 +57,6 @@ class FlatEpisodes:
         stops: list[int] = np.cumsum(self.lengths).tolist()
         return stops
 
-    def trajectory(self, index: int) -> Trajectory:
-        """One episode, its arrays being views."""
-        observations, actions, rewards = self.episode(index)
-        seed = int(self.seeds[index])
-        return Trajectory(observations, actions, rewards, bool(self.terminated[index]), None if seed == -1 else seed)
-
     def digest(self, index: int) -> bytes:
         """SHA-256 over everything one episode holds: dtypes, shapes, how it ended, its seed, and all numbers."""
         arrays = [None if values is None else _little_endian(values) for values in self.episode(index)]
@@ -73,6 +67,37 @@ class FlatEpisodes:
             if values is not None:
                 digest.update(values.tobytes())
         return digest.digest()
+
+
+def row_types(trajectory: Trajectory) -> tuple[np.dtype[Any] | None, ...]:
+    """The dtypes of observations, actions and rewards, in the byte order of this machine."""
+    arrays = (trajectory.observations, trajectory.actions, trajectory.rewards)
+    return tuple(None if values is None else values.dtype.newbyteorder("=") for values in arrays)
+
+
+def widened(trajectories: Sequence[Trajectory]) -> Iterator[Trajectory]:
+    """The trajectories, all with the widest of the dtypes that they have: a file has one for all.
+
+    Raises:
+        InputError: for dtypes that no other can hold.
+    """
+    found = list(dict.fromkeys(map(row_types, trajectories)))
+    if len(found) == 1:
+        yield from trajectories
+        return
+    try:
+        observed, acted, rewarded = (
+            None if None in dtypes else np.result_type(*dtypes) for dtypes in zip(*found, strict=True)
+        )
+    except TypeError as error:
+        raise InputError(f"trajectories must hold numbers of one kind; found {found}") from error
+    for trajectory in trajectories:
+        yield replace(
+            trajectory,
+            observations=trajectory.observations.astype(observed, copy=False),
+            actions=trajectory.actions.astype(acted, copy=False),
+            rewards=None if trajectory.rewards is None else trajectory.rewards.astype(rewarded, copy=False),
+        )
 
 
 def _little_endian(values: np.ndarray) -> np.ndarray:

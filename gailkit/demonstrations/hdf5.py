@@ -32,7 +32,7 @@ import h5py
 import numpy as np
 
 from gailkit.demonstrations.contents import About
-from gailkit.demonstrations.flat import FlatEpisodes
+from gailkit.demonstrations.flat import FlatEpisodes, row_types
 from gailkit.errors import InputError
 from gailkit.spaces import space_to_json
 from gailkit.storage import PatientFile, replacing, write_atomically
@@ -99,9 +99,17 @@ class NativeWriter:
         self._waiting_bytes = 0
         self._described: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # lengths, terminated, seeds
         self._digests: list[bytes] = []
+        self._types: tuple[np.dtype[Any] | None, ...] = ()
 
     def append(self, trajectory: Trajectory) -> None:
-        """Add one trajectory; it is packed once enough of them are waiting."""
+        """Add one trajectory; it is packed once enough of them are waiting.
+
+        Raises:
+            InputError: if its numbers are of other dtypes than those of the first (``flat.widened``).
+        """
+        self._types = self._types or row_types(trajectory)
+        if row_types(trajectory) != self._types:
+            raise InputError(f"a file holds numbers of one kind; found {self._types} and {row_types(trajectory)}")
         self._waiting.append(trajectory)
         self._waiting_bytes += trajectory.observations.nbytes + trajectory.actions.nbytes
         self.count += 1

@@ -183,12 +183,19 @@ class StoredSteps(Drawn):
         missing = batch_size
         while missing:
             if self._window is None or self._at == len(self._window.order):
-                self._window, self._at = next(self._windows), 0
+                self._window, self._at = self._next_window(self._windows), 0
             index = self._window.order[self._at : self._at + missing]
             parts.append(self._window.kept[index])
             self._at += len(index)
             missing -= len(index)
         return parts[0] if len(parts) == 1 else Transitions.joined(parts)
+
+    def _next_window(self, windows: Iterator[_Window]) -> _Window:
+        try:
+            return next(windows)
+        except BaseException:
+            self._windows = None  # a generator that has raised says no more, not even why
+            raise
 
     def overview(self) -> Transitions:
         """One window of random blocks, always the same."""

@@ -11,9 +11,9 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 
 from gailkit.errors import InputError, UnsupportedSpaceError
-from gailkit.spaces.structure import STORABLE, subspaces
+from gailkit.spaces.structure import STORABLE, leaves, subspaces
 
-MAX_BOX_SIZE = 2**26  # numbers in one element of a space that a file describes
+MAX_BOX_SIZE = 2**22  # numbers in one element of a space that a file describes
 MAX_DEPTH = 32  # Dicts and Tuples within one another
 MAX_SPACES = 10_000
 
@@ -43,7 +43,7 @@ def built(fields: Any) -> Space[Any]:
     """
     _check_extent(fields)
     space = _space(fields)
-    _fields(space)  # parts whose names cannot be held are refused as they are when writing
+    leaves(space)  # parts whose names cannot be held are refused as they are when writing
     return space
 
 

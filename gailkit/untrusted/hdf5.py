@@ -48,6 +48,7 @@ class Hdf5Container(Container):
             self._root = h5py.h5g.open(self._file.id, b"/")
         self._file_bytes = path.stat().st_size
         self._declared = 0
+        self._counted: set[str] = set()  # arrays that are in what is declared
         self._opened: dict[str, Any] = {}
         self._parents: dict[str, Any] = {}  # the group of the member that was opened last
 
@@ -104,11 +105,13 @@ class Hdf5Container(Container):
             self._check_storage(name, properties)
             self._check_size(name, opened, properties)
             dataset = h5py.Dataset(opened)
+            total = 0  # several rows may point to the same bytes of the file
             for row in range(start, min(stop, len(dataset))):
                 found = dataset[row]
                 values = np.frombuffer(found, np.uint8) if isinstance(found, bytes) else np.asarray(found)
-                if values.nbytes > self._file_bytes:
-                    raise Refusal(name, "a row of it is longer than the file")
+                total += values.nbytes
+                if total > self._file_bytes:
+                    raise Refusal(name, "its rows are longer than the file")
                 yield values
 
     def text(self, owner: str, name: str) -> str | None:
@@ -217,7 +220,11 @@ class Hdf5Container(Container):
         chunked = properties.get_layout() == h5py.h5d.CHUNKED
         chunk = math.prod(properties.get_chunk()) * size if chunked else 0
         needed = max(math.prod(opened.shape) * size, chunk)
-        self._declared += needed
+        if 0 in opened.shape[1:]:
+            raise Refusal(name, f"its rows hold nothing (shape {opened.shape})")
+        if name not in self._counted:
+            self._counted.add(name)
+            self._declared += needed
         if self._declared > _DEFLATE_LIMIT * self._file_bytes + _SLACK:
             raise Refusal(
                 name,

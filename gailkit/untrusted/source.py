@@ -16,7 +16,8 @@ from gailkit.untrusted.container import Entry, is_plain
 from gailkit.untrusted.process import how_it_ended, start_child
 from gailkit.untrusted.protocol import read_exactly, receive, send
 
-_LITTLE = 2**20  # bytes that are there in any case
+_LITTLE = 2**23  # bytes that may be taken before the memory is looked at
+_LEAST_FREE = 2**27  # bytes that are left to others
 
 
 class DamageError(DataError):
@@ -71,6 +72,7 @@ class Source:
         self.path = path
         self.file_bytes = path.stat().st_size
         self._entries: dict[str, Entry | None] = {}
+        self._unchecked = 0  # bytes handed out since the memory was looked at
         self._child = start_child(path)
         self._requests, self._answers = cast(BinaryIO, self._child.stdin), cast(BinaryIO, self._child.stdout)
         try:
@@ -166,7 +168,7 @@ class Source:
         self._send({"ask": "ragged", "name": name, "start": start, "stop": stop})
         found = []
         for dtype, shape in self._pieces():
-            found.append(np.empty(shape, dtype))
+            found.append(self._empty(name, shape, dtype))
             self._fill(found[-1])
         return found
 
@@ -199,9 +201,13 @@ class Source:
         return values[:done]
 
     def _empty(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+        """Room for an array; what was handed out since the last look at the memory counts, for many may be small."""
         needed = math.prod(shape) * dtype.itemsize
-        if needed > _LITTLE and needed > (free := available_memory()):
-            raise DataError(f"{self.path}: {name!r} takes {needed:,} bytes of memory, and {free:,} are free")
+        self._unchecked += needed
+        if self._unchecked > _LITTLE:
+            self._unchecked, free = 0, available_memory()
+            if needed > free or free < _LEAST_FREE:
+                raise DataError(f"{self.path}: {name!r} takes {needed:,} bytes of memory, and {free:,} are free")
         return np.empty(shape, dtype)
 
     def _pieces(self) -> Iterator[tuple[np.dtype[Any], tuple[int, ...]]]:

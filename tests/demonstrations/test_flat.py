@@ -49,9 +49,9 @@ def test_structured_episodes_are_joined_and_parted_again() -> None:
     episodes = [robot_episode(3, first=0), robot_episode(1, first=1), robot_episode(5, first=2)]
     flat = FlatEpisodes.of(episodes)
     for index, episode in enumerate(episodes):
-        again = flat.trajectory(index)
-        assert again.observations.dtype == array_dtype(ROBOT)
-        assert again.observations.tobytes() == episode.observations.tobytes()
+        observations, _, _ = flat.episode(index)
+        assert observations.dtype == array_dtype(ROBOT)
+        assert observations.tobytes() == episode.observations.tobytes()
         assert flat.digest(index).hex() == digest(episode)
 
 

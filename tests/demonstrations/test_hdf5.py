@@ -148,6 +148,27 @@ def test_a_file_that_is_written_in_pieces_holds_the_same(
     assert [path.name for path in tmp_path.iterdir()] == ["d.hdf5"]
 
 
+def test_numbers_of_several_widths_take_the_widest_however_many_episodes_there_are(
+    make_demonstrations: Make, tmp_path: Path, streaming: None
+) -> None:
+    narrow = make_demonstrations([3, 40, 5])
+    wide = [
+        replace(
+            t, observations=t.observations.astype(np.float64), actions=t.actions.astype(np.int32), rewards=t.rewards
+        )
+        for t in narrow.trajectories
+    ]
+    mixed = replace(narrow, trajectories=(*narrow.trajectories, *wide), offsets=())
+    mixed.save(tmp_path / "d.hdf5")
+    read = Demonstrations.load(tmp_path / "d.hdf5")
+    for one, other in zip(read.trajectories, mixed.trajectories, strict=True):
+        assert (one.observations.dtype, one.actions.dtype) == (np.float64, np.int64)
+        np.testing.assert_array_equal(one.observations, other.observations)
+        np.testing.assert_array_equal(one.actions, other.actions)
+    with pytest.raises(InputError, match="a file holds numbers of one kind"):
+        hdf5.write(tmp_path / "e.hdf5", narrow.about, mixed.trajectories)
+
+
 @pytest.mark.parametrize("most", [0, 1000, 3000, 5000, 8000])
 def test_a_disk_that_fills_up_in_the_middle_leaves_the_old_file(
     make_demonstrations: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streaming: None, most: int

@@ -101,6 +101,10 @@ def oversized_piece(file: h5py.File) -> None:
     dataset.id.write_direct_chunk((0, 0), bytes(5000))
 
 
+def rows_of_nothing(file: h5py.File) -> None:
+    file.create_dataset("observations", (2**36, 0), "f4")
+
+
 def impossible_booleans(file: h5py.File) -> None:
     raw = np.array([[0, 1], [7, 0]], np.int8).view(np.bool_)
     file["observations"] = raw
@@ -126,6 +130,7 @@ HOSTILE: list[tuple[Callable[[h5py.File], None], str]] = [
     (other_filter, "filters"),
     (packed_twice, "filters"),
     (oversized_piece, "stored in more bytes than it unpacks to"),
+    (rows_of_nothing, "its rows hold nothing"),
     (impossible_booleans, "neither true nor false"),
 ]
 
@@ -210,6 +215,24 @@ def test_a_text_that_is_too_long_is_refused(tmp_path: Path, dtype: object) -> No
         assert source.text("short") == "x" * 100
         with pytest.raises(DataError, match="'long' was not read, because the attribute is not a text of at most"):
             source.text("long")
+
+
+def test_rows_that_all_point_to_the_same_bytes_are_refused(tmp_path: Path) -> None:
+    """Each row of a list of texts is a pointer; those of a hostile file may all lead to one long text."""
+    path = tmp_path / "same.hdf5"
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset("runs", (50,), h5py.vlen_dtype(np.uint8), chunks=(50,))
+        dataset[0] = np.ones(10_000, np.uint8)
+        offset = dataset.id.get_chunk_info(0).byte_offset if dataset.id.get_num_chunks() else None
+    content = bytearray(path.read_bytes())
+    assert offset is not None
+    for row in range(1, 50):
+        content[offset + 16 * row : offset + 16 * (row + 1)] = content[offset : offset + 16]
+    path.write_bytes(content)
+    with open_source(path) as source:
+        assert len(source.ragged("runs", 0, 1)) == 1
+        with pytest.raises(DataError, match="its rows are longer than the file"):
+            source.ragged("runs", 0, 50)
 
 
 def test_runs_of_bytes_come_row_by_row(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
+from gailkit import memory
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DataError, InputError, StorageError
 from gailkit.untrusted import process
@@ -64,10 +65,36 @@ def test_a_library_that_takes_all_memory_is_refused_it(plain: Path, monkeypatch:
 def test_an_array_larger_than_the_free_memory_is_refused(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "available_memory", lambda: 79)
     monkeypatch.setattr(module, "_LITTLE", 0)
+    monkeypatch.setattr(module, "_LEAST_FREE", 0)
     with open_source(plain) as source:
         assert len(source.array("x", 0, 9)) == 9
         with pytest.raises(DataError, match="'x' takes 80 bytes of memory, and 79 are free"):
             source.array("x")
+
+
+def test_many_small_arrays_together_may_not_fill_the_memory(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "available_memory", lambda: 10**9)
+    monkeypatch.setattr(module, "_LITTLE", 200)
+    with open_source(plain) as source:
+        for _ in range(10):
+            source.array("x")
+        monkeypatch.setattr(module, "available_memory", lambda: module._LEAST_FREE - 1)
+        with pytest.raises(DataError, match=r"'x' takes 80 bytes of memory, and 134,217,727 are free"):
+            for _ in range(3):
+                source.array("x")
+
+
+def test_what_a_container_may_fill_is_what_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit, used = tmp_path / "memory.max", tmp_path / "memory.current"
+    monkeypatch.setattr(memory, "_GROUPS", ((limit, used),))
+    of_the_machine = memory.available_memory()
+    limit.write_text("5000\n")
+    used.write_text("2000\n")
+    assert memory.available_memory() == 3000
+    used.write_text("6000\n")
+    assert memory.available_memory() == 0
+    limit.write_text("max\n")
+    assert abs(memory.available_memory() - of_the_machine) < of_the_machine / 2
 
 
 def test_no_child_is_left(plain: Path) -> None:
