@@ -61,7 +61,7 @@ def convert(
 
     from gailkit.demonstrations.converting import convert as run_conversion
 
-    target = _target(output, kind, overwrite, env_id, env_kwargs, clip_actions)
+    target = _target(output, kind, env_id, env_kwargs, clip_actions)
     with watched(f"converting {file}") as on_episode:
         done = run_conversion(file, options.read_options(), target, on_episode)
     say_notes(file, done.notes)
@@ -72,13 +72,11 @@ def convert(
     )
 
 
-def _target(
-    output: Path, kind: str, overwrite: bool, env_id: str | None, env_kwargs: dict[str, Any], clip_actions: bool
-) -> Target:
+def _target(output: Path, kind: str, env_id: str | None, env_kwargs: dict[str, Any], clip_actions: bool) -> Target:
     from gailkit.demonstrations.converting import Target
     from gailkit.rollouts.envs import canonical_id, make_env
 
-    target = Target(output, _writer(kind, overwrite), clip_actions=clip_actions, step=typed_command())
+    target = Target(output, _writer(kind), clip_actions=clip_actions, step=typed_command())
     if env_id is None:
         return target
     env = make_env(canonical_id(env_id), env_kwargs)
@@ -91,7 +89,7 @@ def _target(
     )
 
 
-def _writer(kind: str, overwrite: bool) -> Write:
+def _writer(kind: str) -> Write:
     from gailkit.demonstrations import hdf5
 
     if kind == "native":
@@ -99,7 +97,7 @@ def _writer(kind: str, overwrite: bool) -> Write:
     from gailkit.demonstrations.formats import minari_writing
 
     def write(path: Path, about: About, trajectories: Iterable[Trajectory]) -> int:
-        count = minari_writing.write(path, about, trajectories, overwrite=overwrite)
+        count = minari_writing.write(path, about, trajectories)
         if lost := minari_writing.losses(about):
             click.echo(printable(f"note: a Minari data set does not hold {'; '.join(lost)}"), err=True)
         return count

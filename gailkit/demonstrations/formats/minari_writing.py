@@ -37,18 +37,17 @@ _DATASET_ID = re.compile(r"([-\w][-\w/]*/)?[-\w]+-v\d+")
 _CHUNK_BYTES = 128 * 2**10
 
 
-def write(path: Path, about: About, trajectories: Iterable[Trajectory], *, overwrite: bool = False) -> int:
-    """Write a Minari data set of any size into a new folder ``path``, in bounded memory.
+def write(path: Path, about: About, trajectories: Iterable[Trajectory]) -> int:
+    """Write a Minari data set of any size into the folder ``path``, in bounded memory.
 
-    Returns the number of trajectories. Where ``overwrite`` allows it, an older data set is replaced once the new one
-    is complete.
+    Returns the number of trajectories. An older data set there is replaced once the new one is complete.
 
     Raises:
-        InputError: if ``path`` exists and may not be replaced, or Minari cannot hold the episodes.
+        InputError: if ``path`` exists and holds anything but a Minari data set, or Minari cannot hold the episodes.
         StorageError: if the disk refuses; an older data set is then as it was.
     """
     sides = _sides(about)
-    with _new_folder(path, overwrite) as folder:
+    with _new_folder(path) as folder:
         data = folder / "data"
         data.mkdir()
         with replacing(data / FILE) as file, h5py.File(file, "w", libver=("v110", "v110")) as opened:
@@ -170,17 +169,17 @@ def _env_spec(about: About) -> str | None:
 
 
 @contextlib.contextmanager
-def _new_folder(path: Path, overwrite: bool) -> Iterator[Path]:
+def _new_folder(path: Path) -> Iterator[Path]:
     """A folder to be filled inside the block, which is then called ``path``; if the block raises, nothing changes."""
     target = Path(os.path.realpath(path))
-    if target.exists():
-        _check_replaceable(path, overwrite)
     temporary, older = (target.with_name(f".gailkit-{secrets.token_hex(8)}.{kind}") for kind in ("tmp", "old"))
     try:
+        _check_replaceable(target, path)
         temporary.mkdir()
         yield temporary
         sync_folder(temporary)
         if target.exists():
+            _check_replaceable(target, path)  # again: filling the new folder may have taken hours
             os.rename(target, older)
         os.rename(temporary, target)
         sync_folder(target.parent)
@@ -193,9 +192,15 @@ def _new_folder(path: Path, overwrite: bool) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _check_replaceable(path: Path, overwrite: bool) -> None:
-    """Raise InputError for anything that is not an older Minari data set, or one that is to be left alone."""
-    if not (path / "data" / FILE).is_file():
+def _check_replaceable(target: Path, path: Path) -> None:
+    """Raise InputError if anything but a Minari data set would be lost with ``target``, which was called ``path``."""
+    if not target.exists():
+        return
+    if not (target / "data" / FILE).is_file():
         raise InputError(f"{path} exists and is no Minari data set, so it is not replaced; another name is needed")
-    if not overwrite:
-        raise InputError(f"{path} exists; --overwrite replaces it")
+    own = {"data", f"data/{FILE}", f"data/{METADATA}"}
+    found = {found.relative_to(target).as_posix() for folder in (target, target / "data") for found in folder.iterdir()}
+    if found - own:
+        raise InputError(
+            f"{path} holds {min(found - own)!r} beside a Minari data set, so it is not replaced; another name is needed"
+        )

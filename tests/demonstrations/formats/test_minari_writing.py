@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def test_there_and_back_again(tmp_path: Path, observed: Space[Any], acted: Space
     about = About(observed, acted, "Nowhere-v7", {"size": [1, None]}, {"note": "made by hand"})
     write_native(tmp_path / "first.hdf5", about, episodes(observed, acted, lengths))
     native = read(tmp_path / "first.hdf5")
-    assert write(tmp_path / "set", native.about, native.trajectories, overwrite=True) == len(lengths)
+    assert write(tmp_path / "set", native.about, native.trajectories) == len(lengths)
     minari = read(tmp_path / "set")
     assert digests(minari) == digests(native)
     assert minari.about[:4] == native.about[:4]
@@ -178,17 +179,13 @@ def test_what_minari_cannot_hold_is_refused(
     assert not [*tmp_path.iterdir()]
 
 
-def test_an_older_data_set_is_replaced_only_where_that_is_allowed_and_once_the_new_one_is_complete(
-    tmp_path: Path,
-) -> None:
+def test_an_older_data_set_is_replaced_once_the_new_one_is_complete(tmp_path: Path) -> None:
     write(tmp_path / "set", SIMPLE, simple([2]))
-    with pytest.raises(InputError, match="exists; --overwrite"):
-        write(tmp_path / "set", SIMPLE, simple([3]))
     with pytest.raises(InputError, match="trajectory 1 has none"):
         one = simple([2])[0]
-        write(tmp_path / "set", SIMPLE, [one, Trajectory(one.observations, one.actions, None, True)], overwrite=True)
+        write(tmp_path / "set", SIMPLE, [one, Trajectory(one.observations, one.actions, None, True)])
     assert [len(trajectory) for trajectory in read(tmp_path / "set").trajectories] == [2]
-    write(tmp_path / "set", SIMPLE, simple([3]), overwrite=True)
+    write(tmp_path / "set", SIMPLE, simple([3]))
     assert [len(trajectory) for trajectory in read(tmp_path / "set").trajectories] == [3]
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
@@ -197,8 +194,32 @@ def test_nothing_but_a_data_set_is_ever_replaced(tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("dear")
     with pytest.raises(InputError, match="no Minari data set"):
-        write(tmp_path / "thesis", SIMPLE, simple([2]), overwrite=True)
+        write(tmp_path / "thesis", SIMPLE, simple([2]))
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "dear"
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "data/notes.txt", "data/.hidden", "more/deep.txt"])
+def test_what_lies_beside_an_older_data_set_is_never_lost(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "set", SIMPLE, simple([2]))
+    (tmp_path / "set" / name).parent.mkdir(exist_ok=True)
+    (tmp_path / "set" / name).write_text("dear")
+    with pytest.raises(InputError, match=r"set holds '.*' beside a Minari data set, so it is not replaced"):
+        write(tmp_path / "set", SIMPLE, simple([3]))
+    assert (tmp_path / "set" / name).read_text() == "dear"
+    assert [len(trajectory) for trajectory in read(tmp_path / "set").trajectories] == [2]
+
+
+def test_what_comes_to_lie_there_while_it_is_written_is_not_lost_either(tmp_path: Path) -> None:
+    write(tmp_path / "set", SIMPLE, simple([2]))
+
+    def interrupted_by_a_person() -> Iterator[Trajectory]:
+        yield from simple([3])
+        (tmp_path / "set" / "thesis.txt").write_text("dear")
+
+    with pytest.raises(InputError, match=r"set holds 'thesis.txt'"):
+        write(tmp_path / "set", SIMPLE, interrupted_by_a_person())
+    assert (tmp_path / "set" / "thesis.txt").read_text() == "dear"
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
 def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
