@@ -10,9 +10,8 @@ import rich_click as click
 
 from gailkit.cli.common import env_kwargs_option, printable, typed_command
 from gailkit.cli.data.watching import watched
-from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file
+from gailkit.cli.data.writing import check_new, output_option, overwrite_option, prepare_new_file
 from gailkit.cli.reading import ReadingOptions, reading_options, say_notes
-from gailkit.errors import InputError
 
 if TYPE_CHECKING:
     from gailkit.demonstrations.contents import About
@@ -57,7 +56,7 @@ def convert(
     if kind == "native":
         prepare_new_file(output, [file], overwrite)
     else:
-        _check_new_folder(output, file, overwrite)
+        check_new(output, [file], overwrite)
 
     from gailkit.demonstrations.converting import convert as run_conversion
 
@@ -103,11 +102,3 @@ def _writer(kind: str) -> Write:
         return count
 
     return write
-
-
-def _check_new_folder(output: Path, file: Path, overwrite: bool) -> None:
-    inside = output.resolve()
-    if inside == file.resolve() or inside in file.resolve().parents:
-        raise InputError(f"{output} is read from, so it cannot be written; another name is needed")
-    if output.exists() and not overwrite:
-        raise InputError(f"{output} exists; --overwrite replaces it")

@@ -25,15 +25,27 @@ def prepare_new_file(output: Path, sources: Sequence[Path], overwrite: bool) -> 
     """Make sure now that ``output`` can be written later, and that nobody loses anything by it.
 
     Raises:
-        InputError: if it is one of the ``sources``, or exists and may not be replaced.
+        InputError: as ``check_new``.
         StorageError: if it is a folder, or its folder cannot be written to.
     """
+    if not output.is_dir():
+        check_new(output, sources, overwrite)
+    prepare_output(output)
+
+
+def check_new(output: Path, sources: Sequence[Path], overwrite: bool) -> None:
+    """Raise InputError if one of the ``sources`` is ``output``, holds it or lies in it, or it may not be replaced."""
     for source in sources:
         if is_same_file(output, source):
             raise InputError(f"{output} is read from, so it cannot be written; another name is needed")
-    if output.is_file() and not overwrite:
+        for inner, outer in ((output, source), (source, output)):
+            if Path(os.path.realpath(outer)) in Path(os.path.realpath(inner)).parents:
+                raise InputError(
+                    f"{output} cannot be written, because {inner} lies in {outer} and {source} is read from; "
+                    "another name is needed"
+                )
+    if output.exists() and not overwrite:
         raise InputError(f"{output} exists; --overwrite replaces it")
-    prepare_output(output)
 
 
 def is_same_file(first: Path, second: Path) -> bool:

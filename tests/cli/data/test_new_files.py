@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gailkit.demonstrations import Demonstrations
+from gailkit.demonstrations.formats import minari_writing
 
 Make = Callable[..., Demonstrations]
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -168,6 +169,46 @@ def test_no_file_is_lost(whole: Demonstrations, run_here: RunHere, tmp_path: Pat
     assert (done.returncode, done.stderr) == (0, "")
     assert Demonstrations.load(tmp_path / "there").num_steps > 0
     assert not list(tmp_path.glob(".gailkit*"))
+
+
+SOURCES = (  # each is read from a folder
+    ["convert", "{folder}", "-o", "{output}"],
+    ["convert", "{folder}/data", "-o", "{output}"],
+    ["convert", "link", "-o", "{output}"],
+    ["repair", "{folder}", "-o", "{output}"],
+    ["plot", "{folder}", "-o", "{output}.png"],
+    *([word.replace("d.hdf5", "{folder}").replace("{}", "{output}") for word in words] for words in NEW_FILES),
+)
+
+
+@pytest.mark.parametrize("words", SOURCES, ids=" ".join)
+@pytest.mark.parametrize("output", ["folder/data/main_data.hdf5", "link/data/main_data.hdf5", "folder/data/new.hdf5"])
+def test_nothing_is_written_into_a_folder_that_is_read_from(
+    whole: Demonstrations, run_here: RunHere, tmp_path: Path, words: list[str], output: str
+) -> None:
+    minari_writing.write(tmp_path / "folder", whole.about, whole.trajectories)
+    whole.save(tmp_path / "e.hdf5")
+    (tmp_path / "link").symlink_to("folder")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    filled = (word.format(folder="folder", output=output) for word in words)
+    done = run_here("data", *filled, "--overwrite")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert "is read from" in done.stderr
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("output", ["folder", "folder/data", "folder/data/new", "link", "."])
+def test_no_data_set_takes_the_place_of_the_one_that_is_read(
+    whole: Demonstrations, run_here: RunHere, tmp_path: Path, output: str
+) -> None:
+    minari_writing.write(tmp_path / "folder", whole.about, whole.trajectories)
+    (tmp_path / "link").symlink_to("folder")
+    for source in ("folder", "folder/data/main_data.hdf5"):
+        if (source, output) == ("folder/data/main_data.hdf5", "folder/data/new"):
+            continue  # a file is read, and what is written beside it changes nothing
+        done = run_here("data", "convert", source, "-o", output, "--to", "minari", "--overwrite")
+        assert done.returncode == 2 and "is read from" in done.stderr
+    assert Demonstrations.load(tmp_path / "folder").digests() == whole.digests()
 
 
 def test_wrong_usage_is_one_sentence(whole: Demonstrations, run_here: RunHere, tmp_path: Path) -> None:
