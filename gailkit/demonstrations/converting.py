@@ -18,7 +18,7 @@ from gailkit.demonstrations.conversion import Conversion
 from gailkit.demonstrations.fitting import check_fit
 from gailkit.demonstrations.reading import open_contents
 from gailkit.errors import DataError, InputError
-from gailkit.spaces import flatten_values, flattened_space, is_composite
+from gailkit.spaces import flatten_values, flattened_space, is_composite, misfit
 from gailkit.types import Trajectory
 
 Write = Callable[[Path, About, Iterable[Trajectory]], int]
@@ -98,6 +98,9 @@ class _Change:
         self.steps += len(trajectory)
         if self._box is None:
             return trajectory
+        problem = misfit(self._box, trajectory.actions[:0])  # kind and shape; bounds are what clipping is for
+        if problem is not None:
+            raise InputError(f"the actions of episode {number} cannot be clipped: {problem}")
         actions = np.clip(trajectory.actions, self._box.low, self._box.high).astype(trajectory.actions.dtype)
         self.clipped += int((actions != trajectory.actions).reshape(len(actions), -1).any(axis=1).sum())
         return replace(trajectory, actions=actions)

@@ -102,6 +102,25 @@ def test_actions_are_clipped_to_the_box_and_counted(run_here: RunHere, tmp_path:
     assert found.provenance["step_1"].endswith("2 actions clipped")
 
 
+@pytest.mark.parametrize(
+    ("actions", "found"),
+    [
+        (np.zeros((5, 1)), r"float64 of shape (1,)"),  # numpy would make three numbers of each
+        (np.zeros((5, 1, 3)), r"float64 of shape (1, 3)"),
+        (np.zeros((5, 3), int), r"int64 of shape (3,)"),
+    ],
+)
+def test_actions_that_are_none_of_the_box_are_not_clipped(
+    run_here: RunHere, tmp_path: Path, actions: np.ndarray, found: str
+) -> None:
+    about = About(action_space=Box(-1, 1, (3,), np.float32))
+    hdf5.write(tmp_path / "d.hdf5", about, [Trajectory(np.zeros((6, 2)), actions, None, False)])
+    done = run_here("data", "convert", "d.hdf5", "-o", "n.hdf5", "--clip-actions")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert found in done.stderr and "Box(-1.0, 1.0, (3,), float32) has real numbers of shape (3,)" in done.stderr
+    assert not (tmp_path / "n.hdf5").exists()
+
+
 def test_parts_of_observations_stay_parts(run_here: RunHere, tmp_path: Path) -> None:
     """An environment of several parts is made flattened, and its demonstrations keep the parts."""
     (tmp_path / "parts.py").write_text(
