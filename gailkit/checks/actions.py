@@ -14,12 +14,19 @@ from gailkit.checks.surroundings import Surroundings
 from gailkit.spaces import misfit
 
 
+def action_misfit(space: Space[Any], actions: np.ndarray) -> str | None:
+    """What is wrong with the actions, apart from the bounds of a Box, which ``actions_in_bounds`` sees to."""
+    if isinstance(space, Box) and space.dtype.kind == "f":
+        space = Box(-np.inf, np.inf, space.shape, np.float64)
+    return misfit(space, actions)
+
+
 def action_kind(subject: Subject, around: Surroundings | None) -> Outcome:
     """Whether actions are of the kind and shape of the action space, and discrete ones within it."""
     space = subject.about.action_space if around is None else around.action_space
     if space is None:
         return Unchecked("the file does not state an action space; --env ENV_ID would")
-    found = {number: _misfit(space, each.actions) for number, each in subject.numbered()}
+    found = {number: action_misfit(space, each.actions) for number, each in subject.numbered()}
     wrong = {number: problem for number, problem in found.items() if problem is not None}
     if not wrong:
         return []
@@ -54,13 +61,6 @@ def actions_in_bounds(subject: Subject, around: Surroundings | None) -> Outcome:
     named = () if around is None else ("--env", around.env_id)
     mend = subject.mend("convert", "--clip-actions", *named)
     return [Finding("actions_outside_box", "warning", found, tuple(concerned), mend)]
-
-
-def _misfit(space: Space[Any], actions: np.ndarray) -> str | None:
-    """What is wrong with the actions, apart from the bounds of a Box, which ``actions_in_bounds`` sees to."""
-    if isinstance(space, Box) and space.dtype.kind == "f":
-        space = Box(-np.inf, np.inf, space.shape, np.float64)
-    return misfit(space, actions)
 
 
 def _side(bound: np.ndarray) -> str:

@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Box
 
+from gailkit.checks.actions import action_misfit
 from gailkit.checks.finding import Finding, Outcome, Unchecked, count
 from gailkit.checks.states import SetState, state_setter
 from gailkit.checks.subject import Subject
@@ -159,9 +160,12 @@ def _concerned(subject: Subject, steps: Sequence[Step]) -> tuple[int, ...]:
 
 
 def _fits(subject: Subject, around: Surroundings) -> bool:
-    """Whether shapes and kinds are those of the environment."""
+    """Whether shapes and kinds are those of the environment, and every action is in its set.
+
+    Real numbers need not be: they are clipped.
+    """
     return all(
         misfit(around.observation_space, each.observations[:0]) is None
-        and misfit(around.action_space, each.actions[:0]) is None
+        and action_misfit(around.action_space, each.actions) is None
         for each in subject.trajectories
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import gymnasium
 import h5py
 import numpy as np
 import pytest
@@ -111,6 +112,18 @@ def test_a_foreign_file_is_mended_in_two_commands(run_here: RunHere, tmp_path: P
         again = found_in(run_here("data", "check", shlex.split(mend)[5], "--json"))
         assert "ambiguous_ending" not in again
     assert "failed_episodes" not in again
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+def test_an_action_that_the_environment_refuses_is_told(run_here: RunHere, tmp_path: Path, seed: int | None) -> None:
+    """CartPole raises when it is given action 2; so does its reset lead to where this episode begins."""
+    start = gymnasium.make("CartPole-v1").reset(seed=0)[0]
+    episode = Trajectory(np.tile(start, (10, 1)), np.arange(9) % 3, np.ones(9), False, seed)
+    Demonstrations((episode,)).save(tmp_path / "d.hdf5")
+    done = run_here("data", "check", "d.hdf5", "--env", "CartPole-v1")
+    assert done.returncode == 1, done.stderr
+    assert "error: the actions of 1 episode are none of the action space" in done.stdout
+    assert "the episodes do not fit CartPole-v1, so no step can be replayed" in done.stdout
 
 
 def test_damage_is_code_3_with_everything_told_that_can_be(
