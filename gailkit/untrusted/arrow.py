@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gailkit.untrusted.container import PIECE_BYTES, Container, Damage, Entry, Refusal, is_plain
+from gailkit.untrusted.container import Container, Damage, Entry, Refusal, check_width, cut, is_plain
 
 try:
     import pyarrow as pa
@@ -74,9 +74,7 @@ class ArrowContainer(Container):
         values = self._array(name)
         if values is None:
             raise KeyError(name)
-        step = max(1, PIECE_BYTES // max(1, values[:1].nbytes))
-        for first in range(start, min(stop, len(values)), step):
-            yield values[first : min(first + step, stop)]
+        yield from cut(values, start, stop)
 
     def _split(self, name: str) -> tuple[str | None, str]:
         """Column and part of it that ``name`` is; no column if there is none."""
@@ -140,6 +138,8 @@ def _values(name: str, values: Any) -> np.ndarray:
         length = int(lengths[0]) if len(lengths) else 0
     else:
         length = values.type.list_size
+    if len(values):
+        check_width(name, (len(values), length))
     inner = _values(name, values.flatten())
     return inner.reshape(len(values), length, *inner.shape[1:])
 

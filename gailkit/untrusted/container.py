@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 PIECE_BYTES = 1 * 2**20  # an array is handed over in pieces of about this size
 MAX_TEXT = 16 * 2**20  # bytes of one text
+MAX_ROW = 2**27  # numbers of one observation or action
 PLAIN = "biuf"
 """Kinds of dtype that come out of a file: booleans, integers, floating numbers; of at most 8 bytes each."""
 
@@ -63,9 +66,26 @@ class Container(ABC):
         return None
 
 
+def bytes_on_disk(path: Path) -> int:
+    """Size of a file without its holes, which cost nothing and must not vouch for what is declared."""
+    found = path.stat()
+    taken = getattr(found, "st_blocks", 0) * 512
+    return min(found.st_size, taken) if taken else found.st_size
+
+
 def is_plain(dtype: np.dtype[np.generic]) -> bool:
     """Whether numbers of this kind may come out of a file."""
     return dtype.kind in PLAIN and dtype.itemsize <= 8
+
+
+def check_rows(name: str, entry: Entry | None) -> None:
+    """Raise Refusal for an array whose rows hold nothing, of which there may be any number, or more than memory does."""
+    if entry is None or entry.kind != "array" or not entry.shape:
+        return
+    if 0 in entry.shape[1:]:
+        raise Refusal(name, f"its rows hold nothing (shape {entry.shape})")
+    if math.prod(entry.shape[1:]) > MAX_ROW:
+        raise Refusal(name, f"a row of it holds more than {MAX_ROW} numbers (shape {entry.shape})")
 
 
 def check_booleans(name: str, values: np.ndarray) -> np.ndarray:
@@ -73,3 +93,16 @@ def check_booleans(name: str, values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "b" and (values.view(np.uint8) > 1).any():
         raise Refusal(name, "it holds booleans that are neither true nor false")
     return values
+
+
+def check_width(name: str, shape: tuple[int, ...]) -> None:
+    """Refusal where a row holds nothing: of such rows a few bytes can declare any number."""
+    if 0 in shape[1:]:
+        raise Refusal(name, f"its rows hold nothing (shape {shape})")
+
+
+def cut(values: np.ndarray, start: int, stop: int) -> Iterator[np.ndarray]:
+    """Rows ``start`` to ``stop`` of ``values`` in pieces of about PIECE_BYTES."""
+    step = max(1, PIECE_BYTES // max(1, values[:1].nbytes))
+    for first in range(start, min(stop, len(values)), step):
+        yield values[first : min(first + step, stop)]

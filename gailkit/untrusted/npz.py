@@ -13,16 +13,27 @@ import warnings
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
 
-from gailkit.untrusted.container import PIECE_BYTES, Container, Damage, Entry, Refusal, check_booleans, is_plain
+from gailkit.untrusted.container import (
+    PIECE_BYTES,
+    Container,
+    Damage,
+    Entry,
+    Refusal,
+    check_booleans,
+    check_width,
+    cut,
+    is_plain,
+)
 
-MAX_MEMBERS = 1_000_000
+MAX_MEMBERS = 10_000
+MAX_DEPTH = 16  # parts of a member's name, divided by slashes
 MAX_HEADER = 10_000  # bytes; numpy's own limit
 _DEFLATE_LIMIT = 1100  # deflate cannot shrink data by more than a factor of 1032
 _SLACK = 2**20
@@ -67,6 +78,7 @@ class NpzContainer(Container):
             raise Damage(f"it has {len(listed)} members; accepted are {MAX_MEMBERS}")
         self._file_bytes = path.stat().st_size
         self._members = {info.filename.removesuffix(_SUFFIX): info for info in listed}
+        self._below = _tree(self._members)
         counts = Counter(info.filename.removesuffix(_SUFFIX) for info in listed)
         self._twice = {name for name, count in counts.items() if count > 1}
         self._declared = 0
@@ -76,14 +88,12 @@ class NpzContainer(Container):
 
     def children(self, group: str) -> list[str]:
         """Names right below ``group``: a slash in a member's name divides."""
-        below = f"{group}/" if group else ""
-        names = (name[len(below) :] for name in self._members if name.startswith(below))
-        return list(dict.fromkeys(name.partition("/")[0] for name in names if name))
+        return list(self._below.get(group, ()))
 
     def entry(self, name: str) -> Entry | None:
         """What ``name`` is, from its header alone."""
         if name not in self._members:
-            return Entry("group", "", ()) if self.children(name) else None
+            return Entry("group", "", ()) if name in self._below else None
         try:
             header = self._header(name)
         except Refusal:
@@ -95,7 +105,7 @@ class NpzContainer(Container):
         header = self._header(name)
         stop = min(stop, header.shape[0])
         if header.fortran:
-            yield from _cut(self._column_major(name, header), start, stop)
+            yield from cut(self._column_major(name, header), start, stop)
             return
         row_bytes = math.prod(header.shape[1:]) * header.dtype.itemsize
         step = max(1, PIECE_BYTES // max(1, row_bytes))
@@ -155,6 +165,20 @@ class NpzContainer(Container):
         return self._columns[1]
 
 
+def _tree(names: Iterable[str]) -> dict[str, dict[str, None]]:
+    """Each group's name -> the names right below it; a group that holds no member is not there."""
+    below: dict[str, dict[str, None]] = {"": {}}
+    for name in names:
+        parts = name.split("/", MAX_DEPTH)
+        if len(parts) > MAX_DEPTH:
+            raise Damage(f"one of its members lies in more than {MAX_DEPTH - 1} folders")
+        for depth, part in enumerate(parts):
+            if not part:  # the folder itself is listed, or nobody can ask for the name
+                break
+            below.setdefault("/".join(parts[:depth]), {})[part] = None
+    return below
+
+
 def _read_header(name: str, member: IO[bytes]) -> _Header:
     version = np.lib.format.read_magic(member)
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
@@ -165,6 +189,7 @@ def _read_header(name: str, member: IO[bytes]) -> _Header:
         shape, fortran, dtype = read(member, max_header_size=MAX_HEADER)
     if not is_plain(dtype) or not shape:
         raise Refusal(name, f"it is not an array of plain numbers (dtype {dtype}, shape {shape})")
+    check_width(name, shape)
     return _Header(dtype, tuple(map(int, shape)), bool(fortran) and len(shape) > 1, member.tell())
 
 
@@ -195,12 +220,6 @@ def _skip(stream: IO[bytes], count: int) -> None:
         if not passed:
             raise Damage("an array ends before its last number")
         count -= passed
-
-
-def _cut(values: np.ndarray, start: int, stop: int) -> Iterator[np.ndarray]:
-    step = max(1, PIECE_BYTES // max(1, values[:1].nbytes))
-    for first in range(start, stop, step):
-        yield values[first : min(first + step, stop)]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ content is not handed over.
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TextIO
 
 import numpy as np
 
-from gailkit.untrusted.container import PIECE_BYTES, Container, Damage, Entry, Refusal
+from gailkit.untrusted.container import Container, Damage, Entry, Refusal, cut
 from gailkit.untrusted.limits import bound_time
 
 MAX_LINE = 2**20  # characters
@@ -56,9 +57,7 @@ class TableContainer(Container):
         values = self._columns[name]
         if values is None:
             raise Refusal(name, "the column holds texts, and accepted are numbers, or true and false")
-        step = PIECE_BYTES // 8
-        for first in range(start, min(stop, len(values)), step):
-            yield values[first : min(first + step, stop)]
+        yield from cut(values, start, stop)
 
 
 def _read_columns(file: TextIO) -> dict[str, np.ndarray | None]:
@@ -94,7 +93,7 @@ def _lines(file: TextIO) -> Iterator[str]:
 def _check_names(names: Sequence[str]) -> None:
     if not any(names):
         raise Damage("its first line must name the columns, and is empty")
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise Damage(f"its first line names columns twice: {', '.join(twice[:8])}")
     if _numbers([name for name in names if name]) is not None:

@@ -178,3 +178,12 @@ def test_damage_is_one_sentence(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-300])
     with open_source(path) as source, pytest.raises(DataError, match=r"x\.arrow is damaged or not laid out"):
         source.array("x")
+
+
+def test_lists_of_nothing_are_refused(tmp_path: Path) -> None:
+    """A few bytes can declare any number of them."""
+    lists = pa.Array.from_buffers(pa.list_(pa.int64(), 0), 2**31 - 1, [None], children=[pa.array([], pa.int64())])
+    path = write(tmp_path / "z.arrow", [pa.RecordBatch.from_arrays([lists], ["x"])])
+    assert path.stat().st_size < 1000
+    with pytest.raises(Refusal, match=r"its rows hold nothing \(shape \(2147483647, 0\)\)"):
+        list(ArrowContainer(path).pieces("x", 0, 1))

@@ -120,7 +120,8 @@ def _expanded(pattern: str, present: Sequence[str], origin: object) -> list[str]
             names.sort(key=lambda name: int(form.sub(r"\1", name)))
     else:
         names = [pattern]
-    missing = [name for name in names if name not in present]
+    known = set(present)
+    missing = [name for name in names if name not in known]
     if missing or not names:
         absent = missing[0] if missing else pattern
         near = difflib.get_close_matches(absent, present, n=1)

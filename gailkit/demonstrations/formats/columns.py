@@ -95,16 +95,14 @@ def read(source: Source, options: ReadOptions) -> Contents:
     return Contents(about, len(stops), episodes(), left_behind(source, taken))
 
 
-def _members(source: Source) -> Iterator[tuple[str, bool]]:
+def _members(source: Source, group: str = "") -> Iterator[tuple[str, bool]]:
     """Path of each column, and whether it is an array of numbers; asked to read one that is not, the source refuses."""
-    waiting = list(reversed(source.children()))
-    while waiting:
-        name = waiting.pop()
-        entry = source.entry(name)
-        if entry is not None and entry.kind != "group":
-            yield name, entry.kind == "array"
+    names = [f"{group}/{child}" if group else child for child in source.children(group)]
+    for name, entry in zip(names, source.entries(names), strict=True):
+        if entry is not None and entry.kind == "group":
+            yield from _members(source, name)
         elif entry is not None:
-            waiting += [f"{name}/{child}" for child in reversed(source.children(name))]
+            yield name, entry.kind == "array"
 
 
 def _vector(source: Source, names: tuple[str, ...]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from gailkit.demonstrations.formats.column_names import ROLES, named_columns
 from gailkit.demonstrations.formats.columns import columns_from_text
 from gailkit.demonstrations.reading import Reading, read
 from gailkit.errors import DataError, InputError
+from gailkit.untrusted.protocol import send
 
 # Seven steps: a termination after three, a time-out after two more, and a piece that is not finished.
 STEPS = {
@@ -157,6 +159,22 @@ def test_arrays_of_an_npz(tmp_path: Path) -> None:
     assert read(tmp_path / "x.npz", ReadOptions(columns=joined)).trajectories[0].observations.shape == (4, 2)
     with pytest.raises(DataError, match=r"one length and no width; found \{'images': \(7, 2, 2, 3\), 'u': \(7,\)\}"):
         read(tmp_path / "x.npz", ReadOptions(columns=columns_from_text("observations=images,u; actions=u")))
+
+
+def test_many_arrays_are_asked_about_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked is counted: each question is a way to the process that reads and back."""
+    arrays = {f"more/{index}": np.arange(2.0) for index in range(200)}
+    np.savez(tmp_path / "x.npz", obs=np.arange(3.0), action=np.arange(3), done=np.array([0, 0, 1]), **arrays)
+    asked: list[object] = []
+
+    def counted(stream: BinaryIO, message: dict[str, object]) -> None:
+        asked.append(message)
+        send(stream, message)
+
+    monkeypatch.setattr("gailkit.untrusted.source.send", counted)
+    reading = read(tmp_path / "x.npz", ReadOptions())
+    assert [len(t) for t in reading.trajectories] == [2]
+    assert len(asked) < 50
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
