@@ -42,6 +42,7 @@ class ReadingOptions:
     def read_options(self) -> ReadOptions:
         """The options for the readers. Raises InputError for columns that are not understood."""
         from gailkit.demonstrations.contents import ReadOptions
+        from gailkit.demonstrations.formats.column_names import columns_from_text
 
         names = (self.obs_keys or "").split(",")
         return ReadOptions(
@@ -50,7 +51,7 @@ class ReadingOptions:
             max_episode_steps=self.max_episode_steps,
             obs_keys=tuple(name.strip() for name in names if name.strip()),
             mask=self.mask,
-            columns={} if self.columns is None else _columns(self.columns),
+            columns={} if self.columns is None else columns_from_text(self.columns),
         )
 
     def most_bytes(self) -> int | None:
@@ -65,11 +66,17 @@ class ReadingOptions:
 
 
 def reading_options(command: Decorated) -> Decorated:
-    """The options on how files are read, passed to the command as one argument ``options``: ReadingOptions."""
+    """The options of a command that loads demonstrations, passed to it as one argument ``options``: ReadingOptions."""
+    return format_options(_MEMORY(command))
+
+
+def format_options(command: Decorated) -> Decorated:
+    """Likewise, without ``--memory``: for a command that does not choose whether episodes stay in their file."""
 
     @functools.wraps(command)
     def gathered(**arguments: Any) -> Any:
-        typed = {field.name: arguments.pop(f"read_{field.name}") for field in fields(ReadingOptions)}
+        names = [field.name for field in fields(ReadingOptions) if f"read_{field.name}" in arguments]
+        typed = {name: arguments.pop(f"read_{name}") for name in names}
         return command(**arguments, options=ReadingOptions(**typed))
 
     decorated: Any = gathered
@@ -119,12 +126,6 @@ def _time_limit(env_id: str | None) -> str:
     return f" ({spec.id} is registered with a time limit of {spec.max_episode_steps} steps)"
 
 
-def _columns(text: str) -> Any:
-    from gailkit.demonstrations.formats.columns import columns_from_text
-
-    return columns_from_text(text)
-
-
 def _option(name: str, **settings: Any) -> Callable[[Any], Any]:
     """An option whose value the command gets under a name that is not one of its own."""
     return click.option(name, f"read_{name[2:].replace('-', '_')}", panel="How files are read", **settings)
@@ -143,16 +144,17 @@ _OPTIONS = (
         metavar="N",
         help="Time limit: episodes of N steps or more were cut off; others terminated unless the file says otherwise.",
     ),
-    _option(
-        "--memory",
-        type=click.FloatRange(min=0),
-        metavar="GB",
-        help="Most that demonstrations may take; a native file that holds more is read piece by piece. Half of what is "
-        "free.",
-    ),
     _option("--obs-keys", metavar="A,B", help="Which of several observations, in this order."),
     _option("--mask", metavar="NAME", help="Only the episodes that the file lists under this name."),
     _option(
         "--columns", metavar="TEXT", help="What plain columns mean: 'observations=x,y; actions=u; terminated=done'."
     ),
+)
+
+_MEMORY = _option(
+    "--memory",
+    type=click.FloatRange(min=0),
+    metavar="GB",
+    help="Most that demonstrations may take; a native file that holds more is read piece by piece. Half of what is "
+    "free.",
 )

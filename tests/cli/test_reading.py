@@ -80,3 +80,11 @@ def test_train_and_evaluate_ask_and_take_the_answer(run_here: RunHere, tmp_path:
     assert words == ["evaluate", "run", "--demos", "d.hdf5", "--max-episode-steps", "5"]
     again = run_here(*words, "--episodes", "1", "--env", "CartPole-v1")
     assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.parametrize("words", ["check d.hdf5", "convert d.hdf5 -o n.hdf5", "repair d.hdf5 -o n.hdf5"])
+def test_memory_is_refused_where_it_would_change_nothing(run_here: RunHere, tmp_path: Path, words: str) -> None:
+    write_d4rl(tmp_path / "d.hdf5", [5, 3])
+    refused = run_here("data", *words.split(), "--memory", "1")
+    assert refused.returncode == 2 and "No such option '--memory'" in refused.stderr
+    assert run_here("data", "info", "d.hdf5", "--memory", "1").returncode == 0

@@ -11,7 +11,7 @@ import rich_click as click
 from gailkit.cli.common import env_kwargs_option, printable, typed_command
 from gailkit.cli.data.watching import watched
 from gailkit.cli.data.writing import check_new, output_option, overwrite_option, prepare_new_file
-from gailkit.cli.reading import ReadingOptions, reading_options, say_notes
+from gailkit.cli.reading import ReadingOptions, format_options, say_notes
 
 if TYPE_CHECKING:
     from gailkit.demonstrations.contents import About
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @env_kwargs_option
 @click.option("--clip-actions", is_flag=True, help="Clip actions to the Box, as environments do before they act.")
 @overwrite_option
-@reading_options
+@format_options
 def convert(
     file: Path,
     output: Path,

@@ -11,7 +11,7 @@ import rich_click as click
 from gailkit.cli.common import printable, typed_command
 from gailkit.cli.data.watching import watched
 from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file
-from gailkit.cli.reading import ReadingOptions, reading_options, say_notes
+from gailkit.cli.reading import ReadingOptions, format_options, say_notes
 
 if TYPE_CHECKING:
     from gailkit.demonstrations.repairing import Repaired
@@ -23,7 +23,7 @@ MOST_NUMBERS = 12  # of episodes that are listed
 @click.argument("file", type=click.Path(path_type=Path))
 @output_option
 @overwrite_option
-@reading_options
+@format_options
 def repair(file: Path, output: Path, overwrite: bool, options: ReadingOptions) -> None:
     """Save the episodes of FILE that are intact, and say which are lost and why.
 
