@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from gailkit.cli.common import env_kwargs_option, printable
-from gailkit.cli.reading import ReadingOptions, reading_options
+from gailkit.cli.reading import ReadingOptions, format_options
 
 if TYPE_CHECKING:
     from gailkit.checks.run import Report
@@ -27,7 +28,7 @@ MOST_NUMBERS = 12  # of episodes that are listed for people
 @click.option("--env", "env_id", metavar="ENV_ID", help="Compare with this environment, and replay some steps in it.")
 @env_kwargs_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines for people.")
-@reading_options
+@format_options
 @click.pass_context
 def check(
     context: click.Context,
@@ -46,14 +47,15 @@ def check(
     from gailkit.checks.surroundings import as_observed, surroundings_of
     from gailkit.rollouts.envs import canonical_id
 
-    around = None if env_id is None else surroundings_of(canonical_id(env_id), env_kwargs)
-    time_limit = None if around is None else around.time_limit
-    subject = read_subject(file, options.read_options(), options.words(), time_limit)
-    if around is not None:
-        subject = as_observed(subject, around)
-    report = check_all(subject, around)
-    if around is not None and around.env is not None:
-        around.env.close()
+    with ExitStack() as opened:
+        around = None if env_id is None else surroundings_of(canonical_id(env_id), env_kwargs)
+        if around is not None and around.env is not None:
+            opened.callback(around.env.close)
+        time_limit = None if around is None else around.time_limit
+        subject = read_subject(file, options.read_options(), options.words(), time_limit)
+        if around is not None:
+            subject = as_observed(subject, around)
+        report = check_all(subject, around)
     if as_json:
         click.echo(json.dumps(_values(subject, report), indent=2))
     else:

@@ -13,9 +13,13 @@ import gymnasium
 import h5py
 import numpy as np
 import pytest
+from gymnasium.envs.classic_control import CartPoleEnv
 from gymnasium.spaces import Box
 
+from gailkit.checks.finding import Outcome
+from gailkit.checks.run import Check
 from gailkit.demonstrations import Demonstrations
+from gailkit.errors import DataError
 from gailkit.types import Trajectory
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -116,7 +120,7 @@ def test_a_foreign_file_is_mended_in_two_commands(run_here: RunHere, tmp_path: P
 
 @pytest.mark.parametrize("seed", [None, 0])
 def test_an_action_that_the_environment_refuses_is_told(run_here: RunHere, tmp_path: Path, seed: int | None) -> None:
-    """CartPole raises when it is given action 2; so does its reset lead to where this episode begins."""
+    """CartPole raises where it is given action 2, whether it was reset with a seed or put into a state."""
     start = gymnasium.make("CartPole-v1").reset(seed=0)[0]
     episode = Trajectory(np.tile(start, (10, 1)), np.arange(9) % 3, np.ones(9), False, seed)
     Demonstrations((episode,)).save(tmp_path / "d.hdf5")
@@ -176,3 +180,23 @@ def test_a_name_in_a_file_does_not_steer_the_terminal(run_here: RunHere, tmp_pat
         file["\x1b[2J"] = np.zeros(3)
     done = run_here("data", "check", "evil.hdf5")
     assert "\x1b" not in done.stdout and r"\x1b[2J" in done.stdout
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_the_environment_is_closed_whatever_happens(
+    run_here: RunHere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    """Also where the file cannot be read once the environment is there, or a check raises."""
+    closed = []
+    monkeypatch.setattr(CartPoleEnv, "close", lambda env: closed.append(env))
+    save(tmp_path / "d.hdf5", walks([8, 9]))
+    if damaged:
+        (tmp_path / "d.hdf5").write_bytes(b"\0no data")
+    else:
+        monkeypatch.setattr("gailkit.checks.run.CHECKS", (Check(refuse, "fine"),) * 2)
+    assert run_here("data", "check", "d.hdf5", "--env", "CartPole-v1").returncode == 3
+    assert len(closed) == 1
+
+
+def refuse(*_: object) -> Outcome:
+    raise DataError("no check today")
