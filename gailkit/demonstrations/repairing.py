@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -115,16 +116,21 @@ class _Sound:
         return "; ".join(dict.fromkeys(self.lost.values()))
 
     def _numbered(self) -> Iterator[tuple[int, Trajectory | Broken]]:
-        """What all conversions agree on; where the reading itself breaks off, the rest is lost."""
-        following = 0
+        """What all conversions agree on; where one of them has no more or its reading breaks off, the rest is lost."""
+        following, reason = 0, CUT
         try:
-            for found in zip(*(conversion.tolerant() for conversion in self._conversions), strict=True):
+            for found in zip_longest(*(conversion.tolerant() for conversion in self._conversions)):
+                if any(each is None for each in found):
+                    break
                 index = found[0][0]
                 following = index + 1
                 yield index, _agreed([each for _, each in found])
-        except (DataError, ValueError) as error:  # ValueError: one conversion has fewer episodes than the other
-            for index in range(following, self._whole):
-                yield index, Broken(str(error) if isinstance(error, DataError) else CUT)
+            else:
+                return
+        except DataError as error:
+            reason = str(error)
+        for index in range(following, self._whole):
+            yield index, Broken(reason)
 
 
 def _agreed(found: Sequence[Trajectory | Broken]) -> Trajectory | Broken:

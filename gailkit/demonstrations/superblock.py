@@ -20,7 +20,7 @@ _END_AT = {0: 40, 1: 44, 2: 28, 3: 28}  # version of the superblock -> where the
 _SIZE_AT = {0: 13, 1: 13, 2: 9, 3: 9}  # -> where the number of bytes in an address stands
 _ADDRESS = struct.Struct("<Q")
 _PIECE = 2**20
-MOST_TIMES = 20  # as long as the file is, that it may claim to have been
+MOST_TIMES = 3  # as long as the file is, that it may claim to have been
 
 
 def missing_bytes(path: Path) -> int:
@@ -50,8 +50,10 @@ def padded_copy(path: Path, folder: Path, padding: int) -> Iterator[Path]:
             copy = Path(own) / path.name
             shutil.copyfile(path, copy)
             with copy.open("ab") as file:
-                for start in range(0, missing := missing_bytes(path), _PIECE):
-                    file.write(bytes([padding]) * min(_PIECE, missing - start))
+                end = file.tell() + missing_bytes(path)
+                while padding and file.tell() < end:
+                    file.write(bytes([padding]) * min(_PIECE, end - file.tell()))
+                file.truncate(end)  # zeros take no room
         except OSError as error:
             raise StorageError(f"{path} could not be copied to {folder}: {error.strerror or error}") from error
         yield copy

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from gailkit.demonstrations import Demonstrations
+from gailkit.demonstrations import Demonstrations, repairing, superblock
+from gailkit.demonstrations.contents import About, Contents, Episode, ReadOptions
+from gailkit.demonstrations.conversion import Conversion
 from gailkit.demonstrations.superblock import missing_bytes, padded_copy
 from gailkit.types import Trajectory
 
@@ -87,7 +90,7 @@ def test_of_a_file_that_lacks_its_end_what_lies_before_the_cut_is_saved(run_here
     run_here("data", "convert", "whole.hdf5", "-o", "w.hdf5", "--ends", "truncated")
     expected = Demonstrations.load(tmp_path / "w.hdf5").digests()
     saved = set()
-    for share in (0.98, 0.9, 0.8, 0.7, 0.6, 0.5, 0.3):
+    for share in (0.98, 0.9, 0.8, 0.7, 0.6, 0.5, 0.35):
         cut = int(len(whole) * share)
         (tmp_path / "cut.hdf5").write_bytes(whole[:cut])
         done = run_here("data", "repair", "cut.hdf5", "-o", "s.hdf5", "--ends", "truncated", "--overwrite")
@@ -103,6 +106,34 @@ def test_of_a_file_that_lacks_its_end_what_lies_before_the_cut_is_saved(run_here
     assert {path.name for path in tmp_path.iterdir()} == {"whole.hdf5", "w.hdf5", "cut.hdf5", "s.hdf5"}
 
 
+def test_where_one_copy_has_fewer_episodes_the_rest_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    walks = [Episode(np.full((3, 1), i), np.zeros((2, 1)), None, False) for i in range(3)]
+
+    @contextmanager
+    def opened(path: Path, options: ReadOptions) -> Iterator[tuple[str, Contents]]:
+        yield "some format", Contents(About(), 3, walks if path.read_bytes().endswith(b"\0") else walks[:1])
+
+    monkeypatch.setattr(repairing, "missing_bytes", lambda path: 1)
+    monkeypatch.setattr(superblock, "missing_bytes", lambda path: 1)
+    monkeypatch.setattr(repairing, "open_contents", opened)
+    (tmp_path / "cut").write_bytes(b"cut")
+    done = repairing.repair(tmp_path / "cut", ReadOptions(), tmp_path / "s.hdf5", "repaired")
+    assert (done.episodes, done.lost) == (1, {1: repairing.CUT, 2: repairing.CUT})
+
+
+def test_a_fault_of_gailkits_own_is_not_taken_for_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_demonstrations: Make
+) -> None:
+    def tolerant(self: Conversion) -> Iterator[tuple[int, Trajectory]]:
+        yield 0, make_demonstrations([2]).trajectories[0]
+        raise ValueError("a fault of gailkit's own")
+
+    make_demonstrations([5, 3]).save(tmp_path / "d.hdf5")
+    monkeypatch.setattr(Conversion, "tolerant", tolerant)
+    with pytest.raises(ValueError, match="of gailkit's own"):
+        repairing.repair(tmp_path / "d.hdf5", ReadOptions(), tmp_path / "s.hdf5", "repaired")
+
+
 @pytest.mark.parametrize("libver", ["earliest", "v108", "v110"])
 def test_the_missing_bytes_are_those_that_were_cut(tmp_path: Path, libver: str) -> None:
     path = tmp_path / "d.hdf5"
@@ -112,9 +143,10 @@ def test_the_missing_bytes_are_those_that_were_cut(tmp_path: Path, libver: str) 
     whole = path.read_bytes()
     path.write_bytes(whole[:-100])
     assert missing_bytes(path) == 100
-    with padded_copy(path, tmp_path, 0xA5) as copy:
-        assert copy.read_bytes() == whole[:-100] + b"\xa5" * 100
-    assert not copy.exists()
+    for byte in (b"\xa5", b"\0"):
+        with padded_copy(path, tmp_path, byte[0]) as copy:
+            assert copy.read_bytes() == whole[:-100] + byte * 100
+        assert not copy.exists()
 
 
 def test_a_file_that_claims_to_be_huge_is_not_padded(tmp_path: Path) -> None:
@@ -122,9 +154,10 @@ def test_a_file_that_claims_to_be_huge_is_not_padded(tmp_path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["a"] = np.arange(9)
     content = bytearray(path.read_bytes())
-    content[40:48] = (2**50).to_bytes(8, "little")
-    path.write_bytes(content)
-    assert missing_bytes(path) == 0
+    for stated, missing in ((2**50, 0), (4 * len(content), 0), (3 * len(content), 2 * len(content))):
+        content[40:48] = stated.to_bytes(8, "little")
+        path.write_bytes(content)
+        assert missing_bytes(path) == missing
     path.write_bytes(b"\x89HDF")
     assert missing_bytes(path) == 0
 
