@@ -47,6 +47,7 @@ click.rich_click.OPTIONS_TABLE_HELP_SECTIONS = ["help", "deprecated", "envvar", 
 
 STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
 INTERNAL_ERROR, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
+MOST_SAID = 4000  # characters of an error
 COMPLETE_VARIABLE = "_GAILKIT_COMPLETE"
 
 
@@ -145,7 +146,8 @@ def _storage_sentence(error: OSError) -> str:
 def _fail(sentence: str, code: int, settings: Settings) -> int:
     if settings.debug:
         traceback.print_exc()
-    print(f"Error: {printable(sentence)}", file=sys.stderr)
+    shown = sentence if len(sentence) <= MOST_SAID else f"{sentence[:MOST_SAID]} ..."  # a file may have said it
+    print(f"Error: {printable(shown)}", file=sys.stderr)
     return code
 
 

@@ -103,7 +103,12 @@ def _tensor(values: np.ndarray, space: Space[Any] | None) -> Tensor:
             f"steps with the parts {', '.join(values.dtype.names)} can be drawn where their space is known; it is not"
         )
     dtype = np.float32 if values.dtype.kind == "f" else np.uint8 if values.dtype == np.uint8 else np.int64
-    return torch.from_numpy(values.astype(dtype, copy=False))
+    with np.errstate(over="ignore"):  # it is found out right below
+        held = values.astype(dtype, copy=False)
+    too_large = held < 0 if values.dtype == np.uint64 else ~np.isfinite(held)
+    if too_large.any():
+        raise InputError(f"a number is too large for {np.dtype(dtype)}, in which steps are drawn")
+    return torch.from_numpy(held)
 
 
 def _drawn_dtype(stored: Tensor, space: Space[Any] | None) -> torch.dtype:

@@ -83,7 +83,7 @@ class StoredFile:
 
     @cached_property
     def _source(self) -> Source:
-        source = Source(self.path)
+        source = Source(self.path, once=False)
         weakref.finalize(self, source.close)
         return source
 
@@ -206,7 +206,7 @@ class StoredSteps(Drawn):
     def _read_windows(self, random: np.random.Generator) -> Generator[_Window, None, None]:
         """Window after window, epoch after epoch."""
         blocks = self._blocks()
-        with open_source(self._file.path) as source:
+        with open_source(self._file.path, once=False) as source:
             while True:
                 shuffled = random.permutation(blocks)
                 for first in range(0, len(shuffled), self._blocks_a_window):

@@ -10,14 +10,19 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from gailkit.untrusted.container import Container, Damage, Refusal
-from gailkit.untrusted.limits import bound_memory, bound_time
+from gailkit.untrusted.container import Container, Damage, Refusal, check_rows
+from gailkit.untrusted.limits import bound_memory, bound_time, bound_total_time
 from gailkit.untrusted.protocol import receive, send
 
 
-def main(path: str) -> None:
-    """Open ``path`` and answer requests from stdin on stdout; ends when stdin does."""
+def main(path: str, once: bool) -> None:
+    """Open ``path`` and answer requests from stdin on stdout; ends when stdin does.
+
+    A file that is gone through ``once`` may take so much time in all as its size can be worth.
+    """
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    if once:
+        bound_total_time(Path(path).stat().st_size)
     bound_time()
     container = _answering(answers, lambda: _open(Path(path)))
     if container is not None:
@@ -69,10 +74,9 @@ def _answer(container: Container, request: dict[str, Any], answers: BinaryIO) ->
             send(answers, {"integer": container.integer(owner, name)})
         case {"ask": "read", "spans": spans, "dtype": dtype}:
             for name, start, stop in spans:
-                _send_pieces(answers, (piece.astype(dtype) for piece in container.pieces(name, start, stop)))
-        case {"ask": "read", "spans": spans}:
-            for name, start, stop in spans:
-                _send_pieces(answers, container.pieces(name, start, stop))
+                check_rows(name, container.entry(name))
+                pieces = container.pieces(name, start, stop)
+                _send_pieces(answers, pieces if dtype is None else (piece.astype(dtype) for piece in pieces))
         case {"ask": "ragged", "name": name, "start": start, "stop": stop}:
             _send_pieces(answers, container.ragged_pieces(name, start, stop))
 

@@ -79,7 +79,7 @@ def is_plain(dtype: np.dtype[np.generic]) -> bool:
 
 
 def check_rows(name: str, entry: Entry | None) -> None:
-    """Raise Refusal for an array whose rows hold nothing, of which there may be any number, or more than memory does."""
+    """Raise Refusal for rows that hold nothing, of which there may be any number, or more than an observation may."""
     if entry is None or entry.kind != "array" or not entry.shape:
         return
     if 0 in entry.shape[1:]:

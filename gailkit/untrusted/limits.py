@@ -7,6 +7,8 @@ from pathlib import Path
 
 MEMORY_BYTES = 2 * 2**30  # beyond what the interpreter and its libraries take
 CPU_SECONDS = 30  # for one answer, or one piece of an array
+SECONDS_FOR_ANY = 60  # for all of a file that is gone through once, and
+SECONDS_A_MEGABYTE = 2  # more for each of its size
 _STATM = Path("/proc/self/statm")
 _UNKNOWN = 4 * 2**30
 
@@ -24,9 +26,17 @@ if sys.platform != "win32":
         usage = resource.getrusage(resource.RUSAGE_SELF)
         _lower(resource.RLIMIT_CPU, int(usage.ru_utime + usage.ru_stime) + 1 + CPU_SECONDS)
 
+    def bound_total_time(file_bytes: int) -> None:
+        """Let the system end this process once it has used more time than going through a file of that size takes."""
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        most = SECONDS_FOR_ANY + SECONDS_A_MEGABYTE * (file_bytes >> 20)
+        if hard == resource.RLIM_INFINITY or most < hard:
+            resource.setrlimit(resource.RLIMIT_CPU, (most - 1, most))
+
     def _lower(limit: int, bound: int) -> None:
+        """Set the limit that is told of first; the last one stays."""
         _, hard = resource.getrlimit(limit)
-        resource.setrlimit(limit, (bound if hard == resource.RLIM_INFINITY else min(bound, hard), hard))
+        resource.setrlimit(limit, (bound if hard == resource.RLIM_INFINITY else min(bound, max(0, hard - 1)), hard))
 
 else:
 
@@ -34,4 +44,7 @@ else:
         """Windows has no such limit for a process itself."""
 
     def bound_time() -> None:
+        """Windows has no such limit for a process itself."""
+
+    def bound_total_time(file_bytes: int) -> None:
         """Windows has no such limit for a process itself."""

@@ -37,7 +37,7 @@ class Span(NamedTuple):
 
 
 @contextlib.contextmanager
-def open_source(path: Path) -> Iterator[Source]:
+def open_source(path: Path, once: bool = True) -> Iterator[Source]:
     """The file as a ``Source``, whose methods raise DataError naming the path wherever it is damaged or hostile.
 
     Raises:
@@ -46,7 +46,7 @@ def open_source(path: Path) -> Iterator[Source]:
         DataError: if it is of no kind that is read, is damaged, or asks for what a data file has no need of.
     """
     check_readable(path)
-    with Source(path) as source:
+    with Source(path, once) as source:
         yield source
 
 
@@ -68,12 +68,13 @@ class Source:
     Not for several threads at once.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, once: bool = True) -> None:
+        """``once`` bounds the time for all of the file, else only that for each answer is."""
         self.path = path
         self.file_bytes = path.stat().st_size
         self._entries: dict[str, Entry | None] = {}
         self._unchecked = 0  # bytes handed out since the memory was looked at
-        self._child = start_child(path)
+        self._child = start_child(path, once)
         self._requests, self._answers = cast(BinaryIO, self._child.stdin), cast(BinaryIO, self._child.stdout)
         try:
             self.container = str(self._receive()["container"])
@@ -146,7 +147,7 @@ class Source:
         Nothing else may be asked before the last one was taken.
         """
         self.entries([span.name for span in spans])
-        self._send({"ask": "read", "spans": spans})
+        self._send({"ask": "read", "spans": spans, "dtype": None})
         return map(self._rows, spans)
 
     def gather(self, spans: Sequence[Span], dtype: np.dtype[Any] | None = None) -> np.ndarray:
@@ -238,7 +239,10 @@ class Source:
 
     def _receive(self) -> dict[str, Any]:
         """The next message; raises what it tells of."""
-        frame = receive(self._answers)
+        try:
+            frame = receive(self._answers)
+        except ValueError as error:
+            raise DamageError(self.path, f"the process that read it sent {error}") from error
         match None if frame is None else frame[0]:
             case None:
                 raise self._broken()

@@ -105,6 +105,10 @@ def rows_of_nothing(file: h5py.File) -> None:
     file.create_dataset("observations", (2**36, 0), "f4")
 
 
+def endless_rows(file: h5py.File) -> None:
+    file.create_dataset("observations", (0, 2**40, 2**20), "f4", chunks=(1, 1, 1), maxshape=(None, None, None))
+
+
 def impossible_booleans(file: h5py.File) -> None:
     raw = np.array([[0, 1], [7, 0]], np.int8).view(np.bool_)
     file["observations"] = raw
@@ -130,6 +134,7 @@ HOSTILE: list[tuple[Callable[[h5py.File], None], str]] = [
     (other_filter, "filters"),
     (packed_twice, "filters"),
     (oversized_piece, "stored in more bytes than it unpacks to"),
+    (endless_rows, "a row of it holds more than"),
     (rows_of_nothing, "its rows hold nothing"),
     (impossible_booleans, "neither true nor false"),
 ]

@@ -56,6 +56,24 @@ def test_a_library_that_hangs_is_ended(plain: Path, monkeypatch: pytest.MonkeyPa
     assert time.monotonic() - started < 60
 
 
+def test_a_file_that_takes_too_long_in_all_is_given_up(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer takes half a second, for which there would be time again and again."""
+    first, last = process._START.split("from gailkit", 1)
+    start = (
+        "import time; from gailkit.untrusted import limits; limits.SECONDS_FOR_ANY = 2\n"
+        "from gailkit.untrusted.hdf5 import Hdf5Container\n"
+        "def integer(self, owner, name):\n    until = time.process_time() + 0.5\n"
+        "    while time.process_time() < until: pass\n    return 1\n"
+        "Hdf5Container.integer = integer\n"
+    )
+    monkeypatch.setattr(process, "_START", f"{first}\n{start}from gailkit{last}")
+    with open_source(plain, once=False) as source:
+        assert [source.integer("x") for _ in range(6)] == [1] * 6
+    with open_source(plain) as source, pytest.raises(DataError, match=r"the process that read it (took|was ended)"):
+        for _ in range(6):
+            source.integer("x")
+
+
 def test_a_library_that_takes_all_memory_is_refused_it(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     behaving(monkeypatch, "bytearray(2**30)")
     with open_source(plain) as source, pytest.raises(DataError, match="takes more memory than"):
