@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -70,7 +71,12 @@ def _record(policy: Policy, path: Path, episodes: int, num_envs: int, seed: int)
 
     with closing(Shards(path)) as shards, closing(make_env(ENV_ID)) as env:
         kept = Recording(shards, env, ENV_ID, {}, {"source": "benchmark"})
-        for index, trajectory in run_episodes(policy, lambda: make_env(ENV_ID), kept.seeds(seed, episodes), num_envs):
+        seeds = kept.seeds(seed, episodes)
+
+        def on_steps(count: int) -> None:
+            kept.commit_if_due()
+
+        for index, trajectory in run_episodes(policy, partial(make_env, ENV_ID), seeds, num_envs, on_steps=on_steps):
             kept.add(index, trajectory)
         kept.finish()
     return list(kept.finished.values())

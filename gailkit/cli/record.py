@@ -197,6 +197,7 @@ def _run(
         progress = EpisodeProgress(lambda _, words: update(recording.acknowledged, words))
 
         def on_steps(count: int) -> None:
+            recording.commit_if_due()
             progress.on_steps(count)
             interruption.check()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ import numpy as np
 
 from gailkit.demonstrations.dataset import Demonstrations
 from gailkit.errors import InputError, StorageError
-from gailkit.rollouts.background import Background
 from gailkit.rollouts.envs import SeedStream
 from gailkit.rollouts.provenance import merged_provenance
 from gailkit.rollouts.shards import Shards
 from gailkit.types import Trajectory
 
 JOINED = 32
+SHARE_OF_TIME = 0.05  # that commits may take
+LONGEST_PAUSE = 0.5  # seconds between them, whatever they take
 
 
 class Recording:
@@ -53,8 +54,7 @@ class Recording:
         self._committed: list[list[int]] = []  # indices in each shard of this run
         self._ranks: list[int] = []  # of each of these shards: how often what is in it was joined
         self._complete = False  # whether the file holds it all
-        self._writing = threading.Lock()
-        self._background = Background(self.flush)
+        self._due = 0.0  # when the next commit is, on the clock of time.monotonic
 
     @property
     def path(self) -> Path:
@@ -87,15 +87,28 @@ class Recording:
         """Take in a finished episode, the ``index``-th of those asked for; it will be durable soon.
 
         Raises:
-            StorageError: if the disk refused one of those before.
+            StorageError: if it is committed now, with others, and the disk refuses.
         """
         self.finished[index] = trajectory
-        self._background.wake()
+        self.commit_if_due()
+
+    def commit_if_due(self) -> None:
+        """Make what was added durable unless the last time was just now; to be called every now and then.
+
+        Here and not in a thread beside, which an environment in pure Python can keep from its turn for seconds.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        if len(self.finished) > self.acknowledged and time.monotonic() >= self._due:
+            self.flush()
 
     def flush(self) -> None:
         """Make every episode that was added durable before this returns. Raises StorageError if the disk refuses."""
-        with self._writing:
-            self._commit(self._pending)
+        started = time.monotonic()
+        self._commit(self._pending)
+        ended = time.monotonic()
+        self._due = ended + min((ended - started) * (1 / SHARE_OF_TIME - 1), LONGEST_PAUSE)
 
     def undo(self) -> Trajectory | None:
         """Take back the episode that this run added last, on the disk too; None if there is none.
@@ -103,16 +116,15 @@ class Recording:
         Raises:
             StorageError: if the disk refuses; the episode is then still there.
         """
-        with self._writing:
-            if not self.finished:
-                return None
-            last = next(reversed(self.finished))
-            if self.acknowledged == len(self.finished):
-                rest = self._committed[-1][:-1]
-                self.shards.replace_newest(self._of(rest).save if rest else None)
-                self._committed[-1:] = [rest] if rest else []
-                self._ranks = self._ranks[: len(self._committed)]
-            return self.finished.pop(last)
+        if not self.finished:
+            return None
+        last = next(reversed(self.finished))
+        if self.acknowledged == len(self.finished):
+            rest = self._committed[-1][:-1]
+            self.shards.replace_newest(self._of(rest).save if rest else None)
+            self._committed[-1:] = [rest] if rest else []
+            self._ranks = self._ranks[: len(self._committed)]
+        return self.finished.pop(last)
 
     def finish(self) -> None:
         """Write the file: earlier episodes first, then those of this run in the order they were asked for.
@@ -122,7 +134,6 @@ class Recording:
         Raises:
             StorageError: if the disk refuses; an older file and what was acknowledged are then as they were.
         """
-        self._background.stop()
         if not self.finished:
             return
         self._commit_what_fits()
@@ -165,13 +176,12 @@ class Recording:
 
     def _commit_what_fits(self) -> None:
         """Where the disk is nearly full the first half, or the first of them, may still have room."""
-        with self._writing:
-            count = len(self._pending)
-            while count and self._pending:
-                try:
-                    self._commit(self._pending[:count])
-                except StorageError:
-                    count //= 2
+        count = len(self._pending)
+        while count and self._pending:
+            try:
+                self._commit(self._pending[:count])
+            except StorageError:
+                count //= 2
 
     def _join(self) -> None:
         """Put the newest shards into one wherever there are JOINED of a rank, so that not many are left to be read."""

@@ -55,7 +55,6 @@ def left_behind(path: Path, episodes: int, **changes: Any) -> list[int | None]:
     """Seeds of ``episodes`` more, durable in one shard each, of a recording that was killed then."""
     with closing(Shards(path)) as shards:
         recording = opened(shards, **changes)
-        recording._background.stop()
         for index, trajectory in enumerate(played(recording.seeds(0, episodes))):
             recording.add(index, trajectory)
             recording.flush()
@@ -127,14 +126,47 @@ def test_a_continued_recording_does_not_repeat_its_random_actions(tmp_path: Path
     assert action_seed(0, None, "noise") != action_seed(0, None)
 
 
-def test_an_episode_is_durable_soon_after_it_ends(shards: Shards) -> None:
+def test_commits_take_a_twentieth_of_the_time_at_most(shards: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit that takes 10 ms is followed by 190 ms without one, whatever comes in meanwhile."""
+    now = [100.0]
+
+    def save(self: Demonstrations, path: Path) -> None:
+        now[0] += 0.01
+        path.touch()
+
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(Demonstrations, "save", save)
     recording = opened(shards)
-    (episode,) = played([3])
-    recording.add(0, episode)
-    recording._background._thread.join(0.5)  # it does not end, but works meanwhile
+    episodes = played([3, 4, 5])
+    recording.add(0, episodes[0])
+    assert recording.acknowledged == 1  # there is nothing to wait for
+    recording.add(1, episodes[1])
+    now[0] = 100.01 + 0.189
+    recording.add(2, episodes[2])
     assert recording.acknowledged == 1
-    assert seeds_in(shards.paths[0]) == [3]
-    recording.finish()
+    now[0] = 100.01 + 0.191
+    recording.commit_if_due()
+    assert recording.acknowledged == 3
+    assert len(shards.paths) == 2
+
+
+def test_a_slow_disk_is_not_waited_for_longer_than_half_a_second(
+    shards: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+
+    def save(self: Demonstrations, path: Path) -> None:
+        now[0] += 7.0
+        path.touch()
+
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(Demonstrations, "save", save)
+    recording = opened(shards)
+    for index, trajectory in enumerate(played([3, 4])):
+        recording.add(index, trajectory)
+    now[0] = 107.51
+    recording.commit_if_due()
+    assert recording.acknowledged == 2
 
 
 def test_what_is_flushed_is_acknowledged_and_on_the_disk(shards: Shards) -> None:
@@ -203,7 +235,6 @@ def test_a_file_to_be_replaced_is_not_taken_in(tmp_path: Path) -> None:
         recording = Recording(shards, CARTPOLE, "CartPole-v1", {}, {"source": "new"})
         recording.add(0, *played([99]))
         recording.flush()
-        recording._background.stop()
     recorded(path, 1)
     assert seeds_in(path) == [99, old.seeds(0, 1)[0]]
 
@@ -299,7 +330,9 @@ def test_episodes_without_rewards_are_not_continued(shards: Shards) -> None:
         opened(shards)
 
 
-def test_a_failure_of_the_disk_is_told_with_the_next_episode(shards: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_the_disk_is_told_at_once_and_nothing_that_ended_is_lost(
+    shards: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(self: Demonstrations, path: Path) -> None:
         raise StorageError("no room")
 
@@ -307,14 +340,14 @@ def test_a_failure_of_the_disk_is_told_with_the_next_episode(shards: Shards, mon
     first, second = played([3, 4])
     with monkeypatch.context() as patch:
         patch.setattr(Demonstrations, "save", refuse)
-        recording.add(0, first)
-        recording._background._thread.join(5)
+        with pytest.raises(StorageError, match="no room"):
+            recording.add(0, first)
         with pytest.raises(StorageError, match="no room"):
             recording.add(1, second)
         with pytest.raises(StorageError, match=r"no room; 0 of 2 episodes .* are kept in .*parts, from where --append"):
             recording.finish()
     assert recording.acknowledged == 0
-    recording.finish()  # there is room again: nothing that ended is lost
+    recording.finish()  # there is room again
     assert seeds_in(shards.target) == [3, 4]
 
 

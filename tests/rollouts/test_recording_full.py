@@ -54,6 +54,12 @@ class OnDisk(io.FileIO):
         return super().write(fitting)
 
 
+@pytest.fixture(autouse=True)
+def only_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commit when ``flush`` is called, not when it seems to be time."""
+    monkeypatch.setattr(Recording, "commit_if_due", lambda recording: None)
+
+
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     """The disk that every new file of gailkit's is on."""
@@ -73,7 +79,6 @@ def record(path: Path, on_shard: Callable[[Path], object] = lambda path: None) -
     """Five episodes, each of them durable in a shard before the next one begins."""
     with closing(Shards(path)) as shards:
         recording = Recording(shards, CARTPOLE, "CartPole-v1", {}, {"source": "test"}, earlier_episodes(shards))
-        recording._background.stop()  # which would commit at moments of its own
         for index in range(5):
             recording.add(index, episode(100 + index))
             try:
@@ -122,7 +127,6 @@ def test_nothing_that_was_acknowledged_is_lost_wherever_the_disk_is_full(tmp_pat
 def test_of_what_came_in_at_once_as_much_is_kept_as_there_is_room_for(tmp_path: Path, disk: Disk) -> None:
     with closing(Shards(tmp_path / "a.hdf5")) as shards:
         recording = Recording(shards, CARTPOLE, "CartPole-v1", {}, {"source": "test"})
-        recording._background.stop()
         for index in range(9):
             recording.add(index, episode(index))
         disk.room = 10**6
