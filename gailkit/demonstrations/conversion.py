@@ -54,9 +54,10 @@ class Conversion:
             if isinstance(episode, Broken):
                 yield index, episode
                 continue
+            self._check_limit(index, len(episode.actions))
             terminated = decide(len(episode.actions), episode.terminated, self.options)
             if terminated is None:
-                raise AmbiguousEnding(_question(self.path, [episode, *episodes]))
+                raise AmbiguousEnding(_question(self.path, index, [episode, *episodes]))
             if terminated != episode.terminated:
                 self.decided["terminated" if terminated else "truncated"] += 1
             try:
@@ -82,6 +83,13 @@ class Conversion:
             notes["left_out"] = ", ".join(self.contents.unheld)
         return notes
 
+    def _check_limit(self, index: int, steps: int) -> None:
+        limit = self.options.max_episode_steps
+        if limit is not None and steps > limit:
+            raise InputError(
+                f"{self.path}: episode {index} has {steps} steps, so that {limit} was not the time limit"
+            )
+
     def _trajectory(self, episode: Episode, terminated: bool) -> Trajectory | None:
         observations, actions, rewards = episode.observations, episode.actions, episode.rewards
         if len(observations) == len(actions) and terminated:
@@ -98,14 +106,18 @@ class Conversion:
 
 
 def decide(steps: int, terminated: bool | None, options: ReadOptions) -> bool | None:
-    """Whether an episode of ``steps`` steps terminated: what the options say, else the file; None if neither does."""
-    if options.max_episode_steps is not None and steps >= options.max_episode_steps:
+    """Whether an episode of ``steps`` steps terminated; None if neither the file nor the options tell.
+
+    One that reached the time limit was cut off, whatever the file calls it. Otherwise the file is believed, and the
+    options tell where it says nothing.
+    """
+    if steps == options.max_episode_steps:
         return False
+    if terminated is not None:
+        return terminated
     if options.ends is not None:
         return options.ends == "terminated"
-    if terminated is None and options.max_episode_steps is not None:
-        return True
-    return terminated
+    return None if options.max_episode_steps is None else True
 
 
 def doubtful(lengths: Sequence[int], terminated: Sequence[bool]) -> list[bool | None]:
@@ -129,13 +141,15 @@ def _said(options: ReadOptions) -> str:
     return " ".join(words)
 
 
-def _question(path: Path, episodes: Sequence[Episode | Broken]) -> str:
-    """What is to be told about ``episodes``, of which at least one ended nobody knows how."""
+def _question(path: Path, known: int, episodes: Sequence[Episode | Broken]) -> str:
+    """What is to be told about ``episodes``, of which at least one ended nobody knows how, behind ``known`` others."""
     lengths = [
         len(episode.actions) for episode in episodes if isinstance(episode, Episode) and episode.terminated is None
     ]
     longest = max(lengths)
     ended = f"{lengths.count(longest)} of {len(lengths)} after {longest} steps, none after more"
+    told = known + len(episodes) - len(lengths)
+    ended += f"; of {told} others it does" if told else ""
     limit = f"--max-episode-steps {longest} if a time limit of {longest} steps cut off those that reached it"
     alike = "--ends terminated or --ends truncated if all ended alike"
     answers = f"{limit} and the others terminated, or {alike}"

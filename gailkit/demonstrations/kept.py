@@ -105,8 +105,8 @@ def _tensor(values: np.ndarray, space: Space[Any] | None) -> Tensor:
     dtype = np.float32 if values.dtype.kind == "f" else np.uint8 if values.dtype == np.uint8 else np.int64
     with np.errstate(over="ignore"):  # it is found out right below
         held = values.astype(dtype, copy=False)
-    too_large = held < 0 if values.dtype == np.uint64 else ~np.isfinite(held)
-    if too_large.any():
+    too_large = values > np.iinfo(np.int64).max if values.dtype == np.uint64 else ~np.isfinite(held)
+    if np.any(too_large):
         raise InputError(f"a number is too large for {np.dtype(dtype)}, in which steps are drawn")
     return torch.from_numpy(held)
 

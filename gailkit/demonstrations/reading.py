@@ -29,6 +29,12 @@ FILES = {  # short name of a format -> its module; the first that recognises a f
 }
 FOLDERS = {"minari": f"{_HOME}.formats.minari", "imitation": f"{_HOME}.formats.imitation"}
 
+SAID = {  # option that only some formats know (their TAKES) -> what it is about
+    "obs_keys": "parts of an observation to choose (--obs-keys)",
+    "mask": "lists of episodes (--mask)",
+    "columns": "columns to be told (--columns)",
+}
+
 Opened = TypeVar("Opened", contravariant=True)
 
 
@@ -91,10 +97,12 @@ def open_contents(path: Path, options: ReadOptions) -> Iterator[tuple[str, Conte
     """
     if path.is_dir():
         folder = _chosen(path, path, FOLDERS, options)
+        _check_options(path, folder, options)
         yield folder.NAME, folder.read(path, options)
         return
     with open_source(path) as source:
         file = _chosen(path, source, FILES, options)
+        _check_options(path, file, options)
         yield file.NAME, file.read(source, options)
 
 
@@ -113,6 +121,17 @@ def _chosen(path: Path, opened: Opened, formats: dict[str, str], options: ReadOp
         if module.recognises(opened):
             return module
     raise DataError(f"{path} is of no known format; known are: {', '.join(formats)}")
+
+
+def _check_options(path: Path, module: Format[Any], options: ReadOptions) -> None:
+    """Raise InputError for an option that means nothing to the format: ignored, it would give other episodes."""
+    given = {"obs_keys": options.obs_keys, "mask": options.mask, "columns": options.columns}
+    for name, value in given.items():
+        if value and name not in getattr(module, "TAKES", ()):
+            raise InputError(
+                f"{path} is a {module.NAME} file, which has no {SAID[name]}"
+                + ("; to read its arrays as columns add --format columns" if name == "columns" else "")
+            )
 
 
 def _module(name: str) -> Any:

@@ -38,17 +38,17 @@ def shown(trajectory: Trajectory) -> tuple[list[float], list[float], bool]:
         (5, False, {}, False),
         (5, None, {}, None),
         (5, None, {"ends": "terminated"}, True),
-        (5, True, {"ends": "truncated"}, False),
+        (5, True, {"ends": "truncated"}, True),  # what the file says stands
         (5, None, {"max_episode_steps": 5}, False),
-        (6, None, {"max_episode_steps": 5}, False),
         (4, None, {"max_episode_steps": 5}, True),
         (5, True, {"max_episode_steps": 5}, False),  # a time-out stored as a termination
         (4, False, {"max_episode_steps": 5}, False),  # what the file says of a shorter one stands
-        (4, False, {"max_episode_steps": 5, "ends": "terminated"}, True),
+        (4, False, {"max_episode_steps": 5, "ends": "terminated"}, False),
+        (4, None, {"max_episode_steps": 5, "ends": "truncated"}, False),
         (5, None, {"max_episode_steps": 5, "ends": "terminated"}, False),
     ],
 )
-def test_what_is_said_goes_before_what_is_stated(
+def test_a_time_limit_goes_before_what_is_stated_and_that_before_what_is_said_of_all(
     steps: int, stated: bool | None, options: dict[str, object], expected: bool | None
 ) -> None:
     assert decide(steps, stated, ReadOptions(**options)) is expected
@@ -66,7 +66,8 @@ def test_the_question_tells_what_is_needed_to_answer_it() -> None:
     with pytest.raises(AmbiguousEnding) as asked:
         list(conversion(episode(3, True), episode(5, None), episode(7, None), episode(7, None)).strict())
     assert isinstance(asked.value, InputError)
-    assert "some.file does not say how its episodes ended (2 of 3 after 7 steps, none after more)" in str(asked.value)
+    said = "some.file does not say how its episodes ended (2 of 3 after 7 steps, none after more; of 1 others it does)"
+    assert said in str(asked.value)
     assert "--max-episode-steps 7" in str(asked.value) and "--ends" in str(asked.value)
 
 
@@ -103,6 +104,12 @@ def test_a_broken_episode_is_named_or_passed_over() -> None:
         list(conversion(sick).strict())
     passed = dict(conversion(*found).tolerant())
     assert [isinstance(passed[index], Broken) for index in range(5)] == [False, True, True, True, False]
+
+
+def test_a_limit_that_an_episode_exceeds_is_none() -> None:
+    found = conversion(episode(4, True), episode(6, True), max_episode_steps=5)
+    with pytest.raises(InputError, match=r"some\.file: episode 1 has 6 steps, so that 5 was not the time limit"):
+        list(found.strict())
 
 
 @pytest.mark.parametrize("options", [{"max_episode_steps": 0}, {"ends": "somehow"}])

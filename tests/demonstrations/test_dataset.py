@@ -134,7 +134,7 @@ def test_sampled_steps_are_whole_and_repeat_with_the_seed(make_demonstrations: M
 @pytest.mark.parametrize("number", [np.float64(1e300), np.uint64(2**63 + 5)])
 def test_a_number_that_would_change_when_it_is_drawn_is_refused(number: np.generic) -> None:
     trajectory = Trajectory(np.array([[number], [number]]), np.zeros((1, 1)), None, False)
-    with pytest.raises(InputError, match="a number is too large for (float32|int64)"):
+    with pytest.raises(InputError, match=r"a number is too large for (float32|int64)"):
         Demonstrations((trajectory,)).transitions()
 
 

@@ -124,10 +124,10 @@ def test_the_same_seed_draws_the_same(make_demonstrations: Make, tmp_path: Path,
 
 
 def test_what_the_caller_says_of_endings_counts(make_demonstrations: Make, tmp_path: Path) -> None:
-    found = reopened(make_demonstrations([5, 5, 5]), tmp_path / "d.hdf5", ends="terminated")
-    assert found.num_terminated == 3 and all(trajectory.terminated for trajectory in found.trajectories)
-    assert found.provenance["endings"] == "read 2 as terminated, by --ends terminated"
-    assert found.sample(15, torch.Generator()).terminated.sum() == 3
+    found = reopened(make_demonstrations([5, 4, 3, 5, 4, 5]), tmp_path / "d.hdf5", max_episode_steps=5)
+    assert [trajectory.terminated for trajectory in found.trajectories] == [False, True, False, False, False, False]
+    assert found.provenance["endings"] == "read 2 as truncated, by --max-episode-steps 5"
+    assert found.num_terminated == found.sample(26, torch.Generator()).terminated.sum() == 1
 
 
 def test_only_a_native_file_stays_where_it_is(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ from gailkit.untrusted.source import Source
 __all__ = ["NAME", "columns_from_text", "read", "recognises"]
 
 NAME = "plain columns"
+TAKES = ("columns",)
 _CONTAINERS = ("CSV", "NPZ", "Arrow")
 _MARKS = ("terminated", "truncated", "done")
 

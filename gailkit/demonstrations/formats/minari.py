@@ -32,6 +32,7 @@ from gailkit.errors import DataError
 from gailkit.untrusted.source import Source, open_source
 
 NAME = "Minari"
+TAKES = ("obs_keys",)
 _GROUP = re.compile(r"episode_(0|[1-9][0-9]{0,8})")
 
 

@@ -25,6 +25,7 @@ from gailkit.untrusted.ahead import ahead
 from gailkit.untrusted.source import DamageError, Source, Span
 
 NAME = "robomimic"
+TAKES = ("obs_keys", "mask")
 _DEMO = re.compile(r"demo_(0|[1-9][0-9]{0,8})")
 _TOLD = ("env", "env_args", "env_info", "repository_version", "date", "time")  # attributes for people to read
 _MAX_WORDS = 20_000

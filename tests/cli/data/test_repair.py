@@ -87,13 +87,13 @@ def test_an_episode_of_another_kind_is_left_out(run_here: RunHere, tmp_path: Pat
 def test_of_a_file_that_lacks_its_end_what_lies_before_the_cut_is_saved(run_here: RunHere, tmp_path: Path) -> None:
     write_robomimic(tmp_path / "whole.hdf5", [40, 50, 60, 70])
     whole = (tmp_path / "whole.hdf5").read_bytes()
-    run_here("data", "convert", "whole.hdf5", "-o", "w.hdf5", "--ends", "truncated")
+    run_here("data", "convert", "whole.hdf5", "-o", "w.hdf5", "--ends", "terminated")
     expected = Demonstrations.load(tmp_path / "w.hdf5").digests()
     saved = set()
     for share in (0.98, 0.9, 0.8, 0.7, 0.6, 0.5, 0.35):
         cut = int(len(whole) * share)
         (tmp_path / "cut.hdf5").write_bytes(whole[:cut])
-        done = run_here("data", "repair", "cut.hdf5", "-o", "s.hdf5", "--ends", "truncated", "--overwrite")
+        done = run_here("data", "repair", "cut.hdf5", "-o", "s.hdf5", "--ends", "terminated", "--overwrite")
         assert done.returncode in (0, 3), done.stderr
         if done.returncode == 3:
             assert f"{len(whole) - cut:,} bytes of its end are missing, and no episode is intact" in done.stderr
