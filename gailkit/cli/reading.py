@@ -67,7 +67,8 @@ class ReadingOptions:
 
 def reading_options(command: Decorated) -> Decorated:
     """The options of a command that loads demonstrations, passed to it as one argument ``options``: ReadingOptions."""
-    return format_options(_MEMORY(command))
+    with_memory: Decorated = _MEMORY(command)
+    return format_options(with_memory)
 
 
 def format_options(command: Decorated) -> Decorated:
@@ -136,13 +137,13 @@ _OPTIONS = (
     _option(
         "--ends",
         type=click.Choice(["terminated", "truncated"]),
-        help="How every episode ended, where the file does not say so.",
+        help="How those episodes ended of which the file does not say it.",
     ),
     _option(
         "--max-episode-steps",
         type=click.IntRange(1),
         metavar="N",
-        help="Time limit: episodes of N steps or more were cut off; others terminated unless the file says otherwise.",
+        help="Time limit: episodes of N steps were cut off; shorter ones terminated unless the file says otherwise.",
     ),
     _option("--obs-keys", metavar="A,B", help="Which of several observations, in this order."),
     _option("--mask", metavar="NAME", help="Only the episodes that the file lists under this name."),

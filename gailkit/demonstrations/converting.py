@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from gailkit.demonstrations import hdf5
 from gailkit.demonstrations.contents import About, ReadOptions
 from gailkit.demonstrations.conversion import Conversion
 from gailkit.demonstrations.fitting import check_fit
+from gailkit.demonstrations.provenance import next_step
 from gailkit.demonstrations.reading import open_contents
 from gailkit.errors import DataError, InputError
 from gailkit.spaces import flatten_values, flattened_space, is_composite, misfit
@@ -153,11 +153,10 @@ def kind_of(trajectory: Trajectory) -> str:
 
 
 def told(provenance: Mapping[str, str], step: str, notes: Mapping[str, str], clipped: int = 0) -> dict[str, str]:
-    """One more step in the provenance, as ``selecting.with_step`` numbers them."""
-    number = next(number for number in itertools.count(1) if f"step_{number}" not in provenance)
+    """The ``next_step``, with what had to be made up or left out for it."""
     said = [
         step,
         *(f"{name}: {text}" for name, text in notes.items()),
         *([f"{clipped} actions clipped"] * (clipped > 0)),
     ]
-    return {f"step_{number}": "; ".join(part for part in said if part)}
+    return next_step(provenance, "; ".join(part for part in said if part))

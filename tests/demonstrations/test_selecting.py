@@ -1,20 +1,17 @@
-"""Which episodes are kept, what can be joined, and that neither changes an episode."""
+"""Which episodes are kept, and that no episode is changed by it."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Discrete
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gailkit.demonstrations import Demonstrations
-from gailkit.demonstrations.selecting import Criteria, Interval, Named, merge, select, unique, with_step
+from gailkit.demonstrations.selecting import Criteria, Interval, select, unique, with_step
 from gailkit.errors import InputError
 from gailkit.types import Trajectory
 
@@ -123,75 +120,6 @@ def test_what_cannot_be_selected_is_refused(criteria: Criteria, said: str) -> No
 def test_returns_that_were_not_recorded_decide_nothing(make_demonstrations: Make, criteria: Criteria) -> None:
     with pytest.raises(InputError, match="no rewards were recorded"):
         select(without_rewards(make_demonstrations([3, 3])), criteria)
-
-
-def test_what_is_split_and_merged_again_is_the_same_set_of_episodes(make_demonstrations: Make) -> None:
-    whole = make_demonstrations([3, 1, 4, 1, 5, 9])
-    train, test = whole.split(0.5, seed=3)
-    again = merge([Named("train", train), Named("test", test)])
-    assert Counter(again.digests()) == Counter(whole.digests())
-    assert again.digests() == train.digests() + test.digests()
-
-
-def test_a_merger_keeps_every_provenance_apart_also_those_of_earlier_mergers(make_demonstrations: Make) -> None:
-    one, two = (replace(make_demonstrations([2]), provenance={"source": name}) for name in ("left", "right"))
-    once = merge([Named("1.hdf5", one), Named("2.hdf5", two)])
-    assert once.provenance == {
-        "source": "merged from 2 files",
-        "merged_1": "1 episodes of 1.hdf5", "merged_1 source": "left",
-        "merged_2": "1 episodes of 2.hdf5", "merged_2 source": "right",
-    }  # fmt: skip
-    twice = merge([Named("both.hdf5", once), Named("1.hdf5", one)])
-    assert twice.provenance["merged_1 merged_2 source"] == "right"
-    assert twice.provenance["merged_2 source"] == "left"
-
-
-def test_a_merger_draws_every_step(make_demonstrations: Make) -> None:
-    part = make_demonstrations([8, 6]).subsample(4)
-    assert merge([Named("a", part), Named("b", part)]).num_kept == 28
-
-
-@pytest.mark.parametrize(
-    "change, said",
-    [
-        ({"env_id": "Other-v0"}, r"^a and b do not .* environment: Numbers-v0 in the former, Other-v0 in the latter"),
-        ({"env_id": None}, r"environment: Numbers-v0 in the former, not stated in the latter"),
-        ({"env_kwargs": {}}, r"arguments of the environment: {'size': 3} in the former, {} in the latter"),
-        ({"action_space": Discrete(3)}, r"action space: Discrete\(2\) in the former, Discrete\(3\) in the latter"),
-        ({"observation_space": Box(0, 1, (2,))}, r"observation space: Box\(-1000.* in the former, Box\(0.0, 1.0"),
-    ],
-    ids=str,
-)
-def test_files_of_different_tasks_are_not_joined(make_demonstrations: Make, change: dict[str, Any], said: str) -> None:
-    whole = make_demonstrations([2, 3])
-    with pytest.raises(InputError, match=said):
-        merge([Named("a", whole), Named("b", replace(whole, **change))])
-
-
-def test_episodes_of_other_numbers_or_without_rewards_are_not_joined(make_demonstrations: Make) -> None:
-    whole = replace(make_demonstrations([2]), observation_space=None, action_space=None)
-    (episode,) = whole.trajectories
-    for changed, said in (
-        (
-            replace(episode, observations=episode.observations[:, :1]),
-            r"observations: floating numbers of shape \(2,\) in",
-        ),
-        (replace(episode, actions=episode.actions * 1.0), r"actions: integers of shape \(\) in .* floating numbers"),
-        (replace(episode, rewards=None), r"rewards: recorded in the former, not recorded in the latter"),
-    ):
-        with pytest.raises(InputError, match=said):
-            merge([Named("a", whole), Named("b", whole), Named("c", replace(whole, trajectories=(changed,)))])
-
-
-def test_a_space_that_is_not_stated_is_that_of_the_others_if_it_fits(make_demonstrations: Make) -> None:
-    whole = make_demonstrations([2, 3])
-    silent = replace(whole, observation_space=None, action_space=None)
-    joined = merge([Named("a", silent), Named("b", whole)])
-    assert (joined.observation_space, joined.action_space) == (whole.observation_space, whole.action_space)
-    (first, _) = silent.trajectories
-    beyond = replace(silent, trajectories=(replace(first, actions=first.actions + 5),), offsets=())
-    with pytest.raises(InputError, match=r"Discrete\(2\).* range from 5 to 6"):
-        merge([Named("a", whole), Named("b", beyond)])
 
 
 def test_steps_are_told_one_after_another(make_demonstrations: Make) -> None:

@@ -32,14 +32,18 @@ def merge(
     if len(files) < 2:
         raise click.UsageError("At least two files are needed; one was given.")
     prepare_new_file(output, files, overwrite)
-    from gailkit.demonstrations import selecting
+    from gailkit.demonstrations import hdf5, merging
+    from gailkit.demonstrations.provenance import next_step
 
-    joined = selecting.merge([selecting.Named(str(file), load(file, options)) for file in files])
-    single = selecting.unique(joined)
-    equal = len(joined.trajectories) - len(single.trajectories)
+    joined = merging.merge([merging.Named(str(file), load(file, options)) for file in files])
+    single = joined.unique()
+    equal = len(joined.lengths) - len(single.lengths)
     merged = single if drop_duplicates else joined
-    selecting.with_step(merged, f"{size(merged)}: {typed_command()}").save(output)
-    click.echo(printable(f"merged {len(files)} files into {output}: {size(merged)}{_said_of(equal, drop_duplicates)}"))
+    provenance = joined.about.provenance
+    told = {**provenance, **next_step(provenance, f"{size(merged.lengths)}: {typed_command()}")}
+    hdf5.write(output, joined.about._replace(provenance=told), merged)
+    said = f"merged {len(files)} files into {output}: {size(merged.lengths)}{_said_of(equal, drop_duplicates)}"
+    click.echo(printable(said))
 
 
 def _said_of(equal: int, dropped: bool) -> str:

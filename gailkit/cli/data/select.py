@@ -83,8 +83,10 @@ def select(
     )
     whole = load(file, options)
     part = selected(whole, criteria)
-    with_step(part, f"{size(part)} out of {size(whole)}: {typed_command()}").save(output)
-    click.echo(printable(f"kept {size(part)}, out of {size(whole)}, in {output}"))
+    with_step(part, f"{size(part.episodes.lengths)} out of {size(whole.episodes.lengths)}: {typed_command()}").save(
+        output
+    )
+    click.echo(printable(f"kept {size(part.episodes.lengths)}, out of {size(whole.episodes.lengths)}, in {output}"))
 
 
 def _ending(terminated: bool, truncated: bool) -> Literal["terminated", "truncated"] | None:

@@ -47,5 +47,7 @@ def split(
 
     whole = load(file, options)
     for output, part in zip(outputs, whole.split(fraction, seed), strict=True):
-        with_step(part, f"{size(part)} out of {size(whole)}: {typed_command()}").save(output)
-        click.echo(printable(f"{output}: {size(part)}"))
+        with_step(part, f"{size(part.episodes.lengths)} out of {size(whole.episodes.lengths)}: {typed_command()}").save(
+            output
+        )
+        click.echo(printable(f"{output}: {size(part.episodes.lengths)}"))

@@ -13,7 +13,7 @@ from gailkit.cli.common import prepare_output
 from gailkit.errors import InputError
 
 if TYPE_CHECKING:
-    from gailkit.demonstrations import Demonstrations
+    import numpy as np
 
 output_option = click.option(
     "-o", "--output", required=True, metavar="OUT.hdf5", type=click.Path(path_type=Path), help="File to write."
@@ -55,7 +55,7 @@ def is_same_file(first: Path, second: Path) -> bool:
     return os.path.realpath(first) == os.path.realpath(second)
 
 
-def size(demonstrations: Demonstrations) -> str:
-    """How many episodes and steps, in words."""
-    episodes = len(demonstrations.trajectories)
-    return f"{episodes:,} {'episode' if episodes == 1 else 'episodes'}, {demonstrations.num_steps:,} steps"
+def size(lengths: np.ndarray) -> str:
+    """How many episodes and steps, in words, for the length of each episode."""
+    episodes = len(lengths)
+    return f"{episodes:,} {'episode' if episodes == 1 else 'episodes'}, {lengths.sum():,} steps"
