@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gailkit.demonstrations.contents import ReadOptions
+from gailkit.demonstrations.conversion import AmbiguousEnding
 from gailkit.demonstrations.fingerprint import size_of
 from gailkit.demonstrations.reading import read
 
@@ -32,7 +33,8 @@ class Description:
     steps: int
     terminated: int  # episodes that ended by themselves
     truncated: int  # episodes that were cut off
-    ending: str  # what that means for imitation, one sentence
+    endings_known: bool  # False where neither the file nor its reader says how episodes ended
+    ending: str  # what that means for imitation, or what has to be said, one sentence
     length_min: int
     length_median: float
     length_max: int
@@ -46,12 +48,19 @@ class Description:
 def describe(path: Path, options: ReadOptions | None = None, memory: int | None = None) -> Description:
     """Read all of the file, checking what can be checked, and sum it up.
 
+    Where it is open how episodes ended, they are counted as cut off, and that is said.
+
     Raises:
         InputError: if there is no such file.
         StorageError: if it may not be read.
         DataError: if it is damaged or of no known format.
     """
-    name, about, trajectories, verified = read(path, options, memory)
+    question = None
+    try:
+        name, about, trajectories, verified = read(path, options, memory)
+    except AmbiguousEnding as error:
+        question = str(error)
+        name, about, trajectories, verified = read(path, replace(options or ReadOptions(), ends="truncated"), memory)
     lengths: list[int] = trajectories.lengths.tolist()
     terminated = int(trajectories.terminated.sum())
     first = trajectories[0]
@@ -70,7 +79,8 @@ def describe(path: Path, options: ReadOptions | None = None, memory: int | None 
         steps=sum(lengths),
         terminated=terminated,
         truncated=len(lengths) - terminated,
-        ending=ending(terminated, len(lengths)),
+        endings_known=question is None,
+        ending=ending(terminated, len(lengths)) if question is None else question,
         length_min=min(lengths),
         length_median=float(np.median(lengths)),
         length_max=max(lengths),

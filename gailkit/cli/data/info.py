@@ -51,9 +51,15 @@ def _rows(found: Description) -> Rows:
         ("steps", f"{found.steps:,}"),
         ("lengths", f"min {found.length_min}, median {found.length_median:g}, max {found.length_max}"),
         ("returns", _returns(found)),
-        ("endings", f"{found.terminated} terminated, {found.truncated} cut off. {found.ending}"),
+        ("endings", _endings(found)),
         *((f"provenance {name}", text) for name, text in found.provenance.items()),
     ]
+
+
+def _endings(found: Description) -> str:
+    if not found.endings_known:
+        return f"open. {found.ending}"
+    return f"{found.terminated} terminated, {found.truncated} cut off. {found.ending}"
 
 
 def _environment(found: Description) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -100,3 +101,22 @@ def test_errors_are_left_to_the_entry_point(make_demonstrations: Make, tmp_path:
 
 def test_help_shows_an_example() -> None:
     assert "gailkit data info demos.hdf5" in output("info", "--help")
+
+
+def test_what_is_open_about_endings_is_asked_and_the_rest_is_told(run_cli: RunCli, tmp_path: Path) -> None:
+    starts = np.arange(9) % 3 == 0
+    np.savez(
+        tmp_path / "old.npz",
+        obs=np.arange(9.0)[:, None],
+        actions=np.ones((9, 1)) / 2,
+        rewards=np.ones(9),
+        episode_starts=starts,
+        episode_returns=np.full(3, 3.0),
+    )
+    done = run_cli("data", "info", "old.npz")
+    assert done.returncode == 0, done.stderr
+    assert "episodes: 3\n" in done.stdout
+    assert "endings: open. old.npz does not say how its episodes ended (3 of 3 after 3 steps" in done.stdout
+    assert json.loads(run_cli("data", "info", "old.npz", "--json").stdout)["endings_known"] is False
+    told = run_cli("data", "info", "old.npz", "--max-episode-steps", "3")
+    assert "endings: 0 terminated, 3 cut off." in told.stdout
