@@ -35,11 +35,7 @@ def exact_copies(subject: Subject, around: Surroundings | None) -> Outcome:
     if not copies:
         return []
     numbers = tuple(subject.numbers[copy.copy] for copy in copies)
-    first = copies[0]
-    found = (
-        f"{len(copies)} of {count(len(subject.trajectories), 'episode')} are exactly equal to an earlier one; "
-        f"episode {subject.numbers[first.copy]} is episode {subject.numbers[first.original]} again"
-    )
+    found = f"{_said(subject, copies, 'are exactly equal to an earlier one')} again"
     return [Finding("exact_copies", "warning", found, numbers, subject.mend("select", "--unique"))]
 
 
@@ -53,12 +49,8 @@ def near_copies(subject: Subject, around: Surroundings | None) -> Outcome:
     if not copies:
         return []
     numbers = tuple(subject.numbers[copy.copy] for copy in copies)
-    first = copies[0]
-    found = (
-        f"{len(copies)} of {count(len(subject.trajectories), 'episode')} repeat the steps of another within a "
-        f"tolerance; episode {subject.numbers[first.copy]} is episode {subject.numbers[first.original]} from step "
-        f"{first.start} on"
-    )
+    share = _said(subject, copies, "repeat the steps of another within a tolerance")
+    found = f"{share} from step {copies[0].start} on"
     kept = ranges([number for number in subject.numbers if number not in numbers])
     return [Finding("near_copies", "warning", found, numbers, subject.mend("select", "--episodes", kept))]
 
@@ -88,6 +80,13 @@ def contained(trajectories: tuple[Trajectory, ...]) -> list[Copy]:
                 copies[index] = Copy(index, original, start)
                 break
     return [copies[index] for index in sorted(copies)]
+
+
+def _said(subject: Subject, copies: list[Copy], what: str) -> str:
+    """How many there are, ``what`` they do, and which is the first."""
+    copy, original = (subject.numbers[index] for index in copies[0][:2])
+    share = f"{len(copies)} of {count(len(subject.trajectories), 'episode')}"
+    return f"{share} {what}; episode {copy} is episode {original}"
 
 
 class _Places:

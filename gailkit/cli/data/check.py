@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from gailkit.cli.common import env_kwargs_option, printable
+from gailkit.cli.data.wording import listed
 from gailkit.cli.reading import ReadingOptions, format_options
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from gailkit.checks.subject import Subject
 
 FINDINGS, UNREADABLE = 1, 3
-MOST_NUMBERS = 12  # of episodes that are listed for people
 
 
 @click.command(
@@ -88,18 +88,12 @@ def _print(subject: Subject, report: Report) -> None:
     for what, why in report.unchecked:
         click.echo(printable(f"not checked: whether {what} ({why})"))
     for finding in report.findings:
-        click.echo(printable(f"{finding.severity}: {finding.found}{_listed(finding.episodes)}"))
+        concerned = f" [episodes {listed(finding.episodes)}]" if finding.episodes else ""
+        click.echo(printable(f"{finding.severity}: {finding.found}{concerned}"))
         if finding.mend is not None:
             click.echo(printable(f"  to mend it: {finding.mend}"))
     if report.all_well:
         click.echo("All is well.")
-
-
-def _listed(episodes: tuple[int, ...]) -> str:
-    if not episodes:
-        return ""
-    more = ", ..." if len(episodes) > MOST_NUMBERS else ""
-    return f" [episodes {', '.join(map(str, episodes[:MOST_NUMBERS]))}{more}]"
 
 
 def _say_what_more_can_be_done(subject: Subject, env_id: str | None) -> None:

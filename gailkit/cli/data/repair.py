@@ -10,13 +10,12 @@ import rich_click as click
 
 from gailkit.cli.common import printable, typed_command
 from gailkit.cli.data.watching import watched
+from gailkit.cli.data.wording import listed
 from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file
 from gailkit.cli.reading import ReadingOptions, format_options, say_notes
 
 if TYPE_CHECKING:
     from gailkit.demonstrations.repairing import Repaired
-
-MOST_NUMBERS = 12  # of episodes that are listed
 
 
 @click.command("repair", epilog="Example:\n\ngailkit data repair damaged.hdf5 -o saved.hdf5")
@@ -50,9 +49,8 @@ def _losses(done: Repaired) -> list[str]:
     numbers: dict[str, list[int]] = defaultdict(list)
     for number, reason in done.lost.items():
         numbers[reason].append(number)
-    return [f"lost: {_listed(found)}: {reason}" for reason, found in numbers.items()]
-
-
-def _listed(found: list[int]) -> str:
-    listed = ", ".join(map(str, found[:MOST_NUMBERS])) + (", ..." if len(found) > MOST_NUMBERS else "")
-    return f"episode {listed}" if len(found) == 1 else f"{len(found)} episodes ({listed})"
+    named = {reason: listed(found) for reason, found in numbers.items()}
+    return [
+        f"lost: {f'episode {named[reason]}' if len(found) == 1 else f'{len(found)} episodes ({named[reason]})'}: {reason}"
+        for reason, found in numbers.items()
+    ]

@@ -38,11 +38,9 @@ import numpy as np
 from gailkit.demonstrations.contents import About, Contents, Episode, ReadOptions
 from gailkit.demonstrations.conversion import doubtful
 from gailkit.demonstrations.formats.arrays import check_one_length, column, left_behind, origin
-from gailkit.demonstrations.formats.column_names import EXAMPLE, VECTORS, columns_from_text, named_columns
+from gailkit.demonstrations.formats.column_names import EXAMPLE, VECTORS, named_columns
 from gailkit.errors import DataError, InputError
 from gailkit.untrusted.source import Source
-
-__all__ = ["NAME", "columns_from_text", "read", "recognises"]
 
 NAME = "plain columns"
 TAKES = ("columns",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -103,7 +104,9 @@ def test_help_shows_an_example() -> None:
     assert "gailkit data info demos.hdf5" in output("info", "--help")
 
 
-def test_what_is_open_about_endings_is_asked_and_the_rest_is_told(run_cli: RunCli, tmp_path: Path) -> None:
+def test_what_is_open_about_endings_is_asked_and_the_rest_is_told(
+    run_cli: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+) -> None:
     starts = np.arange(9) % 3 == 0
     np.savez(
         tmp_path / "old.npz",

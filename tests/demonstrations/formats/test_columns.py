@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from gailkit.demonstrations.contents import ReadOptions
 from gailkit.demonstrations.conversion import AmbiguousEnding
-from gailkit.demonstrations.formats.column_names import ROLES, named_columns
-from gailkit.demonstrations.formats.columns import columns_from_text
+from gailkit.demonstrations.formats.column_names import ROLES, columns_from_text, named_columns
 from gailkit.demonstrations.reading import Reading, read
 from gailkit.errors import DataError, InputError
 from gailkit.untrusted.protocol import send
