@@ -49,8 +49,9 @@ def _losses(done: Repaired) -> list[str]:
     numbers: dict[str, list[int]] = defaultdict(list)
     for number, reason in done.lost.items():
         numbers[reason].append(number)
-    named = {reason: listed(found) for reason, found in numbers.items()}
     return [
-        f"lost: {f'episode {named[reason]}' if len(found) == 1 else f'{len(found)} episodes ({named[reason]})'}: {reason}"
+        f"lost: episode {found[0]}: {reason}"
+        if len(found) == 1
+        else f"lost: {len(found)} episodes ({listed(found)}): {reason}"
         for reason, found in numbers.items()
     ]
