@@ -172,7 +172,7 @@ def test_many_arrays_are_asked_about_at_once(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr("gailkit.untrusted.source.send", counted)
     reading = read(tmp_path / "x.npz", ReadOptions())
-    assert [len(t) for t in reading.trajectories] == [2]
+    assert [len(t) for t in reading.trajectories] == [3]
     assert len(asked) < 50
 
 
