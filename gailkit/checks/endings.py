@@ -14,23 +14,26 @@ TIMES_THE_NEXT = 3  # how much more frequent it must be than any other length
 
 def ambiguous_endings(subject: Subject, around: Surroundings | None) -> Outcome:
     """Whether the file, or whoever reads it, says how every episode ended."""
-    if not subject.ambiguous:
+    endings = subject.endings
+    if not endings.ambiguous:
         return []
-    asked, whole = len(subject.ambiguous), len(subject.trajectories)
+    asked, whole = len(endings.ambiguous), len(subject.trajectories)
     known = ""
     if around is not None and around.time_limit is not None:
         known = f"; {around.env_id} has a time limit of {around.time_limit} steps"
+    otherwise = "if all ended alike, --ends terminated or --ends truncated says so"
+    if "--ends" in endings.assumed:
+        otherwise = "they are taken to have ended by themselves, --ends truncated would say that they were cut off"
     found = (
         f"the file does not say how {asked} of {count(whole, 'episode')} ended, the longest of them after "
-        f"{count(subject.longest, 'step')}: by a time limit or by themselves{known}; if all ended alike, "
-        "--ends terminated or --ends truncated says so"
+        f"{count(endings.longest, 'step')}: by a time limit or by themselves{known}; {otherwise}"
     )
-    return [Finding("ambiguous_ending", "error", found, subject.ambiguous, subject.mend("convert"))]
+    return [Finding("ambiguous_ending", "error", found, endings.ambiguous, subject.mend("convert"))]
 
 
 def time_outs_as_terminations(subject: Subject, around: Surroundings | None) -> Outcome:
     """Whether episodes that a time limit cut off are stored as if they had ended by themselves."""
-    if subject.ambiguous:
+    if subject.endings.ambiguous:
         return Unchecked("the file does not say how its episodes ended")
     lengths = dict(_terminated(subject))
     limit = _limit(subject, list(lengths.values()), around)
@@ -42,17 +45,18 @@ def time_outs_as_terminations(subject: Subject, around: Surroundings | None) -> 
         f"{len(cut)} of {count(len(subject.trajectories), 'episode')} are stored as terminated after exactly "
         f"{count(limit, 'step')}, {why}: a time limit stored as a termination teaches to end there"
     )
-    mend = subject.mend("convert", "--max-episode-steps", str(limit))
+    mend = subject.mend_time_limit(limit)
     return [Finding("time_out_as_termination", "warning", found, cut, mend)]
 
 
 def last_observations(subject: Subject, around: Surroundings | None) -> Outcome:
     """Whether each episode has the observation that follows its last action."""
-    if not subject.shortened and not subject.repeated:
+    shortened, repeated = subject.endings.shortened, subject.endings.repeated
+    if not shortened and not repeated:
         return []
     found = (
-        f"the file has no last observations: {count(subject.shortened, 'cut-off episode')} lost the last step, and "
-        f"the last observation of {count(subject.repeated, 'terminated episode')} stands twice"
+        f"the file has no last observations: {count(shortened, 'cut-off episode')} lost the last step, and "
+        f"the last observation of {count(repeated, 'terminated episode')} stands twice"
     )
     return [Finding("no_last_observation", "warning", found)]
 
@@ -66,7 +70,7 @@ def _limit(subject: Subject, terminated: list[int], around: Surroundings | None)
     """The length that is the time limit of the environment, or else looks like one; None where none does."""
     if around is not None and around.time_limit is not None:
         return around.time_limit
-    if subject.told or not terminated:
+    if subject.endings.told or not terminated:
         return None
     longest = max(map(len, subject.trajectories))
     (at_longest, *others) = _frequencies(terminated, longest)

@@ -86,7 +86,7 @@ def single_steps(env: gymnasium.Env[Any, Any], set_state: SetState, trajectories
 
 def _known(subject: Subject, trajectory: Trajectory) -> Trajectory:
     """The trajectory without a last step whose successor had to be made up."""
-    if not subject.repeated or not trajectory.terminated or len(trajectory) == 1:
+    if not subject.endings.repeated or not trajectory.terminated or len(trajectory) == 1:
         return trajectory
     rewards = None if trajectory.rewards is None else trajectory.rewards[:-1]
     return Trajectory(trajectory.observations[:-1], trajectory.actions[:-1], rewards, False)
@@ -134,10 +134,10 @@ def _ending_findings(subject: Subject, env_id: str, steps: Sequence[Step]) -> li
     ended = [step for step in steps if not step.same_ending and step.same_observation]
     going_on = [step for step in ended if subject.trajectories[step.episode].terminated]
     limits = {len(subject.trajectories[step.episode]) for step in going_on}
-    if not going_on or subject.ambiguous:
+    if not going_on or subject.endings.ambiguous:
         return []
     found = f"{len(going_on)} replayed episodes are stored as terminated where {env_id} goes on"
-    mend = subject.mend("convert", "--max-episode-steps", str(limits.pop())) if len(limits) == 1 else None
+    mend = subject.mend_time_limit(limits.pop()) if len(limits) == 1 else None
     return [Finding("termination_differs", "warning", found, _concerned(subject, going_on), mend)]
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from gailkit.demonstrations.contents import About, Broken, Episode, ReadOptions
-from gailkit.demonstrations.conversion import Conversion, decide
+from gailkit.demonstrations.conversion import Conversion
 from gailkit.demonstrations.reading import open_contents
 from gailkit.errors import DataError
 from gailkit.types import Trajectory
@@ -19,6 +20,18 @@ MENDED = {  # command, or option of one, that mends a file -> what is added to t
     "repair": "repaired",
     "select": "selected",
 }
+
+
+@dataclass(frozen=True)
+class Endings:
+    """What was told, assumed and made up of how episodes ended, so that they could be read."""
+
+    ambiguous: tuple[int, ...] = ()  # numbers of the episodes of which nobody knows
+    longest: int = 0  # steps of the longest of them
+    assumed: tuple[str, ...] = ()  # option that says how they are taken to have ended, and its value
+    told: bool = False  # whether options decided
+    shortened: int = 0  # episodes that lost their last action, for want of a last observation
+    repeated: int = 0  # episodes whose last observation stands twice, for want of one
 
 
 @dataclass(frozen=True)
@@ -33,12 +46,7 @@ class Subject:
     words: tuple[str, ...] = ()  # options on how it is read, as they are typed
     unreadable: Mapping[int, str] = field(default_factory=dict)  # number of an episode -> what is wrong with it
     unusable: Mapping[int, str] = field(default_factory=dict)  # likewise, of those that could be read
-    ambiguous: tuple[int, ...] = ()  # numbers of those of which nobody knows how they ended
-    limit: int | None = None  # steps of those that are taken to be cut off; the others are taken to have terminated
-    longest: int = 0  # steps of the longest of those of which nobody knows
-    told: bool = False  # whether the options say how episodes ended
-    shortened: int = 0  # episodes that lost their last action, for want of a last observation
-    repeated: int = 0  # episodes whose last observation stands twice, for want of one
+    endings: Endings = field(default_factory=Endings)
     unheld: tuple[str, ...] = ()  # what the file holds beside
 
     def numbered(self) -> Iterator[tuple[int, Trajectory]]:
@@ -50,8 +58,7 @@ class Subject:
 
         OUT is in the current folder.
         """
-        assumed = () if self.limit is None else ("--max-episode-steps", str(self.limit))
-        read = (*self.words, *assumed)
+        read = (*self.words, *self.endings.assumed)
         needed = [pair for pair in zip(read[::2], read[1::2], strict=True) if pair[0] not in options]
         whole = self.path.resolve()
         mended = next(said for word, said in MENDED.items() if word in (command, *options))
@@ -59,12 +66,18 @@ class Subject:
         typed = ["gailkit", "data", command, str(self.path), "-o", name, *options]
         return shlex.join([*typed, *(word for pair in needed for word in pair)])
 
+    def mend_time_limit(self, limit: int) -> str | None:
+        """The command that says that ``limit`` steps cut episodes off; None where longer ones contradict that."""
+        if max(map(len, self.trajectories)) > limit:
+            return None
+        return self.mend("convert", "--max-episode-steps", str(limit))
+
 
 def read_subject(path: Path, options: ReadOptions, words: Sequence[str] = (), time_limit: int | None = None) -> Subject:
     """Everything in ``path``; what cannot be read or used is noted, and nothing is asked.
 
-    Where nobody knows how episodes ended, those are taken to be cut off that have ``time_limit`` steps, or as many as
-    the longest.
+    Where nobody knows how episodes ended, what is most likely is assumed, in the light of the ``time_limit`` of an
+    environment.
 
     Raises:
         InputError, StorageError, DataError: as ``gailkit.demonstrations.reading.read``, but for single episodes that
@@ -72,13 +85,8 @@ def read_subject(path: Path, options: ReadOptions, words: Sequence[str] = (), ti
     """
     with open_contents(path, options) as (name, contents):
         episodes = list(contents.episodes)
-    ambiguous = tuple(index for index, found in enumerate(episodes) if _is_ambiguous(found, options))
-    asked = [found for index in ambiguous for found in [episodes[index]] if isinstance(found, Episode)]
-    longest = max((len(found.actions) for found in asked), default=0)
-    limit = max(longest, time_limit or 0) if asked else None
-    for index, found in zip(ambiguous, asked, strict=True):
-        episodes[index] = found._replace(terminated=len(found.actions) != limit)
-    conversion = Conversion(path, contents._replace(episodes=episodes), options)
+    endings, assumed = _endings(episodes, options, time_limit)
+    conversion = Conversion(path, contents._replace(episodes=episodes), assumed)
     results = list(conversion.tolerant())
     sound = [(index, found) for index, found in results if isinstance(found, Trajectory)]
     broken = {index: found.reason for index, found in results if isinstance(found, Broken)}
@@ -95,15 +103,28 @@ def read_subject(path: Path, options: ReadOptions, words: Sequence[str] = (), ti
         tuple(words),
         unreadable,
         {index: reason for index, reason in broken.items() if index not in unreadable},
-        ambiguous,
-        limit,
-        longest,
-        options.ends is not None or options.max_episode_steps is not None,
-        conversion.shortened + conversion.vanished,
-        conversion.repeated,
+        replace(endings, shortened=conversion.shortened + conversion.vanished, repeated=conversion.repeated),
         contents.unheld,
     )
 
 
-def _is_ambiguous(found: Episode | Broken, options: ReadOptions) -> bool:
-    return isinstance(found, Episode) and decide(len(found.actions), found.terminated, options) is None
+def _endings(
+    episodes: Sequence[Episode | Broken], options: ReadOptions, time_limit: int | None
+) -> tuple[Endings, ReadOptions]:
+    """What is known of endings, and the options with what is assumed of the others."""
+    lengths = {index: len(found.actions) for index, found in enumerate(episodes) if isinstance(found, Episode)}
+    unsaid = [index for index, found in enumerate(episodes) if isinstance(found, Episode) and found.terminated is None]
+    if not unsaid or options.ends is not None or options.max_episode_steps is not None:
+        return Endings(told=options.max_episode_steps is not None or bool(unsaid)), options
+    asked = [lengths[index] for index in unsaid]
+    changes = _assumption(asked, max(lengths.values()), time_limit)
+    ((name, value),) = changes.items()
+    words = (f"--{name.replace('_', '-')}", str(value))
+    return Endings(tuple(unsaid), max(asked), words), replace(options, **changes)
+
+
+def _assumption(asked: Sequence[int], longest: int, time_limit: int | None) -> dict[str, Any]:
+    """The option that most likely says how episodes of ``asked`` steps ended; the longest of all has ``longest``."""
+    limit = max(*asked, time_limit or 0)
+    alone = asked.count(limit) == 1 < len(asked) and limit != time_limit  # a time limit would have cut off several
+    return {"ends": "terminated"} if alone or longest > limit else {"max_episode_steps": limit}

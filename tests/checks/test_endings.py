@@ -9,7 +9,7 @@ import pytest
 
 from gailkit.checks.endings import ambiguous_endings, last_observations, time_outs_as_terminations
 from gailkit.checks.finding import Unchecked
-from gailkit.checks.subject import Subject
+from gailkit.checks.subject import Endings, Subject
 from gailkit.checks.surroundings import Surroundings
 from gailkit.types import Trajectory
 
@@ -37,7 +37,7 @@ def test_what_was_cut_off_is_stored_as_it_should_be(walks: Walks, subject_of: Ma
 
 
 def test_what_the_user_said_of_endings_is_not_doubted(walks: Walks, subject_of: MakeSubject) -> None:
-    assert time_outs_as_terminations(subject_of(walks([8, 8], terminated=True), told=True), None) == []
+    assert time_outs_as_terminations(subject_of(walks([8, 8], terminated=True), endings=Endings(told=True)), None) == []
 
 
 def test_the_time_limit_of_the_environment_decides(
@@ -48,19 +48,22 @@ def test_the_time_limit_of_the_environment_decides(
     (found,) = time_outs_as_terminations(subject_of(walks([200, 50], terminated=True)), pendulum)
     assert found.episodes == (0,)
     assert time_outs_as_terminations(subject_of(walks([199, 199], terminated=True)), pendulum) == []
+    (found,) = time_outs_as_terminations(subject_of(walks([200, 201], terminated=True)), pendulum)
+    assert (found.episodes, found.mend) == ((0,), None)  # no time limit of 200 steps cut off the other
 
 
 def test_endings_that_nobody_knows_are_asked_for(walks: Walks, subject_of: MakeSubject) -> None:
-    subject = subject_of(walks([8, 5]), ambiguous=(0,), limit=8, longest=8, words=("--mask", "train"))
+    endings = Endings((0,), 8, ("--max-episode-steps", "8"))
+    subject = subject_of(walks([8, 5]), endings=endings, words=("--mask", "train"))
     (found,) = ambiguous_endings(subject, None)
     assert found.severity == "error"
     assert found.mend == ("gailkit data convert demos.hdf5 -o demos-converted.hdf5 --mask train --max-episode-steps 8")
     assert isinstance(time_outs_as_terminations(subject, None), Unchecked)
-    assert ambiguous_endings(replace(subject, ambiguous=()), None) == []
+    assert ambiguous_endings(replace(subject, endings=Endings()), None) == []
 
 
 def test_last_observations_that_had_to_be_made_up_are_counted(walks: Walks, subject_of: MakeSubject) -> None:
-    (found,) = last_observations(subject_of(walks([8]), shortened=3, repeated=1), None)
+    (found,) = last_observations(subject_of(walks([8]), endings=Endings(shortened=3, repeated=1)), None)
     assert "3 cut-off episodes lost the last step" in found.found
     assert "1 terminated episode stands twice" in found.found
     assert last_observations(subject_of(walks([8])), None) == []

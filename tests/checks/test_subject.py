@@ -12,7 +12,7 @@ import pytest
 
 from gailkit.checks.finding import ranges
 from gailkit.checks.run import CHECKS, check_all
-from gailkit.checks.subject import Subject, read_subject
+from gailkit.checks.subject import Endings, Subject, read_subject
 from gailkit.checks.surroundings import surroundings_of
 from gailkit.demonstrations import Demonstrations
 from gailkit.demonstrations.contents import ReadOptions
@@ -50,13 +50,39 @@ def test_a_sound_file_of_gailkits_own_is_fine(make_demonstrations: Make, tmp_pat
 def test_endings_that_nobody_knows_are_taken_for_a_time_limit(tmp_path: Path) -> None:
     path = write_d4rl(tmp_path / "d.hdf5", [6, 4, 6])
     subject = read_subject(path, ReadOptions())
-    assert (subject.ambiguous, subject.limit, subject.longest) == ((0, 2), 6, 6)
+    assert subject.endings == Endings((0, 2), 6, ("--max-episode-steps", "6"), shortened=2, repeated=1)
     assert [each.terminated for each in subject.trajectories] == [False, True, False]
-    assert (subject.shortened, subject.repeated) == (2, 1)
     told = read_subject(path, ReadOptions(ends="terminated"))
-    assert (told.ambiguous, told.limit, told.told) == ((), None, True)
+    assert told.endings == Endings(told=True, repeated=3)
     known = read_subject(path, ReadOptions(), time_limit=9)
-    assert (known.limit, [each.terminated for each in known.trajectories]) == (9, [True] * 3)
+    assert known.endings.assumed == ("--max-episode-steps", "9")
+    assert [each.terminated for each in known.trajectories] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("lengths", "time_limit", "assumed"),
+    [
+        ([6, 4, 8], None, ("--ends", "terminated")),  # a time limit of 8 steps would have cut off more than one
+        ([6, 4, 8], 9, ("--max-episode-steps", "9")),
+        ([6, 4, 8], 8, ("--max-episode-steps", "8")),
+        ([6, 4, 8], 7, ("--ends", "terminated")),
+        ([6, 8, 8], None, ("--max-episode-steps", "8")),
+        ([8], None, ("--max-episode-steps", "8")),
+    ],
+)
+def test_what_is_assumed_is_what_the_mend_says(
+    tmp_path: Path, lengths: list[int], time_limit: int | None, assumed: tuple[str, str]
+) -> None:
+    """Numbers of episodes say where each ends, and nothing says how."""
+    steps = np.arange(sum(lengths))
+    np.savez(
+        tmp_path / "d.npz", observations=steps / 2, actions=steps % 2, episode=np.repeat(range(len(lengths)), lengths)
+    )
+    subject = read_subject(tmp_path / "d.npz", ReadOptions(), (), time_limit)
+    assert subject.endings.assumed == assumed
+    assert subject.mend("convert").endswith(" ".join(assumed))
+    limit = 0 if assumed[0] == "--ends" else int(assumed[1])
+    assert [each.terminated for each in subject.trajectories] == [length != limit for length in lengths]
 
 
 def test_an_episode_with_nan_is_unusable_and_the_others_are_checked(tmp_path: Path) -> None:
@@ -104,7 +130,7 @@ def test_what_is_left_behind_is_named(tmp_path: Path) -> None:
 
 
 def test_a_mend_says_every_option_once() -> None:
-    subject = Subject(Path("d.npz"), (), (), words=("--max-episode-steps", "9", "--mask", "a b"), limit=7)
+    subject = Subject(Path("d.npz"), (), (), words=("--max-episode-steps", "9", "--mask", "a b"))
     assert subject.mend("convert", "--max-episode-steps", "8") == (
         "gailkit data convert d.npz -o d-converted.hdf5 --max-episode-steps 8 --mask 'a b'"
     )

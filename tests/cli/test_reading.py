@@ -48,8 +48,8 @@ def test_what_was_decided_and_made_up_is_said(tmp_path: Path, capsys: pytest.Cap
     said = capsys.readouterr()
     assert said.out == ""
     lines = said.err.splitlines()
-    assert lines[0].startswith(f"note: {path}: the file has no last observations: the last step of 3 cut-off")
-    assert lines[1] == f"note: {path}: endings were read 3 as truncated, by --ends truncated"
+    assert lines[0].startswith(f"note: {path}: the file has no last observations: the last step of 2 cut-off")
+    assert lines[1] == f"note: {path}: endings were read 2 as truncated, by --ends truncated"
 
 
 def test_where_endings_are_asked_for_the_time_limit_is_told(tmp_path: Path) -> None:
