@@ -1,7 +1,14 @@
-"""A policy in an ONNX file: a network that anybody exported from any library."""
+"""A policy in an ONNX file: a network that anybody exported from any library.
+
+Nothing but the file is read, and what is in it are operators of the ONNX standard and numbers for them. Operators that
+run others, in loops and choices, are refused. The rest is run once in a process of its own, on an observation of zeros:
+what hangs, crashes or takes too much memory does so there. Later calls are bounded in memory, and not in time: a model
+whose work grows with the numbers in an observation can still hang.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +17,11 @@ from gymnasium import Space
 from gymnasium.spaces import Discrete
 
 from gailkit.errors import InputError
-from gailkit.experts.onnx_model import brief, open_model
+from gailkit.experts.onnx_model import NUMBERS, brief, content_of, session_of
+from gailkit.experts.onnx_trial import try_out
 from gailkit.spaces import clip_to_space
 from gailkit.types import Policy
 
-NUMBERS = {
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-    "tensor(int64)": np.int64,
-    "tensor(int32)": np.int32,
-    "tensor(uint8)": np.uint8,
-}
 NAMED = ("action", "actions")
 
 
@@ -32,16 +33,27 @@ def onnx_policy(path: Path, observation_space: Space[Any], action_space: Space[A
     clipped.
 
     Raises:
-        InputError: if the extra ``gailkit[onnx]`` is not installed, the model reads other files or uses operators of
-            its own, or does not fit the spaces, printing both shapes; when the policy runs, if it returns no number.
-        DataError: if the file is damaged.
+        InputError: if the extra ``gailkit[onnx]`` is not installed, the model reads other files, uses operators of
+            its own or ones that run others, or does not fit the spaces, printing both shapes; when the policy runs, if
+            it returns no number.
+        DataError: if the file is damaged, or takes too much memory or time to run.
     """
-    network = _Network(path, open_model(path), observation_space)
+    network = _Network(path, _session(path, observation_space.shape or ()), observation_space)
     outputs = network(np.zeros((1, *(observation_space.shape or ())), observation_space.dtype))
     _check_output(path, outputs, action_space)
     if isinstance(action_space, Discrete):
         return lambda observations: _choices(path, network(observations), action_space)
     return lambda observations: clip_to_space(action_space, network(observations))
+
+
+def _session(path: Path, shape: tuple[int, ...]) -> Any:
+    """An onnxruntime session of the model in ``path``, which has been tried out on an observation of ``shape``."""
+    missing = [name for name in ("onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(f"{path} needs a package that is not installed: pip install 'gailkit[onnx]'")
+    content = content_of(path)
+    try_out(path, content, shape)
+    return session_of(path, content)
 
 
 class _Network:

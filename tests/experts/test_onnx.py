@@ -19,6 +19,7 @@ onnx = pytest.importorskip("onnx", reason="NOT TESTED: policies in ONNX files; p
 pytest.importorskip("onnxruntime", reason="NOT TESTED: policies in ONNX files; pip install 'gailkit[onnx]'")
 helper, numpy_helper, TensorProto = onnx.helper, onnx.numpy_helper, onnx.TensorProto
 
+OWN = helper.make_opsetid("own", 1)
 PLANE = Box(-np.inf, np.inf, (2,), np.float32)
 SLIDER = Box(-1.0, 1.0, (3,), np.float32)
 LATE = Discrete(3, start=5)
@@ -153,23 +154,113 @@ def test_weights_in_another_file_are_not_read(save: Save, tmp_path: Path, monkey
         onnx_policy(path, PLANE, LATE)
 
 
+def own(name: str, nodes: Sequence[Any]) -> Any:
+    """A function of the model's own, from a to b."""
+    return helper.make_function("own", name, ["a"], ["b"], nodes, [helper.make_opsetid("", 17), OWN])
+
+
+def calling(save: Save, functions: Sequence[Any], name: str) -> Path:
+    """The scores of ``linear``, changed by the function ``name``."""
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["z"]),
+        helper.make_node(name, ["z"], ["y"], domain="own"),
+    ]
+    outputs = [("y", TensorProto.FLOAT, [None, 3])]
+    return save(nodes, outputs, functions=functions, change=lambda model: model.opset_import.append(OWN))
+
+
 def test_nor_are_constants_deep_inside(save: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "secret").write_bytes(WEIGHT.tobytes())
     monkeypatch.chdir(tmp_path)
     constant = numpy_helper.from_array(WEIGHT, "hidden")
     outside(constant, "secret")
-    inner = helper.make_graph(
-        [helper.make_node("Constant", [], ["k"], value=constant), helper.make_node("MatMul", ["x", "k"], ["out"])],
-        "branch",
-        [],
-        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [None, 3])],
-    )
-    nodes = [
-        helper.make_node("Constant", [], ["yes"], value=helper.make_tensor("yes", TensorProto.BOOL, [], [True])),
-        helper.make_node("If", ["yes"], ["y"], then_branch=inner, else_branch=inner),
-    ]
+    nodes = [helper.make_node("Constant", [], ["k"], value=constant), helper.make_node("Add", ["a", "k"], ["b"])]
     with pytest.raises(InputError, match=r"keeps its weights \(hidden\) in another file"):
-        onnx_policy(save(nodes, [("y", TensorProto.FLOAT, [None, 3])]), PLANE, LATE)
+        onnx_policy(calling(save, [own("Odd", nodes)], "Odd"), PLANE, LATE)
+
+
+def endless() -> list[Any]:
+    """From a to b, over and over."""
+    yes, value = helper.make_tensor_value_info, TensorProto.FLOAT
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Identity", ["in"], ["out"])],
+        "body",
+        [yes("i", TensorProto.INT64, []), yes("go", TensorProto.BOOL, []), yes("in", value, None)],
+        [yes("on", TensorProto.BOOL, []), yes("out", value, None)],
+    )
+    return [
+        helper.make_node("Constant", [], ["yes"], value=helper.make_tensor("yes", TensorProto.BOOL, [], [True])),
+        helper.make_node("Loop", ["", "yes", "a"], ["b"], body=body),
+    ]
+
+
+def test_a_loop_is_not_run(save: Save) -> None:
+    loop = [helper.make_node("MatMul", ["x", "w"], ["a"]), *endless(), helper.make_node("Identity", ["b"], ["y"])]
+    for path in (
+        lambda: save(loop, [("y", TensorProto.FLOAT, [None, 3])]),
+        lambda: calling(save, [own("Odd", endless())], "Odd"),
+    ):
+        with pytest.raises(InputError, match="uses Loop, which runs operators in a loop or by choice; accepted are"):
+            onnx_policy(path(), PLANE, LATE)
+
+
+def filled(*shape: int) -> list[Any]:
+    """Zeros of this shape, which none has to write down, added up."""
+    sizes = helper.make_tensor("sizes", TensorProto.INT64, [len(shape)], shape)
+    return [
+        helper.make_node("Constant", [], ["sizes"], value=sizes),
+        helper.make_node("ConstantOfShape", ["sizes"], ["zeros"]),
+        helper.make_node("ReduceSum", ["zeros"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["a", "sum"], ["b"]),
+    ]
+
+
+@pytest.mark.parametrize("size", [2**30, 2**45])
+def test_more_memory_than_a_policy_needs_is_not_there(save: Save, size: int) -> None:
+    with pytest.raises((InputError, DataError), match=r"policy\.onnx (failed for|cannot be run)"):
+        onnx_policy(calling(save, [own("Odd", filled(size))], "Odd"), PLANE, LATE)
+
+
+def test_nor_in_a_later_call(save: Save) -> None:
+    """The size is that of the observation: nothing for zeros, 2**30 numbers for one of 2**30."""
+    nodes = [
+        helper.make_node("ReduceMax", ["x"], ["most"], keepdims=0),
+        helper.make_node("Cast", ["most"], ["whole"], to=TensorProto.INT64),
+        helper.make_node("Constant", [], ["one"], value_ints=[1]),
+        helper.make_node("Reshape", ["whole", "one"], ["sizes"]),
+        helper.make_node("ConstantOfShape", ["sizes"], ["zeros"]),
+        helper.make_node("ReduceSum", ["zeros"], ["sum"], keepdims=0),
+        helper.make_node("MatMul", ["x", "w"], ["z"]),
+        helper.make_node("Add", ["z", "sum"], ["y"]),
+    ]
+    policy = onnx_policy(save(nodes, [("y", TensorProto.FLOAT, [None, 3])]), PLANE, LATE)
+    assert policy(ROWS).tolist() == [5, 6, 7]
+    with pytest.raises(InputError, match=r"failed for observations of shape \(1, 2\)"):
+        policy(np.full((1, 2), 2.0**30, np.float32))
+
+
+def test_a_function_that_calls_others_twice_and_so_on_is_ended(save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written out, this model has 2**40 operators."""
+    monkeypatch.setattr("gailkit.experts.onnx_trial.PATIENCE", 2)
+    functions = [own("F0", [helper.make_node("Neg", ["a"], ["b"])])]
+    for depth in range(1, 41):
+        inner = [helper.make_node(f"F{depth - 1}", [name], [to], domain="own") for name, to in (("a", "c"), ("c", "b"))]
+        functions.append(own(f"F{depth}", inner))
+    with pytest.raises(DataError, match="trying it with one observation took too long"):
+        onnx_policy(calling(save, functions, "F40"), PLANE, LATE)
+
+
+def test_one_that_calls_itself_is_refused(save: Save) -> None:
+    again = own("F", [helper.make_node("F", ["a"], ["b"], domain="own")])
+    with pytest.raises(DataError, match="cannot be run"):
+        onnx_policy(calling(save, [again], "F"), PLANE, LATE)
+
+
+def test_a_file_larger_than_any_policy_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gailkit.experts.onnx_model.MAX_BYTES", 100)
+    (tmp_path / "a.onnx").write_bytes(bytes(101))
+    with pytest.raises(InputError, match="larger than a policy is; accepted are at most 100 bytes"):
+        onnx_policy(tmp_path / "a.onnx", PLANE, LATE)
 
 
 def test_operators_beyond_the_standard_are_not_run(save: Save) -> None:
@@ -179,19 +270,7 @@ def test_operators_beyond_the_standard_are_not_run(save: Save) -> None:
 
 
 def test_a_function_in_the_model_is_run(save: Save) -> None:
-    function = helper.make_function(
-        "own", "Twice", ["a"], ["b"], [helper.make_node("Add", ["a", "a"], ["b"])], [helper.make_opsetid("", 17)]
-    )
-    nodes = [
-        helper.make_node("MatMul", ["x", "w"], ["z"]),
-        helper.make_node("Twice", ["z"], ["y"], domain="own"),
-    ]
-    path = save(
-        nodes,
-        [("y", TensorProto.FLOAT, [None, 3])],
-        functions=[function],
-        change=lambda model: model.opset_import.append(helper.make_opsetid("own", 1)),
-    )
+    path = calling(save, [own("Twice", [helper.make_node("Add", ["a", "a"], ["b"])])], "Twice")
     np.testing.assert_allclose(onnx_policy(path, PLANE, SLIDER)(ROWS[1:2]), [[0.2, 1.0, -0.2]], rtol=1e-6)
 
 

@@ -1,0 +1,79 @@
+"""A model is checked and run once in a process of its own: what hangs, crashes or takes too much does so there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gailkit.errors import DataError, InputError
+from gailkit.experts.onnx_model import NUMBERS, check_model, session_of
+from gailkit.untrusted.limits import CPU_SECONDS, bound_memory, bound_time
+from gailkit.untrusted.process import how_it_ended
+
+_START = (
+    "import json, sys; told = json.loads(sys.argv[1]); sys.path[:] = told[2:];"
+    "from gailkit.experts.onnx_trial import main; main(told[0], told[1])"
+)
+PATIENCE = 10 * CPU_SECONDS  # seconds, where the machine is busy, or the system knows no bound of a process's time
+
+
+def try_out(path: Path, content: bytes, shape: tuple[int, ...]) -> None:
+    """Check the model and run it on one observation of zeros of ``shape``.
+
+    What it raises when it runs is not told here: whoever runs it meets the same.
+
+    Raises:
+        InputError, DataError: what ``onnx_model.check_model`` finds; or if running it was ended by a limit.
+    """
+    told = json.dumps([str(path), list(shape), str(Path(__file__).parents[2]), *sys.path])
+    command = [sys.executable, "-I", "-S", "-c", _START, told]
+    try:
+        trial = subprocess.run(
+            command, input=content, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DataError(f"{path} cannot be run: trying it with one observation took too long") from error
+    found = json.loads(trial.stdout or "{}")
+    if "input" in found:
+        raise InputError(str(found["input"]))
+    if "data" in found:
+        raise DataError(str(found["data"]))
+    if trial.returncode < 0 or "checked" not in found:
+        raise DataError(f"{path} cannot be run: trying it with one observation {how_it_ended(trial.returncode)}")
+
+
+def main(path: str, shape: list[int]) -> None:
+    """Read a model from stdin and say on stdout what a check of it finds; then run it."""
+    import onnx  # noqa: F401
+    import onnxruntime  # noqa: F401
+
+    bound_memory()  # now that the libraries are loaded
+    bound_time()
+    session = None
+    try:
+        session = _checked(Path(path), sys.stdin.buffer.read())
+        said = {"checked": "nothing found"}
+    except InputError as error:
+        said = {"input": str(error)}
+    except DataError as error:
+        said = {"data": str(error)}
+    except MemoryError:
+        said = {"data": f"{path} takes more memory than a policy may take"}
+    print(json.dumps(said), flush=True)
+    if session is not None:
+        _run(session, shape)
+
+
+def _checked(path: Path, content: bytes) -> Any:
+    check_model(path, content)
+    return session_of(path, content)
+
+
+def _run(session: Any, shape: list[int]) -> None:
+    (only,) = session.get_inputs()
+    session.run(None, {only.name: np.zeros((1, *shape), NUMBERS[only.type])})
