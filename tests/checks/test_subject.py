@@ -85,6 +85,22 @@ def test_what_is_assumed_is_what_the_mend_says(
     assert [each.terminated for each in subject.trajectories] == [length != limit for length in lengths]
 
 
+def test_no_time_limit_is_assumed_that_a_longer_episode_contradicts(tmp_path: Path) -> None:
+    lengths = [6, 6, 9]
+    steps = np.arange(sum(lengths))
+    cut = np.isin(steps, 20)  # the last episode was cut off, as the file says; of the others it says nothing
+    np.savez(
+        tmp_path / "d.npz",
+        observations=steps / 2,
+        actions=steps % 2,
+        truncated=cut,
+        episode=np.repeat(range(3), lengths),
+    )
+    subject = read_subject(tmp_path / "d.npz", ReadOptions())
+    assert (subject.endings.ambiguous, subject.endings.assumed) == ((0, 1), ("--ends", "terminated"))
+    assert [each.terminated for each in subject.trajectories] == [True, True, False]
+
+
 def test_an_episode_with_nan_is_unusable_and_the_others_are_checked(tmp_path: Path) -> None:
     rewards = np.ones(11)
     rewards[5] = np.nan
