@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
 from gailkit.checks.finding import Finding, Outcome, Unchecked, count
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
+from gailkit.types import Trajectory
 
 FEWEST_AT_LIMIT = 3  # episodes of one length, before that length is taken for a time limit
 TIMES_THE_NEXT = 3  # how much more frequent it must be than any other length
@@ -50,15 +53,21 @@ def time_outs_as_terminations(subject: Subject, around: Surroundings | None) -> 
 
 
 def last_observations(subject: Subject, around: Surroundings | None) -> Outcome:
-    """Whether each episode has the observation that follows its last action."""
-    shortened, repeated = subject.endings.shortened, subject.endings.repeated
+    """Whether each episode has the observation that follows its last action, or one that a reader made up."""
+    shortened = subject.endings.shortened
+    repeated = tuple(number for number, each in subject.numbered() if stands_twice(each))
     if not shortened and not repeated:
         return []
-    found = (
-        f"the file has no last observations: {count(shortened, 'cut-off episode')} lost the last step, and "
-        f"the last observation of {count(repeated, 'terminated episode')} stands twice"
-    )
-    return [Finding("no_last_observation", "warning", found)]
+    lost = [f"{count(shortened, 'cut-off episode')} lost the last step"] if shortened else []
+    twice = [f"the last observation of {count(len(repeated), 'terminated episode')} stands twice"] if repeated else []
+    found = f"last observations are missing: {', and '.join([*lost, *twice])}"
+    return [Finding("no_last_observation", "warning", found, repeated)]
+
+
+def stands_twice(trajectory: Trajectory) -> bool:
+    """Whether the last observation of a terminated episode is the one before, as where it had to be made up."""
+    last, before = trajectory.observations[-1], trajectory.observations[-2]
+    return trajectory.terminated and bool(np.all(last == before))
 
 
 def _terminated(subject: Subject) -> list[tuple[int, int]]:

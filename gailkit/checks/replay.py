@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from gailkit.checks.actions import action_misfit
+from gailkit.checks.endings import stands_twice
 from gailkit.checks.finding import Finding, Outcome, Unchecked, count
 from gailkit.checks.states import SetState, state_setter
 from gailkit.checks.subject import Subject
@@ -50,7 +51,7 @@ def replayed_steps(subject: Subject, around: Surroundings | None) -> Outcome:
     if setter is None:
         return _unreplayable(subject, around.env_id, seeded)
     wrong_seeds = _wrong_seeds(subject, around.env_id, seeded)
-    steps = single_steps(around.env, setter, [_known(subject, each) for each in subject.trajectories])
+    steps = single_steps(around.env, setter, [_known(each) for each in subject.trajectories])
     return [*wrong_seeds, *_findings(subject, around.env_id, steps, "one by one from the states observed")]
 
 
@@ -84,9 +85,9 @@ def single_steps(env: gymnasium.Env[Any, Any], set_state: SetState, trajectories
     return steps
 
 
-def _known(subject: Subject, trajectory: Trajectory) -> Trajectory:
+def _known(trajectory: Trajectory) -> Trajectory:
     """The trajectory without a last step whose successor had to be made up."""
-    if not subject.endings.repeated or not trajectory.terminated or len(trajectory) == 1:
+    if not stands_twice(trajectory) or len(trajectory) == 1:
         return trajectory
     rewards = None if trajectory.rewards is None else trajectory.rewards[:-1]
     return Trajectory(trajectory.observations[:-1], trajectory.actions[:-1], rewards, False)

@@ -31,7 +31,6 @@ class Endings:
     assumed: tuple[str, ...] = ()  # option that says how they are taken to have ended, and its value
     told: bool = False  # whether options decided
     shortened: int = 0  # episodes that lost their last action, for want of a last observation
-    repeated: int = 0  # episodes whose last observation stands twice, for want of one
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def read_subject(path: Path, options: ReadOptions, words: Sequence[str] = (), ti
         tuple(words),
         unreadable,
         {index: reason for index, reason in broken.items() if index not in unreadable},
-        replace(endings, shortened=conversion.shortened + conversion.vanished, repeated=conversion.repeated),
+        replace(endings, shortened=conversion.shortened + conversion.vanished),
         contents.unheld,
     )
 

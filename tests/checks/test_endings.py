@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from gailkit.checks.endings import ambiguous_endings, last_observations, time_outs_as_terminations
@@ -63,7 +64,13 @@ def test_endings_that_nobody_knows_are_asked_for(walks: Walks, subject_of: MakeS
 
 
 def test_last_observations_that_had_to_be_made_up_are_counted(walks: Walks, subject_of: MakeSubject) -> None:
-    (found,) = last_observations(subject_of(walks([8]), endings=Endings(shortened=3, repeated=1)), None)
+    whole, other, cut = (replace(each, terminated=index < 2) for index, each in enumerate(walks([8, 8, 8])))
+    repeated, held = (
+        replace(each, observations=np.concatenate([each.observations[:-1], each.observations[-2:-1]]))
+        for each in (other, cut)
+    )
+    (found,) = last_observations(subject_of([whole, repeated, held], endings=Endings(shortened=3)), None)
     assert "3 cut-off episodes lost the last step" in found.found
     assert "1 terminated episode stands twice" in found.found
-    assert last_observations(subject_of(walks([8])), None) == []
+    assert found.episodes == (1,)
+    assert last_observations(subject_of([whole, held]), None) == []

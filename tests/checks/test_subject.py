@@ -50,10 +50,10 @@ def test_a_sound_file_of_gailkits_own_is_fine(make_demonstrations: Make, tmp_pat
 def test_endings_that_nobody_knows_are_taken_for_a_time_limit(tmp_path: Path) -> None:
     path = write_d4rl(tmp_path / "d.hdf5", [6, 4, 6])
     subject = read_subject(path, ReadOptions())
-    assert subject.endings == Endings((0, 2), 6, ("--max-episode-steps", "6"), shortened=2, repeated=1)
+    assert subject.endings == Endings((0, 2), 6, ("--max-episode-steps", "6"), shortened=2)
     assert [each.terminated for each in subject.trajectories] == [False, True, False]
     told = read_subject(path, ReadOptions(ends="terminated"))
-    assert told.endings == Endings(told=True, repeated=3)
+    assert told.endings == Endings(told=True)
     known = read_subject(path, ReadOptions(), time_limit=9)
     assert known.endings.assumed == ("--max-episode-steps", "9")
     assert [each.terminated for each in known.trajectories] == [True] * 3
