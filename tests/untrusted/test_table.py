@@ -61,7 +61,8 @@ def test_values_survive_exactly(
         ("a,b\n1,x\n2,y\n", {"a": [1, 2]}),  # a column of texts is no array
         ("a,b\n1,true\n2,0\n", {"a": [1, 2]}),
         ("a,b,c\n1,1_000,٣\n", {"a": [1]}),  # Python would take these for 1000 and 3
-        ("a\n99999999999999999999\n", {"a": [1e20]}),  # beyond 64 bits
+        ("a\n100000000000000000000\n", {"a": [1e20]}),  # beyond 64 bits, and exactly a float64
+        ("a\n1e400\n", {"a": [np.inf]}),
         ("a,b\n", {"a": [], "b": []}),
     ],
 )
@@ -78,6 +79,32 @@ def test_columns_may_change_kind_in_the_middle(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("gailkit.untrusted.table._ROWS", 2)
     found = read(tmp_path / "t.csv", "a,b,c,d\n1,1,true,x\n2,2,true,x\n3.5,3,0,1\n4,4,0,1\n5,x,0,1\n")
     assert {name: values.tolist() for name, values in found.items()} == {"a": [1, 2, 3.5, 4, 5]}
+
+
+@pytest.mark.parametrize(
+    "cells", [("1", "2", "9007199254740993", "4", "0.5"), ("9007199254740993", "0.5"), ("", "9007199254740993")]
+)
+def test_a_whole_number_is_never_rounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: tuple[str, ...]
+) -> None:
+    """2**53 + 1 is no float64, in the rows that are read together with others or in those above."""
+    monkeypatch.setattr("gailkit.untrusted.table._ROWS", 2)
+    lines = "".join(f"{cell},{number}\n" for number, cell in enumerate(cells))
+    assert list(read(tmp_path / "t.csv", f"name,b\n{lines}")) == ["b"]
+    with pytest.raises(Refusal, match="9007199254740993 would be rounded to 9007199254740992"):
+        list(TableContainer(tmp_path / "t.csv").pieces("name", 0, 1))
+
+
+@pytest.mark.parametrize("number", [2**53, -(2**53), 2**62, 2**80, -(2**63)])
+def test_one_that_is_a_float_as_well_may_stand_beside_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    for rows in (1, 2):
+        monkeypatch.setattr("gailkit.untrusted.table._ROWS", rows)
+        assert read(tmp_path / "t.csv", f"a\n{number}\n0.5\n")["a"].tolist() == [number, 0.5]
+    with pytest.raises(Refusal, match=f"{2**64 - 1} would be rounded"):
+        read(tmp_path / "t.csv", f"a\n{2**64 - 1}\n")
+        list(TableContainer(tmp_path / "t.csv").pieces("a", 0, 1))
 
 
 def test_a_column_of_texts_is_not_handed_over(tmp_path: Path) -> None:
