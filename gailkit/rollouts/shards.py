@@ -18,14 +18,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from gailkit.errors import GailkitError, InputError, StorageError
-from gailkit.storage import write_atomically
+from gailkit.storage import sync_folder, write_atomically
 
 Save = Callable[[Path], object]
 """Writes a file under the name it is given: all of it or nothing, durable when it returns; raises StorageError."""
 
 CAN_LOCK = importlib.util.find_spec("fcntl") is not None  # elsewhere a second recording into one file goes unnoticed
-_CANNOT = {errno.EINVAL, errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS}
-"""What file systems answer that cannot lock a file, or sync a folder."""
+_CANNOT_LOCK = {errno.EINVAL, errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS}
+"""What file systems answer that cannot lock a file."""
 
 
 def parts_folder(target: Path) -> Path:
@@ -46,11 +46,14 @@ class Shards:
         self.target = target
         self.folder = parts_folder(target)
         with _storing(self.folder):
-            self._lock: int | None = _hold(self.folder, target)
-            unfinished = [self._whole] if self.paths else [self._whole, self._marker]
-            for path in (*self.folder.glob(".gailkit-*.tmp"), *unfinished):
-                path.unlink(missing_ok=True)
-        self._last = max((int(path.stem) for path in self.paths), default=0)
+            held = _hold(self.folder, target)
+            try:
+                self._remove_unfinished()
+                self._last = max((int(path.stem) for path in self.paths), default=0)
+            except BaseException:
+                os.close(held)
+                raise
+        self._lock: int | None = held
 
     @property
     def paths(self) -> list[Path]:
@@ -87,7 +90,7 @@ class Shards:
             return
         with _storing(newest):
             newest.unlink()
-            _sync(self.folder)
+            sync_folder(self.folder)
 
     def join(self, count: int, save: Save) -> None:
         """Replace the ``count`` newest shards by the one that is saved, which must hold all there is in them.
@@ -111,10 +114,10 @@ class Shards:
         real = Path(os.path.realpath(self.target))
         with _storing(self.target):
             os.replace(self._whole, real)
-            _sync(real.parent)
+            sync_folder(real.parent)
         with _storing(self.folder):
             self._marker.unlink(missing_ok=True)  # first: with it and without a shard, the file would not count
-            _sync(self.folder)
+            sync_folder(self.folder)
             for path in self.paths:
                 path.unlink()
 
@@ -129,6 +132,12 @@ class Shards:
                 self.folder.rmdir()
         os.close(self._lock)
         self._lock = None
+
+    def _remove_unfinished(self) -> None:
+        """Remove what a killed process had not completed, and its mark that FILE does not count if it left no shard."""
+        unfinished = [self._whole] if self.paths else [self._whole, self._marker]
+        for path in (*self.folder.glob(".gailkit-*.tmp"), *unfinished):
+            path.unlink(missing_ok=True)
 
     @property
     def _marker(self) -> Path:
@@ -167,7 +176,7 @@ def _lock(held: int, target: Path) -> None:
     except BlockingIOError as error:
         raise InputError(f"another recording is writing to {target}; wait for its end or name another file") from error
     except OSError as error:
-        if error.errno not in _CANNOT:
+        if error.errno not in _CANNOT_LOCK:
             raise
 
 
@@ -177,20 +186,6 @@ def _is_at(held: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(held), path.stat())
     except FileNotFoundError:
         return False
-
-
-def _sync(folder: Path) -> None:
-    """Make new names in ``folder`` durable where the system can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _CANNOT:
-            raise
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -184,3 +185,36 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None
     (tmp_path / "a.hdf5.parts").write_text("in the way")
     with pytest.raises(StorageError, match=r"a\.hdf5\.parts could not be written"):
         Shards(tmp_path / "a.hdf5")
+
+
+@pytest.mark.parametrize("refused", [PermissionError("no"), KeyboardInterrupt()])
+def test_a_folder_that_cannot_be_cleared_is_let_go_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: BaseException
+) -> None:
+    def refusing(*_: object, **__: object) -> None:
+        raise refused
+
+    monkeypatch.setattr(Path, "unlink", refusing)
+    before = len(os.listdir("/dev/fd")) if Path("/dev/fd").exists() else 0
+    with pytest.raises((StorageError, KeyboardInterrupt)):
+        Shards(tmp_path / "a.hdf5")
+    assert (len(os.listdir("/dev/fd")) if before else 0) == before
+    monkeypatch.undo()
+    Shards(tmp_path / "a.hdf5").close()  # another one of this process may hold it
+
+
+def test_a_folder_that_nobody_may_open_need_not_be_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a folder answers that can be written to and not read; root may read it all the same."""
+    opening = os.open
+
+    def forbidding(path: object, flags: int, *more: object, **other: object) -> int:
+        if Path(str(path)).is_dir():
+            raise PermissionError(errno.EACCES, "no")
+        return opening(path, flags, *more, **other)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(os, "open", forbidding)
+    with closing(Shards(tmp_path / "a.hdf5")) as shards:
+        shards.add(saying("a"))
+        shards.replace_newest(None)
+        shards.finish(saying("all"))
+    assert (tmp_path / "a.hdf5").read_text() == "all"
