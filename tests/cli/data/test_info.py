@@ -105,7 +105,7 @@ def test_help_shows_an_example() -> None:
 
 
 def test_what_is_open_about_endings_is_asked_and_the_rest_is_told(
-    run_cli: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+    run_cli: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     starts = np.arange(9) % 3 == 0
     np.savez(
