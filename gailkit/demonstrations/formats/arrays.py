@@ -36,6 +36,12 @@ def check_one_length(source: Source, arrays: Mapping[str, np.ndarray | None]) ->
         raise DataError(f"{source.path}: the arrays must have one length, at least 1; found {sizes}")
 
 
+def rows_that_differ(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Rows (N,) in which two arrays (N, ...) are not equal."""
+    different: np.ndarray = np.not_equal(one, other)
+    return np.asarray(different.any(axis=tuple(range(1, different.ndim))))
+
+
 def episode_bounds(source: Source, name: str) -> tuple[np.ndarray, np.ndarray]:
     """First rows (E,) and rows behind the last (E,) of the episodes, where ``name`` marks the first of each."""
     marks = column(source, name) != 0

@@ -37,7 +37,7 @@ import numpy as np
 
 from gailkit.demonstrations.contents import About, Contents, Episode, ReadOptions
 from gailkit.demonstrations.conversion import doubtful
-from gailkit.demonstrations.formats.arrays import check_one_length, column, left_behind, origin
+from gailkit.demonstrations.formats.arrays import check_one_length, column, left_behind, origin, rows_that_differ
 from gailkit.demonstrations.formats.column_names import EXAMPLE, VECTORS, named_columns
 from gailkit.errors import DataError, InputError
 from gailkit.untrusted.source import Source
@@ -140,8 +140,7 @@ def _stops(
         )
     following, seen = values.get("next_observations"), values["observations"]
     if following is not None and not {"truncated", "done"} & set(marks):  # cut off without a mark: a jump shows it
-        jumps = np.not_equal(following[:-1], seen[1:])
-        marked[:-1] |= np.any(jumps, axis=tuple(range(1, jumps.ndim)))
+        marked[:-1] |= rows_that_differ(following[:-1], seen[1:])
     return np.union1d(np.flatnonzero(marked) + 1, [rows])
 
 

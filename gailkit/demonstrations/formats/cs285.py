@@ -21,6 +21,7 @@ from gailkit.demonstrations.formats.arrays import (
     is_npz_of,
     left_behind,
     origin,
+    rows_that_differ,
 )
 from gailkit.errors import DataError
 from gailkit.untrusted.source import Source
@@ -56,7 +57,7 @@ def read(source: Source, options: ReadOptions) -> Contents:
 
     def episodes() -> Iterator[Episode | Broken]:
         for start, stop, ended in zip(starts.tolist(), stops.tolist(), terminated, strict=True):
-            jumps = np.flatnonzero(_differ(observations[start + 1 : stop], following[start : stop - 1]))
+            jumps = np.flatnonzero(rows_that_differ(observations[start + 1 : stop], following[start : stop - 1]))
             if len(jumps):
                 yield Broken(f"next_obs of step {jumps[0]} is not the observation of the step that follows")
                 continue
@@ -82,9 +83,3 @@ def _bounds(source: Source, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if stops[-1] != len(ends) or not np.isin(np.flatnonzero(ends) + 1, stops).all():
         raise DataError(f"{source.path}: the marks of the ends of episodes contradict {_STARTS!r}")
     return starts, stops
-
-
-def _differ(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Rows (N,) where two arrays (N, ...) are not equal."""
-    different: np.ndarray = np.not_equal(one, other)
-    return np.asarray(different.any(axis=tuple(range(1, different.ndim))))

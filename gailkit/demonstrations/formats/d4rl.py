@@ -17,13 +17,13 @@ import numpy as np
 
 from gailkit.demonstrations.contents import About, Contents, Episode, ReadOptions
 from gailkit.demonstrations.conversion import doubtful
-from gailkit.demonstrations.fingerprint import sha256_of
+from gailkit.demonstrations.formats.arrays import check_one_length, column, left_behind, origin, rows_that_differ
 from gailkit.errors import DataError
 from gailkit.untrusted.source import Source
 
 NAME = "D4RL flat"
 _REQUIRED = ("observations", "actions", "rewards", "terminals")
-_READ = {*_REQUIRED, "timeouts", "next_observations"}
+_READ = (*_REQUIRED, "timeouts", "next_observations")
 
 
 class _Steps(NamedTuple):
@@ -54,13 +54,13 @@ def read(source: Source, options: ReadOptions) -> Contents:
     terminated: list[bool | None] = steps.terminals[ends].tolist()
     if steps.timeouts is None:
         terminated = doubtful((ends - starts + 1).tolist(), steps.terminals[ends].tolist())
-    provenance = {"source": source.path.name, "sha256": sha256_of(source.path), "format": NAME}
+    provenance = origin(source, NAME)
     provenance |= {"note": note} if (note := source.text("note")) else {}
     episodes = (
         _episode(steps, start, end, ended)
         for start, end, ended in zip(starts.tolist(), ends.tolist(), terminated, strict=True)
     )
-    unheld = tuple(sorted(set(source.children()) - _READ))
+    unheld = left_behind(source, _READ)
     return Contents(About(None, None, source.text("env_id"), {}, provenance), len(ends), episodes, unheld)
 
 
@@ -75,8 +75,7 @@ def episode_ends(
     if timeouts is not None:
         end |= timeouts
     elif next_observations is not None:
-        differs = next_observations[:-1] != observations[1:]
-        end[:-1] |= differs.any(axis=tuple(range(1, differs.ndim)))
+        end[:-1] |= rows_that_differ(next_observations[:-1], observations[1:])
     end[-1] = True
     return np.flatnonzero(end)
 
@@ -95,25 +94,15 @@ def _read_steps(source: Source) -> _Steps:
     steps = _Steps(
         observations,
         actions,
-        _column(source, "rewards"),
-        _column(source, "terminals") != 0,
-        _column(source, "timeouts") != 0 if source.has("timeouts") else None,
+        column(source, "rewards"),
+        column(source, "terminals") != 0,
+        column(source, "timeouts") != 0 if source.has("timeouts") else None,
         following,
     )
-    sizes = {name: len(values) for name, values in steps._asdict().items() if values is not None}
-    if len(set(sizes.values())) != 1 or not len(observations):
-        raise DataError(f"{source.path}: the arrays must have one length, at least 1; found {sizes}")
+    check_one_length(source, steps._asdict())
     if following is not None and (following.shape, following.dtype) != (observations.shape, observations.dtype):
         raise DataError(
             f"{source.path}: next_observations {following.dtype} {following.shape} must be like "
             f"observations {observations.dtype} {observations.shape}"
         )
     return steps
-
-
-def _column(source: Source, name: str) -> np.ndarray:
-    """One number a step, stored as (N,) or (N, 1)."""
-    values = source.array(name)
-    if values.ndim > 2 or values[:1].size != len(values[:1]):
-        raise DataError(f"{source.path}: {name!r} must hold one number a step; found shape {values.shape}")
-    return values.reshape(-1)

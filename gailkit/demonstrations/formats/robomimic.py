@@ -19,7 +19,7 @@ import numpy as np
 
 from gailkit.demonstrations.contents import About, Broken, Contents, Episode, ReadOptions
 from gailkit.demonstrations.conversion import doubtful
-from gailkit.demonstrations.fingerprint import sha256_of
+from gailkit.demonstrations.formats.arrays import origin
 from gailkit.errors import DataError, InputError
 from gailkit.untrusted.ahead import ahead
 from gailkit.untrusted.source import DamageError, Source, Span
@@ -58,7 +58,7 @@ def read(source: Source, options: ReadOptions) -> Contents:
     names = sorted(_masked(source, names, options.mask), key=lambda name: int(name.removeprefix("demo_")))
     first = f"data/{names[0]}"
     layout = _layout(source, first, options)
-    facts = {"source": source.path.name, "sha256": sha256_of(source.path), "format": NAME}
+    facts = origin(source, NAME)
     facts |= {name: text[:_MAX_WORDS] for name in _TOLD if (text := source.text(name, "data"))}
     facts["observed"] = ", ".join(layout.observed)
     if layout.observed == (_STATES,):

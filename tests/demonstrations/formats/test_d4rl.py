@@ -102,7 +102,7 @@ def test_marks_may_be_numbers_in_a_column(tmp_path: Path) -> None:
     [
         ({"actions": np.arange(6)}, "one length.*'actions': 6"),
         ({name: values[:0] for name, values in STEPS.items()}, "one length, at least 1"),
-        ({"terminals": np.zeros((7, 2))}, "'terminals' must hold one number a step"),
+        ({"terminals": np.zeros((7, 2))}, "'terminals' must hold one number a row"),
         ({"next_observations": NEXT.repeat(2, axis=1)}, "must be like observations"),
         ({"observations": OBSERVATIONS.astype(np.float64)}, "must be like observations"),
         (
