@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from gailkit.cli.common import (
+    PATH,
     EpisodeProgress,
     Interruption,
     env_kwargs_option,
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from gailkit.rollouts.recording import Recording
     from gailkit.rollouts.shards import Shards
     from gailkit.rollouts.sifting import LeastReturn
-    from gailkit.types import Policy
+    from gailkit.types import Policy, Trajectory
 
 PATIENCE, PATIENCE_EACH = 100, 20  # episodes in a row that may miss --min-return, and more for each asked for
 
@@ -42,7 +44,12 @@ PATIENCE, PATIENCE_EACH = 100, 20  # episodes in a row that may miss --min-retur
 @click.option("--episodes", required=True, type=click.IntRange(min=1), help="How many episodes to record.")
 @click.option("--seed", required=True, type=click.IntRange(min=0), help="Decides how each episode starts.")
 @click.option(
-    "-o", "--output", required=True, metavar="FILE.hdf5", type=click.Path(path_type=Path), help="File to write."
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE.hdf5",
+    type=PATH,
+    help="File to write.",
 )
 @click.option("--append", is_flag=True, help="Continue FILE if it exists: --episodes more, none with a seed it has.")
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
@@ -136,17 +143,23 @@ def _record(request: Request, shards: Shards) -> tuple[Recording, LeastReturn | 
         if request.overwrite:
             shards.replace_target()
         recording = Recording(shards, *described, earlier)
-        with interruptible() as interruption:
-            try:
-                if policy is None:
-                    _play(request, recording)
-                else:
-                    _run(request, recording, policy, kept, interruption)
-            finally:
-                recording.finish()
-                if policy is not None and len(recording.finished) < request.episodes:
-                    click.echo(f"stopped early: {recording.summary()}", err=True)
+        with interruptible() as interruption, _finishing(request, recording):
+            if policy is None:
+                _play(request, recording)
+            else:
+                _run(request, recording, policy, kept, interruption)
     return recording, kept
+
+
+@contextmanager
+def _finishing(request: Request, recording: Recording) -> Iterator[None]:
+    """However the block ends, what was recorded is in the file then."""
+    try:
+        yield
+    finally:
+        recording.finish()
+        if request.spec != KEYBOARD and len(recording.finished) < request.episodes:
+            click.echo(f"stopped early: {recording.summary()}", err=True)
 
 
 def _provenance(request: Request) -> dict[str, str]:
@@ -187,12 +200,7 @@ def _play(request: Request, recording: Recording) -> None:
 def _run(
     request: Request, recording: Recording, policy: Policy, kept: LeastReturn | None, interruption: Interruption
 ) -> None:
-    """Run episodes until enough are kept. Each that is begun comes to its end: none is preferred for being short."""
-    from gailkit.rollouts.envs import make_env
-    from gailkit.rollouts.episodes import run_episodes
-
-    make = partial(make_env, request.env_id, request.env_kwargs)
-    seeds = recording.sifted_seeds(request.seed) if kept else iter(recording.seeds(request.seed, request.episodes))
+    """Run episodes until enough are kept."""
     with show_progress(f"recording {recording.env_id}", request.episodes, "episodes") as update:
         progress = EpisodeProgress(lambda _, words: update(recording.acknowledged, words))
 
@@ -201,13 +209,33 @@ def _run(
             progress.on_steps(count)
             interruption.check()
 
-        asked = 0
-        while (missing := request.episodes - len(recording.finished)) > 0:
-            starts = list(islice(seeds, missing))
-            for index, trajectory in run_episodes(policy, make, starts, request.num_envs, on_steps=on_steps):
-                if kept is None or kept.keeps(trajectory):
-                    recording.add(asked + index, trajectory)
-                    progress.on_episode(trajectory)
-            asked += missing
+        for index, trajectory in _kept_episodes(request, recording, policy, kept, on_steps):
+            recording.add(index, trajectory)
+            progress.on_episode(trajectory)
         recording.flush()
         progress.show()
+
+
+def _kept_episodes(
+    request: Request,
+    recording: Recording,
+    policy: Policy,
+    kept: LeastReturn | None,
+    on_steps: Callable[[int], None],
+) -> Iterator[tuple[int, Trajectory]]:
+    """Episodes and their numbers, until ``recording`` has enough that are kept.
+
+    Each that is begun comes to its end: none is preferred for being short.
+    """
+    from gailkit.rollouts.envs import make_env
+    from gailkit.rollouts.episodes import run_episodes
+
+    make = partial(make_env, request.env_id, request.env_kwargs)
+    seeds = recording.sifted_seeds(request.seed) if kept else iter(recording.seeds(request.seed, request.episodes))
+    asked = 0
+    while (missing := request.episodes - len(recording.finished)) > 0:
+        starts = list(islice(seeds, missing))
+        for index, trajectory in run_episodes(policy, make, starts, request.num_envs, on_steps=on_steps):
+            if kept is None or kept.keeps(trajectory):
+                yield asked + index, trajectory
+        asked += missing

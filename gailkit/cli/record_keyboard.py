@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -15,24 +15,15 @@ if TYPE_CHECKING:
     import gymnasium
 
     from gailkit.experts.keyboard import KeyMap
+    from gailkit.rollouts.keyboard import Ledger
     from gailkit.rollouts.keyboard_window import Window
-    from gailkit.types import Trajectory
 
 SECONDS_OF_GRACE = 0.5  # after an episode has ended, for hands that are still playing
 MOST_GRACE = 60  # ticks, where a person asks for more of them a second than there can be
 
 
-class Recording(Protocol):
-    """What the command needs of ``rollouts.recording.Recording``."""
-
-    def add(self, index: int, trajectory: Trajectory) -> None: ...
-    def flush(self) -> None: ...
-    def undo(self) -> Trajectory | None: ...
-    def summary(self) -> str: ...
-
-
 def record_from_keyboard(
-    recording: Recording,
+    recording: Ledger,
     env_id: str,
     env_kwargs: dict[str, Any],
     seeds: list[int],
@@ -63,7 +54,7 @@ def record_from_keyboard(
 
 
 def _run(
-    recording: Recording,
+    recording: Ledger,
     env: gymnasium.Env[Any, Any],
     keys: KeyMap,
     window: Window,

@@ -220,12 +220,9 @@ def _check_key(key: str) -> None:
 
 
 def _discrete(bindings: dict[str, str], space: Discrete[Any], env_id: str) -> DiscreteKeys:
-    named = {key: meaning for key, meaning in bindings.items() if key != NO_KEY}
     idle = bindings[NO_KEY] if NO_KEY in bindings else _usual_idle(space, env_id)
-    return DiscreteKeys(
-        {key: _action(key, meaning, space) for key, meaning in named.items()},
-        None if idle == WAIT else _action(NO_KEY, idle, space),
-    )
+    actions = {key: _action(key, meaning, space) for key, meaning in bindings.items() if key != NO_KEY}
+    return DiscreteKeys(actions, None if idle == WAIT else _action(NO_KEY, idle, space))
 
 
 def _usual_idle(space: Discrete[Any], env_id: str) -> str:

@@ -40,6 +40,9 @@ class Ledger(Protocol):
     def undo(self) -> Trajectory | None:
         """Take back what was added last."""
 
+    def summary(self) -> str:
+        """For people: what is kept."""
+
 
 @dataclass(frozen=True)
 class Standing:

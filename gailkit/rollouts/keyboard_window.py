@@ -115,14 +115,15 @@ class Window:
         """Hand the keys pressed and released since the last time to the session; closing the window closes it."""
         pygame = self._pygame
         for event in pygame.event.get():
-            if event.type == pygame.QUIT:
-                session.close()
-            elif event.type == pygame.WINDOWFOCUSLOST:
-                session.pause()
-            elif event.type == pygame.KEYDOWN:
-                session.press(pygame.key.name(event.key))
-            elif event.type == pygame.KEYUP:
-                session.release(pygame.key.name(event.key))
+            match event.type:
+                case pygame.QUIT:
+                    session.close()
+                case pygame.WINDOWFOCUSLOST:
+                    session.pause()
+                case pygame.KEYDOWN:
+                    session.press(pygame.key.name(event.key))
+                case pygame.KEYUP:
+                    session.release(pygame.key.name(event.key))
 
     def draw(self, standing: Standing) -> None:
         """Show the picture and how it stands, if any of it has changed."""
