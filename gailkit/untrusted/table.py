@@ -133,7 +133,7 @@ def _numbers(cells: Sequence[str]) -> np.ndarray | str:
     except ValueError:
         return _TEXTS
     large = np.flatnonzero(np.isfinite(values) & (np.abs(values) >= _EXACT))
-    return _rounded(int(cells[index]) for index in large if _WHOLE.fullmatch(cells[index].strip())) or values
+    return _rounded(int(cells[index]) for index in large.tolist() if _WHOLE.fullmatch(cells[index].strip())) or values
 
 
 def _joined(blocks: Sequence[np.ndarray | str]) -> np.ndarray | str:
