@@ -256,6 +256,27 @@ def test_one_that_calls_itself_is_refused(save: Save) -> None:
         onnx_policy(calling(save, [again], "F"), PLANE, LATE)
 
 
+@pytest.mark.parametrize(
+    ("program", "ending"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "was ended by SIGSEGV"),
+        (
+            "import os, signal; print('{\"checked\": 1}', flush=True); os.kill(os.getpid(), signal.SIGXCPU)",
+            "took too long",
+        ),
+        ("", "ended with code 0"),
+        ("1 / 0", "ended with code 1"),
+    ],
+)
+def test_a_model_that_was_not_found_harmless_is_refused(
+    save: Save, monkeypatch: pytest.MonkeyPatch, program: str, ending: str
+) -> None:
+    """Whatever becomes of the process that tries it: these programs stand in its place."""
+    monkeypatch.setattr("gailkit.experts.onnx_trial._START", program)
+    with pytest.raises(DataError, match=f"cannot be run: trying it with one observation {ending}"):
+        onnx_policy(linear(save), PLANE, LATE)
+
+
 def test_a_file_larger_than_any_policy_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gailkit.experts.onnx_model.MAX_BYTES", 100)
     (tmp_path / "a.onnx").write_bytes(bytes(101))
