@@ -52,6 +52,22 @@ def time_outs_as_terminations(subject: Subject, around: Surroundings | None) -> 
     return [Finding("time_out_as_termination", "warning", found, cut, mend)]
 
 
+def within_the_limit(subject: Subject, around: Surroundings | None) -> Outcome:
+    """Whether no episode goes on beyond the time limit of the environment."""
+    if around is None:
+        return Unchecked("--env ENV_ID would tell its time limit")
+    limit = around.time_limit
+    longer = tuple(number for number, each in subject.numbered() if limit is not None and len(each) > limit)
+    if not longer:
+        return []
+    found = (
+        f"{len(longer)} of {count(len(subject.trajectories), 'episode')} have up to "
+        f"{count(max(map(len, subject.trajectories)), 'step')}, and {around.env_id} ends after {limit}: they come from "
+        "another version of it, or from one with another time limit"
+    )
+    return [Finding("longer_than_the_limit", "error", found, longer)]
+
+
 def last_observations(subject: Subject, around: Surroundings | None) -> Outcome:
     """Whether each episode has the observation that follows its last action, or one that a reader made up."""
     shortened = subject.endings.shortened

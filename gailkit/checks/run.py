@@ -23,6 +23,7 @@ CHECKS = (  # in the order in which a person would mend what they find
     Check(values.sound_numbers, "no number is NaN or infinite"),
     Check(endings.ambiguous_endings, "how each episode ended is known"),
     Check(endings.time_outs_as_terminations, "no time limit is stored as a termination"),
+    Check(endings.within_the_limit, "no episode goes on beyond the time limit"),
     Check(endings.last_observations, "every episode has its last observation"),
     Check(actions.action_kind, "actions are of the action space's kind"),
     Check(actions.actions_in_bounds, "actions lie within their bounds"),

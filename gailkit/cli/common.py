@@ -27,6 +27,9 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Update = Callable[[float, str], None]
 """Takes how much is completed and a few words on how it goes."""
 
+PATH = click.Path(readable=False, path_type=Path)
+"""The type of an option that names a file; whether it may be read is found out when it is, and is exit code 5."""
+
 SECONDS_BETWEEN_LINES = 5.0
 SECONDS_BETWEEN_UPDATES = 0.1
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from gailkit.cli.common import interruptible
+from gailkit.cli.common import PATH, interruptible
 from gailkit.errors import InputError
 
 SHIPPED = Path(__file__).resolve().parents[2] / "datasets" / "cartpole-v1.hdf5"
@@ -24,7 +24,7 @@ Word = str | int | Path
 @click.command("demo")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("demo-run"),
     show_default=True,
     help="A folder for all that it makes.",

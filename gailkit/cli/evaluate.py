@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from gailkit.cli.common import (
+    PATH,
     EpisodeProgress,
     env_kwargs_option,
     interruptible,
@@ -32,7 +33,7 @@ EXAMPLES = (
 
 @click.command("evaluate", epilog="\n\n".join(EXAMPLES))
 @click.argument("spec")
-@click.option("--demos", required=True, type=click.Path(path_type=Path), help="The expert's demonstrations.")
+@click.option("--demos", required=True, type=PATH, help="The expert's demonstrations.")
 @click.option(
     "--episodes",
     type=click.IntRange(1),
@@ -47,7 +48,7 @@ EXAMPLES = (
     show_default=True,
     help="Decides how the episodes start, and sampled and random actions.",
 )
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers to a JSON file.")
+@click.option("--json", "json_file", type=PATH, help="Write the numbers to a JSON file.")
 @click.option(
     "--checkpoint",
     type=click.Choice(["last", "best"]),

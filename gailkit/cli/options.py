@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
-from gailkit.cli.common import env_kwargs_option
+from gailkit.cli.common import PATH, env_kwargs_option
 from gailkit.errors import DataError, InputError
 from gailkit.training.config import EVERY, RunConfig
 from gailkit.training.settings import config_from_dict, example_of, settings_of
@@ -44,7 +44,7 @@ def run_options(command: Decorated) -> Decorated:
             help="Threads of torch; 1 is fastest for small networks.",
         ),
         click.option("--overwrite", is_flag=True, help="Replace a run that the folder already holds."),
-        click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder to make."),
+        click.option("--out", required=True, type=PATH, help="The run folder to make."),
     ):
         command = option(command)
     return command

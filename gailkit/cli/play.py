@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import rich_click as click
 
 from gailkit.cli.common import (
+    PATH,
     EpisodeProgress,
     env_kwargs_option,
     interruptible,
@@ -50,7 +51,7 @@ EXAMPLES = (
 @click.option(
     "--video",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Write a film, .gif, .webp or .mp4, instead of opening a window; without a display it is a GIF.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the film's file if it exists.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import rich_click as click
 
-from gailkit.cli.common import note_differences, typed_command
+from gailkit.cli.common import PATH, note_differences, typed_command
 from gailkit.cli.options import config_from_options, config_options, run_options
 from gailkit.cli.reading import ReadingOptions, load, reading_options
 from gailkit.training.config import TrainConfig
@@ -29,7 +29,7 @@ EXAMPLES = (
 @click.option(
     "--demos",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Demonstrations: a native file, or a file or folder of any format that is read.",
 )
 @click.option("--trajectories", metavar="K", type=click.IntRange(1), help="Use only the first K demonstrated episodes.")

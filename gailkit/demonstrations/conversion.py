@@ -86,9 +86,7 @@ class Conversion:
     def _check_limit(self, index: int, steps: int) -> None:
         limit = self.options.max_episode_steps
         if limit is not None and steps > limit:
-            raise InputError(
-                f"{self.path}: episode {index} has {steps} steps, so that {limit} was not the time limit"
-            )
+            raise InputError(f"{self.path}: episode {index} has {steps} steps, so that {limit} was not the time limit")
 
     def _trajectory(self, episode: Episode, terminated: bool) -> Trajectory | None:
         observations, actions, rewards = episode.observations, episode.actions, episode.rewards

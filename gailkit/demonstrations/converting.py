@@ -74,6 +74,8 @@ def convert(path: Path, options: ReadOptions, target: Target, on_episode: OnEpis
                 raise DataError(f"{path} holds no step whose successor is known")
             # Only now is it known what had to be made up; writers describe the episodes behind the last of them.
             provenance.update(told(provenance, target.step, conversion.notes(), change.clipped))
+            if change.clipped:
+                provenance.pop("actions", None)  # what the reader said of actions out of bounds
 
         episodes = target.write(target.path, about, passing())
     return Converted(name, episodes, change.steps, change.clipped, conversion.notes())

@@ -18,8 +18,8 @@ from gailkit.demonstrations import hdf5
 from gailkit.demonstrations.contents import About, ReadOptions
 from gailkit.demonstrations.episodes import Drawn, Episodes, HeldEpisodes
 from gailkit.demonstrations.fitting import as_observed, check_fit
-from gailkit.demonstrations.flat import widened
 from gailkit.demonstrations.reading import read
+from gailkit.demonstrations.widening import widened
 from gailkit.errors import DataError, InputError
 from gailkit.types import Trajectory, Transitions, plain_arrays
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
@@ -73,31 +73,6 @@ def row_types(trajectory: Trajectory) -> tuple[np.dtype[Any] | None, ...]:
     """The dtypes of observations, actions and rewards, in the byte order of this machine."""
     arrays = (trajectory.observations, trajectory.actions, trajectory.rewards)
     return tuple(None if values is None else values.dtype.newbyteorder("=") for values in arrays)
-
-
-def widened(trajectories: Sequence[Trajectory]) -> Iterator[Trajectory]:
-    """The trajectories, all with the widest of the dtypes that they have: a file has one for all.
-
-    Raises:
-        InputError: for dtypes that no other can hold.
-    """
-    found = list(dict.fromkeys(map(row_types, trajectories)))
-    if len(found) == 1:
-        yield from trajectories
-        return
-    try:
-        observed, acted, rewarded = (
-            None if None in dtypes else np.result_type(*dtypes) for dtypes in zip(*found, strict=True)
-        )
-    except TypeError as error:
-        raise InputError(f"trajectories must hold numbers of one kind; found {found}") from error
-    for trajectory in trajectories:
-        yield replace(
-            trajectory,
-            observations=trajectory.observations.astype(observed, copy=False),
-            actions=trajectory.actions.astype(acted, copy=False),
-            rewards=None if trajectory.rewards is None else trajectory.rewards.astype(rewarded, copy=False),
-        )
 
 
 def _little_endian(values: np.ndarray) -> np.ndarray:

@@ -105,7 +105,7 @@ class NativeWriter:
         """Add one trajectory; it is packed once enough of them are waiting.
 
         Raises:
-            InputError: if its numbers are of other dtypes than those of the first (``flat.widened``).
+            InputError: if its numbers are of other dtypes than those of the first (``widening.widened``).
         """
         self._types = self._types or row_types(trajectory)
         if row_types(trajectory) != self._types:

@@ -69,8 +69,8 @@ def _saved(
         conversions = [Conversion(copy, found[1], options) for copy, found in zip(copies, read, strict=True)]
         format_name, contents = read[0]
         provenance = dict(contents.about.provenance)
-        if copies[0] != path and "sha256" in provenance:
-            provenance["sha256"] = sha256_of(path)
+        if copies[0] != path and provenance.get("source") == copies[0].name:  # a native file tells of its own origin
+            provenance |= {"source": path.name, "sha256": sha256_of(path)}
         sound = _Sound(conversions, on_episode)
 
         def passing() -> Iterator[Trajectory]:

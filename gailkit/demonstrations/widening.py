@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,12 @@ def widest(found: Iterable[Types]) -> Types:
         None if None in dtypes else _widest([dtype for dtype in dtypes if dtype is not None])
         for dtypes in zip(*different, strict=True)
     )
+
+
+def widened(trajectories: Sequence[Trajectory]) -> Iterator[Trajectory]:
+    """The trajectories, all in the widest of the types that they have."""
+    types = widest(map(row_types, trajectories))
+    return (cast(trajectory, types) for trajectory in trajectories)
 
 
 def cast(trajectory: Trajectory, types: Types) -> Trajectory:

@@ -8,7 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gailkit.checks.endings import ambiguous_endings, last_observations, time_outs_as_terminations
+from gailkit.checks.endings import (
+    ambiguous_endings,
+    last_observations,
+    time_outs_as_terminations,
+    within_the_limit,
+)
 from gailkit.checks.finding import Unchecked
 from gailkit.checks.subject import Endings, Subject
 from gailkit.checks.surroundings import Surroundings
@@ -61,6 +66,18 @@ def test_endings_that_nobody_knows_are_asked_for(walks: Walks, subject_of: MakeS
     assert found.mend == ("gailkit data convert demos.hdf5 -o demos-converted.hdf5 --mask train --max-episode-steps 8")
     assert isinstance(time_outs_as_terminations(subject, None), Unchecked)
     assert ambiguous_endings(replace(subject, endings=Endings()), None) == []
+
+
+def test_episodes_beyond_the_time_limit_are_of_another_environment(
+    walks: Walks, subject_of: MakeSubject, around: Callable[[str], Surroundings]
+) -> None:
+    pendulum = around("Pendulum-v1")
+    (found,) = within_the_limit(subject_of(walks([200, 201, 300])), pendulum)
+    assert (found.episodes, found.severity) == ((1, 2), "error")
+    assert "2 of 3 episodes have up to 300 steps, and Pendulum-v1 ends after 200" in found.found
+    assert within_the_limit(subject_of(walks([200, 3])), pendulum) == []
+    assert within_the_limit(subject_of(walks([300])), pendulum._replace(time_limit=None)) == []
+    assert isinstance(within_the_limit(subject_of(walks([300])), None), Unchecked)
 
 
 def test_last_observations_that_had_to_be_made_up_are_counted(walks: Walks, subject_of: MakeSubject) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from gailkit.cli.common import env_kwargs_option, printable
+from gailkit.cli.common import PATH, env_kwargs_option, printable
 from gailkit.cli.data.wording import listed
 from gailkit.cli.reading import ReadingOptions, format_options
 
@@ -24,7 +24,7 @@ FINDINGS, UNREADABLE = 1, 3
     "check",
     epilog="Examples:\n\ngailkit data check demos.hdf5 --env Hopper-v5\n\ngailkit data check demos.hdf5 --json",
 )
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @click.option("--env", "env_id", metavar="ENV_ID", help="Compare with this environment, and replay some steps in it.")
 @env_kwargs_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines for people.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from gailkit.cli.common import env_kwargs_option, printable, typed_command
+from gailkit.cli.common import PATH, env_kwargs_option, printable, typed_command
 from gailkit.cli.data.watching import watched
 from gailkit.cli.data.writing import check_new, output_option, overwrite_option, prepare_new_file
 from gailkit.cli.reading import ReadingOptions, format_options, say_notes
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     epilog="Examples:\n\ngailkit data convert d4rl.hdf5 -o demos.hdf5 --max-episode-steps 1000\n\n"
     "gailkit data convert demos.hdf5 -o folder --to minari",
 )
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @output_option
 @click.option(
     "--to",

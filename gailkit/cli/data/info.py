@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from gailkit.cli.common import printable
+from gailkit.cli.common import PATH, printable
 from gailkit.cli.reading import ReadingOptions, reading_options
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ Rows = list[tuple[str, str]]
 
 
 @click.command("info", epilog="Examples:\n\ngailkit data info demos.hdf5\n\ngailkit data info --json demos.hdf5")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines for people.")
 @reading_options
 def info(file: Path, as_json: bool, options: ReadingOptions) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from gailkit.cli.common import printable, typed_command
+from gailkit.cli.common import PATH, printable, typed_command
 from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file, size
 from gailkit.cli.reading import ReadingOptions, load, reading_options
 
@@ -16,7 +16,7 @@ from gailkit.cli.reading import ReadingOptions, load, reading_options
     epilog="Examples:\n\ngailkit data merge monday.hdf5 tuesday.hdf5 -o week.hdf5\n\n"
     "gailkit data merge --unique *.hdf5 -o all.hdf5",
 )
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=PATH)
 @output_option
 @click.option("--unique", "drop_duplicates", is_flag=True, help="Keep one of episodes that are exactly equal.")
 @overwrite_option

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from gailkit.cli.common import printable
+from gailkit.cli.common import PATH, printable
 from gailkit.cli.data.writing import overwrite_option, prepare_new_file
 from gailkit.cli.reading import ReadingOptions, load, reading_options
 
@@ -14,12 +14,12 @@ from gailkit.cli.reading import ReadingOptions, load, reading_options
 @click.command(
     "plot", epilog="Examples:\n\ngailkit data plot demos.hdf5\n\ngailkit data plot demos.hdf5 -o figures/demos.pdf"
 )
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @click.option(
     "-o",
     "--output",
     metavar="OUT.png",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Picture to write: .png, .svg or .pdf; without it FILE's name with .png, in the current folder.",
 )
 @overwrite_option

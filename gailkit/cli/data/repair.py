@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from gailkit.cli.common import printable, typed_command
+from gailkit.cli.common import PATH, printable, typed_command
 from gailkit.cli.data.watching import watched
 from gailkit.cli.data.wording import listed
 from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("repair", epilog="Example:\n\ngailkit data repair damaged.hdf5 -o saved.hdf5")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @output_option
 @overwrite_option
 @format_options

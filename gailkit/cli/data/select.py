@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import rich_click as click
 
-from gailkit.cli.common import printable, typed_command
+from gailkit.cli.common import PATH, printable, typed_command
 from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file, size
 from gailkit.cli.reading import ReadingOptions, load, reading_options
 
@@ -38,7 +38,7 @@ class EpisodeNumbers(click.ParamType[tuple[range, ...]]):
     epilog="Examples:\n\ngailkit data select demos.hdf5 -o best.hdf5 --best 10\n\n"
     "gailkit data select demos.hdf5 -o good.hdf5 --min-return 400 --truncated --unique",
 )
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @output_option
 @click.option("--min-return", default=-math.inf, metavar="R", help="Episodes with a return of at least R.")
 @click.option("--max-return", default=math.inf, metavar="R", help="Episodes with a return of at most R.")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import rich_click as click
 
-from gailkit.cli.common import printable, typed_command
+from gailkit.cli.common import PATH, printable, typed_command
 from gailkit.cli.data.writing import is_same_file, overwrite_option, prepare_new_file, size
 from gailkit.cli.reading import ReadingOptions, load, reading_options
 
 
 @click.command("split", epilog="Example:\n\ngailkit data split demos.hdf5 -o train.hdf5 test.hdf5 --fraction 0.8")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @click.option(
     "-o",
     "--output",
@@ -20,7 +20,7 @@ from gailkit.cli.reading import ReadingOptions, load, reading_options
     required=True,
     nargs=2,
     metavar="TRAIN.hdf5 TEST.hdf5",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The two files to write.",
 )
 @click.option(

@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from gailkit.cli.common import prepare_output
+from gailkit.cli.common import PATH, prepare_output
 from gailkit.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
 output_option = click.option(
-    "-o", "--output", required=True, metavar="OUT.hdf5", type=click.Path(path_type=Path), help="File to write."
+    "-o",
+    "--output",
+    required=True,
+    metavar="OUT.hdf5",
+    type=PATH,
+    help="File to write.",
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is to be written if it exists.")
 
