@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gailkit.untrusted.container import Container, Damage, Entry, Refusal, check_width, cut, is_plain
+from gailkit.untrusted.container import Container, Damage, Entry, Refusal, cut, is_plain
 
 try:
     import pyarrow as pa
@@ -138,8 +138,6 @@ def _values(name: str, values: Any) -> np.ndarray:
         length = int(lengths[0]) if len(lengths) else 0
     else:
         length = values.type.list_size
-    if len(values):
-        check_width(name, (len(values), length))
     inner = _values(name, values.flatten())
     return inner.reshape(len(values), length, *inner.shape[1:])
 

@@ -95,12 +95,6 @@ def check_booleans(name: str, values: np.ndarray) -> np.ndarray:
     return values
 
 
-def check_width(name: str, shape: tuple[int, ...]) -> None:
-    """Refusal where a row holds nothing: of such rows a few bytes can declare any number."""
-    if 0 in shape[1:]:
-        raise Refusal(name, f"its rows hold nothing (shape {shape})")
-
-
 def cut(values: np.ndarray, start: int, stop: int) -> Iterator[np.ndarray]:
     """Rows ``start`` to ``stop`` of ``values`` in pieces of about PIECE_BYTES."""
     step = max(1, PIECE_BYTES // max(1, values[:1].nbytes))

@@ -27,7 +27,6 @@ from gailkit.untrusted.container import (
     Entry,
     Refusal,
     check_booleans,
-    check_width,
     cut,
     is_plain,
 )
@@ -189,7 +188,6 @@ def _read_header(name: str, member: IO[bytes]) -> _Header:
         shape, fortran, dtype = read(member, max_header_size=MAX_HEADER)
     if not is_plain(dtype) or not shape:
         raise Refusal(name, f"it is not an array of plain numbers (dtype {dtype}, shape {shape})")
-    check_width(name, shape)
     return _Header(dtype, tuple(map(int, shape)), bool(fortran) and len(shape) > 1, member.tell())
 
 
