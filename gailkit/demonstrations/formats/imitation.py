@@ -26,10 +26,12 @@ from gailkit.demonstrations.contents import About, Broken, Contents, Episode, Re
 from gailkit.demonstrations.conversion import doubtful
 from gailkit.demonstrations.fingerprint import sha256_of
 from gailkit.errors import DataError, InputError
+from gailkit.untrusted.folder import member
 from gailkit.untrusted.source import Source, Span, open_source
 
 NAME = "imitation"
 MAX_STATE = 2**20  # bytes of state.json
+MAX_FILES = 1000
 _STATE = "state.json"
 _SPLITS = "dataset_dict.json"
 _RUNS = ("obs", "acts")
@@ -81,18 +83,20 @@ def read(folder: Path, options: ReadOptions) -> Contents:
 
 def _data_files(folder: Path) -> list[Path]:
     """The data files that the folder's state names; they must lie in the folder itself."""
-    state = _state(folder / _STATE)
+    state = _state(member(folder, _STATE))
     listed = state.get("_data_files")
     entries = listed if isinstance(listed, list) else []
     names = [str(entry["filename"]) for entry in entries if isinstance(entry, dict) and "filename" in entry]
-    if not names or len(names) < len(entries) or any(Path(name).name != name for name in names):
-        raise DataError(f"{folder / _STATE} must name data files in its own folder; found {str(listed)[:80]}")
+    alike = len(set(names)) < len(names)
+    if not names or alike or len(names) < len(entries) or any(Path(name).name != name for name in names):
+        raise DataError(
+            f"{folder / _STATE} must name data files in its own folder, each once; found {str(listed)[:80]}"
+        )
     if state.get("_indices_data_files"):
         raise DataError(f"{folder} keeps its rows in another order than they are stored in, which is not read")
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise DataError(f"{folder} has no {', '.join(missing[:4])}, which its {_STATE} names")
-    return [folder / name for name in names]
+    if len(names) > MAX_FILES:
+        raise DataError(f"{folder / _STATE} names {len(names)} data files; accepted are {MAX_FILES}")
+    return [member(folder, name) for name in names]
 
 
 def _state(path: Path) -> dict[str, Any]:

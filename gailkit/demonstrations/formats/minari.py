@@ -29,6 +29,7 @@ from gailkit.demonstrations.formats.minari_metadata import (
     read_metadata,
 )
 from gailkit.errors import DataError
+from gailkit.untrusted.folder import member
 from gailkit.untrusted.source import Source, open_source
 
 NAME = "Minari"
@@ -56,10 +57,11 @@ def read(opened: Source | Path, options: ReadOptions) -> Contents:
         return contents._replace(episodes=episodes(opened, numbers, sides))
     folder = opened if (opened / METADATA).exists() or (opened / FILE).exists() else opened / "data"
     if (folder / METADATA).exists():
-        check_stored_as_hdf5(from_json(folder / METADATA), opened)
-    with open_source(folder / FILE) as source:
+        check_stored_as_hdf5(from_json(member(folder, METADATA)), opened)
+    path = member(folder, FILE)
+    with open_source(path) as source:
         numbers, sides, contents = _survey(source, options)
-    return contents._replace(episodes=_reopened(folder / FILE, numbers, sides))
+    return contents._replace(episodes=_reopened(path, numbers, sides))
 
 
 def _reopened(path: Path, numbers: Sequence[int], sides: Sides) -> Iterator[Episode | Broken]:

@@ -109,11 +109,11 @@ def test_a_folder_of_splits_asks_for_one(tmp_path: Path) -> None:
     [
         ({"_data_files": [{"filename": "../outside.arrow"}]}, "must name data files in its own folder"),
         ({"_data_files": [{"filename": "/etc/passwd"}]}, "must name data files in its own folder"),
-        ({"_data_files": [{"filename": ".."}]}, "has no .., which its state.json names"),
+        ({"_data_files": [{"filename": ".."}]}, "has no file .."),
         ({"_data_files": [{"filename": 3}, {}]}, "must name data files in its own folder"),
-        ({"_data_files": [{"filename": "gone.arrow"}]}, "has no gone.arrow, which its state.json names"),
+        ({"_data_files": [{"filename": "gone.arrow"}]}, "has no file gone.arrow"),
         ({"_data_files": "data"}, "must name data files"),
-        ({}, "must name data files in its own folder; found None"),
+        ({}, "must name data files in its own folder, each once; found None"),
     ],
 )
 def test_a_state_that_leads_elsewhere_is_refused(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:

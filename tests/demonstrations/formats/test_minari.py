@@ -383,7 +383,7 @@ def actions_that_are_no_array(folder: Path) -> None:
         (deep_json, "metadata.json is damaged"),
         (deep_space, "observation_space is not a description of a space"),
         (list_for_metadata, "must be a JSON object"),
-        (metadata_is_a_folder, "is not a file"),
+        (metadata_is_a_folder, "has no file metadata.json"),
         (other_storage, "format 'arrow'; accepted is 'hdf5'"),
         (number_for_a_space, "action_space must be the text of a space; found '3'"),
         (space_of_another_shape, r"episode 0 of 3: the array must have the shape \(4, 5\)"),
