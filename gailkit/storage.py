@@ -133,7 +133,7 @@ class PatientFile(io.RawIOBase):
         return self.end
 
 
-_CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}
+_CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.ENOSYS}
 """What systems answer that cannot sync a folder, or let nobody open it."""
 
 

@@ -11,7 +11,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from gailkit.demonstrations import hdf5
 from gailkit.demonstrations.dataset import Demonstrations
+from gailkit.demonstrations.flat import row_types
+from gailkit.demonstrations.widening import cast, widest
 from gailkit.errors import InputError, StorageError
 from gailkit.rollouts.envs import SeedStream
 from gailkit.rollouts.provenance import merged_provenance
@@ -138,7 +141,7 @@ class Recording:
             return
         self._commit_what_fits()
         try:
-            self.shards.finish(self._of(sorted(self.finished), self.earlier).save)
+            self.shards.finish(self._save_all)
         except StorageError as error:
             raise StorageError(
                 f"{error}; {self.acknowledged} of {len(self.finished)} episodes of this run are kept in "
@@ -191,16 +194,26 @@ class Recording:
             self._committed[-JOINED:] = [together]
             self._ranks[-JOINED:] = [self._ranks[-1] + 1]
 
-    def _of(self, indices: Sequence[int], earlier: Demonstrations | None = None) -> Demonstrations:
-        """These episodes of the run, behind ``earlier`` ones."""
-        before = (earlier.trajectories, earlier.provenance) if earlier else ((), {})
+    def _save_all(self, path: Path) -> None:
+        """The episodes of this run behind the earlier ones, which may be more than the memory holds."""
+        new = self._of(sorted(self.finished))
+        if self.earlier is None:
+            new.save(path)
+            return
+        about = new.about._replace(provenance=merged_provenance([self.earlier.provenance, self.provenance]))
+        types = widest(row_types(episodes.trajectories[0]) for episodes in (self.earlier, new))
+        every = itertools.chain(self.earlier.trajectories, new.trajectories)
+        hdf5.write(path, about, (cast(trajectory, types) for trajectory in every))
+
+    def _of(self, indices: Sequence[int]) -> Demonstrations:
+        """These episodes of the run."""
         return Demonstrations(
-            trajectories=(*before[0], *(self.finished[index] for index in indices)),
+            trajectories=tuple(self.finished[index] for index in indices),
             observation_space=self.env.observation_space,
             action_space=self.env.action_space,
             env_id=self.env_id,
             env_kwargs=self.env_kwargs,
-            provenance=merged_provenance([before[1], self.provenance]),
+            provenance=merged_provenance([self.provenance]),
         )
 
 
