@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -164,7 +164,9 @@ def _put_together(found: list[np.ndarray], parts: Parts) -> np.ndarray:
     return whole
 
 
-def _read_spans(source: Source, columns: Columns, layout: Layout, spans: Sequence[tuple[int, int]]) -> Iterator[_Found]:
+def _read_spans(
+    source: Source, columns: Columns, layout: Layout, spans: Sequence[tuple[int, int]]
+) -> Generator[_Found, None, None]:
     """The episodes of each span as one block, or one by one where it is damaged."""
     for first, last in spans:
         block = read_block(source, columns, layout, first, last)
@@ -176,7 +178,7 @@ def _read_spans(source: Source, columns: Columns, layout: Layout, spans: Sequenc
 
 def _read_spans_apart(
     path: Path, columns: Columns, layout: Layout, spans: Sequence[tuple[int, int]]
-) -> Iterator[_Found]:
+) -> Generator[_Found, None, None]:
     with open_source(path) as source:
         yield from _read_spans(source, columns, layout, spans)
 

@@ -15,7 +15,7 @@ from gymnasium.spaces import Discrete
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gailkit.demonstrations import Demonstrations, stored
+from gailkit.demonstrations import Demonstrations, windows
 from gailkit.demonstrations.contents import ReadOptions
 from gailkit.demonstrations.episodes import HeldEpisodes
 from gailkit.demonstrations.stored import StoredEpisodes
@@ -29,8 +29,8 @@ ROW_BYTES = 8 + 8  # an observation of two float32, an action of int64
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of 4 steps, windows of 3 blocks."""
-    monkeypatch.setattr(stored, "BLOCK_BYTES", 4 * ROW_BYTES)
-    monkeypatch.setattr(stored, "WINDOW_BYTES", 3 * 4 * ROW_BYTES)
+    monkeypatch.setattr(windows, "BLOCK_BYTES", 4 * ROW_BYTES)
+    monkeypatch.setattr(windows, "WINDOW_BYTES", 3 * 4 * ROW_BYTES)
 
 
 def reopened(demonstrations: Demonstrations, path: Path, **options: object) -> Demonstrations:

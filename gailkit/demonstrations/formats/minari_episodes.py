@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -48,7 +48,7 @@ def jpeg_members(source: Source, group: str, sides: Sides) -> list[str]:
     ]
 
 
-def _blocks(source: Source, numbers: Sequence[int], sides: Sides) -> Iterator[list[Episode | Broken]]:
+def _blocks(source: Source, numbers: Sequence[int], sides: Sides) -> Generator[list[Episode | Broken], None, None]:
     plans: list[_Plan | Broken] = []
     members = [member for side in sides for _, member in side.members]
     for index, number in enumerate(numbers):
