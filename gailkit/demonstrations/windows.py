@@ -26,7 +26,7 @@ from gailkit.untrusted.ahead import ahead
 from gailkit.untrusted.source import Source, open_source
 
 BLOCK_BYTES = 2**19
-WINDOW_BYTES = 24 * 2**20
+WINDOW_BYTES = 16 * 2**20
 READERS = 2  # processes, each of which reads every other window: unpacking takes most of the time
 
 
