@@ -89,10 +89,12 @@ def _drawing(folder: Path, gigabytes: float, batches: int) -> Iterator[str]:
 def _drawn(size: int, batches: int, rounds: Sequence[Sequence[dict[str, float]]]) -> Iterator[str]:
     stored, held = (median(measured["rate"] for measured in way) for way in zip(*rounds, strict=True))
     ratio = median(file["rate"] / memory["rate"] for file, memory in rounds)
-    yield f"batches of {BATCH_SIZE} from a file of {size / 1e9:.1f} GB, {batches:,} of them, {len(rounds)} rounds in turn:"
+    peak = max(file["peak"] for file, _ in rounds)
+    drawn = f"{batches:,} of them, {len(rounds)} rounds in turn"
+    yield f"batches of {BATCH_SIZE} from a file of {size / 1e9:.1f} GB, {drawn}:"
     yield f"  from the file {stored:,.0f} batches/s, from memory {held:,.0f}"
     yield f"  file / memory             {ratio:6.2f}         (at least 0.3)"
-    yield f"  peak resident memory      {max(file['peak'] for file, _ in rounds) / 1e6:6.0f} MB      (below 500), all processes"
+    yield f"  peak resident memory      {peak / 1e6:6.0f} MB      (below 500), all processes"
     yield f"  opening, every digest     {median(file['opening'] for file, _ in rounds):6.1f} s"
 
 
