@@ -11,6 +11,7 @@ import tempfile
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -138,9 +139,6 @@ def _digests(path: Path, tally: Tally) -> set[str]:
 def _load_everything() -> None:
     import torch
 
-    import gailkit.cli.record
-    import gailkit.experts.resolve
-    import gailkit.rollouts.episodes
-    import gailkit.rollouts.recording  # noqa: F401
-
+    for name in ("cli.record", "experts.resolve", "rollouts.episodes", "rollouts.recording"):
+        import_module(f"gailkit.{name}")
     torch.set_num_threads(1)

@@ -123,13 +123,18 @@ class EpisodeSummary(NamedTuple):
     terminated: bool
 
 
-def plain_arrays(values: np.ndarray) -> Iterator[np.ndarray]:
-    """The fields of a structured array and of its fields, as views; an array without fields is its own."""
+def parts_of(values: np.ndarray, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
+    """The plain arrays that a structured array consists of, as views, by their path; a plain one is its own only part."""
     if values.dtype.names is None:
-        yield values
-    else:
-        for name in values.dtype.names:
-            yield from plain_arrays(values[name])
+        yield path, values
+        return
+    for name in values.dtype.names:
+        yield from parts_of(values[name], (*path, name))
+
+
+def plain_arrays(values: np.ndarray) -> Iterator[np.ndarray]:
+    """``parts_of`` without the paths."""
+    return (part for _, part in parts_of(values))
 
 
 def _finite(values: np.ndarray) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,9 @@ def choose_environment(
         check_spec(spec)
         raise InputError(f"nothing says which environment {spec} is to act in; name it with --env")
     if ":" in named:
-        raise InputError(f"a file names {named!r}, which would import a module; if you trust it, say --env {named}")
+        raise InputError(
+            f"a file names {named!r}, which would import a module; if you trust it, say --env {shlex.quote(named)}"
+        )
     return named, env_kwargs or arguments
 
 

@@ -30,13 +30,14 @@ from urllib.parse import quote
 
 import h5py
 import numpy as np
+from gymnasium import Space
 
 from gailkit.demonstrations.contents import About
 from gailkit.demonstrations.flat import FlatEpisodes, row_types
 from gailkit.errors import InputError
-from gailkit.spaces import space_to_json
+from gailkit.spaces import array_dtype, space_to_json
 from gailkit.storage import PatientFile, replacing, write_atomically
-from gailkit.types import Trajectory
+from gailkit.types import Trajectory, parts_of
 
 FORMAT = "gailkit-demonstrations"
 VERSION = 1
@@ -128,13 +129,15 @@ class NativeWriter:
         if not self.count:
             raise InputError("a file of demonstrations needs at least one trajectory; found none")
         texts = header_texts(about)
+        _check_parts("observation", self._types[0], about.observation_space)
+        _check_parts("action", self._types[1], about.action_space)
         flat = self._described_next()
         for name, text in {"format": FORMAT, **texts, "header_digest": header_digest(VERSION, texts)}.items():
             encoded = text.encode()
             self._file.attrs.create(name, encoded, dtype=h5py.string_dtype("utf-8", max(1, len(encoded))))
         self._file.attrs["format_version"] = VERSION
         for name, values in self._episode_columns().items():
-            _create(self._file, name, values)
+            pack(self._file, name, values, rows_within(_CHUNK_BYTES, values))
         self._file.flush()
         self._pack(flat)
 
@@ -173,6 +176,19 @@ def _up_to(trajectories: Iterator[Trajectory], most_bytes: int) -> Iterator[Traj
         yield trajectory
 
 
+def _check_parts(role: str, found: np.dtype[Any] | None, space: Space[Any] | None) -> None:
+    """Raise InputError for numbers of several parts that are not those of the ``space``, which alone tells how they
+    belong together when they are read."""
+    if found is None or found.names is None:
+        return
+    parts, wanted = (
+        None if dtype is None else [(path, part.dtype, part.shape) for path, part in parts_of(np.empty(0, dtype))]
+        for dtype in (found, None if space is None else array_dtype(space))
+    )
+    if parts != wanted:
+        raise InputError(f"the {role}s have the parts {found}, which are not those of the {role} space {space}")
+
+
 def header_texts(about: About) -> dict[str, str]:
     """The header's attributes, all but those that are the same in every file."""
     if about.env_id is not None and ("\0" in about.env_id or not about.env_id.isprintable()):
@@ -192,15 +208,6 @@ def header_digest(version: int, texts: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps([FORMAT, version, dict(texts)], sort_keys=True).encode()).hexdigest()
 
 
-def parts_of(values: np.ndarray, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
-    """The plain arrays that a structured array consists of, by their path; a plain one is its own only part."""
-    if values.dtype.names is None:
-        yield path, values
-        return
-    for name in values.dtype.names:
-        yield from parts_of(values[name], (*path, name))
-
-
 def quoted(name: str) -> str:
     """``name`` as one step of a path in HDF5, in which "/" and "." mean something."""
     return quote(name, safe=" ").replace(".", "%2E")
@@ -208,7 +215,7 @@ def quoted(name: str) -> str:
 
 def _extend(file: h5py.File, name: str, values: np.ndarray) -> None:
     if name not in file:
-        _create(file, name, values)
+        pack(file, name, values, rows_within(_CHUNK_BYTES, values))
         return
     dataset = file[name]
     start = len(dataset)
@@ -216,10 +223,14 @@ def _extend(file: h5py.File, name: str, values: np.ndarray) -> None:
     dataset[start:] = values
 
 
-def _create(file: h5py.File, name: str, values: np.ndarray) -> None:
-    row_bytes = max(1, values[:1].nbytes)
-    rows = max(1, _CHUNK_BYTES // row_bytes)
-    file.create_dataset(
+def rows_within(chunk_bytes: int, values: np.ndarray) -> int:
+    """How many rows of ``values`` a chunk of ``chunk_bytes`` holds; at least 1."""
+    return max(1, chunk_bytes // max(1, values[:1].nbytes))
+
+
+def pack(group: h5py.Group, name: str, values: np.ndarray, rows: int) -> None:
+    """Store ``values`` under ``name``, checksummed and in chunks of ``rows`` rows; more rows may follow."""
+    group.create_dataset(
         name,
         data=np.ascontiguousarray(values),
         chunks=(rows, *values.shape[1:]),

@@ -13,9 +13,10 @@ from gymnasium import Space
 
 from gailkit.demonstrations.contents import About, Broken, Contents, Episode, ReadOptions
 from gailkit.demonstrations.flat import FlatEpisodes
-from gailkit.demonstrations.hdf5 import DIGEST_BYTES, FORMAT, VERSION, header_digest, parts_of, quoted
+from gailkit.demonstrations.hdf5 import DIGEST_BYTES, FORMAT, VERSION, header_digest, quoted
 from gailkit.errors import DataError, InputError
 from gailkit.spaces import array_dtype, space_from_json
+from gailkit.types import parts_of
 from gailkit.untrusted.ahead import ahead
 from gailkit.untrusted.source import DamageError, Source, Span, open_source
 
@@ -140,22 +141,14 @@ def episodes(source: Source, columns: Columns, layout: Layout) -> Iterator[Episo
             yield Episode(*block.episode(index), bool(block.terminated[index]), None if seed == -1 else seed)
 
 
-def gather_rows(source: Source, parts: Parts, spans: Sequence[tuple[int, int]]) -> np.ndarray:
-    """The rows of several ``spans`` one behind the other, floating numbers as float32."""
+def read_rows(
+    source: Source, parts: Parts, spans: Sequence[tuple[int, int]], floats: np.dtype[Any] | None = None
+) -> np.ndarray:
+    """The rows of several ``spans`` of what ``parts`` make up, one behind the other; floating numbers as ``floats``."""
     found = []
     for name in parts.names:
         kept = parts.dtype is not None or source.dtype(name).kind != "f"
-        found.append(source.gather([Span(name, *span) for span in spans], None if kept else np.dtype(np.float32)))
-    return _put_together(found, parts)
-
-
-def read_rows(source: Source, parts: Parts, start: int, stop: int) -> np.ndarray:
-    """Rows ``start`` to ``stop`` of what ``parts`` make up."""
-    found = [*source.arrays([Span(name, start, stop) for name in parts.names])]
-    return _put_together(found, parts)
-
-
-def _put_together(found: list[np.ndarray], parts: Parts) -> np.ndarray:
+        found.append(source.gather([Span(name, *span) for span in spans], None if kept else floats))
     if parts.dtype is None:
         return found[0]
     whole = np.empty(len(found[0]), parts.dtype)
@@ -189,9 +182,9 @@ def read_block(source: Source, columns: Columns, layout: Layout, first: int, las
     observations, actions, rewards = layout
     try:
         return FlatEpisodes(
-            read_rows(source, observations, start + first, stop + last),
-            read_rows(source, actions, start, stop),
-            None if rewards is None else read_rows(source, rewards, start, stop),
+            read_rows(source, observations, [(start + first, stop + last)]),
+            read_rows(source, actions, [(start, stop)]),
+            None if rewards is None else read_rows(source, rewards, [(start, stop)]),
             columns.lengths[first:last],
             columns.terminated[first:last],
             columns.seeds[first:last],
@@ -224,7 +217,7 @@ def _parts(source: Source, name: str, space: Space[Any] | None) -> Parts:
     if len(rows) != 1:
         raise DataError(f"{source.path}: the parts of {name!r} have different numbers of rows: {sorted(rows)}")
     for part, (_, values) in zip(names, parts_of(np.empty(0, dtype)), strict=True):
-        if source.shape(part)[1:] != values.shape[1:] or source.dtype(part) != values.dtype:
+        if source.shape(part)[1:] != values.shape[1:] or source.dtype(part).newbyteorder("=") != values.dtype:
             raise DataError(f"{source.path}: {part!r} must be {values.dtype} {values.shape[1:]}, as the space says")
     return Parts(names, dtype, rows.pop(), dtype.itemsize)
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gailkit.types import parts_of
+
 MAX_STEPS = 200_000
 MAX_BYTES = 64 * 2**20  # of the steps that are looked at; where they are images this is reached first
 LARGEST = 1e100  # squares of larger numbers, and sums of them, might overflow
@@ -63,11 +65,9 @@ def sample(arrays: Iterable[np.ndarray], lengths: np.ndarray) -> Sample:
     return Sample(np.concatenate(rows), episodes, steps, int(stops[-1]))
 
 
-def leaves(values: np.ndarray, path: tuple[str, ...] = ()) -> list[Leaf]:
+def leaves(values: np.ndarray) -> list[Leaf]:
     """The plain arrays that ``values`` (K, ...) consists of."""
-    if values.dtype.names is None:
-        return [Leaf(path, values)]
-    return [leaf for name in values.dtype.names for leaf in leaves(values[name], (*path, name))]
+    return [Leaf(*part) for part in parts_of(values)]
 
 
 def marginals(parts: Sequence[Leaf], most: int) -> Marginals:

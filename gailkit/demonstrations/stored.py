@@ -109,11 +109,10 @@ class StoredSteps(Drawn):
         return parts[0] if len(parts) == 1 else Transitions.joined(parts)
 
     def _next_window(self, windows: Iterator[Window]) -> Window:
-        try:
-            return next(windows)
-        except BaseException:
-            self._windows = None  # a generator that has raised says no more, not even why
-            raise
+        self._windows = None  # where it raises: a generator that has done so says no more, not even why
+        window = next(windows)
+        self._windows = windows
+        return window
 
     def overview(self) -> Transitions:
         """One window of random blocks, always the same."""

@@ -18,7 +18,7 @@ from gymnasium.spaces import Discrete
 from torch import Tensor
 
 from gailkit.demonstrations.episodes import Spaces
-from gailkit.demonstrations.hdf5_reading import Parts, gather_rows
+from gailkit.demonstrations.hdf5_reading import Parts, read_rows
 from gailkit.demonstrations.kept import KeptSteps
 from gailkit.demonstrations.stored_file import StoredFile
 from gailkit.errors import DataError, InputError
@@ -111,7 +111,7 @@ class WindowReader:
         )
 
     def _read(self, source: Source, parts: Parts, spans: Sequence[tuple[int, int]]) -> np.ndarray:
-        values = gather_rows(source, parts, spans)
+        values = read_rows(source, parts, spans, np.dtype(np.float32))
         if len(values) != sum(stop - start for start, stop in spans):
             raise DataError(f"{self._file.path} has changed since it was opened")
         return values

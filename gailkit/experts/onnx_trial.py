@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,8 @@ def try_out(path: Path, content: bytes, shape: tuple[int, ...]) -> None:
 
 def main(path: str, shape: list[int]) -> None:
     """Read a model from stdin and say on stdout what a check of it finds; then run it."""
-    import onnx  # noqa: F401
-    import onnxruntime  # noqa: F401
-
+    for library in ("onnx", "onnxruntime"):
+        import_module(library)
     bound_memory()  # now that the libraries are loaded
     bound_time()
     session = None

@@ -23,6 +23,7 @@ from gailkit.storage import sync_folder, write_atomically
 Save = Callable[[Path], object]
 """Writes a file under the name it is given: all of it or nothing, durable when it returns; raises StorageError."""
 
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # a lock that is a link would make a file elsewhere
 CAN_LOCK = importlib.util.find_spec("fcntl") is not None  # elsewhere a second recording into one file goes unnoticed
 _CANNOT_LOCK = {errno.EINVAL, errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS}
 """What file systems answer that cannot lock a file."""
@@ -47,12 +48,11 @@ class Shards:
         self.folder = parts_folder(target)
         with _storing(self.folder):
             held = _hold(self.folder, target)
-            try:
+            with contextlib.ExitStack() as undo:
+                undo.callback(os.close, held)
                 self._remove_unfinished()
                 self._last = max((int(path.stem) for path in self.paths), default=0)
-            except BaseException:
-                os.close(held)
-                raise
+                undo.pop_all()
         self._lock: int | None = held
 
     @property
@@ -153,7 +153,7 @@ def _hold(folder: Path, target: Path) -> int:
     while True:
         folder.mkdir(exist_ok=True)
         try:
-            held = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+            held = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | NO_LINK, 0o666)
         except FileNotFoundError:  # whoever held the folder has just removed it
             continue
         try:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from gailkit.untrusted.container import Container, Damage, Refusal, check_rows
+from gailkit.untrusted.container import Container, Damage, Refusal, bytes_on_disk, check_rows
 from gailkit.untrusted.limits import bound_memory, bound_time, bound_total_time
 from gailkit.untrusted.protocol import receive, send
 
@@ -22,7 +22,7 @@ def main(path: str, once: bool) -> None:
     """
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     if once:
-        bound_total_time(Path(path).stat().st_size)
+        bound_total_time(bytes_on_disk(Path(path)))
     bound_time()
     container = _answering(answers, lambda: _open(Path(path)))
     if container is not None:

@@ -26,6 +26,7 @@ from gailkit.untrusted.container import (
     Damage,
     Entry,
     Refusal,
+    bytes_on_disk,
     check_booleans,
     cut,
     is_plain,
@@ -75,7 +76,7 @@ class NpzContainer(Container):
             listed = self._zip.infolist()
         if len(listed) > MAX_MEMBERS:
             raise Damage(f"it has {len(listed)} members; accepted are {MAX_MEMBERS}")
-        self._file_bytes = path.stat().st_size
+        self._file_bytes = bytes_on_disk(path)
         self._members = {info.filename.removesuffix(_SUFFIX): info for info in listed}
         self._below = _tree(self._members)
         counts = Counter(info.filename.removesuffix(_SUFFIX) for info in listed)

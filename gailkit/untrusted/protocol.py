@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 from typing import Any, BinaryIO
@@ -35,11 +36,11 @@ def receive(stream: BinaryIO) -> tuple[dict[str, Any], int] | None:
     return message, payload
 
 
-def read_exactly(stream: BinaryIO, target: memoryview) -> bool:
+def read_exactly(stream: io.BufferedReader, target: memoryview) -> bool:
     """Fill ``target`` with the bytes that follow; False if the stream ended before."""
     done = 0
     while done < len(target):
-        count = stream.readinto(target[done:])  # type: ignore[attr-defined]
+        count = stream.readinto(target[done:])
         if not count:
             return False
         done += count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -71,17 +72,15 @@ class Source:
     def __init__(self, path: Path, once: bool = True) -> None:
         """``once`` bounds the time for all of the file, else only that for each answer is."""
         self.path = path
-        self.file_bytes = path.stat().st_size
         self._entries: dict[str, Entry | None] = {}
         self._unchecked = 0  # bytes handed out since the memory was looked at
         self._child = start_child(path, once)
-        self._requests, self._answers = cast(BinaryIO, self._child.stdin), cast(BinaryIO, self._child.stdout)
-        try:
+        self._requests, self._answers = cast(BinaryIO, self._child.stdin), cast(io.BufferedReader, self._child.stdout)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)
             self.container = str(self._receive()["container"])
             """What the file is: "HDF5", "NPZ", "Arrow" or "CSV"."""
-        except BaseException:
-            self.close()
-            raise
+            undo.pop_all()
 
     def __enter__(self) -> Source:
         return self

@@ -131,6 +131,26 @@ def test_observations_of_several_parts_keep_every_dtype(scratch: Path) -> None:
             torch.testing.assert_close(drawn, held.double().sum(dim=0))
 
 
+@pytest.mark.parametrize("space", [None, Box(-1, 1, (3,)), Dict({"a": Box(-1, 1, (2,), np.float64)})])
+def test_parts_that_could_not_be_put_together_again_are_not_written(tmp_path: Path, space: Any) -> None:
+    values = np.zeros(4, np.dtype([("a", "<f4", (2,))]))
+    lost = Demonstrations((Trajectory(values, np.zeros(3), None, True),), space)
+    with pytest.raises(
+        InputError, match="the observations have the parts .* which are not those of the observation space"
+    ):
+        lost.save(tmp_path / "d.hdf5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_parts_of_another_byte_order_are_read_back(tmp_path: Path) -> None:
+    values = np.array([((1.0, 2.0),), ((3.0, 4.0),)], np.dtype([("a", ">f4", (2,))]))
+    written = Demonstrations((Trajectory(values, np.zeros(1), None, True),), Dict({"a": Box(-9, 9, (2,), np.float32)}))
+    written.save(tmp_path / "d.hdf5")
+    read = Demonstrations.load(tmp_path / "d.hdf5")
+    assert read.digests() == written.digests()
+    assert read.trajectories[0].observations["a"].tolist() == [[1, 2], [3, 4]]
+
+
 @pytest.fixture
 def streaming(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file is too large to be built in memory, and two episodes of [3, 4, 5] are packed at a time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,4 +100,8 @@ def _print(subject: Subject, report: Report) -> None:
 def _say_what_more_can_be_done(subject: Subject, env_id: str | None) -> None:
     named = subject.about.env_id
     if env_id is None and named is not None:
-        click.echo(printable(f"The file names {named}; with --env {named} it is also compared with that environment."))
+        click.echo(
+            printable(
+                f"The file names {named}; with --env {shlex.quote(named)} it is also compared with that environment."
+            )
+        )

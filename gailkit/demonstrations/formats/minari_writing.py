@@ -25,6 +25,7 @@ from gymnasium.spaces import Discrete
 from gailkit.demonstrations.contents import About
 from gailkit.demonstrations.formats.minari_layout import FILE, Side, side
 from gailkit.demonstrations.formats.minari_metadata import EARLIER, ENVIRONMENT, KEPT, LISTS, MAX_BYTES, METADATA
+from gailkit.demonstrations.hdf5 import pack, rows_within
 from gailkit.errors import InputError, StorageError
 from gailkit.spaces import space_to_minari_json
 from gailkit.spaces.structure import leaf, leaves
@@ -98,25 +99,17 @@ def _append(file: h5py.File, number: int, trajectory: Trajectory, sides: tuple[S
         group.attrs["seed"] = trajectory.seed
     for own, values in zip(sides, (trajectory.observations, trajectory.actions), strict=True):
         for path, member in own.members:
-            _create(group, member, leaf(values, path))
+            _pack(group, member, leaf(values, path))
     last = np.arange(len(trajectory)) == len(trajectory) - 1
-    _create(group, "rewards", trajectory.rewards)
-    _create(group, "terminations", last & trajectory.terminated)
-    _create(group, "truncations", last & (not trajectory.terminated))
+    _pack(group, "rewards", trajectory.rewards)
+    _pack(group, "terminations", last & trajectory.terminated)
+    _pack(group, "truncations", last & (not trajectory.terminated))
     group.create_group("infos")  # Minari expects one, empty or not
 
 
-def _create(group: h5py.Group, name: str, values: np.ndarray) -> None:
-    rows = max(1, min(len(values), _CHUNK_BYTES // max(1, values[:1].nbytes)))
-    group.create_dataset(
-        name,
-        data=np.ascontiguousarray(values),
-        chunks=(rows, *values.shape[1:]),
-        maxshape=(None, *values.shape[1:]),
-        compression="gzip",
-        shuffle=True,
-        fletcher32=True,
-    )
+def _pack(group: h5py.Group, name: str, values: np.ndarray) -> None:
+    """An episode's array, to which no rows will follow."""
+    pack(group, name, values, max(1, min(len(values), rows_within(_CHUNK_BYTES, values))))
 
 
 def _metadata(about: About, path: Path) -> dict[str, Any]:
