@@ -124,7 +124,7 @@ class EpisodeSummary(NamedTuple):
 
 
 def parts_of(values: np.ndarray, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
-    """The plain arrays that a structured array consists of, as views, by their path; a plain one is its own only part."""
+    """Path and view of each plain array that a structured one consists of; a plain one is its own only part."""
     if values.dtype.names is None:
         yield path, values
         return

@@ -92,9 +92,8 @@ def choose_environment(
         check_spec(spec)
         raise InputError(f"nothing says which environment {spec} is to act in; name it with --env")
     if ":" in named:
-        raise InputError(
-            f"a file names {named!r}, which would import a module; if you trust it, say --env {shlex.quote(named)}"
-        )
+        typed = shlex.quote(named)
+        raise InputError(f"a file names {named!r}, which would import a module; if you trust it, say --env {typed}")
     return named, env_kwargs or arguments
 
 

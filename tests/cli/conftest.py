@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from gailkit.cli import main
@@ -30,3 +32,23 @@ def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         return subprocess.CompletedProcess(words, leaving.value.code, *capsys.readouterr())
 
     return run
+
+
+WriteD4rl = Callable[[Path, list[int]], Path]
+
+
+@pytest.fixture
+def write_d4rl() -> WriteD4rl:
+    """``write_d4rl(path, lengths)``: episodes of CartPole's shapes that all terminate, in a flat D4RL file without
+    time-outs and last observations."""
+
+    def write(path: Path, lengths: list[int]) -> Path:
+        steps = sum(lengths)
+        with h5py.File(path, "w") as file:
+            file["observations"] = np.random.default_rng(0).normal(size=(steps, 4)).astype(np.float32)
+            file["actions"] = np.arange(steps) % 2
+            file["rewards"] = np.ones(steps)
+            file["terminals"] = np.isin(np.arange(steps), np.cumsum(lengths) - 1)
+        return path
+
+    return write

@@ -135,9 +135,7 @@ def test_observations_of_several_parts_keep_every_dtype(scratch: Path) -> None:
 def test_parts_that_could_not_be_put_together_again_are_not_written(tmp_path: Path, space: Any) -> None:
     values = np.zeros(4, np.dtype([("a", "<f4", (2,))]))
     lost = Demonstrations((Trajectory(values, np.zeros(3), None, True),), space)
-    with pytest.raises(
-        InputError, match="the observations have the parts .* which are not those of the observation space"
-    ):
+    with pytest.raises(InputError, match=r"the observations have the parts .* not those of the observation space"):
         lost.save(tmp_path / "d.hdf5")
     assert not list(tmp_path.iterdir())
 

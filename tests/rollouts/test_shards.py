@@ -218,3 +218,12 @@ def test_a_folder_that_nobody_may_open_need_not_be_synced(tmp_path: Path, monkey
         shards.replace_newest(None)
         shards.finish(saying("all"))
     assert (tmp_path / "a.hdf5").read_text() == "all"
+
+
+def test_a_lock_that_is_a_link_makes_no_file_elsewhere(tmp_path: Path) -> None:
+    folder = tmp_path / "a.hdf5.parts"
+    folder.mkdir()
+    (folder / "lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StorageError):
+        Shards(tmp_path / "a.hdf5")
+    assert not (tmp_path / "elsewhere").exists()

@@ -51,8 +51,8 @@ def convert(
 ) -> None:
     """Write the episodes of FILE in another format, once what FILE does not say has been said.
 
-    Native files, Minari data sets and robomimic files of any size are converted in bounded memory; files of other formats
-    are read whole. What the new file cannot hold is named.
+    Native files, Minari data sets and robomimic files of any size are converted in bounded memory; files of other
+    formats are read whole. What the new file cannot hold is named.
     """
     if kind == "native":
         prepare_new_file(output, [file], overwrite)
