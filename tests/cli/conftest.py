@@ -40,7 +40,7 @@ WriteD4rl = Callable[[Path, list[int]], Path]
 @pytest.fixture
 def write_d4rl() -> WriteD4rl:
     """``write_d4rl(path, lengths)``: episodes of CartPole's shapes that all terminate, in a flat D4RL file without
-    time-outs and last observations."""
+    time-outs and last observations; ``infos`` are what no reader takes over."""
 
     def write(path: Path, lengths: list[int]) -> Path:
         steps = sum(lengths)
@@ -49,6 +49,7 @@ def write_d4rl() -> WriteD4rl:
             file["actions"] = np.arange(steps) % 2
             file["rewards"] = np.ones(steps)
             file["terminals"] = np.isin(np.arange(steps), np.cumsum(lengths) - 1)
+            file["infos"] = np.zeros(3)
         return path
 
     return write

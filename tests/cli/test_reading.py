@@ -6,8 +6,6 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
 
 from gailkit.cli.reading import ReadingOptions, load
@@ -15,17 +13,7 @@ from gailkit.demonstrations.conversion import AmbiguousEnding
 from gailkit.errors import InputError
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def write_d4rl(path: Path, lengths: list[int]) -> Path:
-    """Episodes in the observations of CartPole that all terminate, without time-outs and last observations."""
-    steps = sum(lengths)
-    with h5py.File(path, "w") as file:
-        file["observations"] = np.random.default_rng(0).normal(size=(steps, 4)).astype(np.float32)
-        file["actions"] = np.arange(steps) % 2
-        file["rewards"] = np.ones(steps)
-        file["terminals"] = np.isin(np.arange(steps), np.cumsum(lengths) - 1)
-    return path
+WriteD4rl = Callable[[Path, list[int]], Path]
 
 
 def test_what_is_typed_is_what_readers_get() -> None:
@@ -42,7 +30,9 @@ def test_the_words_can_be_typed_again() -> None:
     assert ReadingOptions().words() == []
 
 
-def test_what_was_decided_and_made_up_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_decided_and_made_up_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], write_d4rl: WriteD4rl
+) -> None:
     path = write_d4rl(tmp_path / "d.hdf5", [5, 3, 5])
     load(path, ReadingOptions(ends="truncated"))
     said = capsys.readouterr()
@@ -52,7 +42,7 @@ def test_what_was_decided_and_made_up_is_said(tmp_path: Path, capsys: pytest.Cap
     assert lines[1] == f"note: {path}: endings were read 2 as truncated, by --ends truncated"
 
 
-def test_where_endings_are_asked_for_the_time_limit_is_told(tmp_path: Path) -> None:
+def test_where_endings_are_asked_for_the_time_limit_is_told(tmp_path: Path, write_d4rl: WriteD4rl) -> None:
     path = write_d4rl(tmp_path / "d.hdf5", [5, 3, 5])
     with pytest.raises(AmbiguousEnding, match=r"\(CartPole-v1 is registered with a time limit of 500 steps\)$"):
         load(path, ReadingOptions(), "CartPole")
@@ -61,12 +51,12 @@ def test_where_endings_are_asked_for_the_time_limit_is_told(tmp_path: Path) -> N
             load(path, ReadingOptions(), env_id)
 
 
-def test_a_format_that_is_not_known_is_refused(tmp_path: Path) -> None:
+def test_a_format_that_is_not_known_is_refused(tmp_path: Path, write_d4rl: WriteD4rl) -> None:
     with pytest.raises(InputError, match=r"no format is called 'd5rl'; known are: native, d4rl"):
         load(write_d4rl(tmp_path / "d.hdf5", [5]), ReadingOptions(format="d5rl"))
 
 
-def test_train_and_evaluate_ask_and_take_the_answer(run_here: RunHere, tmp_path: Path) -> None:
+def test_train_and_evaluate_ask_and_take_the_answer(run_here: RunHere, tmp_path: Path, write_d4rl: WriteD4rl) -> None:
     write_d4rl(tmp_path / "d.hdf5", [5, 3, 5])
     train = ("train", "CartPole-v1", "--demos", "d.hdf5", "--out", "run")
     asked = run_here(*train)
@@ -83,7 +73,9 @@ def test_train_and_evaluate_ask_and_take_the_answer(run_here: RunHere, tmp_path:
 
 
 @pytest.mark.parametrize("words", ["check d.hdf5", "convert d.hdf5 -o n.hdf5", "repair d.hdf5 -o n.hdf5"])
-def test_memory_is_refused_where_it_would_change_nothing(run_here: RunHere, tmp_path: Path, words: str) -> None:
+def test_memory_is_refused_where_it_would_change_nothing(
+    run_here: RunHere, tmp_path: Path, words: str, write_d4rl: WriteD4rl
+) -> None:
     write_d4rl(tmp_path / "d.hdf5", [5, 3])
     refused = run_here("data", *words.split(), "--memory", "1")
     assert refused.returncode == 2 and "No such option '--memory'" in refused.stderr

@@ -21,22 +21,11 @@ from gailkit.demonstrations.converting import Target, convert
 from gailkit.types import Trajectory
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
+WriteD4rl = Callable[[Path, list[int]], Path]
 Make = Callable[..., Demonstrations]
 
 
-def write_d4rl(path: Path, lengths: list[int]) -> Path:
-    """Episodes of CartPole's shapes that all terminate, without time-outs and last observations."""
-    steps = sum(lengths)
-    with h5py.File(path, "w") as file:
-        file["observations"] = np.random.default_rng(0).normal(size=(steps, 4)).astype(np.float32)
-        file["actions"] = np.arange(steps) % 2
-        file["rewards"] = np.ones(steps)
-        file["terminals"] = np.isin(np.arange(steps), np.cumsum(lengths) - 1)
-        file["infos"] = np.zeros(3)
-    return path
-
-
-def test_a_foreign_file_becomes_a_native_one(run_here: RunHere, tmp_path: Path) -> None:
+def test_a_foreign_file_becomes_a_native_one(run_here: RunHere, tmp_path: Path, write_d4rl: WriteD4rl) -> None:
     path = write_d4rl(tmp_path / "d.hdf5", [5, 3, 5])
     done = run_here("data", "convert", "d.hdf5", "-o", "new/n.hdf5", "--max-episode-steps", "5")
     assert done.returncode == 0, done.stderr
@@ -52,7 +41,7 @@ def test_a_foreign_file_becomes_a_native_one(run_here: RunHere, tmp_path: Path) 
     assert "the last step of 2 cut-off" in step and "left_out: infos" in step and "by --max-episode-steps 5" in step
 
 
-def test_reading_the_new_file_repeats_no_notes(run_here: RunHere, tmp_path: Path) -> None:
+def test_reading_the_new_file_repeats_no_notes(run_here: RunHere, tmp_path: Path, write_d4rl: WriteD4rl) -> None:
     write_d4rl(tmp_path / "d.hdf5", [5, 3, 5])
     run_here("data", "convert", "d.hdf5", "-o", "n.hdf5", "--ends", "truncated")
     again = run_here("data", "convert", "n.hdf5", "-o", "m.hdf5")
@@ -79,7 +68,9 @@ def test_through_minari_and_back_every_episode_is_the_same(
     assert run_here("data", "convert", "n.hdf5", "-o", "folder", "--to", "minari", "--overwrite").returncode == 0
 
 
-def test_an_environment_lends_its_spaces_and_is_fitted(run_here: RunHere, tmp_path: Path) -> None:
+def test_an_environment_lends_its_spaces_and_is_fitted(
+    run_here: RunHere, tmp_path: Path, write_d4rl: WriteD4rl
+) -> None:
     write_d4rl(tmp_path / "d.hdf5", [5, 3])
     done = run_here("data", "convert", "d.hdf5", "-o", "n.hdf5", "--env", "CartPole")
     assert done.returncode == 0, done.stderr
@@ -158,7 +149,13 @@ def test_parts_of_observations_stay_parts(run_here: RunHere, tmp_path: Path) -> 
     ],
 )
 def test_a_refusal_is_one_sentence_and_leaves_no_file(
-    run_here: RunHere, tmp_path: Path, make_demonstrations: Make, words: list[str], code: int, said: str
+    run_here: RunHere,
+    tmp_path: Path,
+    make_demonstrations: Make,
+    words: list[str],
+    code: int,
+    said: str,
+    write_d4rl: WriteD4rl,
 ) -> None:
     write_d4rl(tmp_path / "d.hdf5", [5, 3, 5])
     make_demonstrations([5]).save(tmp_path / "n.hdf5")
