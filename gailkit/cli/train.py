@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -12,6 +12,9 @@ from gailkit.cli.common import PATH, note_differences, typed_command
 from gailkit.cli.options import config_from_options, config_options, run_options
 from gailkit.cli.reading import ReadingOptions, load, reading_options
 from gailkit.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from gailkit.demonstrations import Demonstrations
 
 EXAMPLES = (
     "Examples:",
@@ -32,7 +35,20 @@ EXAMPLES = (
     type=PATH,
     help="Demonstrations: a native file, or a file or folder of any format that is read.",
 )
-@click.option("--trajectories", metavar="K", type=click.IntRange(1), help="Use only the first K demonstrated episodes.")
+@click.option(
+    "--trajectories",
+    metavar="K",
+    type=click.IntRange(1),
+    help="Use only the first K demonstrated episodes; the others are held out.",
+)
+@click.option(
+    "--hold-out",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Share of the episodes that is not learned from, so that gailkit evaluate compares with what is new to the "
+    "policy; chosen at random, the same ones for every --seed. 0 for none. [default: a fifth, or where it is more as "
+    "many as there are beyond ten, up to ten; none of fewer than five]",
+)
 @click.option("--subsample", metavar="K", type=click.IntRange(1), help="Use only every K-th pair of each episode.")
 @run_options
 @reading_options
@@ -42,6 +58,7 @@ def train(
     demos: Path,
     out: Path,
     trajectories: int | None,
+    hold_out: float | None,
     subsample: int | None,
     overwrite: bool,
     threads: int,
@@ -55,6 +72,8 @@ def train(
     The run folder gets the settings, metrics.jsonl, TensorBoard events, checkpoints and a picture of the learning
     curves. Ctrl-C stops after the iteration in progress and keeps everything.
     """
+    if trajectories is not None and hold_out is not None:
+        raise click.UsageError("--trajectories holds out all other episodes, --hold-out a share; give one of them.")
     settings = config_from_options(given, config, TrainConfig)
 
     import torch
@@ -64,9 +83,7 @@ def train(
     from gailkit.training.train import train as run_training
 
     torch.set_num_threads(threads)
-    demonstrations = load(demos, options, env_id)
-    if trajectories is not None:
-        demonstrations = demonstrations.choose(trajectories)
+    demonstrations, held_out = _held_out(load(demos, options, env_id), trajectories, hold_out)
     if subsample is not None:
         demonstrations = demonstrations.subsample(subsample, settings.seed)
     env_id = canonical_id(env_id)
@@ -84,9 +101,39 @@ def train(
             env_kwargs=env_kwargs,
             on_iteration=on_iteration,
             command=typed_command(),
+            held_out=held_out,
         )
     named = ["--env", env_id] if ":" in env_id else []
     pairs, episodes = demonstrations.num_kept, len(demonstrations.trajectories)
-    click.echo(f"trained on {pairs:,} pairs of {episodes} expert episodes: {out}")
+    click.echo(
+        f"trained on {pairs:,} pairs of {episodes} expert episodes: {out}; {held_out or 'none'} held out for evaluate"
+    )
     words = ["gailkit", "evaluate", str(out), "--demos", str(demos), *options.words(), *named]
     click.echo(f"How closely does it match? {shlex.join(words)}")
+
+
+def _held_out(whole: Demonstrations, trajectories: int | None, share: float | None) -> tuple[Demonstrations, int]:
+    """The episodes to learn from, and how many others are new to whom learns from them.
+
+    Only their number is kept, so that the memory they take is free during the training.
+    """
+    from gailkit.demonstrations.holding_out import FEWEST, hold_out, hold_out_all_but
+
+    sides = hold_out(whole, share) if trajectories is None else hold_out_all_but(whole, trajectories)
+    learned_from, held_out = sides
+    if held_out is not None:
+        return learned_from, len(held_out.trajectories)
+    if trajectories is not None:
+        _note_nothing_held_out(f"--trajectories {trajectories} leaves no other episode", "choose fewer")
+    elif share is None:
+        found = f"it takes at least {FEWEST} different episodes; found {len(set(whole.digests()))}"
+        _note_nothing_held_out(found, "record more, or name a share with --hold-out")
+    return learned_from, 0
+
+
+def _note_nothing_held_out(why: str, remedy: str) -> None:
+    click.echo(
+        f"note: nothing is held out, {why}: gailkit evaluate will compare the policy with demonstrations that it has "
+        f"learned from; {remedy}, or evaluate with other episodes of this expert",
+        err=True,
+    )

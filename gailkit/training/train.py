@@ -29,8 +29,12 @@ def train(
     env_kwargs: Mapping[str, Any] | None = None,
     on_iteration: OnIteration | None = None,
     command: str | None = None,
+    held_out: int = 0,
 ) -> TrainingResult:
     """Train a policy that imitates ``demonstrations`` in the environment ``env_id``.
+
+    It learns from all of them, to the last episode. So that there are some to compare it with that are new to it, hold
+    them out before (``demonstrations.holding_out.hold_out``), as the command ``gailkit train`` does.
 
     Args:
         config: every setting; the defaults serve all tasks.
@@ -39,10 +43,11 @@ def train(
         overwrite: replace a run that ``out`` already holds, or use it although something else lies there.
         on_iteration: sees the metrics of every iteration. What it raises ends the training, after a checkpoint.
         command: the command line that asked for the run, for the record.
+        held_out: how many episodes were kept back from ``demonstrations``, for the record.
 
     Raises:
         InputError: if the environment does not exist, the demonstrations do not fit it, a name is not known, or
-            ``out`` is not empty.
+            ``out`` is not empty, or ``held_out`` is negative.
         EnvironmentFailure, StorageError: from outside.
         DivergenceError: if a number becomes NaN; the last checkpoint was written before that.
     """
@@ -51,12 +56,14 @@ def train(
             "train takes the id of a registered environment and Demonstrations (Demonstrations.load reads a file); "
             f"found {type(env_id).__name__} and {type(demonstrations).__name__}"
         )
+    if held_out < 0:
+        raise InputError(f"the number of episodes held out must be 0 or more; found {held_out}")
     config = config or TrainConfig()
 
     def plan(envs: SyncVectorEnv) -> Plan:
         fitted = demonstrations.fitted_to(envs.single_observation_space, envs.single_action_space)
         swapped = {field.name: where_defined(getattr(parts, field.name, None)) for field in fields(Parts)}
-        description = {"demonstrations": _described(fitted), "parts": swapped}
+        description = {"demonstrations": _described(fitted, held_out), "parts": swapped}
         return Plan(build_trainer(config, envs, fitted, parts), description, fitted.digests())
 
     return run_to_the_end(
@@ -71,9 +78,11 @@ def train(
     )
 
 
-def _described(demonstrations: Demonstrations) -> dict[str, Any]:
+def _described(demonstrations: Demonstrations, held_out: int) -> dict[str, Any]:
+    episodes = len(demonstrations.trajectories)
     return {
-        "episodes": len(demonstrations.trajectories),
+        "episodes": episodes,
+        "held_out": {"episodes": held_out, "share": held_out / (held_out + episodes)},
         "transitions": demonstrations.num_kept,
         "stride": demonstrations.stride,
         "digests": demonstrations.digests(),

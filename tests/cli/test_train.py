@@ -108,7 +108,7 @@ def test_from_a_recording_to_an_evaluation(run_cli: RunCli, tmp_path: Path) -> N
     result = json.loads((tmp_path / "result.json").read_text())
     assert (result["env_id"], result["episodes"], result["seed"]) == ("CartPole-v1", 5, 3)
     assert result["return_ci95"][0] <= result["return_mean"] <= result["return_ci95"][1]
-    assert (result["action_episodes"], result["action_held_out"]) == (5, False)
+    assert (result["action_episodes"], result["action_held_out"]) == (1, True)  # a fifth of five was held out
     assert f"The policy's mean return is {result['return_mean']:.1f}" in evaluated.stdout
     assert "Traceback" not in trained.stderr + evaluated.stderr
 
@@ -186,7 +186,7 @@ def test_a_run_is_not_replaced_unless_one_says_so(run_here: RunHere, tmp_path: P
 def test_what_is_shown_to_the_learner_is_said_and_written_down(run_here: RunHere, tmp_path: Path) -> None:
     options = ("--demos", "demos.hdf5", "--out", "run", "--trajectories", "2", "--subsample", "10", "--seed", "5")
     done = run_here("train", "CartPole-v1", *options, *TINY)
-    assert done.stdout.startswith("trained on 7 pairs of 2 expert episodes: run\n")
+    assert done.stdout.startswith("trained on 7 pairs of 2 expert episodes: run; 1 held out for evaluate\n")
     described = json.loads((tmp_path / "run" / "config.json").read_text())
     assert (described["demonstrations"]["stride"], described["demonstrations"]["transitions"]) == (10, 7)
     assert described["config"]["seed"] == 5
