@@ -1,0 +1,162 @@
+"""The command ``gailkit control``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from gailkit.cli.common import (
+    PATH,
+    EpisodeProgress,
+    interruptible,
+    note_differences,
+    prepare_output,
+    show_progress,
+    typed_command,
+)
+from gailkit.cli.reading import ReadingOptions, load, reading_options
+
+if TYPE_CHECKING:
+    from gailkit.training.control_result import ControlResult, Played
+    from gailkit.types import Trajectory
+
+EXAMPLES = (
+    "Examples:",
+    "gailkit control run --demos demos.hdf5 --out controls",
+    "gailkit control run --demos demos.hdf5 --steps 50000 --out short --json short.json",
+    "gailkit control run --demos demos.hdf5 --out controls --trust my_module:my_reward",
+)
+
+
+@click.command("control", epilog="\n\n".join(EXAMPLES))
+@click.option_panel("Options")
+@click.argument("run", type=PATH)
+@click.option("--demos", required=True, type=PATH, help="The real expert's demonstrations; they give the scale.")
+@click.option("--out", required=True, type=PATH, help="A folder for the two runs, constant and random.")
+@click.option("--overwrite", is_flag=True, help="Replace runs that the folder already holds.")
+@click.option("--steps", type=click.IntRange(1), help="Environment steps to train each. [default: those of RUN]")
+@click.option("--seed", type=click.IntRange(0), help="Decides every random number. [default: that of RUN]")
+@click.option(
+    "--episodes",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="How many each teacher and each imitator plays.",
+)
+@click.option("--json", "json_file", type=PATH, help="Write the numbers to a JSON file.")
+@click.option(
+    "--trust",
+    multiple=True,
+    metavar="MODULE:NAME",
+    help="What RUN names and may be imported: an environment, a reward form, ...; may be repeated.",
+)
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of torch.")
+@reading_options
+def control(
+    run: Path,
+    demos: Path,
+    out: Path,
+    overwrite: bool,
+    steps: int | None,
+    seed: int | None,
+    episodes: int,
+    json_file: Path | None,
+    trust: tuple[str, ...],
+    threads: int,
+    options: ReadingOptions,
+) -> None:
+    """Say whether the method of RUN, a run of `gailkit train`, scores without being taught.
+
+    Its configuration is trained on a teacher that always takes the same action and on one that acts at random. An
+    imitator may not score more than 0.1 above its teacher, where 0 is random actions and 1 the expert: else the reward
+    itself pays for something, such as survival, whatever the expert does. A failed control exits with 0: it is a
+    result. Ctrl-C stops after the iteration in progress and keeps the runs as they are.
+    """
+    if json_file is not None:
+        prepare_output(json_file)
+
+    import torch
+
+    from gailkit.training.control import Watching, method_of, run_control
+
+    torch.set_num_threads(threads)
+    method = method_of(run, trust)
+    asked = method.config
+    config = replace(asked, steps=asked.steps if steps is None else steps, seed=asked.seed if seed is None else seed)
+    demonstrations = load(demos, options, method.env_id)
+    note_differences(demonstrations, method.env_id, dict(method.env_kwargs))
+    watching = Watching(lambda teacher: _watch_training(teacher, config.steps, out / teacher), _watch_playing)
+    result = run_control(
+        replace(method, config=config),
+        demonstrations,
+        episodes=episodes,
+        out=out,
+        overwrite=overwrite,
+        watching=watching,
+        command=typed_command(),
+    )
+    _print(result)
+    if config.steps < asked.steps:
+        click.echo(f"note: {run} was trained for {asked.steps:,} steps; what takes longer to learn does not show here")
+    if json_file is not None:
+        _write_json(json_file, {"run": str(run), "demonstrations": str(demos), **result.to_dict()})
+
+
+@contextmanager
+def _watch_training(teacher: str, steps: int, out: Path) -> Iterator[Callable[[Mapping[str, float]], None]]:
+    from gailkit.cli.training_view import watched_training
+
+    click.echo(f"training the imitator of {teacher} actions: {out}", err=True)
+    with watched_training(steps, out) as on_iteration:
+        yield on_iteration
+
+
+@contextmanager
+def _watch_playing(who: str, episodes: int) -> Iterator[tuple[Callable[[Trajectory], None], Callable[[int], None]]]:
+    with interruptible() as interruption, show_progress(who, episodes, "episodes") as update:
+        progress = EpisodeProgress(update)
+
+        def on_steps(count: int) -> None:
+            progress.on_steps(count)
+            interruption.check()
+
+        yield progress.on_episode, on_steps
+        progress.show()
+
+
+def _print(result: ControlResult) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    title = Text(f"{result.env_id}, {result.steps:,} steps, taught by {result.taught_episodes} episodes")
+    table = Table(title=title, title_justify="left")
+    for column in ("", "return", "score", "episode length", "passes"):
+        table.add_column(column, justify="right" if column else "left")
+    for found in result.controls:
+        table.add_row(f"{found.teacher} actions", *_cells(found.own), "")
+        table.add_row("  their imitator", *_cells(found.imitator), "yes" if found.passes else "no", end_section=True)
+    Console().print(table, markup=False)
+    click.echo(result.rule())
+    click.echo(result.verdict())
+
+
+def _cells(played: Played) -> tuple[str, str, str]:
+    """Return and score with their intervals, and the length."""
+    low, high = played.return_ci95
+    earned, score = f"{played.return_mean:.1f} [{low:.1f}, {high:.1f}]", "-"
+    if played.score is not None and played.score_ci95 is not None:
+        score = f"{played.score:.2f} [{played.score_ci95[0]:.2f}, {played.score_ci95[1]:.2f}]"
+    return earned, score, f"{played.length_mean:.1f}"
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    from gailkit.storage import write_atomically
+
+    write_atomically(path, (json.dumps(values, indent=2, allow_nan=False) + "\n").encode())

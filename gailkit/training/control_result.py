@@ -1,0 +1,147 @@
+"""What a bias control found: how well those who know nothing of a task, and who imitated them, do at it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gailkit.functional.statistics import bootstrap_mean_interval, normalised_score
+from gailkit.types import Trajectory
+
+MOST_ABOVE = 0.1  # of the way from random actions to the expert: what chance may lift an imitator above its teacher
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Mean returns of random actions, 0 on the scale, and of the expert, 1."""
+
+    random_return_mean: float
+    expert_return_mean: float | None  # of all its episodes; None where rewards were not recorded
+
+    def score(self, mean: float) -> float | None:
+        """Where a mean return lies; None where the expert is not known to be better than random actions."""
+        if self.expert_return_mean is None:
+            return None
+        return normalised_score(mean, self.random_return_mean, self.expert_return_mean)
+
+
+@dataclass(frozen=True)
+class Played:
+    """How a policy did, in the environment's own terms; scores are 0 for random actions and 1 for the expert."""
+
+    return_mean: float
+    return_ci95: tuple[float, float]  # percentile bootstrap over episodes
+    score: float | None  # None where there is no scale
+    score_ci95: tuple[float, float] | None  # of the return; the scale is taken as known
+    length_mean: float
+    terminated_fraction: float
+
+    @classmethod
+    def of(cls, trajectories: Sequence[Trajectory], scale: Scale) -> Played:
+        """What the episodes of one policy come to; they have rewards."""
+        returns = np.array([trajectory.episode_return for trajectory in trajectories], dtype=np.float64)
+        mean, interval = float(returns.mean()), bootstrap_mean_interval(returns)
+        low, high = map(scale.score, interval)
+        return cls(
+            return_mean=mean,
+            return_ci95=interval,
+            score=scale.score(mean),
+            score_ci95=None if low is None or high is None else (low, high),
+            length_mean=sum(map(len, trajectories)) / len(trajectories),
+            terminated_fraction=sum(trajectory.terminated for trajectory in trajectories) / len(trajectories),
+        )
+
+
+@dataclass(frozen=True)
+class Control:
+    """A teacher that knows nothing of the task, and who imitated it."""
+
+    teacher: str  # constant or random
+    pairs: int  # that were learned from
+    own: Played
+    imitator: Played
+
+    @property
+    def passes(self) -> bool:
+        """Whether the imitator did no better than its teacher, by the rule of ``ControlResult``."""
+        if self.own.score is None or self.imitator.score is None:
+            return self.imitator.return_ci95[0] <= self.own.return_ci95[1]
+        return self.imitator.score <= self.own.score + MOST_ABOVE
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the interval of the imitator's score lies on both sides of what it may score."""
+        if self.own.score is None or self.imitator.score_ci95 is None:
+            return False
+        low, high = self.imitator.score_ci95
+        return low <= self.own.score + MOST_ABOVE < high
+
+    def sentence(self) -> str:
+        """What a failure means, in words."""
+        found = self.imitator
+        scored = f"a mean return of {found.return_mean:.1f}" if found.score is None else f"{found.score:.2f}"
+        return f"Taught by {self.teacher} actions, it scores {scored} although nobody taught it: {self._paid_for()}."
+
+    def _paid_for(self) -> str:
+        lengths = f"{self.imitator.length_mean:.1f} steps, its teacher's {self.own.length_mean:.1f}"
+        if self.imitator.length_mean > self.own.length_mean and self.own.terminated_fraction > 0:
+            return f"its reward pays for survival (its episodes last {lengths})"
+        if self.imitator.length_mean < self.own.length_mean and self.imitator.terminated_fraction > 0:
+            return f"its reward pays for ending early (its episodes last {lengths})"
+        return f"its reward pays for something else than how long an episode lasts ({lengths})"
+
+
+@dataclass(frozen=True)
+class ControlResult:
+    """What the control found. Returns are the environment's own, undiscounted."""
+
+    env_id: str
+    steps: int
+    seed: int
+    episodes: int  # played by each teacher and each imitator
+    taught_episodes: int  # shown by each teacher
+    scale: Scale
+    controls: tuple[Control, ...]
+
+    @property
+    def passes(self) -> bool:
+        """Whether no imitator did better than its teacher."""
+        return all(control.passes for control in self.controls)
+
+    def rule(self) -> str:
+        """By what it is decided."""
+        if all(control.own.score is not None for control in self.controls):
+            return (
+                f"The rule: an imitator may not score more than {MOST_ABOVE} above its teacher, "
+                "where 0 is random actions and 1 the expert."
+            )
+        expert, chance = self.scale.expert_return_mean, self.scale.random_return_mean
+        known = "was not recorded" if expert is None else f"is {expert:.1f} and theirs {chance:.1f}"
+        return (
+            f"There is no score: the expert is not known to be better than random actions, as its mean return {known}. "
+            "The rule: the interval of an imitator's mean return may not lie above that of its teacher's."
+        )
+
+    def verdict(self) -> str:
+        """What was found, in plain sentences."""
+        found = ["The method does not score without being taught."] if self.passes else []
+        found += [control.sentence() for control in self.controls if not control.passes]
+        found += [
+            f"The interval of who imitated {control.teacher} actions reaches across what it may score: more episodes "
+            "would tell."
+            for control in self.controls
+            if control.doubtful
+        ]
+        return " ".join(found)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, what was concluded among them."""
+        scale = dataclasses.asdict(self.scale)
+        controls = [dataclasses.asdict(control) | {"passes": control.passes} for control in self.controls]
+        concluded = {"passes": self.passes, "rule": self.rule(), "verdict": self.verdict()}
+        plain = ("env_id", "steps", "seed", "episodes", "taught_episodes")
+        return {name: getattr(self, name) for name in plain} | scale | {"controls": controls} | concluded
