@@ -83,14 +83,15 @@ def train(
     from gailkit.training.train import train as run_training
 
     torch.set_num_threads(threads)
-    demonstrations, held_out = _held_out(load(demos, options, env_id), trajectories, hold_out)
-    if subsample is not None:
-        demonstrations = demonstrations.subsample(subsample, settings.seed)
+    demonstrations = load(demos, options, env_id)
     env_id = canonical_id(env_id)
     env = make_env(env_id, env_kwargs)
     demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space)
     env.close()
     note_differences(demonstrations, env_id, env_kwargs)
+    demonstrations, held_out = _held_out(demonstrations, trajectories, hold_out)
+    if subsample is not None:
+        demonstrations = demonstrations.subsample(subsample, settings.seed)
     with watched_training(settings.steps, out) as on_iteration:
         run_training(
             env_id,

@@ -46,7 +46,7 @@ def train(
         held_out: how many episodes were kept back from ``demonstrations``, for the record.
 
     Raises:
-        InputError: if the environment does not exist, the demonstrations do not fit it, a name is not known, or
+        InputError: if the environment does not exist, the demonstrations do not fit it, a name is not known,
             ``out`` is not empty, or ``held_out`` is negative.
         EnvironmentFailure, StorageError: from outside.
         DivergenceError: if a number becomes NaN; the last checkpoint was written before that.
