@@ -76,14 +76,18 @@ class Table(Block):
                 raise ValueError(f"a row of {len(row)} cells stands under a head of {len(self.head)}: {list(row)}")
 
     def render(self, prefixes: Iterator[str]) -> Markup:
-        """A table that scrolls inside itself where it is wider than the page."""
+        """A table that scrolls inside itself where it is wider than the page; on a phone each row is a list, in which
+        a cell says what column it is of."""
         kinds = ["num" if column in self.numeric else "txt" for column in range(len(self.head))]
         titles = [element("th", t, scope="col", class_=kind) for t, kind in zip(self.head, kinds, strict=True)]
         rows = [
             element(
                 "tr",
                 element("th", row[0], scope="row", class_=kinds[0]),
-                *(element("td", cell, class_=kind) for cell, kind in zip(row[1:], kinds[1:], strict=True)),
+                *(
+                    element("td", cell, class_=kind, data_head=title)
+                    for title, cell, kind in zip(self.head[1:], row[1:], kinds[1:], strict=True)
+                ),
             )
             for row in self.rows
         ]

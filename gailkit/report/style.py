@@ -66,10 +66,17 @@ tbody th { font-weight: 600; } .num { text-align: right; font-variant-numeric: t
 .bar { display: block; width: 8rem; height: 0.6rem; margin-top: 0.4rem; }
 .bar .trough { fill: var(--grid); } .bar .part { fill: var(--policy); }
 pre { margin: 0.35rem 0; padding: 0.75rem; background: var(--card); border: 1px solid var(--grid);
-  border-radius: 0.4rem; white-space: pre-wrap; font: 0.875rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas,
-  "DejaVu Sans Mono", monospace; }
+  border-radius: 0.4rem; white-space: pre; overflow-x: auto;
+  font: 0.875rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 details { margin: 0.75rem 0; } summary { cursor: pointer; padding: 0.3rem 0; font-weight: 600; }
 :focus-visible { outline: 2px solid var(--expert); outline-offset: 2px; }
+@media screen and (max-width: 40rem) {
+  table, caption, tbody, tr, tbody th, td { display: block; max-width: none; } .num { white-space: normal; }
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  tr { padding: 0.5rem 0; border-bottom: 1px solid var(--grid); } tbody th, td { padding: 0.1rem 0; border: 0; }
+  td { display: grid; grid-template-columns: 6.5rem minmax(0, 1fr); gap: 0.75rem; } td.num, th.num { text-align: left; }
+  td::before { content: attr(data-head); color: var(--muted); }
+}
 @media (min-width: 48rem) { body { padding: 2rem; } h1 { font-size: 2rem; } }
 @media print {
   :root { color-scheme: light; $light }
@@ -77,7 +84,7 @@ details { margin: 0.75rem 0; } summary { cursor: pointer; padding: 0.3rem 0; fon
   body { padding: 0; max-width: none; font-size: 10pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   nav { display: none; } h2, h3, caption, figcaption { break-after: avoid; }
   figure, tr, .note, .verdict, pre { break-inside: avoid; } .wide { overflow: visible; }
-  .panels { grid-template-columns: repeat(2, 1fr); }
+  .panels { grid-template-columns: repeat(2, 1fr); } pre { white-space: pre-wrap; }
   details > * { display: block; } details::details-content { content-visibility: visible; block-size: auto; }
 }
 """)

@@ -1,0 +1,118 @@
+"""What a run's metrics say of its discriminator, and of the rewards that it gave."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gailkit.report.blocks import Note
+from gailkit.report.curves import Curve, Curves
+from gailkit.report.thresholds import (
+    ALIKE,
+    APART,
+    CONFIDENT,
+    DRIFT,
+    LOUD_LOGIT,
+    PERFECT,
+    STILL_REWARD,
+    WRONG_SIDE,
+    Plan,
+)
+
+
+def discriminator_accuracy(curves: Curves, plan: Plan) -> Note | None:
+    """How well D tells expert from policy at the end."""
+    balanced = balanced_accuracy(curves)
+    if balanced is None:
+        return None
+    expert, policy = (curves[f"discriminator/accuracy_{side}"].end() for side in ("expert", "policy"))
+    shares = f"At the end it recognised {expert:.0%} of the expert's steps and {policy:.0%} of the policy's"
+    if min(expert, policy) > PERFECT:
+        return Note(
+            "bad",
+            "The discriminator separates the classes perfectly",
+            f"{shares}. Whatever the policy does is then about equally wrong, and its rewards teach little.",
+            "a weaker or more regular discriminator (--discriminator-gradient-penalty 10, a lower "
+            "--discriminator-learning-rate), more demonstrations, or a warm start (--warm-start bc).",
+        )
+    if balanced.values.max() < ALIKE:
+        return Note(
+            "warning",
+            "The discriminator never told policy and expert apart",
+            f"{shares}, and it never did much better than tossing a coin, so it had little to teach.",
+            "a higher --discriminator-learning-rate or more --discriminator-updates, unless the policy was as good as "
+            "the expert from the start.",
+        )
+    if balanced.end() < ALIKE:
+        return Note(
+            "good",
+            "The discriminator can no longer tell policy and expert apart",
+            f"{shares}: close to tossing a coin, as it should be when the policy has become the expert. If the policy "
+            "is not close, the discriminator is too weak to see what is missing.",
+        )
+    if balanced.end() > APART and _gap(curves) > CONFIDENT:
+        return Note(
+            "warning",
+            "The policy is still far from the expert",
+            f"{shares}, and is sure of it: their mean logits are {_gap(curves):.2g} apart.",
+            "more steps, another --generator, a higher --policy-learning-rate, or a warm start (--warm-start bc).",
+        )
+    if balanced.end() > APART:
+        return Note(
+            "note",
+            "The discriminator still tells policy and expert apart",
+            f"{shares}. There is something left to learn, or it knows the few demonstrations by heart.",
+        )
+    return Note("good", "The discriminator is in balance", f"{shares}: it sees differences and is often mistaken.")
+
+
+def discriminator_logits(curves: Curves, plan: Plan) -> Note | None:
+    """Whether the mean logits keep their sides and their size."""
+    expert, policy = (curves.get(f"discriminator/logit_{side}") for side in ("expert", "policy"))
+    if expert is None or policy is None:
+        return None
+    for curve in (expert, policy):
+        now, before = abs(curve.end()), float(np.abs(curve.middle()).mean())
+        if now > LOUD_LOGIT and now > DRIFT * before:
+            return Note(
+                "bad",
+                "The discriminator's logits drift away",
+                f"Their mean was {now:.2g} from zero at the end, {before:.2g} in the middle of the run. Nothing holds "
+                "them, and the rewards lose their scale.",
+                "a larger --discriminator-logit-penalty or --discriminator-gradient-penalty.",
+            )
+    if policy.end() - expert.end() > WRONG_SIDE:
+        return Note(
+            "warning",
+            "The discriminator takes the policy for the expert",
+            f"The policy's mean logit is {policy.end():.2f}, the expert's {expert.end():.2f}: it rewards what the "
+            "expert does not do.",
+            "a lower --discriminator-learning-rate.",
+        )
+    return None
+
+
+def rewards(curves: Curves, plan: Plan) -> Note | None:
+    """Whether the rewards still differ from step to step."""
+    spread, balanced = curves.get("reward/std"), balanced_accuracy(curves)
+    if spread is None or balanced is None or spread.end() >= STILL_REWARD or balanced.end() < ALIKE:
+        return None
+    return Note(
+        "warning",
+        "All steps are rewarded alike",
+        f"The rewards' standard deviation was {spread.end():.2g} at the end, although the discriminator tells policy "
+        "and expert apart: it says nothing about which step was better.",
+        "a smaller --discriminator-gradient-penalty.",
+    )
+
+
+def _gap(curves: Curves) -> float:
+    expert, policy = (curves.get(f"discriminator/logit_{side}") for side in ("expert", "policy"))
+    return 0.0 if expert is None or policy is None else expert.end() - policy.end()
+
+
+def balanced_accuracy(curves: Curves) -> Curve | None:
+    """Mean of the two accuracies, smoothed: each is of one batch only."""
+    expert, policy = (curves.get(f"discriminator/accuracy_{side}") for side in ("expert", "policy"))
+    if expert is None or policy is None or len(expert.values) != len(policy.values):
+        return None
+    return Curve(expert.steps, (expert.smooth() + policy.smooth()) / 2)
