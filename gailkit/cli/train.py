@@ -46,8 +46,8 @@ EXAMPLES = (
     metavar="SHARE",
     type=click.FloatRange(0, 1, max_open=True),
     help="Share of the episodes that is not learned from, so that gailkit evaluate compares with what is new to the "
-    "policy; chosen at random, the same ones for every --seed. 0 for none. [default: a fifth, or where it is more as "
-    "many as there are beyond ten, up to ten; none of fewer than five]",
+    "policy; chosen at random, the same ones for every --seed. 0 for none. [default: a fifth, or up to ten where ten "
+    "remain to learn from; none of fewer than five]",
 )
 @click.option("--subsample", metavar="K", type=click.IntRange(1), help="Use only every K-th pair of each episode.")
 @run_options
