@@ -81,8 +81,8 @@ def _draw(axes: Axes, side: Side | None, curve: Curve) -> None:
     steps = curve.steps[chosen]
     if len(chosen) > SMOOTH:
         axes.plot(steps, curve.values[chosen], color=colour, linewidth=0.7, alpha=0.35)
-    mark = "" if len(chosen) > 1 else "o"
-    axes.plot(steps, curve.smooth()[chosen], mark, color=colour, linestyle=dashes)
+    mark = None if len(chosen) > 1 else "o"
+    axes.plot(steps, curve.smooth()[chosen], marker=mark, color=colour, linestyle=dashes)
 
 
 def _is_number(value: object) -> bool:

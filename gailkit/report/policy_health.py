@@ -132,7 +132,12 @@ def unfinished(curves: Curves, plan: Plan) -> Note | None:
     if curve is None or plan.steps is None or curve.values[-1] >= UNFINISHED * plan.steps:
         return None
     done = f"It stands at {curve.values[-1]:,.0f} of {plan.steps:,} steps."
-    return Note("warning", "The run was not finished", done, "gailkit train --resume RUN_DIR.")
+    return Note(
+        "warning",
+        "The run was not finished",
+        done,
+        "the same command once more, with --overwrite.",
+    )
 
 
 def _shorter(curves: Curves) -> str:
