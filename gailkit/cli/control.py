@@ -74,9 +74,9 @@ def control(
     """Say whether the method of RUN, a run of `gailkit train`, scores without being taught.
 
     Its configuration is trained on a teacher that always takes the same action and on one that acts at random. An
-    imitator may not score more than 0.1 above its teacher, where 0 is random actions and 1 the expert: else the reward
-    itself pays for something, such as survival, whatever the expert does. A failed control exits with 0: it is a
-    result. Ctrl-C stops after the iteration in progress and keeps the runs as they are.
+    imitator fails where it scores more than 0.1 above its teacher, 0 being random actions and 1 the expert: then the
+    reward itself pays for something, such as survival, whatever the expert does. A failed control exits with 0: it is
+    a result. Ctrl-C stops after the iteration in progress and keeps the runs as they are.
     """
     if json_file is not None:
         prepare_output(json_file)
@@ -137,11 +137,12 @@ def _print(result: ControlResult) -> None:
 
     title = Text(f"{result.env_id}, {result.steps:,} steps, taught by {result.taught_episodes} episodes")
     table = Table(title=title, title_justify="left")
-    for column in ("", "return", "score", "episode length", "passes"):
+    for column in ("", "return", "score", "length", "passes"):
         table.add_column(column, justify="right" if column else "left")
     for found in result.controls:
-        table.add_row(f"{found.teacher} actions", *_cells(found.own), "")
-        table.add_row("  their imitator", *_cells(found.imitator), "yes" if found.passes else "no", end_section=True)
+        table.add_row(found.teacher, *_cells(found.own), "")
+        table.add_row("- imitator", *_cells(found.imitator), "yes" if found.passes else "no")
+        table.add_row("- sampled", *_cells(found.sampled), "", end_section=True)
     Console().print(table, markup=False)
     click.echo(result.rule())
     click.echo(result.verdict())

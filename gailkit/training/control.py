@@ -22,6 +22,7 @@ from gymnasium.spaces import Discrete
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DataError, InputError
 from gailkit.experts.random import random_policy
+from gailkit.generator import TrainedPolicy
 from gailkit.rollouts.envs import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.spaces import box_center_and_scale, clip_to_space
@@ -107,7 +108,8 @@ def run_control(
 
     Args:
         demonstrations: those of the real expert, whose mean return is the upper end of the scale.
-        episodes: how many each teacher and each imitator, taking its likeliest actions, plays from the same starts.
+        episodes: how many each teacher and each imitator plays, all from the same starts; an imitator its likeliest
+            actions, and sampled ones.
         out: gets the run folders ``constant`` and ``random``; nothing is written when None.
         overwrite: use ``out`` although it is not empty.
         command: the command line that asked for it, for the record.
@@ -131,8 +133,10 @@ def run_control(
         shown = stage.demonstrations_of(name, teacher)
         folder = None if out is None else Path(out) / name
         imitator = stage.imitator_of(name, shown, folder, overwrite, command)
-        played = stage.play(f"imitator of {name} actions", imitator, starts)
-        controls.append(Control(name, shown.num_kept, Played.of(own[name], scale), Played.of(played, scale)))
+        likeliest = stage.play(f"imitator of {name} actions", imitator.deterministic(), starts)
+        sampled = stage.play(f"imitator of {name} actions, sampled", imitator.sampling(seed), starts)
+        played = (Played.of(trajectories, scale) for trajectories in (own[name], likeliest, sampled))
+        controls.append(Control(name, shown.num_kept, *played))
     return ControlResult(method.env_id, method.config.steps, seed, episodes, method.episodes, scale, tuple(controls))
 
 
@@ -174,7 +178,7 @@ class _Stage:
 
     def imitator_of(
         self, name: str, shown: Demonstrations, folder: Path | None, overwrite: bool, command: str | None
-    ) -> Policy:
+    ) -> TrainedPolicy:
         """Who the method made of what ``name`` has shown."""
         method = self.method
         with self.watching.training(name) as on_iteration:
@@ -189,7 +193,7 @@ class _Stage:
                 on_iteration=on_iteration,
                 command=command,
             )
-        return trained.policy.deterministic()
+        return trained.policy
 
     def _make_env(self) -> gymnasium.Env[Any, Any]:
         return make_env(self.method.env_id, self.method.env_kwargs)
