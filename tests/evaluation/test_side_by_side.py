@@ -97,10 +97,11 @@ def test_captions_say_whose_it_is_which_step_and_how_it_ended(climb: Climb, monk
         return panel
 
     monkeypatch.setattr(module, "_panel", listen)
-    side_by_side("Climbing-v0", {}, climb(2, terminated=True), climb(3))
+    monkeypatch.setattr(module, "RATES", (5.0,))  # every second of 10 steps a second
+    side_by_side("Climbing-v0", {}, climb(2, terminated=True), climb(5))
     assert sorted(said) == [
-        ("expert", "cut off after 3 steps"), ("expert", "step 0"), ("expert", "step 1"), ("expert", "step 2"),
-        ("policy", "ended after 2 steps"), ("policy", "step 0"), ("policy", "step 1"),
+        ("expert", "cut off after 5 steps"), ("expert", "step 0"), ("expert", "step 2"), ("expert", "step 4"),
+        ("policy", "ended after 2 steps"), ("policy", "step 0"),
     ]  # fmt: skip
 
 
