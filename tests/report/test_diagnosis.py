@@ -104,6 +104,7 @@ def test_a_healthy_run_is_said_to_be_healthy() -> None:
     "changed, plan, title",
     [
         (dict.fromkeys(ACCURACIES, 0.9 - 0.4 * RISE), Plan(), "The discriminator can no longer tell"),
+        (dict(zip(ACCURACIES, (0.99, 0.65), strict=True)), Plan(), "The discriminator still tells policy and expert"),
         (APART, Plan(), "The discriminator still tells policy and expert apart"),
         ({"policy__entropy": DECIDED}, Plan(action_components=0), "The policy has made up its mind"),
         ({"policy__entropy": 4.2 - 13 * RISE}, GAUSSIAN, "The policy has made up its mind"),
