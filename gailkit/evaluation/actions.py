@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,9 @@ import numpy as np
 from gymnasium import Space
 from gymnasium.spaces import Discrete
 
-from gailkit.demonstrations import Demonstrations
 from gailkit.functional.statistics import action_agreement, mean_squared_error
 from gailkit.generator import TrainedPolicy
-from gailkit.spaces import clip_to_space
+from gailkit.spaces import box_center_and_scale, clip_to_space
 from gailkit.types import Policy, Trajectory
 
 BATCH = 8192
@@ -29,45 +28,72 @@ class ActionMatch:
     action_agreement: float | None  # Discrete: share of states in which the policy takes the expert's action
     action_mse: float | None  # Box: mean squared error of the action, in its unit squared, after clipping to the Box
     action_log_likelihood: float | None  # mean ln pi(a|s) a step, in nats; None for a policy without probabilities
+    action_by_expert: float | None = None  # agreement or error of the expert without the noise it was recorded with
 
     def sentence(self) -> str:
         """The match in words."""
         seen = {True: " it has not seen", False: " it was trained on", None: ""}[self.action_held_out]
         where = f"On {self.action_episodes} expert episodes{seen}"
         if self.action_agreement is not None:
-            return f"{where} it takes the expert's action in {self.action_agreement:.1%} of the states."
-        return f"{where} its action differs from the expert's by a mean square of {self.action_mse:.4g}."
+            best = (
+                ""
+                if self.action_by_expert is None
+                else f"; without its noise the expert would in {self.action_by_expert:.1%}"
+            )
+            return f"{where} it takes the expert's action in {self.action_agreement:.1%} of the states{best}."
+        best = (
+            "" if self.action_by_expert is None else f"; the expert's noise alone makes up {self.action_by_expert:.4g}"
+        )
+        return f"{where} its action differs from the expert's by a mean square of {self.action_mse:.4g}{best}."
 
 
-def match_actions(policy: Policy, demonstrations: Demonstrations, action_space: Space[Any]) -> ActionMatch:
-    """Compare ``policy`` with all expert episodes it was not trained on, or with all where it has seen every one."""
-    unseen = _unseen(policy, demonstrations)
-    episodes = _some(demonstrations, unseen or range(len(demonstrations.trajectories)))
-    observations = np.concatenate([trajectory.observations[:-1] for trajectory in episodes])
-    expert = clip_to_space(action_space, np.concatenate([trajectory.actions for trajectory in episodes]))
+def match_actions(
+    policy: Policy, episodes: Sequence[Trajectory], action_space: Space[Any], held_out: bool | None, noise: float | None
+) -> ActionMatch:
+    """Compare ``policy`` with the actions of ``episodes`` of the expert, as many of them as MOST_BYTES hold.
+
+    ``held_out`` says whether the policy was trained without them, ``noise`` is what the expert strayed from its own
+    actions by (``gailkit.experts.noise``), None where that is not known.
+    """
+    chosen_episodes = _some(episodes)
+    observations = np.concatenate([trajectory.observations[:-1] for trajectory in chosen_episodes])
+    expert = clip_to_space(action_space, np.concatenate([trajectory.actions for trajectory in chosen_episodes]))
     chosen = clip_to_space(action_space, _in_batches(policy, observations))
     discrete = isinstance(action_space, Discrete)
     return ActionMatch(
-        action_episodes=len(episodes),
-        action_held_out=bool(unseen) if isinstance(policy, TrainedPolicy) else None,
+        action_episodes=len(chosen_episodes),
+        action_held_out=held_out,
         action_agreement=action_agreement(chosen, expert) if discrete else None,
         action_mse=None if discrete else mean_squared_error(chosen, expert),
         action_log_likelihood=_log_likelihood(policy, observations, expert),
+        action_by_expert=None if noise is None else _by_expert(noise, action_space),
     )
 
 
-def _unseen(policy: Policy, demonstrations: Demonstrations) -> list[int]:
-    seen = policy.trained_on if isinstance(policy, TrainedPolicy) else frozenset()
-    return [index for index, digest in enumerate(demonstrations.digests()) if digest not in seen]
+def recorded_noise(provenance: Mapping[str, str]) -> float | None:
+    """What ``gailkit record --noise`` was told; None where it was not, or where recordings were put together."""
+    if "noise" not in provenance or any(name.startswith("addition_") for name in provenance):
+        return None
+    try:
+        return float(provenance["noise"])
+    except ValueError:  # somebody else's word for something else
+        return None
 
 
-def _some(demonstrations: Demonstrations, indices: Sequence[int]) -> list[Trajectory]:
-    """The first episodes at ``indices``, as many as MOST_BYTES hold: a data set may be larger than memory."""
+def _by_expert(noise: float, action_space: Space[Any]) -> float:
+    """Agreement with itself, 1 - noise (1 - 1 / A), or (noise h)^2, which clipping to the Box makes smaller."""
+    if isinstance(action_space, Discrete):
+        return 1 - noise * (1 - 1 / int(action_space.n))
+    return float(np.mean(np.square(noise * box_center_and_scale(action_space)[1].numpy())))
+
+
+def _some(episodes: Sequence[Trajectory]) -> list[Trajectory]:
+    """The first ``episodes``, as many as MOST_BYTES hold: a data set may be larger than memory."""
     chosen: list[Trajectory] = []
     taken = 0
-    for index in indices:
-        chosen.append(demonstrations.trajectories[index])
-        taken += chosen[-1].observations.nbytes
+    for trajectory in episodes:
+        chosen.append(trajectory)
+        taken += trajectory.observations.nbytes
         if taken > MOST_BYTES:
             break
     return chosen

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from gymnasium import Space
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import InputError
-from gailkit.evaluation.actions import ActionMatch, match_actions
+from gailkit.evaluation.actions import ActionMatch, match_actions, recorded_noise
+from gailkit.evaluation.closeness import Closeness, closeness
+from gailkit.evaluation.returns import compare_returns, side_of
+from gailkit.evaluation.statement import statement
 from gailkit.experts.random import random_policy
-from gailkit.functional.statistics import bootstrap_mean_interval, normalised_score
+from gailkit.generator import TrainedPolicy
 from gailkit.rollouts.envs import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.types import Policy, Trajectory
@@ -35,30 +39,124 @@ class Evaluation:
     random_return_mean: float
     normalised_score: float | None  # 0 random, 1 expert; None where the expert is no better than random
     length_mean: float
-    expert_length_mean: float
+    expert_length_mean: float  # of all episodes in the file
     terminated_fraction: float
     expert_terminated_fraction: float
     actions: ActionMatch
+    compared_episodes: int  # of the expert: those that the policy was not trained on, or all where it has seen all
+    held_out: bool | None  # whether it was trained without them; None where that is not known
+    closeness: Closeness
+    played: Sequence[Trajectory]  # the policy's episodes
+    shown: Sequence[Trajectory]  # the expert's that they were compared with
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, the match of actions side by side with the rest."""
-        values = dataclasses.asdict(self)
-        actions: dict[str, Any] = values.pop("actions")
-        return values | actions
+        """Plain JSON values, without the episodes and their steps."""
+        left_out = ("actions", "closeness", "played", "shown")
+        flat = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        values = {name: value for name, value in flat.items() if name not in left_out}
+        return values | dataclasses.asdict(self.actions) | _plain(self.closeness)
 
     def statement(self) -> str:
         """How closely the policy matches the expert, in plain sentences."""
-        return " ".join((self._score_sentence(), self.actions.sentence()))
+        return statement(self.closeness, self.actions)
 
-    def _score_sentence(self) -> str:
-        low, high = self.return_ci95
-        earned = f"The policy's mean return is {self.return_mean:.1f} (95 % interval {low:.1f} to {high:.1f})"
-        if self.expert_return_mean is None:
-            return f"{earned}, random actions' {self.random_return_mean:.1f}; the expert's was not recorded."
-        scale = f"the expert's {self.expert_return_mean:.1f}, random actions' {self.random_return_mean:.1f}"
-        if self.normalised_score is None:
-            return f"{earned}, {scale}: this expert is no better than random actions, so there is no score."
-        return f"{earned}, {scale}: a score of {self.normalised_score:.3f}, where 0 is random and 1 is the expert."
+
+class Reference:
+    """What policies are compared with in one environment: the expert's episodes, and random actions.
+
+    Args:
+        demonstrations: the expert's.
+        episodes: how many of each policy, and of random actions, from the same starts.
+        on_steps: is told after each batch how many steps it took; it may raise.
+        trained_on: digests of episodes that some policy was trained on, and that none is to be compared with.
+
+    Raises:
+        InputError: if the environment does not exist, the demonstrations do not fit it, or ``episodes`` is below 1.
+    """
+
+    def __init__(
+        self,
+        demonstrations: Demonstrations,
+        env_id: str,
+        *,
+        episodes: int = 50,
+        seed: int = 0,
+        env_kwargs: Mapping[str, Any] | None = None,
+        num_envs: int = 8,
+        on_steps: Callable[[int], None] | None = None,
+        trained_on: Iterable[str] = (),
+    ) -> None:
+        if episodes < 1:
+            raise InputError(f"the number of episodes must be at least 1; found {episodes}")
+        env = make_env(env_id, env_kwargs)
+        self.spaces: tuple[Space[Any], Space[Any]] = (env.observation_space, env.action_space)
+        env.close()
+        self.demonstrations = demonstrations.fitted_to(*self.spaces)
+        self.env_id, self.episodes, self.seed = env_id, episodes, seed
+        self.trained_on = frozenset(trained_on)
+        seeds = SeedStream(seed, "evaluation").take(episodes)
+        factory = partial(make_env, env_id, env_kwargs)
+        self._collect = partial(
+            collect_episodes, env_factory=factory, seeds=seeds, num_envs=num_envs, on_steps=on_steps
+        )
+
+    def evaluate(self, policy: Policy, on_episode: Callable[[Trajectory], None] | None = None) -> Evaluation:
+        """Run ``policy`` and compare it; ``on_episode`` sees each of its episodes as it ends.
+
+        Raises:
+            InputError: if what it returns is no action.
+            EnvironmentFailure: if the environment fails.
+        """
+        played = self._collect(policy, on_episode=on_episode)
+        shown, held_out = self._unseen(policy)
+        expert = self.demonstrations
+        returns = compare_returns(side_of(played), side_of(expert.episodes), side_of(self.at_random), self.seed)
+        earned = np.array([trajectory.episode_return for trajectory in played], dtype=np.float64)
+        return Evaluation(
+            env_id=self.env_id,
+            episodes=self.episodes,
+            seed=self.seed,
+            return_mean=returns.policy.mean.value,
+            return_std=float(earned.std(ddof=1)) if self.episodes > 1 else 0.0,
+            return_ci95=(returns.policy.mean.low, returns.policy.mean.high),
+            expert_return_mean=None if returns.expert is None else returns.expert.mean.value,
+            expert_episodes=len(expert.trajectories),
+            random_return_mean=returns.random.mean.value,
+            normalised_score=None if returns.score is None else returns.score.value,
+            length_mean=sum(map(len, played)) / len(played),
+            expert_length_mean=expert.num_steps / len(expert.trajectories),
+            terminated_fraction=sum(trajectory.terminated for trajectory in played) / len(played),
+            expert_terminated_fraction=expert.num_terminated / len(expert.trajectories),
+            actions=match_actions(
+                policy, shown.trajectories, self.spaces[1], held_out, recorded_noise(expert.provenance)
+            ),
+            compared_episodes=len(shown.trajectories),
+            held_out=held_out,
+            closeness=closeness(
+                played,
+                shown.trajectories,
+                self.at_random,
+                *self.spaces,
+                env_id=self.env_id,
+                seed=self.seed,
+                returns=returns,
+            ),
+            played=played,
+            shown=shown.trajectories,
+        )
+
+    @cached_property
+    def at_random(self) -> list[Trajectory]:
+        """Episodes of random actions, run when they are first needed."""
+        return self._collect(random_policy(self.spaces[1], self.seed))
+
+    def _unseen(self, policy: Policy) -> tuple[Demonstrations, bool | None]:
+        """The episodes that no policy was trained on, equal ones once, or all where each was; and whether they are."""
+        own = policy.trained_on if isinstance(policy, TrainedPolicy) else frozenset()
+        first = {digest: index for index, digest in reversed(list(enumerate(self.demonstrations.digests())))}
+        unseen = sorted(index for digest, index in first.items() if digest not in self.trained_on | own)
+        chosen = self.demonstrations.pick(unseen or sorted(first.values()))
+        return chosen, bool(unseen) if isinstance(policy, TrainedPolicy) else None
 
 
 def evaluate(
@@ -75,8 +173,8 @@ def evaluate(
 ) -> Evaluation:
     """Run ``policy`` and random actions for ``episodes`` episodes each, from the same starts, and compare.
 
-    A ``TrainedPolicy`` is also asked for the likelihood of the expert's actions, on episodes it was not trained on
-    where there are any.
+    A ``TrainedPolicy`` is compared with the expert's episodes that it was not trained on, where there are any; returns
+    are compared with those of all episodes.
 
     Args:
         on_episode: sees each episode of the policy as it ends.
@@ -86,38 +184,39 @@ def evaluate(
         InputError: if the environment does not exist, the demonstrations do not fit it, or ``episodes`` is below 1.
         EnvironmentFailure: if the environment fails.
     """
-    if episodes < 1:
-        raise InputError(f"the number of episodes must be at least 1; found {episodes}")
-    env = make_env(env_id, env_kwargs)
-    fitted = demonstrations.fitted_to(env.observation_space, env.action_space)
-    action_space = env.action_space
-    env.close()
-    seeds = SeedStream(seed, "evaluation").take(episodes)
-    env_factory = partial(make_env, env_id, env_kwargs)
-    played = collect_episodes(policy, env_factory, seeds, num_envs, on_episode, on_steps)
-    at_random = collect_episodes(random_policy(action_space, seed), env_factory, seeds, num_envs, on_steps=on_steps)
-    returns, random_returns, expert_returns = _returns(played), _returns(at_random), fitted.returns()
-    expert_mean = None if expert_returns is None else float(expert_returns.mean())
-    random_mean = float(random_returns.mean())
-    mean = float(returns.mean())
-    return Evaluation(
-        env_id=env_id,
+    reference = Reference(
+        demonstrations,
+        env_id,
         episodes=episodes,
         seed=seed,
-        return_mean=mean,
-        return_std=float(returns.std(ddof=1)) if episodes > 1 else 0.0,
-        return_ci95=bootstrap_mean_interval(returns),
-        expert_return_mean=expert_mean,
-        expert_episodes=len(fitted.trajectories),
-        random_return_mean=random_mean,
-        normalised_score=None if expert_mean is None else normalised_score(mean, random_mean, expert_mean),
-        length_mean=sum(map(len, played)) / len(played),
-        expert_length_mean=fitted.num_steps / len(fitted.trajectories),
-        terminated_fraction=sum(trajectory.terminated for trajectory in played) / len(played),
-        expert_terminated_fraction=fitted.num_terminated / len(fitted.trajectories),
-        actions=match_actions(policy, fitted, action_space),
+        env_kwargs=env_kwargs,
+        num_envs=num_envs,
+        on_steps=on_steps,
     )
+    return reference.evaluate(policy, on_episode)
 
 
-def _returns(trajectories: list[Trajectory]) -> np.ndarray:
-    return np.array([trajectory.episode_return for trajectory in trajectories], dtype=np.float64)
+def _plain(found: Closeness) -> dict[str, Any]:
+    """``closeness`` and ``verdict`` as a number and a word, and each of the records as a dictionary."""
+    records = ("returns", "occupancy", "two_sample", "coverage", "endings")
+    described = {name: _as_dict(getattr(found, name)) for name in records}
+    value = found.occupancy.closeness
+    return {
+        "closeness": None if value is None else value.value,
+        "closeness_ci95": None if value is None else (value.low, value.high),
+        "verdict": found.verdict.verdict,
+        "verdict_sentence": found.verdict.sentence,
+        **described,
+        "give_aways": [dataclasses.asdict(each) for each in found.give_aways],
+    }
+
+
+def _as_dict(record: Any) -> Any:
+    """Records as dictionaries, their estimates as ``{"value", "low", "high"}``, all the way down."""
+    if record is None or isinstance(record, (str, int, float)):
+        return record
+    if dataclasses.is_dataclass(record):
+        return {field.name: _as_dict(getattr(record, field.name)) for field in dataclasses.fields(record)}
+    if hasattr(record, "_asdict"):
+        return record._asdict()
+    return [_as_dict(each) for each in record]

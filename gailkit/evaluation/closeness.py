@@ -1,0 +1,102 @@
+"""How closely episodes of a policy match episodes of the expert, whatever ran them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium import Space
+
+from gailkit.demonstrations.episodes import Episodes, HeldEpisodes
+from gailkit.errors import InputError
+from gailkit.evaluation.classifier import TwoSample, tell_apart
+from gailkit.evaluation.coverage import Coverage, measure_coverage
+from gailkit.evaluation.endings import Endings, Ends, compare_endings
+from gailkit.evaluation.features import Description, Feature, Points, Scale
+from gailkit.evaluation.giveaways import GiveAway, give_aways
+from gailkit.evaluation.occupancy import Occupancy, compare_occupancy
+from gailkit.evaluation.returns import Returns, compare_returns, side_of
+from gailkit.evaluation.verdict import Verdict, judge
+from gailkit.types import Trajectory
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps that were compared, in the environment's units, for whoever wants to draw them."""
+
+    features: tuple[Feature, ...]
+    policy: Points
+    expert: Points
+    random: Points
+    scale: Scale  # which the distances were measured on
+
+
+@dataclass(frozen=True)
+class Closeness:
+    """Everything that is said about episodes of a policy beside the expert's."""
+
+    returns: Returns
+    occupancy: Occupancy
+    two_sample: TwoSample | None  # None with fewer than two episodes of a side
+    give_aways: tuple[GiveAway, ...]
+    coverage: Coverage | None  # None with fewer than three episodes of the expert
+    endings: Endings
+    verdict: Verdict
+    steps: Steps
+
+
+def closeness(
+    policy: Sequence[Trajectory],
+    expert: Sequence[Trajectory],
+    random: Sequence[Trajectory],
+    observation_space: Space[Any],
+    action_space: Space[Any],
+    *,
+    env_id: str | None = None,
+    seed: int = 0,
+    returns: Returns | None = None,
+) -> Closeness:
+    """Compare episodes of a policy with episodes of the expert, on the scale from random actions to the expert.
+
+    The episode is the unit of every split, permutation and bootstrap. The order of the episodes does not matter; the
+    same ``seed`` gives the same numbers. ``env_id`` lends well-known observations their names. ``returns`` takes the
+    place of those of the given episodes, where more of the expert's are known.
+
+    Raises:
+        InputError: if a side has no episode.
+    """
+    sides = {"the policy": policy, "the expert": expert, "random actions": random}
+    missing = [name for name, episodes in sides.items() if not len(episodes)]
+    if missing:
+        raise InputError(
+            f"to compare takes at least one episode of each side; there is none of {' and '.join(missing)}"
+        )
+    played, shown, acted = (_in_order(episodes) for episodes in sides.values())
+    description, generator = Description(observation_space, action_space, env_id), np.random.default_rng(seed)
+    own, experts, randoms = (description.points(side, side.lengths, generator) for side in (played, shown, acted))
+    features = description.features()
+    scale = Scale.of(features, experts, randoms, own)
+    policy_points, expert_points, random_points = (scale.apply(points) for points in (own, experts, randoms))
+    occupancy = compare_occupancy(policy_points, expert_points, random_points, features, seed)
+    two_sample = tell_apart(policy_points, expert_points, features, seed)
+    ends, expert_ends, random_ends = (Ends(side.lengths, side.terminated) for side in (played, shown, acted))
+    earned = returns or compare_returns(side_of(played), side_of(shown), side_of(acted), seed)
+    return Closeness(
+        returns=earned,
+        occupancy=occupancy,
+        two_sample=two_sample,
+        give_aways=give_aways(two_sample, features, own, experts),
+        coverage=measure_coverage(policy_points, expert_points, seed),
+        endings=compare_endings(ends, expert_ends, random_ends, seed),
+        verdict=judge(len(played), len(shown), occupancy, two_sample, earned),
+        steps=Steps(features, own, experts, randoms, scale),
+    )
+
+
+def _in_order(episodes: Sequence[Trajectory]) -> Episodes:
+    """The episodes in the order of their digests, which says nothing about them."""
+    known = episodes if isinstance(episodes, Episodes) else HeldEpisodes(episodes)
+    digests = known.digests()
+    return known.pick(sorted(range(len(known)), key=digests.__getitem__))

@@ -1,0 +1,53 @@
+"""Which part of what the expert does the policy does too, and how much else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gailkit.evaluation.features import Points, cloud
+from gailkit.functional.neighbours import reached, within
+
+NEIGHBOURS = 5
+POINTS, SPLITS = 1000, 4
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """By nearest neighbours, between equally many episodes; with what other episodes of the expert reach beside it."""
+
+    recall: float  # share of the expert's steps that the policy comes close to: modes it misses lower it
+    expert_recall: float
+    precision: float  # share of the policy's steps that are close to some of the expert's
+    expert_precision: float
+
+
+def measure_coverage(policy: Points, expert: Points, seed: int = 0) -> Coverage | None:
+    """Coverage by the ``NEIGHBOURS`` nearest (Naeem et al. 2020); None with fewer than three episodes of the expert.
+
+    One third of the expert's episodes is to be reached, the second says what is close, the third is an expert's try.
+    """
+    third = len(expert) // 3
+    if third < 1:
+        return None
+    random = np.random.default_rng(seed)
+    count = min(third, len(policy))
+    found = []
+    for _ in range(SPLITS):
+        order = random.permutation(len(expert))
+        aim, radius, own = (_cloud(expert, order[start : start + count], random) for start in (0, third, 2 * third))
+        tried = _cloud(policy, random.permutation(len(policy))[:count], random)
+        found.append(
+            [
+                reached(aim, radius, tried, NEIGHBOURS),
+                reached(aim, radius, own, NEIGHBOURS),
+                within(tried, aim, radius, NEIGHBOURS),
+                within(own, aim, radius, NEIGHBOURS),
+            ]
+        )
+    return Coverage(*np.mean(found, axis=0).tolist())
+
+
+def _cloud(points: Points, chosen: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    return cloud([points[index] for index in chosen], POINTS, random)

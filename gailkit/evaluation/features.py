@@ -1,0 +1,158 @@
+"""Steps of episodes as points: observation and action side by side, on a scale on which the expert varies by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from gymnasium import Space
+from gymnasium.spaces import Discrete
+
+from gailkit.evaluation.names import observation_names
+from gailkit.spaces import clip_to_space
+from gailkit.types import Trajectory
+
+MOST_STEPS = 100_000  # of one side
+LARGEST_IMAGE = 256  # numbers of an observation of two or more dimensions that are kept as they are
+GRID = 8  # a larger one is averaged to so many cells a side
+FLAT = 1e-6  # deviation, relative to the size of the values, below which a feature is taken as constant
+
+Points = Sequence[np.ndarray]
+"""Episodes as arrays (k, D) of float64, one row a step."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One thing that is seen or done: a number, or a choice that takes several columns."""
+
+    name: str
+    columns: tuple[int, ...]
+    is_action: bool
+    is_choice: bool  # of a Discrete space: a column for each of its values, 1 for the one taken
+
+
+@dataclass(frozen=True)
+class Description:
+    """How a step becomes a row of D numbers."""
+
+    observation_space: Space[Any]
+    action_space: Space[Any]
+    env_id: str | None = None
+
+    def rows(self, trajectory: Trajectory, chosen: np.ndarray) -> np.ndarray:
+        """The steps ``chosen`` (k,) as (k, D) float64; actions as the environment takes them, clipped to the Box."""
+        observations = _numbers(self.observation_space, trajectory.observations[:-1][chosen])
+        actions = _numbers(self.action_space, clip_to_space(self.action_space, trajectory.actions[chosen]))
+        return np.concatenate([observations, actions], axis=1)
+
+    def features(self) -> tuple[Feature, ...]:
+        """What the columns of ``rows`` are, in their order."""
+        seen = _features("observation", self.observation_space, observation_names(self.env_id), 0, False)
+        done = _features("action", self.action_space, (), sum(len(each.columns) for each in seen), True)
+        return (*seen, *done)
+
+    def points(self, trajectories: Iterable[Trajectory], lengths: np.ndarray, random: np.random.Generator) -> Points:
+        """All steps of the episodes of these ``lengths``, or of each the same share, as many as MOST_STEPS in all."""
+        share = min(1.0, MOST_STEPS / max(1, int(lengths.sum())))
+        return [
+            self.rows(trajectory, scattered(len(trajectory), max(1, round(share * len(trajectory))), random))
+            for trajectory in trajectories
+        ]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where the expert's features lie, and how widely."""
+
+    center: np.ndarray  # (D,)
+    width: np.ndarray  # (D,), 0 where nobody's feature varies: such a column is dropped by becoming 0
+
+    @classmethod
+    def of(cls, features: Sequence[Feature], expert: Points, *others: Points) -> Scale:
+        """The mean and standard deviation over the expert's steps.
+
+        A feature that the expert keeps constant has the deviation of the first of ``others`` who varies it, so that
+        who leaves the expert's value is seen to. The columns of a choice stay 0 and 1.
+        """
+        rows = np.concatenate(expert)
+        center, width = rows.mean(axis=0), _deviation(rows)
+        for other in others:
+            width = np.where(width > 0, width, _deviation(np.concatenate(other)))
+        for feature in features:
+            if feature.is_choice:
+                width[list(feature.columns)] = 1.0
+        return cls(center, width)
+
+    def apply(self, points: Points) -> list[np.ndarray]:
+        """The same steps in the expert's standard deviations from the expert's mean."""
+        safe = np.where(self.width > 0, self.width, 1.0)
+        return [(rows - self.center) / safe * (self.width > 0) for rows in points]
+
+
+def scattered(total: int, count: int, random: np.random.Generator) -> np.ndarray:
+    """``count`` of the numbers below ``total``, ascending: a random one out of each of ``count`` equal stretches.
+
+    At even distances they could fall into step with a gait. Where count exceeds total, numbers come more than once.
+    """
+    if count == total:
+        return np.arange(total)
+    places = ((np.arange(count) + random.random(count)) * total / count).astype(np.int64)
+    chosen: np.ndarray = np.minimum(places, total - 1)
+    return chosen
+
+
+def cloud(points: Points, count: int, random: np.random.Generator) -> np.ndarray:
+    """``count`` steps (count, D) of all the episodes together, ``scattered`` over them: long episodes weigh more."""
+    rows: np.ndarray = np.concatenate(points)
+    chosen: np.ndarray = rows[scattered(len(rows), count, random)]
+    return chosen
+
+
+def _numbers(space: Space[Any], values: np.ndarray) -> np.ndarray:
+    """Elements (k, *shape) of a Box or Discrete space as (k, d) float64."""
+    if isinstance(space, Discrete):
+        taken: np.ndarray = (values[:, None] == space.start + np.arange(space.n)).astype(np.float64)
+        return taken
+    numbers = values.astype(np.float64)
+    return (_averaged(numbers) if _is_large_image(space) else numbers).reshape(len(values), -1)
+
+
+def _features(role: str, space: Space[Any], names: Sequence[str], first: int, is_action: bool) -> tuple[Feature, ...]:
+    if isinstance(space, Discrete):
+        columns = tuple(range(first, first + int(space.n)))
+        return (Feature(names[0] if len(names) == 1 else role, columns, is_action, True),)
+    shape = _grid(space.shape or ()) if _is_large_image(space) else space.shape or ()
+    places = list(np.ndindex(*shape))
+    known = names if len(names) == len(places) else [f"{role}[{', '.join(map(str, place))}]" for place in places]
+    single = role if len(places) == 1 and len(names) != 1 else None
+    return tuple(Feature(single or name, (first + index,), is_action, False) for index, name in enumerate(known))
+
+
+def _is_large_image(space: Space[Any]) -> bool:
+    shape = space.shape or ()
+    return len(shape) >= 2 and int(np.prod(shape)) > LARGEST_IMAGE
+
+
+def _grid(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (*(min(GRID, size) for size in shape[:2]), *shape[2:])
+
+
+def _averaged(images: np.ndarray) -> np.ndarray:
+    """Images (k, H, W, ...) as means of at most GRID x GRID cells."""
+    for axis in (1, 2):
+        size = images.shape[axis]
+        cells = min(GRID, size)
+        edges = np.linspace(0, size, cells + 1).round().astype(int)
+        images = np.stack(
+            [images.take(range(low, high), axis).mean(axis) for low, high in pairwise(edges)],
+            axis,
+        )
+    return images
+
+
+def _deviation(rows: np.ndarray) -> np.ndarray:
+    deviation = rows.std(axis=0)
+    return np.where(deviation > FLAT * (1 + np.abs(rows).max(axis=0)), deviation, 0.0)

@@ -1,0 +1,50 @@
+"""An evaluation in plain sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gailkit.evaluation.actions import ActionMatch
+from gailkit.evaluation.closeness import Closeness
+from gailkit.evaluation.occupancy import Occupancy
+from gailkit.evaluation.returns import Returns
+
+
+def statement(found: Closeness, actions: ActionMatch) -> str:
+    """How closely the policy matches the expert: the verdict, what it earns, where it is and what gives it away."""
+    return " ".join(_sentences(found, actions))
+
+
+def _sentences(found: Closeness, actions: ActionMatch) -> Iterator[str]:
+    yield found.verdict.sentence
+    yield score_sentence(found.returns)
+    yield occupancy_sentence(found.occupancy)
+    if found.give_aways:
+        yield f"What gives it away: {'; '.join(each.words for each in found.give_aways[:3])}."
+    yield actions.sentence()
+
+
+def score_sentence(returns: Returns) -> str:
+    """What the policy earns, on the scale from random actions to the expert where there is one."""
+    mean, random = returns.policy.mean, returns.random.mean.value
+    earned = f"The policy's mean return is {mean.value:.1f} (95 % interval {mean.low:.1f} to {mean.high:.1f})"
+    if returns.expert is None:
+        return f"{earned}, random actions' {random:.1f}; the expert's was not recorded."
+    scale = f"the expert's {returns.expert.mean.value:.1f}, random actions' {random:.1f}"
+    if returns.score is None:
+        return f"{earned}, {scale}: this expert is no better than random actions, so there is no score."
+    return f"{earned}, {scale}: a score of {returns.score.value:.3f}, where 0 is random and 1 is the expert."
+
+
+def occupancy_sentence(occupancy: Occupancy) -> str:
+    """How far the policy's occupancy lies from the expert's."""
+    if occupancy.floor is None:
+        return "How far it moves from the expert is not known: one episode of the expert has no distance to another."
+    distance = f"Its steps lie {occupancy.distance:.2f} from the expert's, the expert's own {occupancy.floor:.2f}"
+    if occupancy.closeness is None:
+        return f"{distance}, and those of random actions no further: there is no scale for a closeness."
+    value, low, high = occupancy.closeness
+    return (
+        f"{distance} and those of random actions {occupancy.random_distance:.2f}: a closeness of {value:.3f} "
+        f"(95 % interval {low:.3f} to {high:.3f}), where 0 is random and 1 is the expert."
+    )

@@ -1,0 +1,133 @@
+"""Can two groups of episodes be told apart? A classifier on random features, and its permutation test.
+
+E episodes have N steps in all, D features a step; B labellings of the episodes are tested at once, the first of them
+the true one. Episodes are the unit throughout: folds hold whole episodes, and labels are permuted among episodes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.stats import rankdata
+
+from gailkit.errors import InputError
+
+
+@dataclass(frozen=True)
+class Waves:
+    """Steps (N, D) as D numbers and F random waves cos(w . x + b), (N, D + F), each of deviation 1 over some steps.
+
+    Linear functions of waves with w ~ N(0, I / scale^2) and b ~ U(0, 2 pi) approximate those of a Gaussian kernel of
+    that length scale (Rahimi & Recht 2007).
+    """
+
+    frequencies: np.ndarray  # (D, F)
+    phases: np.ndarray  # (F,)
+    center: np.ndarray  # (D + F,)
+    width: np.ndarray  # (D + F,)
+
+    @classmethod
+    def over(cls, rows: np.ndarray, scales: np.ndarray, random: np.random.Generator) -> Waves:
+        """A wave for each of ``scales`` (F,), in deviations over ``rows`` (N, D)."""
+        frequencies = random.standard_normal((rows.shape[1], len(scales))) / scales
+        plain = cls(frequencies, random.uniform(0, 2 * np.pi, len(scales)), np.zeros(1), np.ones(1))
+        values = plain(rows)
+        deviation = values.std(axis=0)
+        return replace(plain, center=values.mean(axis=0), width=np.where(deviation > 1e-9, deviation, 1.0))
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """(N, D) to (N, D + F)."""
+        values = np.concatenate([rows, np.cos(rows @ self.frequencies + self.phases)], axis=1)
+        standard: np.ndarray = (values - self.center) / self.width
+        return standard
+
+
+def balanced_folds(labels: np.ndarray, folds: int, random: np.random.Generator) -> np.ndarray:
+    """The fold (E,) of each episode, at random, so that every fold has its share of both ``labels`` (E,) bool.
+
+    Raises:
+        InputError: if a label has fewer episodes than there are folds, or there are fewer than 2 folds.
+    """
+    fewest = min(int(labels.sum()), int((~labels).sum()))
+    if not 2 <= folds <= fewest:
+        raise InputError(f"{folds} folds need at least 2 folds and as many episodes of each kind; found {fewest}")
+    fold = np.empty(len(labels), dtype=np.int64)
+    for label in (True, False):
+        own = random.permutation(np.flatnonzero(labels == label))
+        fold[own] = np.arange(len(own)) % folds
+    return fold
+
+
+def labellings(labels: np.ndarray, fold: np.ndarray, permutations: int, random: np.random.Generator) -> np.ndarray:
+    """The true ``labels`` (E,) and ``permutations`` of them within each fold, (E, 1 + permutations) bool.
+
+    Within folds every labelling leaves the folds balanced, so that under the null hypothesis all are equally likely
+    and the permutation test is exact (Phipson & Smyth 2010).
+    """
+    drawn = np.repeat(labels[:, None], 1 + permutations, axis=1)
+    for number in range(fold.max() + 1):
+        own = np.flatnonzero(fold == number)
+        drawn[own, 1:] = random.permuted(drawn[own, 1:], axis=0)
+    return drawn
+
+
+def fitted_weights(
+    features: np.ndarray, episodes: np.ndarray, labels: np.ndarray, fold: np.ndarray, ridge: float
+) -> np.ndarray:
+    """Weights (K, F, B) of linear classifiers, high where a label is True, one that has not seen it for each fold.
+
+    Ridge regression of the labels on ``features`` (N, F), whose direction is that of Fisher's discriminant; the Gram
+    matrix does not depend on the labels, so that all labellings (E, B) cost little more than one. ``episodes`` (N,)
+    is the episode of each step, ``fold`` (E,) that of each episode; ``ridge`` is added to the mean square of a feature.
+    """
+    centred = features - features.mean(axis=0)
+    targets = labels[episodes] - labels[episodes].mean(axis=0)
+    gram, products = centred.T @ centred, centred.T @ targets
+    weights = []
+    for number in range(fold.max() + 1):
+        own = fold[episodes] == number
+        held = centred[own]
+        penalty = ridge * int((~own).sum()) * np.eye(len(gram))
+        weights.append(np.linalg.solve(gram - held.T @ held + penalty, products - held.T @ targets[own]))
+    return np.array(weights)
+
+
+def held_out_scores(features: np.ndarray, fold_of_step: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Score (N, B) of each step, with the ``weights`` (K, F, B) that have not seen its fold (N,)."""
+    scores = np.empty((len(features), weights.shape[2]))
+    for number, own in enumerate(weights):
+        scores[fold_of_step == number] = features[fold_of_step == number] @ own
+    return scores
+
+
+def area_under_curve(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    """P(score of a positive > score of a negative) + P(equal) / 2, (B,), of scores (n, B) and positive (n, B) bool.
+
+    The Mann-Whitney statistic; 1/2 where the scores know nothing.
+    """
+    ranks = rankdata(scores, axis=0)
+    wins = (ranks * positive).sum(axis=0)
+    count = positive.sum(axis=0)
+    area: np.ndarray = (wins - count * (count + 1) / 2) / (count * (len(scores) - count))
+    return area
+
+
+def grouped_area(scores: np.ndarray, episodes: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Mean over folds of the area under the curve within each, (B,): scores of different folds are not compared."""
+    of_step = fold[episodes]
+    areas = [
+        area_under_curve(scores[of_step == number], labels[episodes[of_step == number]])
+        for number in range(fold.max() + 1)
+    ]
+    mean: np.ndarray = np.mean(areas, axis=0)
+    return mean
+
+
+def permutation_p(statistics: np.ndarray) -> float:
+    """(1 + #{permuted >= observed}) / (1 + permutations) of statistics (B,), the first of which is the observed one.
+
+    At least 1 / B: what was observed is one of the possible labellings (Phipson & Smyth 2010).
+    """
+    as_large = statistics[1:] >= statistics[0] - 1e-12 * abs(statistics[0])
+    return float((1 + as_large.sum()) / len(statistics))
