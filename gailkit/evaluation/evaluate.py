@@ -15,7 +15,7 @@ from gailkit.demonstrations import Demonstrations
 from gailkit.errors import InputError
 from gailkit.evaluation.actions import ActionMatch, match_actions, recorded_noise
 from gailkit.evaluation.closeness import Closeness, closeness
-from gailkit.evaluation.returns import compare_returns, side_of
+from gailkit.evaluation.returns import Returns, compare_returns, side_of
 from gailkit.evaluation.statement import statement
 from gailkit.experts.random import random_policy
 from gailkit.generator import TrainedPolicy
@@ -45,13 +45,28 @@ class Evaluation:
     actions: ActionMatch
     compared_episodes: int  # of the expert: those that the policy was not trained on, or all where it has seen all
     held_out: bool | None  # whether it was trained without them; None where that is not known
-    closeness: Closeness
+    returns: Returns
     played: Sequence[Trajectory]  # the policy's episodes
-    shown: Sequence[Trajectory]  # the expert's that they were compared with
+    shown: Sequence[Trajectory]  # the expert's that they are compared with
+    at_random: Sequence[Trajectory]
+    spaces: tuple[Space[Any], Space[Any]]  # of observations and actions
+
+    @cached_property
+    def closeness(self) -> Closeness:
+        """How closely the episodes match, beyond what they earn; takes some seconds when it is first asked for."""
+        return closeness(
+            self.played,
+            self.shown,
+            self.at_random,
+            *self.spaces,
+            env_id=self.env_id,
+            seed=self.seed,
+            returns=self.returns,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, without the episodes and their steps."""
-        left_out = ("actions", "closeness", "played", "shown")
+        left_out = ("actions", "returns", "played", "shown", "at_random", "spaces")
         flat = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         values = {name: value for name, value in flat.items() if name not in left_out}
         return values | dataclasses.asdict(self.actions) | _plain(self.closeness)
@@ -132,17 +147,11 @@ class Reference:
             ),
             compared_episodes=len(shown.trajectories),
             held_out=held_out,
-            closeness=closeness(
-                played,
-                shown.trajectories,
-                self.at_random,
-                *self.spaces,
-                env_id=self.env_id,
-                seed=self.seed,
-                returns=returns,
-            ),
+            returns=returns,
             played=played,
             shown=shown.trajectories,
+            at_random=self.at_random,
+            spaces=self.spaces,
         )
 
     @cached_property

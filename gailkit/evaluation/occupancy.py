@@ -15,8 +15,8 @@ from gailkit.functional.transport import random_directions, sliced_wasserstein, 
 
 MOST_DIMENSIONS = 64  # above it distances are sliced
 DIRECTIONS = 128
-POINTS, SPLITS = 512, 8  # of an estimate: steps on either side, and random halves of the expert that it is a mean of
-RESAMPLED_POINTS, RESAMPLES, SPLITS_EACH = 256, 100, 2  # of the bootstrap
+POINTS, SPLITS = 512, 4  # of an estimate: steps on either side, and random halves of the expert that it is a mean of
+RESAMPLED_POINTS, RESAMPLES, SPLITS_EACH = 192, 100, 2  # of the bootstrap
 FROM_RESAMPLES = 1.96 + 0.84  # standard errors: what an interval of 95 % excludes 0 for in 80 % of the cases
 
 Distance = Callable[[np.ndarray, np.ndarray], float]

@@ -17,6 +17,7 @@ from gailkit.report.thresholds import (
     WRONG_SIDE,
     Plan,
 )
+from gailkit.report.words import percent
 
 
 def discriminator_accuracy(curves: Curves, plan: Plan) -> Note | None:
@@ -25,7 +26,7 @@ def discriminator_accuracy(curves: Curves, plan: Plan) -> Note | None:
     if balanced is None:
         return None
     expert, policy = (curves[f"discriminator/accuracy_{side}"].end() for side in ("expert", "policy"))
-    shares = f"At the end it recognised {expert:.0%} of the expert's steps and {policy:.0%} of the policy's"
+    shares = f"At the end it recognised {percent(expert)} of the expert's steps and {percent(policy)} of the policy's"
     if min(expert, policy) > PERFECT:
         return Note(
             "bad",

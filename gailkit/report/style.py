@@ -82,7 +82,8 @@ details { margin: 0.75rem 0; } summary { cursor: pointer; padding: 0.3rem 0; fon
   :root { color-scheme: light; $light }
   @page { margin: 15mm; }
   body { padding: 0; max-width: none; font-size: 10pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  nav { display: none; } h2, h3, caption, figcaption { break-after: avoid; }
+  nav { display: none; } h2, h3, caption, figcaption, .key, summary { break-after: avoid; }
+  h2 { margin-top: 1.5rem; }
   figure, tr, .note, .verdict, pre { break-inside: avoid; } .wide { overflow: visible; }
   .panels { grid-template-columns: repeat(2, 1fr); } pre { white-space: pre-wrap; }
   details > * { display: block; } details::details-content { content-visibility: visible; block-size: auto; }

@@ -1,0 +1,43 @@
+"""Numbers as a report writes them."""
+
+from __future__ import annotations
+
+import math
+
+
+def number(value: float | None) -> str:
+    """Four digits that count, or a dash where there is no number."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e6:
+        digits = max(0, 3 - math.floor(math.log10(abs(value))))
+        return f"{value:,.{min(digits, 3)}f}"
+    return f"{value:.3g}"
+
+
+def interval(value: float | None, low: float | None, high: float | None) -> str:
+    """A number and its interval, ``5 [4, 6]``; without one the number alone."""
+    ends = "" if low is None or high is None else f" [{number(low)}, {number(high)}]"
+    return f"{number(value)}{ends}"
+
+
+def percent(share: float | None) -> str:
+    """A share of 1 in whole percents; more finely near 0 and 1, which no rounding may turn into never or always."""
+    if share is None or not math.isfinite(share):
+        return "–"
+    rounded = f"{100 * share:.0f}"
+    if (rounded == "0" and share > 0) or (rounded == "100" and share < 1):
+        rounded = f"{100 * share:.1f}"
+    return f"{rounded} %"
+
+
+def p_value(p: float) -> str:
+    """``p = 0.03``; a permutation test with few permutations is never more exact than that."""
+    return f"p = {p:.2g}" if p >= 0.001 else "p < 0.001"
+
+
+def counted(count: int, what: str) -> str:
+    """``1 episode``, ``2 episodes``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
