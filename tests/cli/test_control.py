@@ -172,12 +172,16 @@ def test_an_interruption_keeps_the_runs_as_they_are(tmp_path: Path) -> None:
 
 
 def test_an_interruption_stops_the_teachers_too(run_here: RunHere, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(count: int) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+    signals = [signal.SIGINT]  # one only: a second would stop it wherever it is
 
-    monkeypatch.setattr("gailkit.cli.common.EpisodeProgress.on_steps", lambda progress, count: interrupted(count))
+    def take_steps(progress: object, count: int) -> None:
+        if signals:
+            os.kill(os.getpid(), signals.pop())
+
+    monkeypatch.setattr("gailkit.cli.common.EpisodeProgress.on_steps", take_steps)
     done = run_here("control", "run", "--demos", "demos.hdf5", "--out", "out")
     assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (130, "", False)
+    assert "training" not in done.stderr
 
 
 def test_help_and_mistakes_load_nothing_heavy() -> None:

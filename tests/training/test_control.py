@@ -67,6 +67,7 @@ def test_a_reward_that_pays_for_survival_is_caught(expert: Demonstrations) -> No
     assert [one.passes for one in found.controls] == [False, False], found
     assert found.verdict().count("its reward pays for survival") == 2
     assert found.scale.expert_return_mean == 500.0
+    assert all(one.sampled != one.imitator for one in found.controls)
 
 
 def test_the_default_method_scores_nothing_that_it_was_not_taught(expert: Demonstrations) -> None:
@@ -81,14 +82,15 @@ def test_the_default_method_scores_nothing_that_it_was_not_taught(expert: Demons
 def test_the_runs_are_shown_as_much_as_the_method_was_and_are_ordinary_ones(
     tiny: TrainConfig, cartpole: Demonstrations, tmp_path: Path
 ) -> None:
-    method = Method("CartPole-v1", tiny, episodes=6, stride=4)
+    kwargs = {"sutton_barto_reward": True}  # -1 for falling and 0 before
+    method = Method("CartPole-v1", tiny, episodes=6, stride=4, env_kwargs=kwargs)
     found = run_control(method, cartpole, episodes=3, out=tmp_path / "controls", command="as typed")
     for one in found.controls:
         described = json.loads((tmp_path / "controls" / one.teacher / "config.json").read_text())
         shown = described["demonstrations"]
         assert (shown["episodes"], shown["stride"], shown["transitions"]) == (6, 4, one.pairs)
         assert shown["provenance"]["source"] == f"{one.teacher} actions"
-        assert described["command"] == "as typed"
+        assert (described["command"], described["env_kwargs"], one.own.return_mean) == ("as typed", kwargs, -1.0)
         again = method_of(tmp_path / "controls" / one.teacher)
         assert (again.config.to_dict(), again.episodes, again.stride) == (tiny.to_dict(), 6, 4)
 
