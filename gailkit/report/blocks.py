@@ -48,13 +48,15 @@ class Note(Block):
 
     tone: Tone
     title: str
-    meaning: str
+    meaning: str = ""
     advice: str = ""
 
     def render(self, prefixes: Iterator[str]) -> Markup:
         """An icon whose shape tells the tone, a word that says it, and the text."""
         word = element("span", WORDS[self.tone], class_="word")
-        parts = [element("h3", icon(self.tone), word, " ", self.title), element("p", self.meaning)]
+        parts = [element("h3", icon(self.tone), word, " ", self.title)]
+        if self.meaning:
+            parts.append(element("p", self.meaning))
         if self.advice:
             parts.append(element("p", element("strong", "Try: "), self.advice))
         return element("div", *parts, class_=f"note {self.tone}")

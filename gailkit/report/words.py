@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 
+from gailkit.functional.resampling import Estimate
+
+MISSING = "\u2013"  # a dash where there is no number
+
 
 def number(value: float | None) -> str:
-    """Four digits that count, or a dash where there is no number."""
+    """Four digits that count, or MISSING."""
     if value is None or not math.isfinite(value):
-        return "–"
+        return MISSING
     if value == 0:
         return "0"
     if 1e-3 <= abs(value) < 1e6:
@@ -17,16 +21,15 @@ def number(value: float | None) -> str:
     return f"{value:.3g}"
 
 
-def interval(value: float | None, low: float | None, high: float | None) -> str:
-    """A number and its interval, ``5 [4, 6]``; without one the number alone."""
-    ends = "" if low is None or high is None else f" [{number(low)}, {number(high)}]"
-    return f"{number(value)}{ends}"
+def estimated(found: Estimate | None) -> str:
+    """A number and its interval, ``5 [4, 6]``."""
+    return MISSING if found is None else f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
 
 
 def percent(share: float | None) -> str:
     """A share of 1 in whole percents; more finely near 0 and 1, which no rounding may turn into never or always."""
     if share is None or not math.isfinite(share):
-        return "–"
+        return MISSING
     rounded = f"{100 * share:.0f}"
     if (rounded == "0" and share > 0) or (rounded == "100" and share < 1):
         rounded = f"{100 * share:.1f}"

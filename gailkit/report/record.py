@@ -1,0 +1,63 @@
+"""What a report knows of the run that a policy comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+
+from gailkit.errors import DataError, InputError
+from gailkit.report.thresholds import Plan
+from gailkit.spaces import space_from_json
+from gailkit.training.metrics import read_metrics
+from gailkit.training.run import RunFolder
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The rows of a run's metrics and its description, as they were found: nothing in them is taken on trust."""
+
+    rows: Sequence[Any]
+    description: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> RunRecord:
+        """Of a run folder; without metrics it has no rows.
+
+        Raises:
+            InputError: if there is no run.
+            DataError: if its description or its metrics are damaged.
+        """
+        description = RunFolder.open(folder).description()
+        try:
+            return cls(read_metrics(folder), description)
+        except FileNotFoundError:
+            return cls([], description)
+        except (OSError, ValueError, RecursionError) as error:
+            raise DataError(f"the metrics in {folder} cannot be read: {error}") from error
+
+    @property
+    def plan(self) -> Plan:
+        """What the run was to be."""
+        config = self.description.get("config")
+        steps = config.get("steps") if isinstance(config, Mapping) else None
+        return Plan(steps if type(steps) is int else None, self._action_components())
+
+    @property
+    def command(self) -> str | None:
+        """The command that began it."""
+        command = self.description.get("command")
+        return command if isinstance(command, str) else None
+
+    def _action_components(self) -> int | None:
+        try:
+            space = space_from_json(self.description["action_space"])
+        except (KeyError, TypeError, ValueError, AttributeError, InputError, DataError):
+            return None  # the policy could be loaded, so this is somebody else's kind of space
+        if isinstance(space, Discrete):
+            return 0
+        return int(np.prod(space.shape)) if isinstance(space, Box) else None

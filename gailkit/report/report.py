@@ -1,0 +1,145 @@
+"""The report on an evaluation, section by section, and its file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from gailkit import __version__
+from gailkit.errors import GailkitError
+from gailkit.evaluation.evaluate import Evaluation
+from gailkit.evaluation.side_by_side import Animation
+from gailkit.evaluation.verdict import DIFFERENT, INDISTINGUISHABLE, MOVES_DIFFERENTLY, RULE
+from gailkit.report.blocks import Block, Commands, Details, Film, Note, Paragraph, Table, Tone
+from gailkit.report.episodes import episodes_section
+from gailkit.report.maps import maps_section
+from gailkit.report.marginals import marginals_section
+from gailkit.report.markup import shortened
+from gailkit.report.numbers import numbers_section
+from gailkit.report.page import Page, Section, Verdict
+from gailkit.report.record import RunRecord
+from gailkit.report.telltales import telltales_section
+from gailkit.report.thresholds import Plan
+from gailkit.report.training import training_section
+from gailkit.report.words import counted
+from gailkit.storage import write_atomically
+
+TONES: Mapping[str, Tone] = {INDISTINGUISHABLE: "good", MOVES_DIFFERENTLY: "warning", DIFFERENT: "bad"}
+LONGEST_SPEC = 80  # in the title
+
+
+@dataclass(frozen=True)
+class About:
+    """What a report says besides the evaluation. All of it may come from anywhere."""
+
+    spec: str  # of the policy, as it was asked for
+    demos: str  # the file of the expert's
+    commands: Sequence[str] = ()  # that make this report again
+    versions: Mapping[str, str] = field(default_factory=dict)
+    run: RunRecord | None = None  # that the policy comes from
+    animation: Animation | None = None
+    notes: Sequence[str] = ()  # what a reader should know, a sentence each
+
+
+def write_report(
+    path: Path,
+    evaluation: Evaluation,
+    *,
+    spec: str,
+    demos: str,
+    commands: Sequence[str] = (),
+    versions: Mapping[str, str] | None = None,
+    run: RunRecord | None = None,
+    animation: Animation | None = None,
+    notes: Sequence[str] = (),
+) -> None:
+    """Write the report on ``evaluation`` as one HTML file; see ``About`` for the rest.
+
+    Raises:
+        StorageError: if the disk refuses.
+    """
+    about = About(spec, demos, commands, versions or {}, run, animation, notes)
+    write_atomically(path, report_page(evaluation, about).render().encode())
+
+
+def report_page(evaluation: Evaluation, about: About) -> Page:
+    """The page; a section that cannot be made becomes the sentence that says why."""
+    found = evaluation.closeness
+    makers: dict[str, Callable[[], Section]] = {
+        "The numbers": partial(numbers_section, evaluation),
+        "Side by side": partial(_film_section, about.animation),
+        "Episodes": partial(episodes_section, evaluation),
+        "What is seen and done": partial(marginals_section, found),
+        "Where they spend their time": partial(maps_section, found.steps),
+        "What gives the policy away": partial(telltales_section, found),
+        "How it was trained": partial(_training_section, about.run),
+        "To do it again": partial(_again_section, evaluation, about),
+    }
+    if about.animation is None:
+        del makers["Side by side"]
+    sections = [_made(title, maker) for title, maker in makers.items()]
+    if about.notes:
+        sections.insert(0, Section("To know first", [Note("note", sentence) for sentence in about.notes]))
+    return Page(
+        title=f"How closely does {shortened(about.spec, LONGEST_SPEC)} match the expert?",
+        summary=(
+            f"{evaluation.env_id}: {counted(evaluation.episodes, 'episode')} of the policy, seed {evaluation.seed}, "
+            f"beside {counted(evaluation.compared_episodes, 'episode')} of the expert from {about.demos}"
+        ),
+        verdict=_verdict(evaluation),
+        sections=sections,
+        footer=f"Made by gailkit {__version__}. This page holds no script and fetches nothing.",
+    )
+
+
+def _verdict(evaluation: Evaluation) -> Verdict:
+    found = evaluation.closeness.verdict
+    title = found.verdict[:1].upper() + found.verdict[1:]
+    return Verdict(TONES.get(found.verdict, "note"), title, (found.sentence, f"The rule: {RULE}"))
+
+
+def _made(title: str, maker: Callable[[], Section]) -> Section:
+    try:
+        return maker()
+    except GailkitError as error:
+        return Section(title, [Note("warning", "This part could not be drawn", f"{error}.")])
+
+
+def _training_section(run: RunRecord | None) -> Section:
+    return training_section(None, Plan()) if run is None else training_section(run.rows, run.plan)
+
+
+def _film_section(animation: Animation | None) -> Section:
+    assert animation is not None  # else there is no such section
+    caption = f"An episode of median return of either side. {animation.note}"
+    film = Film(
+        animation.media_type, animation.content, _still(animation.content), "Policy and expert at work", caption
+    )
+    return Section("Side by side", [film])
+
+
+def _still(content: bytes) -> bytes:
+    """A frame from the middle of an animated picture, as PNG."""
+    file = io.BytesIO()
+    with Image.open(io.BytesIO(content)) as film:
+        film.seek(getattr(film, "n_frames", 1) // 2)
+        film.convert("RGB").save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def _again_section(evaluation: Evaluation, about: About) -> Section:
+    commands = [*about.commands]
+    began = about.run.command if about.run else None
+    blocks: list[Block] = [Commands("This evaluation", commands)] if commands else []
+    if began is not None:
+        blocks.append(Commands("The training of the policy", [began]))
+    if about.versions:
+        table = Table("Versions", ("package", "version"), [(name, text) for name, text in about.versions.items()])
+        blocks.append(Details("Versions", [table]))
+    said = f"The same seed, {evaluation.seed}, gives the same numbers on the same versions."
+    return Section("To do it again", [Paragraph(said), *blocks])
