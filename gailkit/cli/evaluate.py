@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,38 +19,56 @@ from gailkit.cli.common import (
     show_progress,
     use_one_thread,
 )
+from gailkit.cli.evaluation_view import show_comparison, show_evaluation
 from gailkit.cli.reading import ReadingOptions, load, reading_options
-from gailkit.cli.specs import choose_environment, resolve_policy
+from gailkit.cli.specs import choose_environment, method_names, resolve_policy
+from gailkit.errors import InputError
 
 if TYPE_CHECKING:
-    from gailkit.evaluation.evaluate import Evaluation
+    from gailkit.evaluation.compare import Candidate, Comparison
+    from gailkit.types import Policy
 
 EXAMPLES = (
     "Examples:",
-    "gailkit evaluate run --demos demos.hdf5 --episodes 50 --seed 1",
+    "gailkit evaluate run --demos demos.hdf5 --report closeness.html",
     "gailkit evaluate run --demos demos.hdf5 --checkpoint best --json result.json",
+    "gailkit evaluate run-0 run-1 run-2 cloned.zip --demos demos.hdf5 --report comparison.html",
     "gailkit evaluate expert.zip --demos demos.hdf5 --env Hopper-v5",
 )
 
 
+@dataclass(frozen=True)
+class Request:
+    """What was asked for."""
+
+    specs: tuple[str, ...]
+    demos: Path
+    episodes: int
+    seed: int
+    checkpoint: str
+    stochastic: bool
+    num_envs: int
+
+
 @click.command("evaluate", epilog="\n\n".join(EXAMPLES))
-@click.argument("spec")
+@click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
 @click.option("--demos", required=True, type=PATH, help="The expert's demonstrations.")
 @click.option(
     "--episodes",
     type=click.IntRange(1),
     default=50,
     show_default=True,
-    help="How many to run, of the policy and of random actions each.",
+    help="How many to run, of each policy and of random actions.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Decides how the episodes start, and sampled and random actions.",
+    help="Decides how the episodes start, sampled and random actions, and what is drawn to compare them.",
 )
 @click.option("--json", "json_file", type=PATH, help="Write the numbers to a JSON file.")
+@click.option("--report", metavar="FILE.html", type=PATH, help="Write a page with the numbers and pictures of them.")
 @click.option(
     "--checkpoint",
     type=click.Choice(["last", "best"]),
@@ -66,87 +86,133 @@ EXAMPLES = (
 @env_kwargs_option
 @reading_options
 def evaluate(
-    spec: str,
+    specs: tuple[str, ...],
     demos: Path,
-    episodes: int,
-    seed: int,
     json_file: Path | None,
-    checkpoint: str,
-    stochastic: bool,
+    report: Path | None,
     env_id: str | None,
-    num_envs: int,
     env_kwargs: dict[str, Any],
     options: ReadingOptions,
+    **given: Any,
 ) -> None:
-    """Say how closely the policy SPEC matches the expert of the demonstrations.
+    """Say how closely the policy SPEC matches the expert of the demonstrations; several are also compared.
 
-    SPEC is random, a run directory, a Stable-Baselines3 .zip, or module:attribute.
+    SPEC is random, a run directory, a Stable-Baselines3 .zip, an .onnx model, or module:attribute. Runs that differ
+    only in their seed count as one method. A run is compared with the episodes that it was not trained on.
     """
-    if json_file is not None:
-        prepare_output(json_file)
+    request = Request(specs, demos, **given)
+    _refuse_twice(specs)
+    for path in (json_file, report):
+        if path is not None:
+            prepare_output(path)
 
-    from gailkit.evaluation.evaluate import evaluate as run_evaluation
-    from gailkit.rollouts.envs import make_env
+    from gailkit.evaluation.compare import compare
 
     use_one_thread()
-    demonstrations = load(demos, options, env_id)
-    env_id, env_kwargs = choose_environment(spec, env_id, env_kwargs, recorded_in=demonstrations.env_id)
+    candidates, env_kwargs = _candidates(request, env_id, env_kwargs, options)
+    show_evaluation(candidates[0].spec, candidates[0].evaluation)
+    comparison = compare(candidates, request.seed)
+    if len(candidates) > 1:
+        for candidate in candidates[1:]:
+            show_evaluation(candidate.spec, candidate.evaluation)
+        show_comparison(comparison)
+    if json_file is not None:
+        _write_json(json_file, request, comparison)
+    if report is not None:
+        from gailkit.cli.evaluation_report import report_on
+
+        report_on(report, comparison, request.demos, env_kwargs)
+
+
+def _candidates(
+    request: Request, env_id: str | None, env_kwargs: dict[str, Any], options: ReadingOptions
+) -> tuple[list[Candidate], dict[str, Any]]:
+    """Every policy, run and compared with what none of them was trained on; the arguments of the environment."""
+    from gailkit.evaluation.compare import Candidate
+    from gailkit.evaluation.evaluate import Reference
+    from gailkit.generator import TrainedPolicy
+    from gailkit.rollouts.envs import make_env
+
+    demonstrations = load(request.demos, options, env_id)
+    env_id, env_kwargs = _environment(request.specs, env_id, env_kwargs, demonstrations.env_id)
     env = make_env(env_id, env_kwargs)
-    policy = resolve_policy(spec, env, seed, deterministic=not stochastic, checkpoint=checkpoint)
+    policies = [_policy(request, spec, env) for spec in request.specs]
     demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space)
     env.close()
     note_differences(demonstrations, env_id, env_kwargs)
-    with interruptible() as interruption, show_progress(f"evaluating {spec}", episodes, "episodes") as update:
-        progress = EpisodeProgress(update)
-
-        def on_steps(count: int) -> None:
-            progress.on_steps(count)
-            interruption.check()
-
-        evaluation = run_evaluation(
-            policy,
+    seen = [policy.trained_on for policy in policies if isinstance(policy, TrainedPolicy)]
+    with interruptible() as interruption:
+        candidates = []
+        reference = Reference(
             demonstrations,
             env_id,
-            episodes=episodes,
-            seed=seed,
+            episodes=request.episodes,
+            seed=request.seed,
             env_kwargs=env_kwargs,
-            num_envs=num_envs,
-            on_episode=progress.on_episode,
-            on_steps=on_steps,
+            num_envs=request.num_envs,
+            on_steps=lambda count: interruption.check(),
+            trained_on=frozenset().union(*seen),
         )
-        progress.show()
-    _print(spec, evaluation)
-    if json_file is not None:
-        _write_json(json_file, {"policy": spec, "demonstrations": str(demos), **evaluation.to_dict()})
+        for spec, method, policy in zip(request.specs, method_names(request.specs), policies, strict=True):
+            with show_progress(f"evaluating {spec}", request.episodes, "episodes") as update:
+                progress = EpisodeProgress(update)
+                evaluation = reference.evaluate(policy, progress.on_episode)
+                progress.show()
+            candidates.append(Candidate(spec, method, evaluation))
+    return candidates, env_kwargs
 
 
-def _print(spec: str, evaluation: Evaluation) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=Text(f"{spec} in {evaluation.env_id}"), title_justify="left")
-    for column in ("", "policy", "expert", "random"):
-        table.add_column(column, justify="left" if not column else "right")
-    low, high = evaluation.return_ci95
-    expert = evaluation.expert_return_mean
-    table.add_row(
-        "mean return",
-        f"{evaluation.return_mean:.1f} [{low:.1f}, {high:.1f}]",
-        "not recorded" if expert is None else f"{expert:.1f}",
-        f"{evaluation.random_return_mean:.1f}",
-    )
-    table.add_row("mean length", f"{evaluation.length_mean:.1f}", f"{evaluation.expert_length_mean:.1f}", "")
-    ended = (evaluation.terminated_fraction, evaluation.expert_terminated_fraction)
-    table.add_row("episodes that terminate", *(f"{fraction:.0%}" for fraction in ended), "")
-    table.add_row("episodes", str(evaluation.episodes), str(evaluation.expert_episodes), str(evaluation.episodes))
-    Console().print(table, markup=False)
-    click.echo(evaluation.statement())
+def _environment(
+    specs: Sequence[str], env_id: str | None, env_kwargs: dict[str, Any], recorded_in: str | None
+) -> tuple[str, dict[str, Any]]:
+    """The one environment of all policies."""
+    chosen = [choose_environment(spec, env_id, env_kwargs, recorded_in) for spec in specs]
+    for spec, environment in zip(specs, chosen, strict=True):
+        if environment != chosen[0]:
+            raise InputError(
+                f"policies are compared in one environment; {specs[0]} is for {_shown(chosen[0])}, "
+                f"{spec} for {_shown(environment)}"
+            )
+    return chosen[0]
 
 
-def _write_json(path: Path, values: dict[str, Any]) -> None:
+def _shown(environment: tuple[str, dict[str, Any]]) -> str:
+    return f"{environment[0]} {environment[1] or ''}".rstrip()
+
+
+def _policy(request: Request, spec: str, env: Any) -> Policy:
+    return resolve_policy(spec, env, request.seed, deterministic=not request.stochastic, checkpoint=request.checkpoint)
+
+
+def _refuse_twice(specs: Sequence[str]) -> None:
+    twice = [spec for spec in dict.fromkeys(specs) if specs.count(spec) > 1]
+    if twice:
+        raise InputError(f"{twice[0]} is named twice; each policy is evaluated once")
+
+
+def _write_json(path: Path, request: Request, comparison: Comparison) -> None:
+    """Of one policy its numbers; of several those of each under ``policies``, and the comparison beside them."""
     import json
 
+    from gailkit.evaluation.plain import as_plain
     from gailkit.storage import write_atomically
 
+    numbers = [
+        {"policy": candidate.spec, "demonstrations": str(request.demos), **candidate.evaluation.to_dict()}
+        for method in comparison.methods
+        for candidate in method.candidates
+    ]
+    values = numbers[0]
+    if len(numbers) > 1:
+        methods = [
+            {
+                "name": method.name,
+                "policies": [candidate.spec for candidate in method.candidates],
+                "closeness": as_plain(method.closeness),
+                "returns": as_plain(method.returns),
+                "verdicts": method.verdicts,
+            }
+            for method in comparison.methods
+        ]
+        values = {"policies": numbers, "methods": methods, "contrasts": as_plain(comparison.contrasts)}
     write_atomically(path, (json.dumps(values, indent=2, allow_nan=False) + "\n").encode())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +71,31 @@ def run_environment(spec: str) -> tuple[str, dict[str, Any]] | None:
         return str(described["env_id"]), dict(described["env_kwargs"])
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"the run in {spec} is damaged: it does not say what it was trained in") from error
+
+
+def method_names(specs: Sequence[str]) -> list[str]:
+    """What each of ``specs`` is a run of: runs of one configuration that differ only in their seed share a name."""
+    configurations = [_configuration(spec) for spec in specs]
+    groups: dict[str, list[str]] = {}
+    for spec, configuration in zip(specs, configurations, strict=True):
+        groups.setdefault(configuration, []).append(spec)
+    names = {
+        configuration: own[0] if len(own) == 1 else f"{own[0]} and {len(own) - 1} more of other seeds"
+        for configuration, own in groups.items()
+    }
+    return [names[configuration] for configuration in configurations]
+
+
+def _configuration(spec: str) -> str:
+    """All that a run folder says of how it was made, but for the seed; of any other policy its name."""
+    if not _is_run(spec):
+        return spec
+    from gailkit.training.run import RunFolder
+
+    described = RunFolder.open(Path(spec)).description()
+    config = {name: value for name, value in dict(described.get("config") or {}).items() if name != "seed"}
+    demonstrations = described.get("demonstrations") or {}
+    return json.dumps([config, described.get("parts"), demonstrations.get("digests")], sort_keys=True)
 
 
 def choose_environment(

@@ -15,6 +15,7 @@ from gailkit.demonstrations import Demonstrations
 from gailkit.errors import InputError
 from gailkit.evaluation.actions import ActionMatch, match_actions, recorded_noise
 from gailkit.evaluation.closeness import Closeness, closeness
+from gailkit.evaluation.plain import as_plain
 from gailkit.evaluation.returns import Returns, compare_returns, side_of
 from gailkit.evaluation.statement import statement
 from gailkit.experts.random import random_policy
@@ -48,6 +49,7 @@ class Evaluation:
     returns: Returns
     played: Sequence[Trajectory]  # the policy's episodes
     shown: Sequence[Trajectory]  # the expert's that they are compared with
+    expert: Sequence[Trajectory]  # all of the expert's
     at_random: Sequence[Trajectory]
     spaces: tuple[Space[Any], Space[Any]]  # of observations and actions
 
@@ -66,10 +68,10 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, without the episodes and their steps."""
-        left_out = ("actions", "returns", "played", "shown", "at_random", "spaces")
+        left_out = ("actions", "returns", "played", "shown", "expert", "at_random", "spaces")
         flat = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         values = {name: value for name, value in flat.items() if name not in left_out}
-        return values | dataclasses.asdict(self.actions) | _plain(self.closeness)
+        return {**values, **as_plain(self.actions), **_summary(self.closeness)}
 
     def statement(self) -> str:
         """How closely the policy matches the expert, in plain sentences."""
@@ -150,6 +152,7 @@ class Reference:
             returns=returns,
             played=played,
             shown=shown.trajectories,
+            expert=expert.trajectories,
             at_random=self.at_random,
             spaces=self.spaces,
         )
@@ -205,27 +208,14 @@ def evaluate(
     return reference.evaluate(policy, on_episode)
 
 
-def _plain(found: Closeness) -> dict[str, Any]:
+def _summary(found: Closeness) -> dict[str, Any]:
     """``closeness`` and ``verdict`` as a number and a word, and each of the records as a dictionary."""
-    records = ("returns", "occupancy", "two_sample", "coverage", "endings")
-    described = {name: _as_dict(getattr(found, name)) for name in records}
     value = found.occupancy.closeness
+    records = ("returns", "occupancy", "two_sample", "coverage", "endings", "give_aways")
     return {
         "closeness": None if value is None else value.value,
         "closeness_ci95": None if value is None else (value.low, value.high),
         "verdict": found.verdict.verdict,
         "verdict_sentence": found.verdict.sentence,
-        **described,
-        "give_aways": [dataclasses.asdict(each) for each in found.give_aways],
+        **{name: as_plain(getattr(found, name)) for name in records},
     }
-
-
-def _as_dict(record: Any) -> Any:
-    """Records as dictionaries, their estimates as ``{"value", "low", "high"}``, all the way down."""
-    if record is None or isinstance(record, (str, int, float)):
-        return record
-    if dataclasses.is_dataclass(record):
-        return {field.name: _as_dict(getattr(record, field.name)) for field in dataclasses.fields(record)}
-    if hasattr(record, "_asdict"):
-        return record._asdict()
-    return [_as_dict(each) for each in record]
