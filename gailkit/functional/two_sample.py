@@ -77,9 +77,10 @@ def fitted_weights(
 ) -> np.ndarray:
     """Weights (K, F, B) of linear classifiers, high where a label is True, one that has not seen it for each fold.
 
-    Ridge regression of the labels on ``features`` (N, F), whose direction is that of Fisher's discriminant; the Gram
-    matrix does not depend on the labels, so that all labellings (E, B) cost little more than one. ``episodes`` (N,)
-    is the episode of each step, ``fold`` (E,) that of each episode; ``ridge`` is added to the mean square of a feature.
+    Ridge regression of the labels on ``features`` (N, F), with an intercept, whose direction is that of Fisher's
+    discriminant; the Gram matrix does not depend on the labels, so that all labellings (E, B) cost little more than
+    one. ``episodes`` (N,) is the episode of each step, ``fold`` (E,) that of each episode; ``ridge`` is added to the
+    mean square of a feature.
     """
     centred = features - features.mean(axis=0)
     targets = labels[episodes] - labels[episodes].mean(axis=0)
@@ -87,9 +88,15 @@ def fitted_weights(
     weights = []
     for number in range(fold.max() + 1):
         own = fold[episodes] == number
-        held = centred[own]
-        penalty = ridge * int((~own).sum()) * np.eye(len(gram))
-        weights.append(np.linalg.solve(gram - held.T @ held + penalty, products - held.T @ targets[own]))
+        held, seen = centred[own], int((~own).sum())
+        mean, share = -held.sum(axis=0) / seen, -targets[own].sum(axis=0) / seen  # of what is not held out
+        covariance = gram - held.T @ held - seen * np.outer(mean, mean)
+        weights.append(
+            np.linalg.solve(
+                covariance + ridge * seen * np.eye(len(gram)),
+                products - held.T @ targets[own] - seen * np.outer(mean, share),
+            )
+        )
     return np.array(weights)
 
 
