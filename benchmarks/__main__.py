@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from benchmarks.calibration import calibration
 from benchmarks.curves import curves
 from benchmarks.data import data
 from benchmarks.imitation import imitation
@@ -23,6 +24,7 @@ def benchmarks(context: click.Context) -> None:
         context.invoke(speed)
 
 
+benchmarks.add_command(calibration)
 benchmarks.add_command(curves)
 benchmarks.add_command(data)
 benchmarks.add_command(imitation)
