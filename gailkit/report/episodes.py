@@ -23,7 +23,6 @@ def episodes_section(evaluation: Evaluation) -> Section:
         Panel("Returns, a mark for each episode", draw_marks(earned, "The return of each episode", "return"), _LINE),
         Panel("Share of episodes that earn at most so much", draw_cumulative(earned, "Returns, cumulative", "return")),
         Panel("Lengths, a mark for each episode", draw_marks(lasted, "The length of each episode", "steps"), _LINE),
-        Panel("Share of episodes that last at most so long", draw_cumulative(lasted, "Lengths, cumulative", "steps")),
     ]
     return Section("Episodes: returns and lengths", [Paragraph(_counts(evaluation, sides[0][1])), _block(panels)])
 

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from gailkit.errors import InputError
+from gailkit.report.markup import shortened
 from gailkit.report.palette import DRAWN, Side
 from gailkit.report.svg import Drawing, drawing, new_figure, styled
 
@@ -183,8 +184,7 @@ def _rows(axes: Axes, names: Sequence[str]) -> None:
 
 def plain(name: str, most: int = 16) -> str:
     """``name`` in letters that every font has, and not more than ``most`` of them."""
-    found = ascii(name)[1:-1]
-    return found if len(found) <= most else f"{found[: most - 3]}..."
+    return shortened(ascii(name)[1:-1], most)
 
 
 def _in_percent(axes: Axes) -> None:

@@ -14,23 +14,23 @@ from gailkit import __version__
 from gailkit.errors import GailkitError
 from gailkit.evaluation.evaluate import Evaluation
 from gailkit.evaluation.side_by_side import Animation
-from gailkit.evaluation.verdict import DIFFERENT, INDISTINGUISHABLE, MOVES_DIFFERENTLY, RULE
-from gailkit.report.blocks import Block, Commands, Details, Film, Note, Paragraph, Table, Tone
+from gailkit.report.again import again_section
+from gailkit.report.blocks import Film, Note
 from gailkit.report.episodes import episodes_section
 from gailkit.report.maps import maps_section
 from gailkit.report.marginals import marginals_section
 from gailkit.report.markup import shortened
 from gailkit.report.numbers import numbers_section
-from gailkit.report.page import Page, Section, Verdict
+from gailkit.report.page import Page, Section
 from gailkit.report.record import RunRecord
 from gailkit.report.telltales import telltales_section
 from gailkit.report.thresholds import Plan
 from gailkit.report.training import training_section
+from gailkit.report.verdicts import banner
 from gailkit.report.words import counted
 from gailkit.storage import write_atomically
 
-TONES: Mapping[str, Tone] = {INDISTINGUISHABLE: "good", MOVES_DIFFERENTLY: "warning", DIFFERENT: "bad"}
-LONGEST_SPEC = 80  # in the title
+LONGEST_SPEC = 60  # in the title
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def report_page(evaluation: Evaluation, about: About) -> Page:
         "Where they spend their time": partial(maps_section, found.steps),
         "What gives the policy away": partial(telltales_section, found),
         "How it was trained": partial(_training_section, about.run),
-        "To do it again": partial(_again_section, evaluation, about),
+        "To do it again": partial(_again_section, evaluation.seed, about),
     }
     if about.animation is None:
         del makers["Side by side"]
@@ -86,21 +86,15 @@ def report_page(evaluation: Evaluation, about: About) -> Page:
     if about.notes:
         sections.insert(0, Section("To know first", [Note("note", sentence) for sentence in about.notes]))
     return Page(
-        title=f"How closely does {shortened(about.spec, LONGEST_SPEC)} match the expert?",
+        title=f"How closely does {_name(about.spec)} match the expert?",
         summary=(
-            f"{evaluation.env_id}: {counted(evaluation.episodes, 'episode')} of the policy, seed {evaluation.seed}, "
+            f"{evaluation.env_id}: {counted(evaluation.episodes, 'episode')} of {about.spec}, seed {evaluation.seed}, "
             f"beside {counted(evaluation.compared_episodes, 'episode')} of the expert from {about.demos}"
         ),
-        verdict=_verdict(evaluation),
+        verdict=banner(evaluation),
         sections=sections,
         footer=f"Made by gailkit {__version__}. This page holds no script and fetches nothing.",
     )
-
-
-def _verdict(evaluation: Evaluation) -> Verdict:
-    found = evaluation.closeness.verdict
-    title = found.verdict[:1].upper() + found.verdict[1:]
-    return Verdict(TONES.get(found.verdict, "note"), title, (found.sentence, f"The rule: {RULE}"))
 
 
 def _made(title: str, maker: Callable[[], Section]) -> Section:
@@ -132,14 +126,12 @@ def _still(content: bytes) -> bytes:
     return file.getvalue()
 
 
-def _again_section(evaluation: Evaluation, about: About) -> Section:
-    commands = [*about.commands]
+def _again_section(seed: int, about: About) -> Section:
     began = about.run.command if about.run else None
-    blocks: list[Block] = [Commands("This evaluation", commands)] if commands else []
-    if began is not None:
-        blocks.append(Commands("The training of the policy", [began]))
-    if about.versions:
-        table = Table("Versions", ("package", "version"), [(name, text) for name, text in about.versions.items()])
-        blocks.append(Details("Versions", [table]))
-    said = f"The same seed, {evaluation.seed}, gives the same numbers on the same versions."
-    return Section("To do it again", [Paragraph(said), *blocks])
+    commands = {"This evaluation": about.commands, "The training of the policy": () if began is None else (began,)}
+    return again_section(seed, commands, about.versions)
+
+
+def _name(spec: str) -> str:
+    """The last part of a path, of anything else the whole."""
+    return shortened(spec.rstrip("/").rpartition("/")[2] or spec, LONGEST_SPEC)

@@ -24,7 +24,7 @@ header p { color: var(--muted); }
 footer { margin-top: 3rem; padding-top: 0.75rem; border-top: 1px solid var(--grid); color: var(--muted);
   font-size: 0.875rem; }
 nav ul { display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; margin: 1rem 0; padding: 0; list-style: none; }
-nav a { display: inline-block; padding: 0.2rem 0; }
+nav li { margin: 0; } nav a { display: inline-block; padding: 0.25rem 0; }
 .verdict { display: grid; grid-template-columns: auto 1fr; gap: 0 0.9rem; align-items: center; margin: 1.25rem 0;
   padding: 1rem; border: 2px solid currentColor; border-radius: 0.6rem; background: var(--card); }
 .verdict .icon { width: 2.5rem; height: 2.5rem; }

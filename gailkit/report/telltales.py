@@ -26,7 +26,10 @@ def telltales_section(found: Closeness) -> Section:
     if not found.give_aways:
         return Section(TITLE, [Paragraph(f"{how} It tells them apart, by no single feature in particular.")])
     largest = max(each.loss for each in found.give_aways)
-    rows = [(each.feature, bar(each.loss / largest), number(each.loss), each.words) for each in found.give_aways]
+    rows = [
+        (each.feature, bar(each.loss / largest), number(each.loss), each.words.removeprefix(each.feature).lstrip(": "))
+        for each in found.give_aways
+    ]
     caption = "By how much the AUC falls when a feature is shuffled among the steps"
     blocks: list[Block] = [
         Paragraph(f"{how} These features it leans on most:"),

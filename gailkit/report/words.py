@@ -7,6 +7,7 @@ import math
 from gailkit.functional.resampling import Estimate
 
 MISSING = "\u2013"  # a dash where there is no number
+UNBROKEN = "\u00a0"  # a space at which no line breaks
 
 
 def number(value: float | None) -> str:
@@ -33,14 +34,15 @@ def percent(share: float | None) -> str:
     rounded = f"{100 * share:.0f}"
     if (rounded == "0" and share > 0) or (rounded == "100" and share < 1):
         rounded = f"{100 * share:.1f}"
-    return f"{rounded} %"
+    return f"{rounded}{UNBROKEN}%"
 
 
 def p_value(p: float) -> str:
     """``p = 0.03``; a permutation test with few permutations is never more exact than that."""
-    return f"p = {p:.2g}" if p >= 0.001 else "p < 0.001"
+    said = f"p = {p:.2g}" if p >= 0.001 else "p < 0.001"
+    return said.replace(" ", UNBROKEN)
 
 
-def counted(count: int, what: str) -> str:
-    """``1 episode``, ``2 episodes``."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+def counted(count: int, what: str, many: str | None = None) -> str:
+    """``1 episode``, ``2 episodes``; ``many`` is the plural where it takes more than an s."""
+    return f"{count:,} {what if count == 1 else many or f'{what}s'}"
