@@ -15,35 +15,40 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "ActorCritic": "gailkit.networks.actor_critic:ActorCritic",
     "AdversarialLoss": "gailkit.discriminator:AdversarialLoss",
     "BoxActionDiscriminator": "gailkit.discriminator:BoxActionDiscriminator",
+    "Closeness": "gailkit.evaluation.closeness:Closeness",
     "CrossEntropyLoss": "gailkit.discriminator:CrossEntropyLoss",
     "Demonstrations": "gailkit.demonstrations:Demonstrations",
     "DiscreteActionDiscriminator": "gailkit.discriminator:DiscreteActionDiscriminator",
     "Discriminator": "gailkit.discriminator:Discriminator",
     "DiscriminatorConfig": "gailkit.training.config:DiscriminatorConfig",
     "DiscriminatorLearner": "gailkit.discriminator:DiscriminatorLearner",
-    "ExpertConfig": "gailkit.training.config:ExpertConfig",
-    "Evaluation": "gailkit.evaluation.evaluate:Evaluation",
     "DiscriminatorLoss": "gailkit.discriminator:DiscriminatorLoss",
+    "Evaluation": "gailkit.evaluation.evaluate:Evaluation",
+    "ExpertConfig": "gailkit.training.config:ExpertConfig",
     "GailkitError": "gailkit.errors:GailkitError",
     "Generator": "gailkit.generator:Generator",
     "ObservationEncoder": "gailkit.networks.encoders:ObservationEncoder",
     "PPOClip": "gailkit.generator:PPOClip",
     "PPOPenalty": "gailkit.generator:PPOPenalty",
+    "Parts": "gailkit.training.parts:Parts",
     "PolicyConfig": "gailkit.training.config:PolicyConfig",
     "PolicyGradient": "gailkit.generator:PolicyGradient",
-    "TRPO": "gailkit.generator:TRPO",
-    "Parts": "gailkit.training.parts:Parts",
     "ReadOptions": "gailkit.demonstrations.contents:ReadOptions",
+    "Reference": "gailkit.evaluation.evaluate:Reference",
     "Rollout": "gailkit.types:Rollout",
+    "TRPO": "gailkit.generator:TRPO",
     "TrainConfig": "gailkit.training.config:TrainConfig",
     "TrainedPolicy": "gailkit.generator:TrainedPolicy",
     "Trajectory": "gailkit.types:Trajectory",
     "Transitions": "gailkit.types:Transitions",
     "clone_behaviour": "gailkit.generator:clone_behaviour",
+    "closeness": "gailkit.evaluation.closeness:closeness",
     "evaluate": "gailkit.evaluation.evaluate:evaluate",
+    "hold_out": "gailkit.demonstrations.holding_out:hold_out",
     "load_policy": "gailkit.training.run:load_policy",
     "losses": "gailkit.functional.losses",
     "rewards": "gailkit.functional.rewards",
+    "run_control": "gailkit.training.control:run_control",
     "train": "gailkit.training.train:train",
     "train_expert": "gailkit.training.expert:train_expert",
     "with_gradient_penalty": "gailkit.discriminator:with_gradient_penalty",
@@ -55,6 +60,7 @@ __all__ = [
     "ActorCritic",
     "AdversarialLoss",
     "BoxActionDiscriminator",
+    "Closeness",
     "CrossEntropyLoss",
     "Demonstrations",
     "DiscreteActionDiscriminator",
@@ -73,16 +79,20 @@ __all__ = [
     "PolicyConfig",
     "PolicyGradient",
     "ReadOptions",
+    "Reference",
     "Rollout",
     "TrainConfig",
     "TrainedPolicy",
     "Trajectory",
     "Transitions",
     "clone_behaviour",
+    "closeness",
     "evaluate",
+    "hold_out",
     "load_policy",
     "losses",
     "rewards",
+    "run_control",
     "train",
     "train_expert",
     "with_gradient_penalty",
@@ -91,6 +101,7 @@ __all__ = [
 if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.demonstrations import Demonstrations
     from gailkit.demonstrations.contents import ReadOptions
+    from gailkit.demonstrations.holding_out import hold_out
     from gailkit.discriminator import (
         AdversarialLoss,
         BoxActionDiscriminator,
@@ -102,7 +113,8 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
         with_gradient_penalty,
     )
     from gailkit.errors import GailkitError
-    from gailkit.evaluation.evaluate import Evaluation, evaluate
+    from gailkit.evaluation.closeness import Closeness, closeness
+    from gailkit.evaluation.evaluate import Evaluation, Reference, evaluate
     from gailkit.functional import losses, rewards
     from gailkit.generator import (
         ACKTR,
@@ -117,6 +129,7 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.networks.actor_critic import ActorCritic
     from gailkit.networks.encoders import ObservationEncoder
     from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
+    from gailkit.training.control import run_control
     from gailkit.training.expert import train_expert
     from gailkit.training.parts import Parts
     from gailkit.training.run import load_policy

@@ -53,11 +53,14 @@ class StoredEpisodes(Episodes):
         return self.file.trajectory(int(self.indices[index]))
 
     def __iter__(self) -> Iterator[Trajectory]:
-        """All of them in the order of the file where that is theirs, read in long runs; else one by one."""
-        if not np.array_equal(self.indices, np.arange(len(self.file.stops))):
+        """Most of a file in its order is read in long runs, passing over the rest; else they are read one by one."""
+        ascending = bool((np.diff(self.indices) > 0).all())
+        if not ascending or 2 * len(self.indices) < len(self.file.stops):
             yield from (self[index] for index in range(len(self)))
             return
-        yield from self.file.trajectories()
+        chosen = np.zeros(len(self.file.stops), dtype=np.bool_)
+        chosen[self.indices] = True
+        yield from (episode for episode, wanted in zip(self.file.trajectories(), chosen, strict=True) if wanted)
 
     def digests(self) -> list[str]:
         """As the file states them and they were verified."""

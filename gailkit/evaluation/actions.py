@@ -70,14 +70,16 @@ def match_actions(
     )
 
 
-def recorded_noise(provenance: Mapping[str, str]) -> float | None:
+def recorded_noise(provenance: Mapping[str, str], action_space: Space[Any]) -> float | None:
     """What ``gailkit record --noise`` was told; None where it was not, or where recordings were put together."""
     if "noise" not in provenance or any(name.startswith("addition_") for name in provenance):
         return None
     try:
-        return float(provenance["noise"])
+        noise = float(provenance["noise"])
     except ValueError:  # somebody else's word for something else
         return None
+    most = 1.0 if isinstance(action_space, Discrete) else np.finfo(np.float32).max
+    return noise if 0 <= noise <= most else None
 
 
 def _by_expert(noise: float, action_space: Space[Any]) -> float:

@@ -65,7 +65,7 @@ def closeness(
     place of those of the given episodes, where more of the expert's are known.
 
     Raises:
-        InputError: if a side has no episode.
+        InputError: if a side has no episode, or the rewards of the policy or of random actions were not recorded.
     """
     sides = {"the policy": policy, "the expert": expert, "random actions": random}
     missing = [name for name, episodes in sides.items() if not len(episodes)]

@@ -24,20 +24,26 @@ class Coverage:
 
 
 def measure_coverage(policy: Points, expert: Points, seed: int = 0) -> Coverage | None:
-    """Coverage by the ``NEIGHBOURS`` nearest (Naeem et al. 2020); None with fewer than three episodes of the expert.
+    """Coverage by the ``NEIGHBOURS`` nearest (Naeem et al. 2020); None with fewer than three episodes of the expert, or
+    so few steps that there are no such neighbours.
 
     One third of the expert's episodes is to be reached, the second says what is close, the third is an expert's try.
     """
     third = len(expert) // 3
-    if third < 1:
+    count = min(third, len(policy))
+    points = min(POINTS, *(count * min(map(len, side)) for side in (policy, expert)))  # no step twice
+    if third < 1 or points < NEIGHBOURS:
         return None
     random = np.random.default_rng(seed)
-    count = min(third, len(policy))
+
+    def draw(side: Points, chosen: np.ndarray) -> np.ndarray:
+        return cloud([side[index] for index in chosen], points, random)
+
     found = []
     for _ in range(SPLITS):
         order = random.permutation(len(expert))
-        aim, radius, own = (_cloud(expert, order[start : start + count], random) for start in (0, third, 2 * third))
-        tried = _cloud(policy, random.permutation(len(policy))[:count], random)
+        aim, radius, own = (draw(expert, order[start : start + count]) for start in (0, third, 2 * third))
+        tried = draw(policy, random.permutation(len(policy))[:count])
         found.append(
             [
                 reached(aim, radius, tried, NEIGHBOURS),
@@ -47,7 +53,3 @@ def measure_coverage(policy: Points, expert: Points, seed: int = 0) -> Coverage 
             ]
         )
     return Coverage(*np.mean(found, axis=0).tolist())
-
-
-def _cloud(points: Points, chosen: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    return cloud([points[index] for index in chosen], POINTS, random)

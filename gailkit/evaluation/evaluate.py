@@ -145,7 +145,7 @@ class Reference:
             terminated_fraction=sum(trajectory.terminated for trajectory in played) / len(played),
             expert_terminated_fraction=expert.num_terminated / len(expert.trajectories),
             actions=match_actions(
-                policy, shown.trajectories, self.spaces[1], held_out, recorded_noise(expert.provenance)
+                policy, shown.trajectories, self.spaces[1], held_out, recorded_noise(expert.provenance, self.spaces[1])
             ),
             compared_episodes=len(shown.trajectories),
             held_out=held_out,

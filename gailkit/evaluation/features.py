@@ -18,7 +18,8 @@ from gailkit.types import Trajectory
 MOST_STEPS = 100_000  # of one side
 LARGEST_IMAGE = 256  # numbers of an observation of two or more dimensions that are kept as they are
 GRID = 8  # a larger one is averaged to so many cells a side
-FLAT = 1e-6  # deviation, relative to the size of the values, below which a feature is taken as constant
+BATCH = 1000  # images that are held as float64 at a time
+FLAT = 1e-6  # deviation, relative to the largest value of any side, below which a feature is taken as constant
 
 Points = Sequence[np.ndarray]
 """Episodes as arrays (k, D) of float64, one row a step."""
@@ -32,6 +33,7 @@ class Feature:
     columns: tuple[int, ...]
     is_action: bool
     is_choice: bool  # of a Discrete space: a column for each of its values, 1 for the one taken
+    start: int = 0  # the first of those values
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,14 @@ class Scale:
     def of(cls, features: Sequence[Feature], expert: Points, *others: Points) -> Scale:
         """The mean and standard deviation over the expert's steps.
 
-        A feature that the expert keeps constant has the deviation of the first of ``others`` who varies it, so that
-        who leaves the expert's value is seen to. The columns of a choice stay 0 and 1.
+        A feature that the expert keeps constant has the deviation of the expert's steps and those of the first of
+        ``others`` who leaves that value, so that this is seen. The columns of a choice stay 0 and 1.
         """
         rows = np.concatenate(expert)
-        center, width = rows.mean(axis=0), _deviation(rows)
+        size = np.max([np.abs(part).max(axis=0) for side in (expert, *others) for part in side], axis=0)
+        center, width = rows.mean(axis=0), _deviation(rows, size)
         for other in others:
-            width = np.where(width > 0, width, _deviation(np.concatenate(other)))
+            width = np.where(width > 0, width, _deviation(np.concatenate([rows, *other]), size))
         for feature in features:
             if feature.is_choice:
                 width[list(feature.columns)] = 1.0
@@ -116,14 +119,16 @@ def _numbers(space: Space[Any], values: np.ndarray) -> np.ndarray:
     if isinstance(space, Discrete):
         taken: np.ndarray = (values[:, None] == space.start + np.arange(space.n)).astype(np.float64)
         return taken
-    numbers = values.astype(np.float64)
-    return (_averaged(numbers) if _is_large_image(space) else numbers).reshape(len(values), -1)
+    if not _is_large_image(space):
+        return values.astype(np.float64).reshape(len(values), -1)
+    batches = [values[start : start + BATCH] for start in range(0, len(values), BATCH)]
+    return np.concatenate([_averaged(batch.astype(np.float64)).reshape(len(batch), -1) for batch in batches])
 
 
 def _features(role: str, space: Space[Any], names: Sequence[str], first: int, is_action: bool) -> tuple[Feature, ...]:
     if isinstance(space, Discrete):
         columns = tuple(range(first, first + int(space.n)))
-        return (Feature(names[0] if len(names) == 1 else role, columns, is_action, True),)
+        return (Feature(names[0] if len(names) == 1 else role, columns, is_action, True, int(space.start)),)
     shape = _grid(space.shape or ()) if _is_large_image(space) else space.shape or ()
     places = list(np.ndindex(*shape))
     known = names if len(names) == len(places) else [f"{role}[{', '.join(map(str, place))}]" for place in places]
@@ -153,6 +158,6 @@ def _averaged(images: np.ndarray) -> np.ndarray:
     return images
 
 
-def _deviation(rows: np.ndarray) -> np.ndarray:
+def _deviation(rows: np.ndarray, size: np.ndarray) -> np.ndarray:
     deviation = rows.std(axis=0)
-    return np.where(deviation > FLAT * (1 + np.abs(rows).max(axis=0)), deviation, 0.0)
+    return np.where(deviation > FLAT * size, deviation, 0.0)

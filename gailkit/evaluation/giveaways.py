@@ -69,7 +69,8 @@ def _choice_words(feature: Feature, shares: np.ndarray, expert_shares: np.ndarra
     if abs(shares[which] - expert_shares[which]) < SHARE:
         return _alike(feature)
     share, expert = shares[which], expert_shares[which]
-    return f"{feature.name}: choice {which} is taken in {share:.0%} of the steps against the expert's {expert:.0%}"
+    value = feature.start + which
+    return f"{feature.name}: {value} is taken in {share:.0%} of the steps against the expert's {expert:.0%}"
 
 
 def _alike(feature: Feature) -> str:

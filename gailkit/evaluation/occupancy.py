@@ -45,7 +45,7 @@ class Occupancy:
     floor: float | None  # W(expert, expert), between random halves of the expert's episodes
     random_distance: float  # W(random actions, expert)
     excess: Estimate | None  # W(policy, expert) - floor, interval by bootstrap over episodes
-    closeness: Estimate | None  # 1 - (W(policy, expert) - floor) / (W(random, expert) - floor)
+    closeness: Estimate | None  # 1 - excess / (W(random, expert) - floor); None where some draw has no such scale
     detectable: float | None  # the smallest excess that so many episodes tell from 0 in 80 % of the cases
     state_distance: float  # the same for observations alone
     state_closeness: float | None
@@ -108,6 +108,7 @@ def compare_occupancy(
     replicates = [_resampled(sides, distance, generator) for _ in range(RESAMPLES)] if enough else []
     excess = np.array([replicate.excess for replicate in replicates])
     closeness = np.array([replicate.closeness for replicate in replicates])
+    on_scale = enough and min(each.random - each.floor for each in (found, *replicates)) > 0
     return Occupancy(
         method="exact" if dimensions <= MOST_DIMENSIONS else "sliced",
         episodes=sides.episodes,
@@ -115,10 +116,10 @@ def compare_occupancy(
         floor=found.floor if enough else None,
         random_distance=found.random,
         excess=_around(found.excess, excess) if enough else None,
-        closeness=_around(found.closeness, closeness) if enough and _scale_known(found, replicates) else None,
+        closeness=_around(found.closeness, closeness) if on_scale else None,
         detectable=float(FROM_RESAMPLES * excess.std(ddof=1)) if enough else None,
         state_distance=states.policy,
-        state_closeness=states.closeness if enough and np.isfinite(states.closeness) else None,
+        state_closeness=states.closeness if on_scale and np.isfinite(states.closeness) else None,
         sliced_distance=sliced_wasserstein(np.concatenate(policy), np.concatenate(expert), directions),
         features=tuple(_feature_distance(feature, sides, generator) for feature in features),
     )
@@ -189,12 +190,6 @@ def _around(value: float, replicates: np.ndarray) -> Estimate:
     """``value`` with the spread of the ``replicates``, which come from fewer steps and are all a little off."""
     low, high = np.quantile(replicates, [0.025, 0.975]) - np.mean(replicates)
     return Estimate(value, float(value + low), float(value + high))
-
-
-def _scale_known(found: _Distances, replicates: Sequence[_Distances]) -> bool:
-    """Whether random actions lie further from the expert than the expert itself, however the episodes are drawn."""
-    scales = [found.random - found.floor, *(each.random - each.floor for each in replicates)]
-    return bool(np.quantile(scales, 0.025) > 0 and min(scales) > 0)
 
 
 def _feature_distance(feature: Feature, sides: _Sides, random: np.random.Generator) -> FeatureDistance:

@@ -17,7 +17,7 @@ from gailkit.errors import EnvironmentFailure, InputError
 from gailkit.evaluation.retelling import Retelling, draw, retelling
 from gailkit.rollouts.envs import environment_failures
 from gailkit.rollouts.film import choose_pace, tick_durations
-from gailkit.rollouts.mujoco_view import draw_cheaply, follow_body
+from gailkit.rollouts.mujoco_view import draw_cheaply
 from gailkit.rollouts.rendering import Filmed, make_drawn, steps_per_second
 from gailkit.types import Trajectory
 
@@ -81,7 +81,6 @@ def side_by_side(env_id: str, env_kwargs: Mapping[str, Any], policy: Trajectory,
         EnvironmentFailure: if the environment raises, or draws what is no frame.
     """
     with closing(make_drawn(env_id, env_kwargs)) as env:
-        follow_body(env, env_kwargs)
         draw_cheaply(env)
         sides, notes = _sides(env, policy, expert)
         own = steps_per_second(env)

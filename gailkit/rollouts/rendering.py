@@ -16,6 +16,7 @@ from gymnasium.error import DependencyNotInstalled
 
 from gailkit.errors import GailkitError, InputError
 from gailkit.rollouts.envs import environment_failures, make_env
+from gailkit.rollouts.mujoco_view import follow_body
 
 USUAL_STEPS_PER_SECOND = 30.0  # of environments that do not say how fast they are
 PROBE_SECONDS = 60
@@ -56,6 +57,7 @@ def make_drawn(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env[Any,
     try:
         if _is_mujoco(env):
             _choose_mujoco_gl()
+            follow_body(env, env_kwargs)
     except InputError:
         env.close()
         raise
