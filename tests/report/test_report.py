@@ -16,16 +16,22 @@ from gymnasium.spaces import Discrete
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DataError, InputError
+from gailkit.evaluation.compare import Candidate, compare
 from gailkit.evaluation.evaluate import Evaluation, evaluate
 from gailkit.evaluation.giveaways import GiveAway
 from gailkit.evaluation.side_by_side import Animation
 from gailkit.evaluation.verdict import DIFFERENT, INDISTINGUISHABLE, NOT_ENOUGH_EXPERT, RULE
 from gailkit.report.again import in_lines
+from gailkit.report.comparison import comparison_page, write_comparison
 from gailkit.report.maps import principal_plane
+from gailkit.report.numbers import numbers_section
+from gailkit.report.page import Page, Section, Verdict
 from gailkit.report.record import RunRecord
 from gailkit.report.report import About, report_page, write_report
+from gailkit.report.telltales import telltales_section
 from gailkit.report.thresholds import Plan
-from gailkit.report.words import counted, number, p_value, percent
+from gailkit.report.verdicts import banner
+from gailkit.report.words import counted, estimated, number, p_value, percent
 from gailkit.spaces import space_to_json
 from gailkit.training.run import RunFolder
 
@@ -33,16 +39,16 @@ HOSTILE = "</style></script><script>document.body.id='broken'</script><img src=x
 Change = Callable[..., Evaluation]
 
 
-def balancing(observations: np.ndarray) -> np.ndarray:
-    """Keeps the pole of CartPole up."""
-    return (observations[:, 2] + 0.3 * observations[:, 3] > 0).astype(np.int64)
+def swinging(observations: np.ndarray) -> np.ndarray:
+    """Pushes the car of MountainCar the way it goes, which brings it up the hill."""
+    return np.where(observations[:, 1] < 0, 0, 2)
 
 
 @pytest.fixture(scope="session")
 def evaluation(repository: Path) -> Evaluation:
-    """A simple rule beside the expert of CartPole."""
-    demonstrations = Demonstrations.load(repository / "datasets" / "cartpole-v1.hdf5").choose(12)
-    return evaluate(balancing, demonstrations, "CartPole-v1", episodes=10)
+    """A simple rule beside the expert of MountainCar."""
+    demonstrations = Demonstrations.load(repository / "datasets" / "mountaincar-v0.hdf5").choose(12)
+    return evaluate(swinging, demonstrations, "MountainCar-v0", episodes=10)
 
 
 @pytest.fixture
@@ -78,8 +84,13 @@ class Words(HTMLParser):
             self.text += f" {data}"
 
 
+def said(section: Section) -> str:
+    """The text of one section."""
+    return Words(Page("", "", Verdict("note", ""), [section]).render()).text
+
+
 def words(evaluation: Evaluation, **about: Any) -> str:
-    return Words(report_page(evaluation, About("runs/balancing", "demos.hdf5", **about)).render()).text
+    return Words(report_page(evaluation, About("runs/swinging", "demos.hdf5", **about)).render()).text
 
 
 def test_the_rule_and_the_verdict_come_before_the_numbers(evaluation: Evaluation) -> None:
@@ -88,14 +99,14 @@ def test_the_rule_and_the_verdict_come_before_the_numbers(evaluation: Evaluation
         text.index(part) for part in (evaluation.closeness.verdict.sentence, RULE[1:], "What was measured")
     )
     assert rule < verdict < numbers
-    assert text.startswith("How closely does balancing match the expert?")
+    assert text.startswith("How closely does swinging match the expert?")
     assert (
-        "CartPole-v1: 10 episodes of runs/balancing, seed 0, beside 12 episodes of the expert from demos.hdf5" in text
+        "MountainCar-v0: 10 episodes of runs/swinging, seed 0, beside 12 episodes of the expert from demos.hdf5" in text
     )
 
 
 def test_the_table_has_the_numbers_of_the_evaluation(evaluation: Evaluation) -> None:
-    text, found = words(evaluation), evaluation.closeness
+    text, found = said(numbers_section(evaluation)), evaluation.closeness
     mean, test = found.returns.policy.mean, found.two_sample
     assert test is not None
     assert f"mean return {number(mean.value)} [{number(mean.low)}, {number(mean.high)}]" in text
@@ -111,8 +122,8 @@ def test_every_section_is_there_and_every_feature_has_a_panel(evaluation: Evalua
         "What gives the policy away", "How it was trained", "To do it again",
     ]  # fmt: skip
     text = page.render()
-    assert text.count("<svg viewBox") - text.count('<svg viewBox="0 0 36 12"') == 2 + 3 + 5 + 2
-    for name in ("cart position", "cart velocity", "pole angle", "pole angular velocity", "action"):
+    assert text.count("<svg viewBox") - text.count('<svg viewBox="0 0 36 12"') == 2 + 3 + 3 + 2
+    for name in ("position", "velocity", "action"):
         assert f"<figcaption>{name}</figcaption>" in text
     assert len(text.encode()) < 400_000
 
@@ -121,15 +132,16 @@ def test_every_section_is_there_and_every_feature_has_a_panel(evaluation: Evalua
     "verdict, tone", [(INDISTINGUISHABLE, "good"), (DIFFERENT, "bad"), (NOT_ENOUGH_EXPERT, "note"), ("odd", "note")]
 )
 def test_the_tone_is_that_of_the_verdict(evaluation: Evaluation, changed: Change, verdict: str, tone: str) -> None:
-    said = dataclasses.replace(evaluation.closeness.verdict, verdict=verdict)
-    assert report_page(changed(closeness__verdict=said), About("policy", "demos")).verdict.tone == tone
+    judged = dataclasses.replace(evaluation.closeness.verdict, verdict=verdict)
+    shown = banner(changed(closeness__verdict=judged))
+    assert shown.tone == tone and shown.title.lower() == verdict
 
 
 def test_a_policy_that_knows_the_episodes_is_said_to(changed: Change) -> None:
+    told = {known: said(numbers_section(changed(held_out=known))) for known in (True, False, None)}
     warning = "The policy was trained on the very episodes that it is compared with"
-    assert warning in words(changed(held_out=False))
-    assert warning not in words(changed(held_out=True)) and "may know the episodes" not in words(changed(held_out=True))
-    assert "may know the episodes" in words(changed(held_out=None))
+    assert [warning in text for text in told.values()] == [False, True, False]
+    assert ["it may know the episodes" in text for text in told.values()] == [False, False, True]
 
 
 def test_what_is_not_known_costs_a_sentence_and_no_section(evaluation: Evaluation, changed: Change) -> None:
@@ -161,9 +173,9 @@ def test_what_gives_nobody_away_is_said(evaluation: Evaluation, changed: Change)
     test = evaluation.closeness.two_sample
     assert test is not None
     chance = changed(closeness__two_sample=dataclasses.replace(test, p=0.4), closeness__give_aways=())
-    assert "no better than chance: nothing gives the policy away" in words(chance)
+    assert "no better than chance: nothing gives the policy away" in said(telltales_section(chance.closeness))
     spread = changed(closeness__two_sample=dataclasses.replace(test, p=0.002), closeness__give_aways=())
-    assert "by no single feature in particular" in words(spread)
+    assert "by no single feature in particular" in said(telltales_section(spread.closeness))
 
 
 def test_a_section_that_cannot_be_drawn_becomes_a_sentence(
@@ -182,8 +194,8 @@ def test_names_from_anywhere_are_shown_and_do_nothing(evaluation: Evaluation, ch
     named = tuple(dataclasses.replace(each, name=HOSTILE) for each in found.steps.features)
     hostile = changed(
         env_id=HOSTILE,
-        closeness__steps=dataclasses.replace(found.steps, features=4 * named),
-        closeness__occupancy=dataclasses.replace(found.occupancy, features=4 * found.occupancy.features),
+        closeness__steps=dataclasses.replace(found.steps, features=6 * named),
+        closeness__occupancy=dataclasses.replace(found.occupancy, features=6 * found.occupancy.features),
         closeness__give_aways=(GiveAway(HOSTILE, 0.1, f"{HOSTILE} is higher"),),
     )
     run = RunRecord([HOSTILE, {HOSTILE: 1.0, "steps": 1}], {"command": HOSTILE, "config": HOSTILE})
@@ -191,7 +203,7 @@ def test_names_from_anywhere_are_shown_and_do_nothing(evaluation: Evaluation, ch
     page = Words(report_page(hostile, about).render())
     assert not set(page.tags) & {"script", "img", "iframe", "link", "object"}
     assert "\x1b" not in page.text and page.text.count("<script>document.body.id='broken'</script>") > 10
-    assert "The 12 that differ most are shown, and 8 features more are not." in page.text
+    assert "The 12 that differ most are shown, and 6 features more are not." in page.text
     assert "Too short to judge" in page.text
 
 
@@ -297,3 +309,41 @@ def test_no_rounding_makes_never_or_always() -> None:
     assert shares == ["0 %", "0.1 %", "50 %", "99.9 %", "100 %", "\u2013"]
     assert [p_value(p).replace("\u00a0", " ") for p in (0.0004, 0.002, 0.5)] == ["p < 0.001", "p = 0.002", "p = 0.5"]
     assert [counted(count, "episode") for count in (0, 1, 2000)] == ["0 episodes", "1 episode", "2,000 episodes"]
+
+
+def candidates(evaluation: Evaluation, changed: Change) -> list[Candidate]:
+    """Two runs of one method, and a policy of which less is known."""
+    closeness = {"floor": None, "excess": None, "closeness": None}
+    unknown = changed(closeness__occupancy=dataclasses.replace(evaluation.closeness.occupancy, **closeness))
+    return [
+        Candidate("runs/a-0", "runs/a", evaluation),
+        Candidate("runs/a-1", "runs/a", evaluation),
+        Candidate(HOSTILE, HOSTILE, unknown),
+    ]
+
+
+def test_several_policies_are_compared_on_one_page(evaluation: Evaluation, changed: Change, tmp_path: Path) -> None:
+    path = tmp_path / "comparison.html"
+    comparison = compare(candidates(evaluation, changed))
+    write_comparison(path, comparison, demos="demos.hdf5", commands=["gailkit evaluate a b"], notes=["Mind the gap."])
+    text = Words(path.read_text(encoding="utf-8")).text
+    method = comparison.methods[0]
+    assert method.closeness is not None
+    place = [
+        text.index(part) for part in (RULE[1:], "Mind the gap.", "Methods side by side", "Two by two", "gailkit ev")
+    ]
+    assert place == sorted(place)
+    assert "How closely do 3 policies match the expert?" in text
+    assert f"The closest is runs/a: closeness {estimated(method.closeness)}" in text
+    verdict = evaluation.closeness.verdict
+    assert f"runs/a 2 2 {verdict.verdict} {estimated(method.returns.policy.mean)}" in text
+    assert text.count(verdict.sentence) >= 3 and "runs/a-1: " in text
+    (contrast,) = comparison.contrasts
+    assert f"runs/a {HOSTILE[:9]}" in text and estimated(contrast.improvement) in text
+
+
+def test_methods_without_a_closeness_have_no_closest(evaluation: Evaluation, changed: Change) -> None:
+    page = comparison_page(compare(candidates(evaluation, changed)[2:]), "demos.hdf5", [], {}, [])
+    assert page.verdict.title == "Closeness is not known of these policies"
+    assert "Two by two" not in {section.title for section in page.sections}
+    assert not set(Words(page.render()).tags) & {"script", "img"}
