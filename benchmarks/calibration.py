@@ -93,8 +93,11 @@ def _null_lines(name: str, rows: Rows) -> Iterator[str]:
         yield f"  p of the {test}: Kolmogorov-Smirnov p {uniform:.3f} (above 0.01), at most 0.05 in {small:.3f} (0.05)"
     yield f"  verdict indistinguishable in {share(rows, _indistinguishable):.3f} (at least 0.90)"
     yield f"  the 95 % interval of the excess holds 0 in {share(rows, lambda row: holds(row['excess'], 0)):.3f}"
-    yield f"  AUC {_spread(rows, 'auc')}; with folds of steps, not episodes, {_spread(rows, 'auc_by_steps')},"
-    yield f"    and that p is at most 0.05 in {share(rows, lambda row: row['p_by_steps'] <= 0.05):.3f}"
+    yield f"  AUC {_spread(rows, 'auc')} (0.5)"
+    by_steps = [row for row in rows if "auc_by_steps" in row]
+    leaked = share(by_steps, lambda row: row["p_by_steps"] <= 0.05)
+    yield f"    of {len(by_steps)} draws with folds of steps instead of episodes {_spread(by_steps, 'auc_by_steps')};"
+    yield f"    and p, of permuted steps, at most 0.05 in {leaked:.2f}"
     yield f"  recall {_spread(rows, 'recall')}, the expert's own {_spread(rows, 'expert_recall')}"
 
 

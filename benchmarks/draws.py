@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gailkit.types import Policy, Trajectory
 
 EPISODES = 20  # of policy, expert and random actions each
+BY_STEPS = 50  # draws in which steps also take the place of episodes
 
 Row = dict[str, Any]
 
@@ -70,7 +71,7 @@ def drawn(setting: Setting, number: int) -> Row:
     played, shown, acted = _episodes(setting, number, spaces)
     found = closeness(played, shown, acted, *spaces, env_id=setting.null.env_id, seed=number)
     row = {"setting": setting.name, "number": number, **_said(found)}
-    return row if setting.noise else row | _by_steps(found, number)
+    return row if setting.noise or number >= BY_STEPS else row | _by_steps(found, number)
 
 
 def _episodes(setting: Setting, number: int, spaces: tuple[Space[Any], Space[Any]]) -> Sequence[list[Trajectory]]:
