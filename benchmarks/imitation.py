@@ -10,7 +10,6 @@ import os
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +21,7 @@ from benchmarks.curves import CURVES, steps_to_share, thinned
 from benchmarks.table import write_table
 from benchmarks.tasks import CONTROLLED, EPISODES, EXPERTS, METHODS, OPTIMISERS, REPOSITORY, TASKS, WORK, Method, Task
 from gailkit.storage import write_atomically
-from gailkit.training.metrics import read_metrics
+from gailkit.training.metrics import METRICS_FILE, read_metrics
 
 RESULTS = Path("benchmarks") / "results" / "imitation.json"
 
@@ -56,9 +55,10 @@ ALL_GENERATORS = Names(OPTIMISERS)
 @click.option("--only", default="", help="Tasks whose name contains this.")
 @click.option("--methods", type=ALL_METHODS, default=",".join(ALL_METHODS.known), show_default=True, help="To run.")
 @click.option("--generators", type=ALL_GENERATORS, help="Of the methods, only those that train with one of these.")
-@click.option("--again", is_flag=True, help="Also what the results hold already.")
+@click.option("--again", "which", flag_value="again", help="Also what the results hold already.")
+@click.option("--evaluate", "which", flag_value="trained", help="Only evaluate again what was trained before.")
 def imitation(
-    seeds: int, jobs: int, only: str, methods: tuple[str, ...], generators: tuple[str, ...] | None, again: bool
+    seeds: int, jobs: int, only: str, methods: tuple[str, ...], generators: tuple[str, ...] | None, which: str | None
 ) -> None:
     """Run the table of imitation results and write it to benchmarks/results/."""
     os.chdir(REPOSITORY)
@@ -74,31 +74,53 @@ def imitation(
     ]
     for path in sorted({task.demos_path for task, _, _ in wanted if not task.demos_path.is_file()}):
         click.echo(f"NOT MEASURED: {path} is not there; GAILKIT_EXPERTS names the folder of foreign experts")
-    measured = set() if again else {_key(row) for row in _kept(RESULTS)}
-    missing = [
-        (task, method, seed)
-        for task, method, seed in wanted
-        if task.demos_path.is_file() and (task.name, method.name, seed) not in measured
-    ]
-    for task in {task for task, _, _ in missing if task.teacher}:
-        _record_teacher(task)
+    due = _due(which)
+    missing = [run for run in wanted if run[0].demos_path.is_file() and due(*run)]
+    if which != "trained":
+        for task in {task for task, _, _ in missing if task.teacher}:
+            _record_teacher(task)
+    measure = _evaluate if which == "trained" else _measure
     with ThreadPoolExecutor(jobs) as pool:
-        for row, curve in pool.map(lambda run: _measure(*run), missing):
+        for row, curve in pool.map(lambda run: measure(*run), missing):
             _keep(RESULTS, row, _indented)
             if curve is not None:
                 _keep(CURVES, curve, _compact)
-            click.echo(f"{row['task']}, {row['method']}, seed {row['seed']}: score {row['score']:.3f}")
+            click.echo(
+                f"{row['task']}, {row['method']}, seed {row['seed']}: score {row['score']:.3f}, {row['verdict']}"
+            )
     write_table(_kept(RESULTS), RESULTS.with_suffix(".md"))
+
+
+def _due(which: str | None) -> Callable[[Task, Method, int], bool]:
+    """Whether a run is to be measured: every one, one that was trained to its end, or one without a result."""
+    if which == "trained":
+        return _is_trained
+    measured = set() if which == "again" else {_key(row) for row in _kept(RESULTS)}
+    return lambda task, method, seed: (task.name, method.name, seed) not in measured
+
+
+def _is_trained(task: Task, method: Method, seed: int) -> bool:
+    """Whether a run has all its steps; cloning, which takes seconds, counts as trained."""
+    if method.generator is None:
+        return True
+    metrics = _folder(task, method, seed) / METRICS_FILE
+    return metrics.is_file() and read_metrics(metrics.parent)[-1]["steps"] >= task.steps
 
 
 def _measure(task: Task, method: Method, seed: int) -> tuple[Row, Row | None]:
     """One run from its demonstrations to its scores, and its learning curve where it has one."""
-    run = WORK / f"{task.name.replace(' ', '-')}-{method.name}-{seed}"
+    for words in _training(task, method, seed):
+        _run(words)
+    return _evaluate(task, method, seed)
+
+
+def _evaluate(task: Task, method: Method, seed: int) -> tuple[Row, Row | None]:
+    """What a trained run is worth, and its learning curve where it has one."""
+    run = _folder(task, method, seed)
     run.mkdir(parents=True, exist_ok=True)
     results = {name: run / f"{name}.json" for name in ("deterministic", "sampled")}
-    started = time.monotonic()
-    commands = _commands(task, method, seed, run, results)
-    for words in commands:
+    evaluations = _evaluations(task, method, seed, results)
+    for words in evaluations:
         _run(words)
     measured = {name: json.loads(path.read_text()) for name, path in results.items() if path.exists()}
     values = measured["deterministic"]
@@ -112,29 +134,52 @@ def _measure(task: Task, method: Method, seed: int) -> tuple[Row, Row | None]:
         "steps_to_90": steps_to_share(metrics, scale["random_return_mean"], scale["expert_return_mean"]),
         "return_mean": values["return_mean"],
         **scale,
+        **_likeness(values),
+        "sampled": _likeness(measured["sampled"]) if "sampled" in measured else None,
         "teacher_score": _teacher_score(task, values),
-        "seconds": round(time.monotonic() - started),
-        "commands": [_shown(words) for words in commands],
+        "seconds": round(metrics[-1]["seconds"]) if metrics else None,  # of training
+        "commands": [_shown(words) for words in [*_training(task, method, seed), *evaluations]],
     }
     return row, {**key, **scale, **thinned(metrics)} if metrics else None
 
 
-def _commands(
-    task: Task, method: Method, seed: int, run: Path, results: Mapping[str, Path]
-) -> Sequence[Sequence[object]]:
-    """What one would type to train and to evaluate into ``results``, each without the Python in front."""
-    chosen = ["--trajectories", task.trajectories, "--subsample", task.subsample]
+def _likeness(values: Row) -> Row:
+    """How closely the policy matches the expert, of what ``gailkit evaluate`` writes."""
+    test = values["two_sample"]
+    return {
+        **{name: values[name] for name in ("closeness", "closeness_ci95", "verdict", "compared_episodes")},
+        "auc": None if test is None else test["auc"],
+        "p": None if test is None else test["p"],
+    }
+
+
+def _folder(task: Task, method: Method, seed: int) -> Path:
+    return WORK / f"{task.name.replace(' ', '-')}-{method.name}-{seed}"
+
+
+def _training(task: Task, method: Method, seed: int) -> Sequence[Sequence[object]]:
+    """What one would type to train, without the Python in front; nothing where evaluating trains too."""
+    if method.generator is None:
+        return []
+    train = ["train", task.env_id, "--demos", task.taught_path, *_chosen(task), "--steps", task.steps, "--seed", seed]
+    return [["-m", "gailkit", *train, *method.options, "--out", _folder(task, method, seed), "--overwrite"]]
+
+
+def _evaluations(task: Task, method: Method, seed: int, results: Mapping[str, Path]) -> Sequence[Sequence[object]]:
+    """What one would type to evaluate into ``results``."""
     judged = ["--episodes", EPISODES, "--seed", seed]
     if method.generator is None:
-        command = ["-m", "benchmarks.cloning", task.env_id, "--demos", task.taught_path, *chosen]
+        command = ["-m", "benchmarks.cloning", task.env_id, "--demos", task.taught_path, *_chosen(task)]
         return [[*command, *judged, "--json", results["deterministic"]]]
-    train = ["train", task.env_id, "--demos", task.taught_path, *chosen, "--steps", task.steps, "--seed", seed]
-    evaluate = ["-m", "gailkit", "evaluate", run, "--demos", task.demos_path, *judged]
+    evaluate = ["-m", "gailkit", "evaluate", _folder(task, method, seed), "--demos", task.demos_path, *judged]
     return [
-        ["-m", "gailkit", *train, *method.options, "--out", run, "--overwrite"],
         [*evaluate, "--json", results["deterministic"]],
         [*evaluate, "--stochastic", "--json", results["sampled"]],
     ]
+
+
+def _chosen(task: Task) -> Sequence[object]:
+    return ["--trajectories", task.trajectories, "--subsample", task.subsample]
 
 
 def _record_teacher(task: Task) -> None:

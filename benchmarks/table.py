@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import gailkit
 from benchmarks.tasks import CONTROLLED, EPISODES, OPTIMISERS, TASKS, Task
 
-Rows = Sequence[Mapping[str, Any]]
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
 
 COMPARED = ("adversarial", "bce", "cloning")
 NEVER = float("inf")
@@ -25,9 +27,22 @@ not the default. Made by `python -m benchmarks imitation`; every command stands 
 
 """
 
+CLOSENESS = (
+    "## How closely they move like the expert",
+    "",
+    "Of the same evaluations, beside the expert's episodes that the run was not trained on. Closeness: 0 is random",
+    "actions, 1 the expert, by the distance between their steps; the median over seeds, the least and the greatest in",
+    "brackets, and the 95 % interval of the run in the middle. AUC: of a classifier that tells the policy's steps from",
+    "the expert's, 0.5 if it cannot; the median. Verdicts: of so many runs each, by the rule of `gailkit evaluate`.",
+    "The expert of `datasets/` took its likeliest actions, those of `paper/` sampled theirs.",
+    "",
+    "| task | method | actions | episodes of the expert | closeness | 95 % interval | AUC | verdicts |",
+    "|---|---|---|--:|--:|--:|--:|---|",
+)
+
 
 def write_table(rows: Rows, path: Path) -> None:
-    """Write the tables: of losses, of bias controls, of optimisers, and of the warm start."""
+    """Write the tables: of losses, of bias controls, of closeness, of optimisers, and of the warm start."""
     tasks = [task for task in TASKS if task.teacher is None]
     lines = [
         f"gailkit {gailkit.__version__}.",
@@ -42,6 +57,9 @@ def write_table(rows: Rows, path: Path) -> None:
         "| task and teacher | episodes | steps | teacher's score | F | bce |",
         "|---|--:|--:|--:|--:|--:|",
         *(_control_line(rows, task) for task in TASKS if task.teacher is not None),
+        "",
+        *CLOSENESS,
+        *(line for task in TASKS for line in _likeness_lines(rows, task)),
         "",
         "## With every optimiser",
         "",
@@ -74,6 +92,39 @@ def _control_line(rows: Rows, task: Task) -> str:
     teachers = [row["teacher_score"] for row in rows if row["task"] == task.name]
     teacher = f"{median(teachers):.3f}" if teachers else "not measured"
     return f"| {task.name} | {task.trajectories} | {task.steps:,} | {teacher} | {_entries(rows, task, CONTROLLED)} |"
+
+
+def _likeness_lines(rows: Rows, task: Task) -> Iterator[str]:
+    """Of each method of the tables above, its likeliest and its sampled actions."""
+    for method in COMPARED if task.teacher is None else CONTROLLED:
+        own = _of(rows, task, method)
+        name = {"adversarial": "F"}.get(method, method)
+        yield f"| {task.name} | {name} | likeliest | {likeness([row for row in own if 'verdict' in row])} |"
+        sampled = [row["sampled"] for row in own if row.get("sampled")]
+        if sampled:
+            yield f"| {task.name} | {name} | sampled | {likeness(sampled)} |"
+
+
+def likeness(own: Rows) -> str:
+    """Episodes of the expert, closeness, its interval, AUC and verdicts of the runs of one method, in cells."""
+    if not own:
+        return "not measured | | | |"
+    ordered = sorted((row for row in own if row["closeness"] is not None), key=lambda row: float(row["closeness"]))
+    shown = "no scale | "
+    if ordered:
+        least, middle, greatest = (f"{row['closeness']:.3f}" for row in (ordered[0], _middle(ordered), ordered[-1]))
+        low, high = _middle(ordered)["closeness_ci95"]
+        shown = f"**{middle}** ({least} to {greatest}) | {low:.3f} to {high:.3f}"
+    areas = [row["auc"] for row in own if row["auc"] is not None]
+    area = f"{median(areas):.2f}" if areas else ""
+    verdicts = Counter(row["verdict"] for row in own)
+    said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
+    return f"{median(row['compared_episodes'] for row in own):g} | {shown} | {area} | {said}"
+
+
+def _middle(ordered: Rows) -> Row:
+    """The run in the middle, the lower of two."""
+    return ordered[(len(ordered) - 1) // 2]
 
 
 def _warm_line(rows: Rows, task: Task) -> str:
