@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from gailkit.evaluation.actions import ActionMatch
 from gailkit.evaluation.closeness import Closeness
 from gailkit.evaluation.occupancy import Occupancy
 from gailkit.evaluation.returns import Returns
 
+MOST_GIVE_AWAYS = 3
+
 
 def statement(found: Closeness, actions: ActionMatch) -> str:
     """How closely the policy matches the expert: the verdict, what it earns, where it is and what gives it away."""
-    return " ".join(_sentences(found, actions))
+    given_away = "; ".join(_give_aways(found))
+    return " ".join(
+        [
+            found.verdict.sentence,
+            score_sentence(found.returns),
+            occupancy_sentence(found.occupancy),
+            *([f"What gives it away: {given_away}."] if given_away else []),
+            actions.sentence(),
+        ]
+    )
 
 
-def _sentences(found: Closeness, actions: ActionMatch) -> Iterator[str]:
-    yield found.verdict.sentence
-    yield score_sentence(found.returns)
-    yield occupancy_sentence(found.occupancy)
-    if found.give_aways:
-        yield f"What gives it away: {'; '.join(each.words for each in found.give_aways[:3])}."
-    yield actions.sentence()
+def statement_lines(found: Closeness, actions: ActionMatch) -> list[str]:
+    """The same, a line each; what gives the policy away as a list."""
+    given_away = [f"- {words}" for words in _give_aways(found)]
+    return [
+        found.verdict.sentence,
+        score_sentence(found.returns),
+        occupancy_sentence(found.occupancy),
+        *(["What gives it away:", *given_away] if given_away else []),
+        actions.sentence(),
+    ]
+
+
+def _give_aways(found: Closeness) -> list[str]:
+    return [each.words for each in found.give_aways[:MOST_GIVE_AWAYS]]
 
 
 def score_sentence(returns: Returns) -> str:
@@ -40,11 +56,14 @@ def occupancy_sentence(occupancy: Occupancy) -> str:
     """How far the policy's occupancy lies from the expert's."""
     if occupancy.floor is None:
         return "How far it moves from the expert is not known: one episode of the expert has no distance to another."
-    distance = f"Its steps lie {occupancy.distance:.2f} from the expert's, the expert's own {occupancy.floor:.2f}"
+    distance = (
+        f"Its steps lie {occupancy.distance:.2f} from the expert's, the expert's own {occupancy.floor:.2f} and those of "
+        f"random actions {occupancy.random_distance:.2f}"
+    )
     if occupancy.closeness is None:
-        return f"{distance}, and those of random actions no further: there is no scale for a closeness."
+        return f"{distance}, which is not surely further than the expert's own: there is no scale for a closeness."
     value, low, high = occupancy.closeness
     return (
-        f"{distance} and those of random actions {occupancy.random_distance:.2f}: a closeness of {value:.3f} "
+        f"{distance}: a closeness of {value:.3f} "
         f"(95 % interval {low:.3f} to {high:.3f}), where 0 is random and 1 is the expert."
     )
