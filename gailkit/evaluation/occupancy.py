@@ -168,7 +168,8 @@ def _resampled(sides: _Sides, distance: Distance, random: np.random.Generator) -
         if split < RANDOM_SPLITS:
             others = draw(drawn.random, random.permutation(len(drawn.random))[: len(there)])
             scales.append(distance(others, reference))
-    return _Distances(*np.mean(found, axis=0).tolist(), float(np.mean(scales)))
+    policy, floor = np.mean(found, axis=0).tolist()
+    return _Distances(policy, floor, float(np.mean(scales)))
 
 
 def _halves(times: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
