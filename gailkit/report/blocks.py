@@ -137,12 +137,10 @@ class Film(Block):
     caption: str
 
     def render(self, prefixes: Iterator[str]) -> Markup:
-        """A figure with a picture element."""
-        quiet = element(
-            "source", srcset=_data_address("image/png", self.still), media="print, (prefers-reduced-motion: reduce)"
-        )
-        moving = element("img", src=_data_address(self.media_type, self.data), alt=self.alt)
-        return element("figure", element("picture", quiet, moving), element("p", self.caption), class_="film")
+        """Both pictures, of which the style shows one: a browser that prints keeps to the one that it has shown."""
+        moving = element("img", src=_data_address(self.media_type, self.data), alt=self.alt, class_="moving")
+        still = element("img", src=_data_address("image/png", self.still), alt=self.alt, class_="still")
+        return element("figure", moving, still, element("p", self.caption), class_="film")
 
 
 @dataclass(frozen=True)

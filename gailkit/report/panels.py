@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from gailkit.errors import InputError
 from gailkit.report.markup import shortened
@@ -23,6 +23,8 @@ Samples = Sequence[tuple[Side, np.ndarray]]  # finite values of each side, (K,)
 BINS = 30
 MOST_MARKS = 300  # of one side: more marks than these are no longer told apart, and cost 100 bytes each
 ROW = 0.33  # inches of height that an interval takes
+SPIKE = 0.4  # of a distribution in one bin: beside it the rest shows only on a scale of roots
+ROOT_TICKS = (0.0, 0.01, 0.05, 0.15, 0.3, 0.5, 0.75, 1.0)
 LARGEST = 1e30  # values beyond it are drawn there: arithmetic with larger ones overflows
 SAME = 1e-9  # of its own size: a smaller range of values is none
 
@@ -50,6 +52,12 @@ def draw_distribution(samples: Samples, label: str, unit: str = "") -> Drawing:
         axes.set(xlabel=unit, ylim=(0, None))
         axes.xaxis.set_major_locator(MaxNLocator(5))
         _in_percent(axes)
+        highest = axes.get_ylim()[1]
+        if highest > SPIKE:
+            axes.set_yscale("function", functions=(np.sqrt, np.square))
+            axes.set(ylim=(0, highest), ylabel="root scale")
+            axes.yaxis.set_major_locator(FixedLocator([tick for tick in ROOT_TICKS if tick <= highest]))
+            _percent_signs(axes)
         return drawing(figure, label)
 
 
@@ -105,9 +113,9 @@ def draw_cumulative(samples: Samples, label: str, unit: str) -> Drawing:
             axes.step(
                 [low, *at, high], [0, *shares, 1], where="post", color=DRAWN[side.colour], linestyle=_dashes(side)
             )
-        axes.set(xlabel=unit, ylim=(-0.02, 1.02))
+        axes.set(xlabel=unit, ylim=(-0.02, 1.02), yticks=[0, 0.25, 0.5, 0.75, 1])
         axes.xaxis.set_major_locator(MaxNLocator(5))
-        _in_percent(axes)
+        _percent_signs(axes)
         return drawing(figure, label)
 
 
@@ -189,6 +197,10 @@ def plain(name: str, most: int = 16) -> str:
 
 def _in_percent(axes: Axes) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(4))
+    _percent_signs(axes)
+
+
+def _percent_signs(axes: Axes) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g} %"))
 
 

@@ -53,6 +53,8 @@ figure > svg { display: block; width: 100%; height: auto; }
 figure > svg * { stroke-linejoin: round; stroke-linecap: butt; }
 figure > svg text { font-variant-numeric: tabular-nums; }
 .film { max-width: 46rem; } .film img { display: block; max-width: 100%; height: auto; }
+.film .still { display: none; }
+@media print, (prefers-reduced-motion: reduce) { .film .still { display: block; } .film .moving { display: none; } }
 .key { display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; margin: 0.75rem 0 0; font-size: 0.9375rem; }
 .key span { display: inline-flex; align-items: center; gap: 0.45rem; } .key svg { width: 2.6rem; height: 0.87rem; }
 .wide { overflow-x: auto; margin: 0.75rem 0; }
@@ -84,7 +86,9 @@ details { margin: 0.75rem 0; } summary { cursor: pointer; padding: 0.3rem 0; fon
   body { padding: 0; max-width: none; font-size: 10pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   nav { display: none; } h2, h3, caption, figcaption, .key, summary { break-after: avoid; }
   h2 { margin-top: 1.5rem; }
-  figure, tr, .note, .verdict, pre { break-inside: avoid; } .wide { overflow: visible; }
+  figure, tr, .note, .verdict, pre { break-inside: avoid; } section > p { break-after: avoid; }
+  .wide { overflow: visible; } table { width: 100%; font-size: 9pt; } .num { white-space: normal; }
+  td.txt:last-child { min-width: 15rem; }
   .panels { grid-template-columns: repeat(2, 1fr); } pre { white-space: pre-wrap; }
   details > * { display: block; } details::details-content { content-visibility: visible; block-size: auto; }
 }

@@ -24,7 +24,9 @@ def number(value: float | None) -> str:
 
 def estimated(found: Estimate | None) -> str:
     """A number and its interval, ``5 [4, 6]``."""
-    return MISSING if found is None else f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
+    if found is None:
+        return MISSING
+    return f"{number(found.value)} [{number(found.low)},{UNBROKEN}{number(found.high)}]"
 
 
 def percent(share: float | None) -> str:

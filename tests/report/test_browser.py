@@ -38,11 +38,12 @@ for (const frame of document.querySelectorAll('iframe')) {
     });
     return {width: outer.width, height: outer.height, texts};
   });
-  const others = [...page.querySelectorAll('svg:not(figure > svg), img')].map(part => {
+  const others = [...page.querySelectorAll('svg:not(figure > svg), img.moving')].map(part => {
     const box = part.getBoundingClientRect();
     return [part.tagName, box.width, box.height];
   });
   seen[frame.width] = {scroll: page.documentElement.scrollWidth, client: page.documentElement.clientWidth,
+    still: page.querySelector('img.still').getBoundingClientRect().height,
     height: page.documentElement.scrollHeight, broken: page.getElementById('broken') !== null, figures, others};
 }
 document.body.textContent = JSON.stringify(seen);
@@ -87,6 +88,7 @@ def test_the_page_is_as_wide_as_its_window_whatever_names_it_holds(seen: dict[st
     assert page["scroll"] <= page["client"] <= width
     assert page["height"] > 1000
     assert not page["broken"]
+    assert page["still"] == 0, "the still is for paper"
 
 
 @pytest.mark.parametrize("width", WIDTHS)

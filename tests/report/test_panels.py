@@ -58,6 +58,17 @@ def test_a_distribution_is_of_shares_so_that_unequal_numbers_compare(drawn: list
     assert stairs[0].get_hatch() != stairs[1].get_hatch() and stairs[0].get_linestyle() != stairs[1].get_linestyle()
 
 
+def test_what_lies_beside_a_spike_is_seen_on_a_scale_that_is_named(drawn: list[Figure]) -> None:
+    spike = np.array([0.0] * 97 + [0.5, 0.7, 0.9])
+    draw_distribution([(EXPERT, spike)], "label")
+    draw_distribution([(EXPERT, np.linspace(0, 1, 100))], "label")
+    rooted, plain = (figure.axes[0] for figure in drawn)
+    assert (rooted.get_ylabel(), plain.get_ylabel()) == ("root scale", "")
+    one, spiked = rooted.transData.transform([(0, 0.01), (0, 0.97)])[:, 1] - rooted.transData.transform((0, 0))[1]
+    assert one / spiked == pytest.approx((0.01 / 0.97) ** 0.5)
+    assert rooted.get_ylim()[0] == 0
+
+
 def test_choices_stand_side_by_side(drawn: list[Figure]) -> None:
     draw_choices([(EXPERT, np.array([0.2, 0.8])), (POLICY, np.array([0.6, 0.4]))], "label")
     _, expert, _, policy = drawn[0].axes[0].containers
