@@ -3,51 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from gailkit.cli.common import (
-    PATH,
-    EpisodeProgress,
-    env_kwargs_option,
-    interruptible,
-    note_differences,
-    prepare_output,
-    show_progress,
-    use_one_thread,
-)
-from gailkit.cli.evaluation_view import show_comparison, show_evaluation
-from gailkit.cli.reading import ReadingOptions, load, reading_options
-from gailkit.cli.specs import choose_environment, method_names, resolve_policy
-from gailkit.errors import InputError
+from gailkit.cli.common import PATH, env_kwargs_option, prepare_output, use_one_thread
+from gailkit.cli.evaluation_run import Request, run_policies, said_to_be, stopped_at_once
+from gailkit.cli.evaluation_view import show_comparison, show_evaluation, show_rule
+from gailkit.cli.names import refuse_twice
+from gailkit.cli.reading import ReadingOptions, reading_options
 
 if TYPE_CHECKING:
     from gailkit.evaluation.compare import Candidate, Comparison
-    from gailkit.types import Policy
 
+PAGES = (".html", ".htm")
 EXAMPLES = (
     "Examples:",
     "gailkit evaluate run --demos demos.hdf5 --report closeness.html",
     "gailkit evaluate run --demos demos.hdf5 --checkpoint best --json result.json",
-    "gailkit evaluate run-0 run-1 run-2 cloned.zip --demos demos.hdf5 --report comparison.html",
+    "gailkit evaluate run-0 run-1 cloned.zip --demos demos.hdf5 --report all.html",
     "gailkit evaluate expert.zip --demos demos.hdf5 --env Hopper-v5",
 )
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked for."""
-
-    specs: tuple[str, ...]
-    demos: Path
-    episodes: int
-    seed: int
-    checkpoint: str
-    stochastic: bool
-    num_envs: int
 
 
 @click.command("evaluate", epilog="\n\n".join(EXAMPLES))
@@ -101,108 +78,63 @@ def evaluate(
     only in their seed count as one method. A run is compared with the episodes that it was not trained on.
     """
     request = Request(specs, demos, **given)
-    _refuse_twice(specs)
-    for path in (json_file, report):
-        if path is not None:
-            prepare_output(path)
+    refuse_twice(specs)
+    _check_outputs(json_file, report, [demos, *map(Path, specs)])
+    with stopped_at_once():
+        _evaluate(request, (env_id, env_kwargs, options), json_file, report)
 
+
+def _evaluate(
+    request: Request,
+    environment: tuple[str | None, dict[str, Any], ReadingOptions],
+    json_file: Path | None,
+    report: Path | None,
+) -> None:
     from gailkit.evaluation.compare import compare
 
     use_one_thread()
-    candidates, env_kwargs = _candidates(request, env_id, env_kwargs, options)
-    show_evaluation(candidates[0].spec, candidates[0].evaluation)
+    candidates, env_kwargs = run_policies(request, *environment)
+    show_rule()
+    for candidate in candidates:
+        with said_to_be(f"measuring the closeness of {candidate.spec}"):
+            candidate.evaluation.closeness  # noqa: B018 (measured when it is first asked for)
+        show_evaluation(candidate.spec, candidate.evaluation)
     comparison = compare(candidates, request.seed)
     if len(candidates) > 1:
-        for candidate in candidates[1:]:
-            show_evaluation(candidate.spec, candidate.evaluation)
         show_comparison(comparison)
     if json_file is not None:
-        _write_json(json_file, request, comparison)
+        _write_json(json_file, request, candidates, comparison)
     if report is not None:
         from gailkit.cli.evaluation_report import report_on
 
-        report_on(report, comparison, request.demos, env_kwargs)
+        with said_to_be("making the report"):
+            report_on(report, comparison, request.demos, env_kwargs)
 
 
-def _candidates(
-    request: Request, env_id: str | None, env_kwargs: dict[str, Any], options: ReadingOptions
-) -> tuple[list[Candidate], dict[str, Any]]:
-    """Every policy, run and compared with what none of them was trained on; the arguments of the environment."""
-    from gailkit.evaluation.compare import Candidate
-    from gailkit.evaluation.evaluate import Reference
-    from gailkit.generator import TrainedPolicy
-    from gailkit.rollouts.envs import make_env
-
-    demonstrations = load(request.demos, options, env_id)
-    env_id, env_kwargs = _environment(request.specs, env_id, env_kwargs, demonstrations.env_id)
-    env = make_env(env_id, env_kwargs)
-    policies = [_policy(request, spec, env) for spec in request.specs]
-    demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space)
-    env.close()
-    note_differences(demonstrations, env_id, env_kwargs)
-    seen = [policy.trained_on for policy in policies if isinstance(policy, TrainedPolicy)]
-    with interruptible() as interruption:
-        candidates = []
-        reference = Reference(
-            demonstrations,
-            env_id,
-            episodes=request.episodes,
-            seed=request.seed,
-            env_kwargs=env_kwargs,
-            num_envs=request.num_envs,
-            on_steps=lambda count: interruption.check(),
-            trained_on=frozenset().union(*seen),
-        )
-        for spec, method, policy in zip(request.specs, method_names(request.specs), policies, strict=True):
-            with show_progress(f"evaluating {spec}", request.episodes, "episodes") as update:
-                progress = EpisodeProgress(update)
-                evaluation = reference.evaluate(policy, progress.on_episode)
-                progress.show()
-            candidates.append(Candidate(spec, method, evaluation))
-    return candidates, env_kwargs
+def _check_outputs(json_file: Path | None, report: Path | None, inputs: Sequence[Path]) -> None:
+    """Refuse now what could not be written later, or should not be."""
+    if report is not None and report.suffix.lower() not in PAGES:
+        raise click.UsageError(f"--report writes a web page, whose name ends in .html; found {report}.")
+    outputs = {"--json": json_file, "--report": report}
+    given = {option: path for option, path in outputs.items() if path is not None}
+    if len({path.resolve() for path in given.values()}) < len(given):
+        raise click.UsageError(f"--json and --report are one file, {report}; each needs its own.")
+    for option, path in given.items():
+        if path.resolve() in [read.resolve() for read in inputs]:
+            raise click.UsageError(f"{option} would overwrite {path}, which is read here; name another file.")
+        prepare_output(path)
 
 
-def _environment(
-    specs: Sequence[str], env_id: str | None, env_kwargs: dict[str, Any], recorded_in: str | None
-) -> tuple[str, dict[str, Any]]:
-    """The one environment of all policies."""
-    chosen = [choose_environment(spec, env_id, env_kwargs, recorded_in) for spec in specs]
-    for spec, environment in zip(specs, chosen, strict=True):
-        if environment != chosen[0]:
-            raise InputError(
-                f"policies are compared in one environment; {specs[0]} is for {_shown(chosen[0])}, "
-                f"{spec} for {_shown(environment)}"
-            )
-    return chosen[0]
-
-
-def _shown(environment: tuple[str, dict[str, Any]]) -> str:
-    return f"{environment[0]} {environment[1] or ''}".rstrip()
-
-
-def _policy(request: Request, spec: str, env: Any) -> Policy:
-    return resolve_policy(spec, env, request.seed, deterministic=not request.stochastic, checkpoint=request.checkpoint)
-
-
-def _refuse_twice(specs: Sequence[str]) -> None:
-    twice = [spec for spec in dict.fromkeys(specs) if specs.count(spec) > 1]
-    if twice:
-        raise InputError(f"{twice[0]} is named twice; each policy is evaluated once")
-
-
-def _write_json(path: Path, request: Request, comparison: Comparison) -> None:
+def _write_json(path: Path, request: Request, candidates: Sequence[Candidate], comparison: Comparison) -> None:
     """Of one policy its numbers; of several those of each under ``policies``, and the comparison beside them."""
     import json
 
     from gailkit.evaluation.plain import as_plain
     from gailkit.storage import write_atomically
 
-    numbers = [
-        {"policy": candidate.spec, "demonstrations": str(request.demos), **candidate.evaluation.to_dict()}
-        for method in comparison.methods
-        for candidate in method.candidates
-    ]
-    values = numbers[0]
+    shared = {"demonstrations": str(request.demos)}
+    numbers = [{"policy": each.spec, **shared, **each.evaluation.to_dict()} for each in candidates]
+    values: dict[str, Any] = numbers[0]
     if len(numbers) > 1:
         methods = [
             {
@@ -214,5 +146,6 @@ def _write_json(path: Path, request: Request, comparison: Comparison) -> None:
             }
             for method in comparison.methods
         ]
-        values = {"policies": numbers, "methods": methods, "contrasts": as_plain(comparison.contrasts)}
+        alike = {name: numbers[0][name] for name in ("env_id", "episodes", "seed", "demonstrations")}
+        values = {**alike, "policies": numbers, "methods": methods, "contrasts": as_plain(comparison.contrasts)}
     write_atomically(path, (json.dumps(values, indent=2, allow_nan=False) + "\n").encode())

@@ -1,42 +1,99 @@
-"""What ``gailkit evaluate`` prints: a table of each policy, a few sentences, and a table of all beside each other."""
+"""What ``gailkit evaluate`` prints: a table of each policy, a few sentences, and a table of all beside each other.
+
+Everything fits a terminal of 80 columns.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import rich_click as click
+from gailkit.cli.common import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from gailkit.evaluation.compare import Comparison
+    from gailkit.evaluation.compare import Comparison, Contrast
     from gailkit.evaluation.evaluate import Evaluation
     from gailkit.functional.resampling import Estimate
 
 
+def show_rule() -> None:
+    """What a verdict means, before there is one."""
+    from gailkit.evaluation.verdict import RULE
+
+    _say(f"rule: {RULE}")
+    _say("")
+
+
 def show_evaluation(spec: str, evaluation: Evaluation) -> None:
     """The numbers of one policy beside those of the expert and of random actions, and what they say."""
-    returns, found = evaluation.returns, evaluation.closeness
-    occupancy, tested, coverage, endings = found.occupancy, found.two_sample, found.coverage, found.endings
-    table = _table(f"{spec} in {evaluation.env_id}", "", "policy", "expert", "random")
-    expert = returns.expert
-    table.add_row(
-        "mean return",
-        _interval(returns.policy.mean),
-        "not recorded" if expert is None else _interval(expert.mean),
-        _interval(returns.random.mean),
-    )
-    table.add_row(
-        "middle half (IQM)",
-        _interval(returns.policy.iqm),
-        "" if expert is None else _interval(expert.iqm),
-        _interval(returns.random.iqm),
-    )
-    table.add_row(
-        "mean length", _interval(endings.length), _interval(endings.expert_length), _interval(endings.random_length)
-    )
+    from gailkit.evaluation.statement import statement_lines
+
+    table = _table("", "policy", "expert", "random")
+    _add_returns(table, evaluation)
+    _add_distances(table, evaluation)
+    episodes = (len(evaluation.played), evaluation.compared_episodes, len(evaluation.at_random))
+    table.add_row("episodes", *map(str, episodes))
+    _say(f"{spec} in {evaluation.env_id}")
+    _print(table)
+    for line in statement_lines(evaluation.closeness, evaluation.actions):
+        _say(line)
+    _say("")
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """All methods beside each other, and every two of them."""
+    table = _table("", "mean return", "score", "closeness", "verdict")
+    table.leading = 1
+    table.columns[0].overflow = "fold"
+    words = " ".join(word for method in comparison.methods for word in method.verdicts).split()
+    table.columns[-1].justify, table.columns[-1].min_width = "left", max(map(len, words))
+    for method in comparison.methods:
+        count = len(method.candidates)
+        table.add_row(
+            printable(method.name) + (f"\n{count} runs" if count > 1 else ""),
+            _interval(method.returns.policy.mean, between="\n"),
+            *("" if found is None else _interval(found, 2, "\n") for found in (method.returns.score, method.closeness)),
+            "\n".join(word if count == 1 else f"{times} {word}" for word, times in method.verdicts.items()),
+        )
+    _print(table)
+    _say("")
+    for contrast in comparison.contrasts:
+        _say(contrast_sentence(contrast))
+
+
+def contrast_sentence(contrast: Contrast) -> str:
+    """Which of two methods earns more, and how much from the same starts."""
+    said = f"{contrast.first} earns more than {contrast.second} with probability {_interval(contrast.improvement, 2)}"
+    if contrast.paired is None:
+        return f"{said}."
+    from gailkit.functional.resampling import Estimate
+
+    value, low, high = contrast.paired.difference
+    starts = f"from {contrast.paired.starts} equal starts"
+    if value == low == high == 0:
+        return f"{said}, and the same {starts}."
+    if value < 0:
+        return f"{said}, and {_interval(Estimate(-value, -high, -low))} less {starts}."
+    return f"{said}, and {_interval(contrast.paired.difference)} more {starts}."
+
+
+def _add_returns(table: Table, evaluation: Evaluation) -> None:
+    """What is earned, and how episodes end."""
+    returns, endings = evaluation.returns, evaluation.closeness.endings
+    sides = (returns.policy, returns.expert, returns.random)
+    table.add_row("mean return", *("not recorded" if side is None else _interval(side.mean) for side in sides))
+    table.add_row("IQM of returns", *("" if side is None else _interval(side.iqm) for side in sides))
+    lengths = (endings.length, endings.expert_length, endings.random_length)
+    table.add_row("mean length", *map(_interval, lengths))
     ended = (endings.terminated, endings.expert_terminated, endings.random_terminated)
     table.add_row("terminated", *(f"{share.value:.0%}" for share in ended))
+
+
+def _add_distances(table: Table, evaluation: Evaluation) -> None:
+    """Where it is and what it does there, and how much of the expert's it reaches."""
+    found = evaluation.closeness
+    occupancy, coverage, tested = found.occupancy, found.coverage, found.two_sample
     floor = "" if occupancy.floor is None else f"{occupancy.floor:.3g}"
     table.add_row("distance", f"{occupancy.distance:.3g}", floor, f"{occupancy.random_distance:.3g}")
     if occupancy.closeness is not None:
@@ -45,46 +102,15 @@ def show_evaluation(spec: str, evaluation: Evaluation) -> None:
         table.add_row("steps reached", f"{coverage.recall:.0%}", f"{coverage.expert_recall:.0%}", "")
     if tested is not None:
         table.add_row("told apart", f"AUC {tested.auc:.2f}, p {tested.p:.2g}", "0.5", "")
-    episodes = (len(evaluation.played), evaluation.compared_episodes, len(evaluation.at_random))
-    table.add_row("episodes", *map(str, episodes))
-    _print(table)
-    click.echo(evaluation.statement() + "\n")
 
 
-def show_comparison(comparison: Comparison) -> None:
-    """All methods beside each other, and every two of them."""
-    table = _table("compared", "", "runs", "mean return", "score", "closeness", "verdict")
-    for method in comparison.methods:
-        score, closeness = method.returns.score, method.closeness
-        count = len(method.candidates)
-        table.add_row(
-            method.name,
-            str(count),
-            _interval(method.returns.policy.mean),
-            "" if score is None else _interval(score, 2),
-            "" if closeness is None else _interval(closeness, 2),
-            ", ".join(word if count == 1 else f"{times} {word}" for word, times in method.verdicts.items()),
-        )
-    _print(table)
-    for contrast in comparison.contrasts:
-        value, low, high = contrast.improvement
-        paired = ""
-        if contrast.paired is not None:
-            difference = _interval(contrast.paired.difference)
-            paired = f"; from {contrast.paired.starts} equal starts it earns {difference} more"
-        click.echo(
-            f"{contrast.first} earns more than {contrast.second} with probability {value:.2f} "
-            f"[{low:.2f}, {high:.2f}]{paired}."
-        )
-
-
-def _table(title: str, *columns: str) -> Table:
+def _table(*columns: str) -> Table:
+    from rich import box
     from rich.table import Table
-    from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="left" if not column else "right")
+        table.add_column(column, justify="right" if column else "left")
     return table
 
 
@@ -94,13 +120,22 @@ def _print(table: Table) -> None:
     Console().print(table, markup=False)
 
 
-def _interval(estimate: Estimate, digits: int | None = None) -> str:
+def _say(line: str) -> None:
+    """In a terminal no word is torn apart at the edge; elsewhere a sentence stays one line."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    console.print(Text(printable(line)), soft_wrap=not console.is_terminal)
+
+
+def _interval(estimate: Estimate, digits: int | None = None, between: str = " ") -> str:
     value, low, high = (_number(number, digits) for number in estimate)
-    return value if value == low == high else f"{value} [{low}, {high}]"
+    return value if value == low == high else f"{value}{between}[{low}, {high}]"
 
 
 def _number(value: float, digits: int | None) -> str:
     """With ``digits`` after the point; without, one, or none where the number is long: three intervals fit a line."""
     if digits is None:
         digits = 1 if abs(value) < 100 else 0
-    return f"{value:.{digits}f}"
+    return f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0: no number is -0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +33,7 @@ def resolve_policy(
         InputError: if ``spec`` names no policy (what is accepted is listed) or one that does not fit ``env``.
         DataError: if a file is damaged.
     """
-    if _is_run(spec):
+    if is_run(spec):
         return _run_policy(Path(spec), env, seed, deterministic, checkpoint)
     if not deterministic or checkpoint != "last":
         raise InputError(
@@ -51,7 +49,7 @@ def resolve_policy(
 
 def spec_files(spec: str) -> list[Path]:
     """The files that ``spec`` consists of, so that they can be fingerprinted; none for random actions."""
-    if _is_run(spec):
+    if is_run(spec):
         from gailkit.training.run import RunFolder
 
         return [RunFolder.open(Path(spec)).checkpoint_path("last")]
@@ -62,7 +60,7 @@ def spec_files(spec: str) -> list[Path]:
 
 def run_environment(spec: str) -> tuple[str, dict[str, Any]] | None:
     """Id and arguments of the environment that a run was trained in; None where ``spec`` is no run directory."""
-    if not _is_run(spec):
+    if not is_run(spec):
         return None
     from gailkit.training.run import RunFolder
 
@@ -71,31 +69,6 @@ def run_environment(spec: str) -> tuple[str, dict[str, Any]] | None:
         return str(described["env_id"]), dict(described["env_kwargs"])
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"the run in {spec} is damaged: it does not say what it was trained in") from error
-
-
-def method_names(specs: Sequence[str]) -> list[str]:
-    """What each of ``specs`` is a run of: runs of one configuration that differ only in their seed share a name."""
-    configurations = [_configuration(spec) for spec in specs]
-    groups: dict[str, list[str]] = {}
-    for spec, configuration in zip(specs, configurations, strict=True):
-        groups.setdefault(configuration, []).append(spec)
-    names = {
-        configuration: own[0] if len(own) == 1 else f"{own[0]} and {len(own) - 1} more of other seeds"
-        for configuration, own in groups.items()
-    }
-    return [names[configuration] for configuration in configurations]
-
-
-def _configuration(spec: str) -> str:
-    """All that a run folder says of how it was made, but for the seed; of any other policy its name."""
-    if not _is_run(spec):
-        return spec
-    from gailkit.training.run import RunFolder
-
-    described = RunFolder.open(Path(spec)).description()
-    config = {name: value for name, value in dict(described.get("config") or {}).items() if name != "seed"}
-    demonstrations = described.get("demonstrations") or {}
-    return json.dumps([config, described.get("parts"), demonstrations.get("digests")], sort_keys=True)
 
 
 def choose_environment(
@@ -124,7 +97,8 @@ def choose_environment(
     return named, env_kwargs or arguments
 
 
-def _is_run(spec: str) -> bool:
+def is_run(spec: str) -> bool:
+    """Whether ``spec`` names a folder, which only a run can be."""
     return spec != "random" and Path(spec).is_dir()
 
 

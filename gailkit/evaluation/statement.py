@@ -57,13 +57,13 @@ def occupancy_sentence(occupancy: Occupancy) -> str:
     if occupancy.floor is None:
         return "How far it moves from the expert is not known: one episode of the expert has no distance to another."
     distance = (
-        f"Its steps lie {occupancy.distance:.2f} from the expert's, the expert's own {occupancy.floor:.2f} and those of "
-        f"random actions {occupancy.random_distance:.2f}"
+        f"Its steps lie {occupancy.distance:.2f} from the expert's, the expert's own {occupancy.floor:.2f} and those "
+        f"of random actions {occupancy.random_distance:.2f}"
     )
     if occupancy.closeness is None:
         return f"{distance}, which is not surely further than the expert's own: there is no scale for a closeness."
     value, low, high = occupancy.closeness
     return (
-        f"{distance}: a closeness of {value:.3f} "
-        f"(95 % interval {low:.3f} to {high:.3f}), where 0 is random and 1 is the expert."
+        f"{distance}: a closeness of {value:.3f} (95 % interval {low:.3f} to {high:.3f}), where 0 is random and 1 is "
+        "the expert."
     )

@@ -1,0 +1,74 @@
+"""What the policies of a command line are called beside each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import string
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+from pathlib import Path
+
+from gailkit.cli.specs import is_run
+from gailkit.errors import InputError
+
+
+def refuse_twice(specs: Sequence[str]) -> None:
+    """Raise InputError where two of ``specs`` are one policy, however they are written."""
+    first: dict[str, str] = {}
+    for spec in specs:
+        known = first.setdefault(os.path.realpath(spec) if _is_path(spec) else spec, spec)
+        if known is not spec:
+            same = "is named twice" if known == spec else f"and {spec} are the same"
+            raise InputError(f"{known} {same}; each policy is evaluated once")
+
+
+def method_names(specs: Sequence[str]) -> list[str]:
+    """What each of ``specs`` is a run of: runs of one configuration that differ only in their seed share a name."""
+    short = short_names(specs)
+    groups: dict[str, list[str]] = {}
+    for spec, name in zip(specs, short, strict=True):
+        groups.setdefault(_configuration(spec), []).append(name)
+    shared = {name: _of_all(own, set(short) - set(own)) for own in groups.values() for name in own}
+    return [shared[name] for name in short]
+
+
+def short_names(specs: Sequence[str]) -> list[str]:
+    """The ``specs`` without the folder that all of their files lie in, or as they are where that would confuse two."""
+    paths = {spec: os.path.abspath(spec) for spec in specs if _is_path(spec)}
+    folder = os.path.commonpath([os.path.dirname(path) for path in paths.values()]) if paths else ""
+    names = [os.path.relpath(paths[spec], folder) if spec in paths else spec for spec in specs]
+    return names if len(set(names)) == len(specs) else list(specs)
+
+
+def _of_all(own: Sequence[str], others: set[str]) -> str:
+    """``run-*`` for run-0 and run-1, unless that would take in one of the ``others``."""
+    if len(own) == 1:
+        return own[0]
+    alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*own, strict=False))
+    stem = "".join(first for first, *_ in alike).rstrip(string.digits)
+    if stem and not any(other.startswith(stem) for other in others):
+        return f"{stem}*"
+    return f"{own[0]} and {len(own) - 1} more"
+
+
+def _configuration(spec: str) -> str:
+    """All that a run folder says of how it was made, but for the seed; of any other policy its name."""
+    if not is_run(spec):
+        return spec
+    from gailkit.training.run import RunFolder
+
+    described = RunFolder.open(Path(spec)).description()
+    made = {name: described.get(name) for name in ("env_id", "env_kwargs", "parts")}
+    config = {name: value for name, value in _mapping(described.get("config")).items() if name != "seed"}
+    shown = _mapping(described.get("demonstrations"))
+    taught = {name: shown.get(name) for name in ("digests", "stride")}
+    return json.dumps([made, config, taught], sort_keys=True)
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _is_path(spec: str) -> bool:
+    return spec != "random" and Path(spec).exists()
