@@ -1,0 +1,226 @@
+"""Steps as points: what becomes of each space by hand, and what the scale keeps and drops."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import Space
+from gymnasium.spaces import Box, Discrete
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gailkit.evaluation import features as module
+from gailkit.evaluation.features import Description, Scale, cloud, scattered
+from gailkit.evaluation.names import NAMES, observation_names
+from gailkit.types import Trajectory
+
+ONE_ACTION = Box(-1, 1, (1,))
+
+
+def seen(observations: np.ndarray) -> Trajectory:
+    """An episode of these observations, in which action 0 is done."""
+    return Trajectory(observations, np.zeros((len(observations) - 1, 1), np.float32), None, False)
+
+
+def rows_of(space: Space[Any], observations: np.ndarray) -> np.ndarray:
+    """The columns of the observations."""
+    every = np.arange(len(observations) - 1)
+    return Description(space, ONE_ACTION).rows(seen(observations), every)[:, :-1]
+
+
+def images(*shape: int) -> tuple[Box, np.ndarray]:
+    pixels = np.random.default_rng(0).integers(0, 256, (3, *shape), np.uint8)
+    return Box(0, 255, shape, np.uint8), pixels
+
+
+def test_a_step_is_its_observation_and_its_action_as_the_environment_takes_it() -> None:
+    observed, action = Box(-9, 9, (2,)), Box(np.array([-1, 0], np.float32), np.array([1, 5], np.float32))
+    episode = Trajectory(
+        np.array([[1, 2], [3, 4], [5, 6], [7, 8]], np.float32), np.array([[-3, 3], [0.5, 7], [2, -1]], np.float32),
+        None, False,
+    )  # fmt: skip
+    description = Description(observed, action)
+    assert description.rows(episode, np.arange(3)).tolist() == [[1, 2, -1, 3], [3, 4, 0.5, 5], [5, 6, 1, 0]]
+    assert description.rows(episode, np.array([2])).tolist() == [[5, 6, 1, 0]]
+
+
+def test_of_choices_the_one_that_is_taken_is_1() -> None:
+    episode = Trajectory(np.array([5, 7, 5]), np.array([0, 1]), None, False)
+    rows = Description(Discrete(3, start=5), Discrete(2)).rows(episode, np.arange(2))
+    assert rows.tolist() == [[1, 0, 0, 1, 0], [0, 0, 1, 0, 1]]
+
+
+def test_a_large_image_is_averaged_to_8_by_8_cells_of_each_channel() -> None:
+    space, pixels = images(16, 32, 3)
+    cells = pixels[:-1].reshape(2, 8, 2, 8, 4, 3).mean(axis=(2, 4))
+    np.testing.assert_allclose(rows_of(space, pixels), cells.reshape(2, -1))
+
+
+def test_cells_of_an_image_that_cannot_be_divided_evenly_cover_it() -> None:
+    space, pixels = images(20, 17)
+    found = rows_of(space, pixels).reshape(2, 8, 8)
+    # edges at multiples of 2.5 and 2.125, rounded to whole pixels (2.5 and 12.5 to the even one)
+    down, across = [0, 2, 5, 8, 10, 12, 15, 18, 20], [0, 2, 4, 6, 8, 11, 13, 15, 17]
+    for row in range(8):
+        for column in range(8):
+            cell = pixels[:-1, down[row] : down[row + 1], across[column] : across[column + 1]]
+            np.testing.assert_allclose(found[:, row, column], cell.mean(axis=(1, 2)))
+
+
+def test_small_images_and_long_vectors_stay_as_they_are() -> None:
+    for shape in ((16, 16), (4, 4, 3), (300,)):
+        space, pixels = images(*shape)
+        np.testing.assert_array_equal(rows_of(space, pixels), pixels[:-1].reshape(2, -1))
+
+
+SPACES: list[Space[Any]] = [
+    Box(-1, 1, (1,)), Box(-1, 1, ()), Box(-1, 1, (4,)), Box(-1, 1, (2, 3)), Box(0, 255, (40, 30, 3), np.uint8),
+    Box(0, 255, (3, 200), np.uint8), Discrete(4), Discrete(3, start=-1), Box(-1, 1, (300,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("space", SPACES, ids=str)
+@pytest.mark.parametrize("action_space", [Discrete(2, start=1), Box(-1, 1, (2,)), Box(-1, 1, (1,))], ids=str)
+def test_every_column_belongs_to_one_feature_in_order(space: Space[Any], action_space: Space[Any]) -> None:
+    actions = np.array([action_space.sample() for _ in range(2)])
+    description = Description(space, action_space)
+    rows = description.rows(
+        Trajectory(np.array([space.sample() for _ in range(3)]), actions, None, False), np.arange(2)
+    )
+    features = description.features()
+    assert [column for feature in features for column in feature.columns] == list(range(rows.shape[1]))
+    assert [feature.is_action for feature in features] == sorted(feature.is_action for feature in features)
+    assert len({feature.name for feature in features}) == len(features)
+    for feature in features:
+        own = action_space if feature.is_action else space
+        assert feature.is_choice == isinstance(own, Discrete)
+        if feature.is_choice:
+            assert rows[:, feature.columns].sum(axis=1).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("space", "env_id", "names"),
+    [
+        (Box(-1, 1, (2,)), None, ["observation[0]", "observation[1]"]),
+        (Box(-1, 1, (1,)), None, ["observation"]),
+        (Box(-1, 1, (1, 2)), None, ["observation[0, 0]", "observation[0, 1]"]),
+        (Discrete(2), "Any-v0", ["observation"]),
+        (Box(-1, 1, (2,)), "MountainCar-v0", ["position", "velocity"]),
+        (Box(-1, 1, (3,)), "MountainCar-v0", ["observation[0]", "observation[1]", "observation[2]"]),
+        (Box(-1, 1, (1,)), "MountainCar-v0", ["observation"]),
+    ],
+)
+def test_names_are_those_of_the_environment_where_they_fit(
+    space: Space[Any], env_id: str | None, names: list[str]
+) -> None:
+    features = Description(space, Box(-1, 1, (2,)), env_id).features()
+    assert [feature.name for feature in features] == [*names, "action[0]", "action[1]"]
+    assert Description(space, Discrete(2), env_id).features()[-1].name == "action"
+
+
+@pytest.mark.parametrize("family", NAMES)
+def test_well_known_observations_have_a_name_for_each_number(family: str) -> None:
+    if family == "Hopper":
+        pytest.importorskip("mujoco", reason="NOT TESTED: names of Hopper, as the package mujoco is not installed")
+    latest = max(name for name in gymnasium.registry if name.rpartition("-v")[0] == family)
+    with closing(gymnasium.make(latest)) as env:
+        assert env.observation_space.shape == (len(observation_names(latest)),)
+
+
+@pytest.mark.parametrize("env_id", [None, "", "CartPole", "Unheard-v1", "-v1"])
+def test_other_environments_lend_no_names(env_id: str | None) -> None:
+    assert observation_names(env_id) == ()
+
+
+def test_the_scale_is_the_experts() -> None:
+    expert = [np.random.default_rng(index).normal(4, 3, (50 + index, 2)) for index in range(3)]
+    features = Description(Box(-9, 9, (1,)), Box(-9, 9, (1,))).features()
+    wide = [100 * np.random.default_rng(9).normal(size=(20, 2))]
+    scaled = np.concatenate(Scale.of(features, expert, wide).apply(expert))
+    np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(scaled.std(axis=0), 1)
+    scale = Scale.of(features, expert, wide)
+    (found,) = scale.apply([wide[0]])
+    np.testing.assert_allclose(found * scale.width + scale.center, wide[0])
+
+
+def one_number(*sides: list[float]) -> list[np.ndarray]:
+    """What becomes of one number of the expert and of others, each an episode of a few steps."""
+    expert, *others = ([np.array(side)[:, None]] for side in sides)
+    (feature, _) = Description(Box(-9, 9, (1,)), ONE_ACTION).features()
+    scale = Scale.of([feature], expert, *others)
+    return [scale.apply(side)[0][:, 0] for side in (expert, *others)]
+
+
+def test_who_leaves_what_the_expert_keeps_is_seen() -> None:
+    expert, random = one_number([3.0, 3.0], [3.0, 3.0, 7.0, 7.0])
+    assert expert.tolist() == [0, 0]
+    assert random[:2].tolist() == [0, 0]
+    assert random[2] == random[3] > 0.5
+    _, still, leaving = one_number([3.0, 3.0], [3.0, 3.0], [3.0, 5.0])
+    assert still.tolist() == [0, 0]
+    assert abs(leaving[1] - leaving[0]) > 0.5
+
+
+@pytest.mark.parametrize("value", [3.0, 1e6 / 3, -1e-3])
+def test_what_nobody_varies_is_dropped_rounding_included(value: float) -> None:
+    expert, other = one_number([value, value * (1 + 1e-9)], [value * (1 - 1e-9), value])
+    assert (np.abs([expert, other]) == 0).all()
+
+
+def test_who_keeps_to_another_value_than_the_expert_is_seen() -> None:
+    expert, random, policy = one_number([3.0, 3.0], [3.0, 3.0], [5.0, 5.0])
+    assert (np.abs(policy - expert) > 0.5).all()
+    np.testing.assert_allclose(random, expert)
+
+
+def test_choices_stay_0_and_1_but_for_where_they_lie() -> None:
+    features = Description(Discrete(2), Discrete(2)).features()
+    expert = [np.array([[1.0, 0, 1, 0], [1.0, 0, 0, 1]])]
+    scale = Scale.of(features, expert)
+    assert scale.width.tolist() == [1, 1, 1, 1]
+    (scaled,) = scale.apply(expert)
+    assert (scaled[0] - scaled[1]).tolist() == [0, 0, 1, -1]
+
+
+@given(st.integers(1, 40), st.integers(1, 60), st.integers(0, 99))
+def test_scattered_numbers_come_one_from_each_stretch(total: int, count: int, seed: int) -> None:
+    chosen = scattered(total, count, np.random.default_rng(seed))
+    assert len(chosen) == count
+    stretches = np.arange(count + 1) * total / count
+    assert (np.floor(stretches[:-1]) <= chosen).all()
+    assert (chosen <= np.minimum(stretches[1:], total - 1)).all()
+    if count >= 2 * total:
+        assert set(chosen.tolist()) == set(range(total))
+    if count == total:
+        assert chosen.tolist() == list(range(total))
+
+
+def test_scattered_numbers_are_as_likely_as_each_other_and_do_not_keep_step() -> None:
+    random = np.random.default_rng(0)
+    counts = np.bincount(np.concatenate([scattered(10, 4, random) for _ in range(5000)]), minlength=10)
+    np.testing.assert_allclose(counts / 20_000, 1 / 10, atol=0.01)
+    assert len(set(np.diff(scattered(1000, 100, random)).tolist())) > 5
+
+
+def test_long_episodes_weigh_more_in_a_cloud() -> None:
+    points = [np.full((300, 1), 1.0), np.full((100, 1), 2.0)]
+    found = cloud(points, 40, np.random.default_rng(0))
+    assert found.shape == (40, 1)
+    assert (found == 1).sum() == 30
+
+
+def test_of_many_steps_each_episode_gives_the_same_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    episodes = [seen(np.arange(length + 1, dtype=np.float32)[:, None]) for length in (40, 20, 1)]
+    description, lengths = Description(Box(-9, 99, (1,)), ONE_ACTION), np.array([40, 20, 1])
+    whole = description.points(episodes, lengths, np.random.default_rng(0))
+    assert [rows[:, 0].tolist() for rows in whole] == [list(range(40)), list(range(20)), [0]]
+    monkeypatch.setattr(module, "MOST_STEPS", 30)
+    few = description.points(episodes, lengths, np.random.default_rng(0))
+    assert [len(rows) for rows in few] == [20, 10, 1]
+    for rows in few:
+        assert (np.diff(rows[:, 0]) > 0).all()
