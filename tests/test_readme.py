@@ -14,6 +14,7 @@ from gailkit import Demonstrations
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 DEMONSTRATIONS = README.parent / "docs" / "demonstrations.md"
+CLOSENESS = README.parent / "docs" / "closeness.md"
 PENDULUM = README.parent / "datasets" / "pendulum-v1.hdf5"
 RUN_SECONDS = 300
 
@@ -46,6 +47,7 @@ def test_the_commands_lead_from_demonstrations_to_a_policy_that_scores(checkout:
             printed += run(["-m", "gailkit", *words], checkout)
     assert (checkout / "run" / "learning.svg").is_file()
     assert (checkout / "mine.hdf5").is_file()
+    assert (checkout / "closeness.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     score = re.search(r"a score of (-?[\d.]+)", printed)
     assert score is not None and float(score[1]) > 0.5
 
@@ -59,13 +61,22 @@ def test_the_page_on_demonstrations_does_what_it_says(checkout: Path) -> None:
     assert len(Demonstrations.load(checkout / "best.hdf5").trajectories) == 10
 
 
+def test_the_page_on_closeness_does_what_it_says(checkout: Path) -> None:
+    for block in blocks("bash", CLOSENESS):
+        for line in block.splitlines():
+            assert "different" in run(["-m", "gailkit", *shlex.split(line)[1:]], checkout)
+    (example,) = blocks("python", CLOSENESS)
+    (checkout / "example.py").write_text(example)
+    assert run(["example.py"], checkout).startswith("different")
+
+
 def test_the_python_example_swaps_three_parts_and_ends_with_a_statement(checkout: Path) -> None:
     (example,) = blocks("python")
     (checkout / "example.py").write_text(example)
     assert "The policy's mean return is" in run(["example.py"], checkout)
 
 
-@pytest.mark.parametrize("page", [README, DEMONSTRATIONS], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [README, DEMONSTRATIONS, CLOSENESS], ids=lambda page: page.name)
 def test_every_file_that_is_linked_to_exists(page: Path) -> None:
     links = re.findall(r"\]\(((?!https?:)[^)#]+)\)", page.read_text(encoding="utf-8"))
     assert links
