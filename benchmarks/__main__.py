@@ -7,6 +7,7 @@ import click
 from benchmarks.calibration import calibration
 from benchmarks.curves import curves
 from benchmarks.data import data
+from benchmarks.evaluation import evaluation
 from benchmarks.imitation import imitation
 from benchmarks.kills import kills
 from benchmarks.mutations import mutations
@@ -27,6 +28,7 @@ def benchmarks(context: click.Context) -> None:
 benchmarks.add_command(calibration)
 benchmarks.add_command(curves)
 benchmarks.add_command(data)
+benchmarks.add_command(evaluation)
 benchmarks.add_command(imitation)
 benchmarks.add_command(kills)
 benchmarks.add_command(mutations)
