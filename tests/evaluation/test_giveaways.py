@@ -1,0 +1,105 @@
+"""What gives a policy away is said in the right words, and nothing is said where nothing is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gailkit.evaluation.classifier import TwoSample
+from gailkit.evaluation.features import Feature, Points
+from gailkit.evaluation.giveaways import MOST, give_aways
+
+SPEED, ACTION = Feature("speed", (0,), False, False), Feature("action", (0,), True, False)
+GEAR = Feature("gear", (0, 1, 2), True, True, 4)  # Discrete(3, start=4)
+
+AROUND_0 = np.array([-1.0, -1.0, 1.0, 1.0])  # of mean 0 and deviation 1
+
+
+def side(*values: float) -> Points:
+    """Two episodes that share these values of one number."""
+    half = len(values) // 2
+    return [np.array(values[:half])[:, None], np.array(values[half:])[:, None]]
+
+
+def told(*losses: float, p: float = 0.01) -> TwoSample:
+    return TwoSample(0.8, p, 0.1, 0.01, losses)
+
+
+def words(feature: Feature, policy: Points, expert: Points) -> str:
+    (found,) = give_aways(told(0.2), [feature], policy, expert)
+    assert (found.feature, found.loss) == (feature.name, 0.2)
+    return found.words
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (AROUND_0 + 0.5, "speed is higher on average (0.5 against the expert's 0)"),
+        (AROUND_0 - 0.25, "speed is lower on average (-0.25 against the expert's 0)"),
+        (AROUND_0 * 1.5, "speed varies more (standard deviation 1.5 against 1)"),
+        (AROUND_0 * 0.5, "speed varies less (standard deviation 0.5 against 1)"),
+        (
+            AROUND_0 * 2 + 3,
+            "speed is higher on average (3 against the expert's 0) and varies more (standard deviation 2 against 1)",
+        ),
+        (AROUND_0 * 0, "speed varies less (standard deviation 0 against 1)"),
+    ],
+)
+def test_a_number_that_is_elsewhere_or_varies_otherwise(policy: np.ndarray, expected: str) -> None:
+    assert words(SPEED, side(*policy), side(*AROUND_0)) == expected
+
+
+@pytest.mark.parametrize("policy", [AROUND_0, AROUND_0 + 0.15, AROUND_0 * 1.15, AROUND_0 * 0.87])
+def test_a_number_that_looks_alike_differs_by_what_it_goes_with(policy: np.ndarray) -> None:
+    both = side(*policy), side(*AROUND_0)
+    assert words(SPEED, *both) == "speed by itself looks alike, but goes together with other values of the rest"
+    assert words(ACTION, *both) == "action by itself looks alike, but it is another answer to the same observations"
+
+
+def test_thresholds_are_in_the_experts_deviations() -> None:
+    assert "higher on average" in words(SPEED, side(*0.1 * AROUND_0 + 0.05), side(*0.1 * AROUND_0))
+    assert "looks alike" in words(SPEED, side(*10 * AROUND_0 + 0.5), side(*10 * AROUND_0))
+
+
+def test_a_number_that_the_expert_never_changes() -> None:
+    assert words(SPEED, side(3.0, 3.0, 3.0, 4.0), side(3.0, 3.0, 3.0, 3.0)) == (
+        "speed leaves 3, where the expert keeps it always"
+    )
+
+
+def test_a_choice_is_named_by_its_value_and_counted_in_shares_of_the_steps() -> None:
+    def choosing(*taken: int) -> Points:
+        return [np.eye(3)[list(taken)]]
+
+    expert = choosing(0, 0, 0, 1, 2)
+    assert words(GEAR, choosing(0, 0, 1, 1, 1), expert) == (
+        "gear: 5 is taken in 60% of the steps against the expert's 20%"
+    )
+    assert words(GEAR, choosing(0, 0, 1, 2, 2, 2, 2, 2), expert) == (
+        "gear: 6 is taken in 62% of the steps against the expert's 20%"
+    )
+    assert words(GEAR, expert, choosing(0, 0, 0, 1, 2)) == (
+        "gear by itself looks alike, but it is another answer to the same observations"
+    )
+
+
+def test_features_are_in_the_order_of_what_the_classifier_leans_on_and_the_weak_ones_left_out() -> None:
+    features = [Feature(str(place), (place,), False, False) for place in range(8)]
+    rows = [np.tile(AROUND_0[:, None], 8)]
+    losses = (0.03, -0.2, 0.3, 0.009, 0.01, 0.1, 0.05, 0.04)
+    found = give_aways(told(*losses), features, rows, rows)
+    assert [(each.feature, each.loss) for each in found] == [
+        ("2", 0.3), ("5", 0.1), ("6", 0.05), ("7", 0.04), ("0", 0.03),
+    ]  # fmt: skip
+    assert len(found) == MOST
+    fewer = give_aways(told(0.0, -0.2, 0.3, 0.009, 0.01, 0, 0, 0), features, rows, rows)
+    assert [each.feature for each in fewer] == ["2", "4"]
+
+
+@pytest.mark.parametrize("two_sample", [None, told(0.3, p=0.051), told()], ids=["untested", "alike", "too many"])
+def test_who_is_not_told_apart_is_given_away_by_nothing(two_sample: TwoSample | None) -> None:
+    assert give_aways(two_sample, [SPEED], side(*AROUND_0 + 9), side(*AROUND_0)) == ()
+
+
+def test_p_of_exactly_the_level_tells() -> None:
+    assert len(give_aways(told(0.3, p=0.05), [SPEED], side(*AROUND_0 + 9), side(*AROUND_0))) == 1
