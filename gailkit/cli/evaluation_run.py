@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,6 +64,9 @@ def stopped_at_once() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         raise Interrupted(number)
 
+    if threading.current_thread() is not threading.main_thread():  # as in interruptible
+        yield
+        return
     numbers = (signal.SIGINT, signal.SIGTERM)
     handlers = [signal.signal(number, stop) for number in numbers]
     try:

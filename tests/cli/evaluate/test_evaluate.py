@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import pytest
 
+from gailkit.cli.evaluate import EXAMPLES
 from gailkit.demonstrations import Demonstrations
 from gailkit.experts.random import random_policy
 from gailkit.rollouts.envs import make_env
@@ -21,47 +19,14 @@ from gailkit.training.config import TrainConfig
 from gailkit.training.train import train
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
-
-EXPERT = """
-def balance(observation):
-    return int(observation[2] + observation[3] > 0)
-
-def nonsense(observation):
-    return 7
-"""
+CONTRACT = {
+    "env_id", "episodes", "return_mean", "return_ci95", "expert_return_mean", "random_return_mean", "normalised_score",
+    "closeness", "verdict",
+}  # fmt: skip
 
 
-class Files(NamedTuple):
-    demonstrations: Demonstrations
-    run: Path
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """Demonstrations of a balancing function in CartPole-v1, and a short run on the first three of four episodes."""
-    env = make_env("CartPole-v1")
-
-    def balance(observations: np.ndarray) -> np.ndarray:
-        return (observations[:, 2] + observations[:, 3] > 0).astype(np.int64)
-
-    episodes = tuple(collect_episodes(balance, lambda: make_env("CartPole-v1"), range(4)))
-    demonstrations = Demonstrations(episodes, env.observation_space, env.action_space, "CartPole-v1")
-    run = tmp_path_factory.mktemp("evaluate") / "run"
-    train("CartPole-v1", demonstrations.choose(3), TrainConfig(steps=64, num_envs=2, rollout_size=64), out=run)
-    return Files(demonstrations, run)
-
-
-@pytest.fixture(autouse=True)
-def in_folder(tmp_path: Path, files: Files) -> None:
-    """demos.hdf5, a run and a module with an expert in the current folder."""
-    files.demonstrations.save(tmp_path / "demos.hdf5")
-    shutil.copytree(files.run, tmp_path / "run")
-    (tmp_path / "teacher.py").write_text(EXPERT)
-    (tmp_path / "file").touch()
-
-
-def redescribe(path: Path, files: Files, env_id: str | None) -> None:
-    Demonstrations(files.demonstrations.trajectories, env_id=env_id).save(path)
+def redescribe(path: Path, demonstrations: Demonstrations, env_id: str | None) -> None:
+    Demonstrations(demonstrations.trajectories, env_id=env_id).save(path)
 
 
 def test_the_expert_agrees_with_itself_and_the_numbers_are_written(run_here: RunHere, tmp_path: Path) -> None:
@@ -74,10 +39,54 @@ def test_the_expert_agrees_with_itself_and_the_numbers_are_written(run_here: Run
     assert result["action_agreement"] == 1.0
     assert 0.5 < result["normalised_score"] < 2.0
     assert f"a score of {result['normalised_score']:.3f}, where 0 is random and 1 is the expert." in done.stdout
-    assert "On 4 expert episodes it takes the expert's action in 100.0% of the states." in done.stdout
-    (mean,) = [line for line in done.stdout.splitlines() if "mean return" in line and "policy's" not in line]
+    assert "On 14 expert episodes it takes the expert's action in 100.0% of the states." in done.stdout
+    (mean,) = [line for line in done.stdout.splitlines() if line.startswith("mean return")]
     for name in ("return_mean", "expert_return_mean", "random_return_mean"):
-        assert f"{result[name]:.1f}" in mean
+        assert re.search(rf"\b{result[name]:.{1 if result[name] < 100 else 0}f}\b", mean)
+
+
+def test_the_numbers_have_the_names_of_the_contract(run_here: RunHere, tmp_path: Path) -> None:
+    done = run_here("evaluate", "random", "--demos", "demos.hdf5", "--episodes", "10", "--json", "a.json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "a.json").read_text())
+    assert set(result) >= CONTRACT
+    assert result["verdict"] == "different"
+    assert result["closeness"] == pytest.approx(0.0, abs=0.3)
+    assert result["normalised_score"] == 0.0
+    low, high = result["return_ci95"]
+    assert low <= result["return_mean"] <= high
+
+
+def test_the_rule_comes_before_the_numbers_and_the_verdict_after_them(run_here: RunHere, tmp_path: Path) -> None:
+    done = run_here("evaluate", "random", "--demos", "demos.hdf5", "--episodes", "10", "--json", "a.json")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("rule: The policy is called indistinguishable from the expert")
+    assert "\\n" not in lines[0]
+    (verdict,) = [index for index, line in enumerate(lines) if line.startswith("It is different from the expert: ")]
+    (numbers,) = [index for index, line in enumerate(lines) if line.startswith("mean return")]
+    assert 0 < numbers < verdict
+    assert lines[verdict] == json.loads((tmp_path / "a.json").read_text())["verdict_sentence"]
+    given_away = lines.index("What gives it away:")
+    assert lines[given_away + 1].startswith("- ")
+    assert lines[-2].startswith("On 14 expert episodes")
+
+
+def test_in_a_terminal_of_80_columns_no_line_is_longer_and_no_word_torn(
+    run_here: RunHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    done = run_here("evaluate", "random", "teacher:left", "--demos", "demos.hdf5", "--episodes", "10")
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", done.stdout).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in done.stdout
+    words = " ".join(line.strip() for line in lines)
+    assert "with fewer than 10 episodes of the expert, or of the policy, there is no verdict." in words.lower()
+
+
+def test_the_examples_fit_a_terminal_of_80_columns() -> None:
+    assert max(map(len, EXAMPLES)) <= 78
 
 
 def test_the_same_command_gives_the_same_numbers(run_here: RunHere, tmp_path: Path) -> None:
@@ -100,11 +109,11 @@ def test_the_same_command_gives_the_same_numbers(run_here: RunHere, tmp_path: Pa
     assert json.loads(first)["return_mean"] != json.loads(other)["return_mean"]
 
 
-def test_a_run_is_compared_on_the_episode_it_has_not_seen(run_here: RunHere, tmp_path: Path) -> None:
+def test_a_run_is_compared_with_the_episodes_it_has_not_seen(run_here: RunHere, tmp_path: Path) -> None:
     done = run_here("evaluate", "run", "--demos", "demos.hdf5", "--episodes", "2", "--json", "result.json")
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "result.json").read_text())
-    assert (result["action_episodes"], result["action_held_out"]) == (1, True)
+    assert (result["action_episodes"], result["action_held_out"]) == (11, True)
     assert result["action_log_likelihood"] < 0
 
 
@@ -131,6 +140,7 @@ def test_a_run_acts_by_its_likeliest_actions_unless_told_to_sample(run_here: Run
         (["run", "--demos", "demos.hdf5", "--checkpoint", "first"], 2, r"'first' is not one of 'last', 'best'"),
         (["run", "--demos", "demos.hdf5", "--episodes", "0"], 2, r"0 is not in the range x>=1"),
         (["run/checkpoints", "--demos", "demos.hdf5"], 2, r"run/checkpoints holds no run"),
+        (["empty", "--demos", "demos.hdf5"], 2, r"empty holds no run: it has no config\.json"),
         (["run", "--demos", "demos.hdf5", "--json", "file/a.json"], 5, r"nothing can be written into the folder file"),
         (["teacher:nonsense", "--demos", "demos.hdf5"], 2, r"teacher:nonsense returned 7.*must be in Discrete\(2\)"),
         (["teacher:balence", "--demos", "demos.hdf5"], 2, r"no attribute 'balence'; it has: balance"),
@@ -157,14 +167,16 @@ def test_a_damaged_run_is_unreadable_data(run_here: RunHere, tmp_path: Path) -> 
     assert "config.json is damaged" in done.stderr
 
 
-def test_an_environment_named_in_a_file_imports_no_module(run_here: RunHere, tmp_path: Path, files: Files) -> None:
+def test_an_environment_named_in_a_file_imports_no_module(
+    run_here: RunHere, tmp_path: Path, demonstrations: Demonstrations
+) -> None:
     (tmp_path / "bomb.py").write_text(
         "import gymnasium, os\n"
         "os.mkdir('crater')\n"
         "from gymnasium.envs.classic_control import CartPoleEnv\n"
         "gymnasium.register('Planted-v0', entry_point=CartPoleEnv, max_episode_steps=20)\n"
     )
-    redescribe(tmp_path / "planted.hdf5", files, "bomb:Planted-v0")
+    redescribe(tmp_path / "planted.hdf5", demonstrations, "bomb:Planted-v0")
     done = run_here("evaluate", "random", "--demos", "planted.hdf5", "--episodes", "1")
     assert done.returncode == 2
     assert done.stderr == (
@@ -177,8 +189,10 @@ def test_an_environment_named_in_a_file_imports_no_module(run_here: RunHere, tmp
     assert (tmp_path / "crater").exists()
 
 
-def test_where_nobody_names_the_environment_it_is_asked_for(run_here: RunHere, tmp_path: Path, files: Files) -> None:
-    redescribe(tmp_path / "anonymous.hdf5", files, None)
+def test_where_nobody_names_the_environment_it_is_asked_for(
+    run_here: RunHere, tmp_path: Path, demonstrations: Demonstrations
+) -> None:
+    redescribe(tmp_path / "anonymous.hdf5", demonstrations, None)
     done = run_here("evaluate", "random", "--demos", "anonymous.hdf5", "--episodes", "1")
     assert done.returncode == 2
     assert "name it with --env" in done.stderr
@@ -193,10 +207,12 @@ def test_where_nobody_names_the_environment_it_is_asked_for(run_here: RunHere, t
     )  # the run names it
 
 
-def test_a_run_brings_the_arguments_of_its_environment(run_here: RunHere, tmp_path: Path, files: Files) -> None:
+def test_a_run_brings_the_arguments_of_its_environment(
+    run_here: RunHere, tmp_path: Path, demonstrations: Demonstrations
+) -> None:
     config = TrainConfig(steps=64, num_envs=2, rollout_size=64)
     kwargs = {"sutton_barto_reward": True}  # 0 a step and -1 at the end
-    train("CartPole-v1", files.demonstrations, config, out=tmp_path / "harsh", env_kwargs=kwargs)
+    train("CartPole-v1", demonstrations, config, out=tmp_path / "harsh", env_kwargs=kwargs)
     for options, expected in (((), -1.0), (("--env-kwargs", '{"sutton_barto_reward": false}'), None)):
         run_here("evaluate", "harsh", "--demos", "demos.hdf5", "--episodes", "2", "--json", "result.json", *options)
         found = json.loads((tmp_path / "result.json").read_text())["random_return_mean"]
@@ -204,7 +220,7 @@ def test_a_run_brings_the_arguments_of_its_environment(run_here: RunHere, tmp_pa
 
 
 def test_an_expert_whose_rewards_are_not_known_is_said_to_be_so(
-    run_here: RunHere, tmp_path: Path, files: Files
+    run_here: RunHere, tmp_path: Path, demonstrations: Demonstrations
 ) -> None:
     env = make_env("CartPole-v1")
     played = collect_episodes(random_policy(env.action_space, 0), lambda: make_env("CartPole-v1"), [0])
