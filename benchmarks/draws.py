@@ -68,13 +68,13 @@ def drawn(setting: Setting, number: int) -> Row:
     env = make_env(setting.null.env_id)
     spaces = env.observation_space, env.action_space
     env.close()
-    played, shown, acted = _episodes(setting, number, spaces)
+    played, shown, acted = episodes(setting, number, spaces)
     found = closeness(played, shown, acted, *spaces, env_id=setting.null.env_id, seed=number)
     row = {"setting": setting.name, "number": number, **_said(found)}
     return row if setting.noise or number >= BY_STEPS else row | _by_steps(found, number)
 
 
-def _episodes(setting: Setting, number: int, spaces: tuple[Space[Any], Space[Any]]) -> Sequence[list[Trajectory]]:
+def episodes(setting: Setting, number: int, spaces: tuple[Space[Any], Space[Any]]) -> Sequence[list[Trajectory]]:
     """Of policy, expert and random actions, from different starts."""
     import torch
 
@@ -120,13 +120,13 @@ def _by_steps(found: Closeness, number: int) -> Row:
 
     random = np.random.default_rng(number)
     steps = found.steps
-    policy, expert = (_dealt(steps.scale.apply(side), random) for side in (steps.policy, steps.expert))
+    policy, expert = (dealt(steps.scale.apply(side), random) for side in (steps.policy, steps.expert))
     test = tell_apart(policy, expert, (), number)
     assert test is not None
     return {"auc_by_steps": test.auc, "p_by_steps": test.p}
 
 
-def _dealt(points: Points, random: np.random.Generator) -> Points:
+def dealt(points: Points, random: np.random.Generator) -> Points:
     """The steps of all episodes, shuffled, in as many parts."""
     return np.array_split(random.permutation(np.concatenate(points)), len(points))
 
