@@ -10,6 +10,7 @@ from gailkit.evaluation.features import Points, cloud
 from gailkit.functional.neighbours import reached, within
 
 NEIGHBOURS = 5
+CLOSE = 0.1  # expert's deviations in every number: so near is close in any case, also where the expert stands still
 POINTS, SPLITS = 1000, 4
 
 
@@ -35,6 +36,7 @@ def measure_coverage(policy: Points, expert: Points, seed: int = 0) -> Coverage 
     if third < 1 or points < NEIGHBOURS:
         return None
     random = np.random.default_rng(seed)
+    least = CLOSE * float(np.sqrt(expert[0].shape[1]))
 
     def draw(side: Points, chosen: np.ndarray) -> np.ndarray:
         return cloud([side[index] for index in chosen], points, random)
@@ -46,10 +48,10 @@ def measure_coverage(policy: Points, expert: Points, seed: int = 0) -> Coverage 
         tried = draw(policy, random.permutation(len(policy))[:count])
         found.append(
             [
-                reached(aim, radius, tried, NEIGHBOURS),
-                reached(aim, radius, own, NEIGHBOURS),
-                within(tried, aim, radius, NEIGHBOURS),
-                within(own, aim, radius, NEIGHBOURS),
+                reached(aim, radius, tried, NEIGHBOURS, least),
+                reached(aim, radius, own, NEIGHBOURS, least),
+                within(tried, aim, radius, NEIGHBOURS, least),
+                within(own, aim, radius, NEIGHBOURS, least),
             ]
         )
     return Coverage(*np.mean(found, axis=0).tolist())

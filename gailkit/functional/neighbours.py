@@ -20,19 +20,20 @@ def neighbour_distances(points: np.ndarray, cloud: np.ndarray, k: int) -> np.nda
     return distances
 
 
-def reached(points: np.ndarray, others: np.ndarray, cloud: np.ndarray, k: int) -> float:
+def reached(points: np.ndarray, others: np.ndarray, cloud: np.ndarray, k: int, least: float = 0.0) -> float:
     """Share of ``points`` (n, D) with one of ``cloud`` (l, D) no further away than their k-th nearest of ``others``
-    (m, D): the coverage of Naeem et al. 2020, with radii from points that are independent of those they surround.
+    (m, D), or than ``least``: the coverage of Naeem et al. 2020, with radii from points that are independent of those
+    they surround.
     """
-    radii = neighbour_distances(points, others, k)
+    radii = neighbour_distances(points, others, k).clip(least)
     return float(np.mean(neighbour_distances(points, cloud, 1) <= radii))
 
 
-def within(points: np.ndarray, cloud: np.ndarray, others: np.ndarray, k: int) -> float:
+def within(points: np.ndarray, cloud: np.ndarray, others: np.ndarray, k: int, least: float = 0.0) -> float:
     """Share of ``points`` (n, D) that lie in the ball around their nearest of ``cloud`` (m, D), whose radius is the
-    distance of that one to its k-th nearest of ``others`` (l, D): the precision of Kynkäänniemi et al. 2019, in a form
-    that costs no search through all balls.
+    distance of that one to its k-th nearest of ``others`` (l, D), or ``least``: the precision of Kynkäänniemi et al.
+    2019, in a form that costs no search through all balls.
     """
     distances, nearest = KDTree(cloud).query(points)
-    radii = neighbour_distances(cloud, others, k)
+    radii = neighbour_distances(cloud, others, k).clip(least)
     return float(np.mean(distances <= radii[nearest]))
