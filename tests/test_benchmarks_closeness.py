@@ -66,15 +66,15 @@ def noisy_row(number: int, excess: float, detectable: float, verdict: str) -> di
 def test_the_promise_of_detectable_is_held_against_the_median_excess() -> None:
     rows = [
         noisy_row(0, 0.1, 0.4, INDISTINGUISHABLE),
-        noisy_row(1, 0.3, 0.3, DIFFERENT),  # the median is 0.3: this draw and the next promise to show it
+        noisy_row(1, 0.3, 0.3, DIFFERENT),  # the median is 0.3: this draw, the next and the last promise to show it
         noisy_row(2, 0.5, 0.2, INDISTINGUISHABLE),
         noisy_row(3, 0.5, 0.6, DIFFERENT),
-        noisy_row(4, 0.1, 0.6, DIFFERENT),
+        noisy_row(4, 0.1, 0.2, DIFFERENT),
     ]
     said = "\n".join(report(rows))
-    assert "of the 2 draws whose true excess is at least what they call detectable" in said
-    assert "0.50 are told apart" in said
-    assert "1.00 by the interval of the excess alone" in said
+    assert "of the 3 draws whose true excess is at least what they call detectable" in said
+    assert "0.67 are told apart" in said
+    assert "0.67 by the interval of the excess alone" in said
 
 
 def test_the_stopwatch_adds_up() -> None:
