@@ -33,7 +33,7 @@ def in_lines(command: str) -> str:
         return command
     lines: list[list[str]] = [[]]
     for word in words:
-        if word.startswith("--"):
+        if word.startswith("--") or len(shlex.join([*lines[-1], word])) > WIDE:
             lines.append([])
         lines[-1].append(word)
     return " \\\n    ".join(shlex.join(line) for line in lines)

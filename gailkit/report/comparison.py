@@ -60,18 +60,23 @@ def comparison_page(
         title=f"How closely do {counted(len(candidates), 'policy', 'policies')} match the expert?",
         summary=f"{one.env_id}: {counted(one.episodes, 'episode')} of each policy, seed {one.seed}, beside the expert "
         f"from {demos}",
-        verdict=Verdict("note", _closest(methods), (RULE_SENTENCE,)),
+        verdict=_closest(methods),
         sections=sections,
         footer=f"Made by gailkit {__version__}. This page holds no script and fetches nothing.",
     )
 
 
-def _closest(methods: Sequence[Method]) -> str:
+def _closest(methods: Sequence[Method]) -> Verdict:
+    """Which method is the closest, and whether these episodes tell it from the others."""
     known = [(method.closeness, method.name) for method in methods if method.closeness is not None]
     if not known:
-        return "Closeness is not known of these policies"
-    best, name = max(known, key=lambda pair: pair[0].value)
-    return f"The closest is {shortened(name, LONGEST_NAME)}: closeness {estimated(best)}"
+        return Verdict("note", "Closeness is not known of these policies", (RULE_SENTENCE,))
+    (best, name), *others = sorted(known, key=lambda pair: pair[0].value, reverse=True)
+    sentences = [RULE_SENTENCE]
+    level = [shortened(other, LONGEST_NAME) for found, other in others if found.high >= best.low]
+    if level:
+        sentences.append(f"These episodes do not tell it from {', '.join(level)}: the intervals overlap.")
+    return Verdict("note", f"The closest is {shortened(name, LONGEST_NAME)}: closeness {estimated(best)}", sentences)
 
 
 def _plots(methods: Sequence[Method]) -> list[Block]:

@@ -22,7 +22,8 @@ Samples = Sequence[tuple[Side, np.ndarray]]  # finite values of each side, (K,)
 
 BINS = 30
 MOST_MARKS = 300  # of one side: more marks than these are no longer told apart, and cost 100 bytes each
-ROW = 0.33  # inches of height that an interval takes
+ROW, TALL_ROW = 0.33, 0.46  # inches of height that an interval takes, with its name beside and above it
+LONGEST_BESIDE, LONGEST_ABOVE = 16, 40  # letters of a name
 SPIKE = 0.4  # of a distribution in one bin: beside it the rest shows only on a scale of roots
 ROOT_TICKS = (0.0, 0.01, 0.05, 0.15, 0.3, 0.5, 0.75, 1.0)
 LARGEST = 1e30  # values beyond it are drawn there: arithmetic with larger ones overflows
@@ -123,8 +124,10 @@ def draw_intervals(
     intervals: Sequence[Interval], label: str, unit: str, references: Mapping[str, float] | None = None
 ) -> Drawing:
     """Numbers with their intervals, one below the other, and ``references``, named places on the same scale."""
+    above = max(len(plain(interval.name, LONGEST_ABOVE)) for interval in intervals) > LONGEST_BESIDE
+    row_height = TALL_ROW if above else ROW
     with styled():
-        figure = new_figure(0.65 + ROW * len(intervals) + (0.2 if references else 0))
+        figure = new_figure(0.65 + row_height * len(intervals) + (0.2 if references else 0))
         axes = figure.add_subplot()
         for row, interval in enumerate(intervals):
             colour = DRAWN[interval.side.colour]
@@ -132,7 +135,10 @@ def draw_intervals(
             for end in (interval.low, interval.high):
                 axes.plot([end, end], [row - 0.18, row + 0.18], color=colour, linewidth=1.5)
             axes.plot([interval.value], [row], interval.side.mark, color=colour, ms=6)
-        _rows(axes, [interval.name for interval in intervals])
+        names = [interval.name for interval in intervals]
+        _rows(axes, [""] * len(names) if above else names)
+        if above:
+            _names_above(axes, names)
         for name, place in (references or {}).items():
             axes.axvline(place, color=DRAWN["muted"], linewidth=1, linestyle=(0, (3, 2)))
             axes.text(
@@ -190,7 +196,14 @@ def _rows(axes: Axes, names: Sequence[str]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(5))
 
 
-def plain(name: str, most: int = 16) -> str:
+def _names_above(axes: Axes, names: Sequence[str]) -> None:
+    """Long names have the whole width above their rows."""
+    axes.set_ylim(len(names) - 0.6, -0.75)
+    for row, name in enumerate(names):
+        axes.text(0, row - 0.24, plain(name, LONGEST_ABOVE), transform=axes.get_yaxis_transform(), va="bottom")
+
+
+def plain(name: str, most: int = LONGEST_BESIDE) -> str:
     """``name`` in letters that every font has, and not more than ``most`` of them."""
     return shortened(ascii(name)[1:-1], most)
 

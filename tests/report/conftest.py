@@ -1,13 +1,20 @@
-"""A page with every kind of block, and with names that would break out of it if anything let them."""
+"""A page with every kind of block and with names that would break out of it if anything let them; an evaluation."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from gailkit.demonstrations import Demonstrations
+from gailkit.evaluation.evaluate import Evaluation, evaluate
 from gailkit.report.blocks import Commands, Details, Film, Note, Panel, Panels, Paragraph, Table, bar
 from gailkit.report.occupancy import draw_occupancy
 from gailkit.report.page import Page, Section, Verdict
@@ -80,3 +87,66 @@ def page() -> Page:
 def rendered(page: Page) -> str:
     """The text of ``page``."""
     return page.render()
+
+
+def swinging(observations: np.ndarray) -> np.ndarray:
+    """Pushes the car of MountainCar the way it goes, which brings it up the hill."""
+    return np.where(observations[:, 1] < 0, 0, 2)
+
+
+@pytest.fixture(scope="session")
+def evaluation(repository: Path) -> Evaluation:
+    """A simple rule beside the expert of MountainCar."""
+    demonstrations = Demonstrations.load(repository / "datasets" / "mountaincar-v0.hdf5").choose(12)
+    return evaluate(swinging, demonstrations, "MountainCar-v0", episodes=10)
+
+
+@pytest.fixture
+def changed(evaluation: Evaluation) -> Callable[..., Evaluation]:
+    """``changed(held_out=True, closeness__two_sample=None)``: the evaluation with other values in it."""
+
+    def change(**values: Any) -> Evaluation:
+        deep = {name.removeprefix("closeness__"): value for name, value in values.items() if "__" in name}
+        flat = {name: value for name, value in values.items() if "__" not in name}
+        made = dataclasses.replace(evaluation, **flat)
+        vars(made)["closeness"] = dataclasses.replace(evaluation.closeness, **deep)  # where the property keeps it
+        return made
+
+    return change
+
+
+class Words(HTMLParser):
+    """The text of a page outside of styles, and its tags."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(page)
+        self.text = " ".join(self.text.split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert not [name for name, _ in attrs if name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1] != "style":
+            self.text += f" {data}"
+
+
+@pytest.fixture(scope="session")
+def read() -> type[Words]:
+    """``read(page)``: the words and tags of a page, given as HTML."""
+    return Words
+
+
+@pytest.fixture(scope="session")
+def said() -> Callable[[Section], str]:
+    """``said(section)``: the words of one section."""
+    return lambda section: Words(Page("", "", Verdict("note", ""), [section]).render()).text
+
+
+@pytest.fixture(scope="session")
+def spaced() -> Callable[[str], str]:
+    """``spaced(text)``: with ordinary spaces for those at which no line breaks, as ``Words`` has them."""
+    return lambda text: " ".join(text.split())

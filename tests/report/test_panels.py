@@ -109,6 +109,15 @@ def test_an_interval_has_its_ends_and_references_their_names(drawn: list[Figure]
     assert [set(line.get_xdata()) for line in axes.lines[4:]] == [{0.0}, {1.0}]
 
 
+def test_a_long_name_has_the_width_of_the_figure_above_its_interval(drawn: list[Figure]) -> None:
+    names = ["Pendulum-v1-adversarial-*", "random"]
+    draw_intervals([Interval(name, POLICY, 1, 0, 2) for name in names], "label", "unit")
+    axes = drawn[0].axes[0]
+    assert [text.get_text() for text in axes.texts] == names
+    assert [text.get_position()[1] for text in axes.texts] == pytest.approx([-0.24, 0.76])
+    assert {text.get_text() for text in axes.get_yticklabels()} == {""}
+
+
 @pytest.mark.parametrize(
     "values, expected",
     [
@@ -159,7 +168,7 @@ def test_what_is_no_list_of_finite_numbers_is_refused(values: list[Any]) -> None
 def test_names_of_others_cannot_harm_a_figure(name: str) -> None:
     source = draw_intervals([Interval(name, POLICY, 1, 0, 2)], "label", "unit").source
     texts = [text.text or "" for text in ElementTree.fromstring(source).iter("text")]
-    assert panels.plain(name) in texts and all(len(text) <= 16 for text in texts)
+    assert panels.plain(name, 40) in texts and all(len(text) <= 40 for text in texts)
 
 
 def test_regions_hold_the_shares_they_are_said_to_hold() -> None:
