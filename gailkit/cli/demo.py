@@ -36,22 +36,22 @@ def demo(context: click.Context, out: Path, steps: int, seed: int) -> None:
     """Imitate a CartPole expert from start to end: record, train, evaluate.
 
     It records random actions, to have something to compare with; trains on ten episodes of the expert whose
-    demonstrations come with gailkit; and says how closely the policy matches the expert.
+    demonstrations come with gailkit; and says how closely the policy matches the expert, also as a page.
     """
     if not SHIPPED.is_file():
         raise InputError(f"the demo needs {SHIPPED}, which a checkout of gailkit holds; here there is none")
     shared: tuple[Word, ...] = ("--seed", seed)
     taught_by: tuple[Word, ...] = ("--demos", SHIPPED, "--trajectories", 10)
-    run, recorded, result = out / "run", out / "random.hdf5", out / "evaluation.json"
+    run, recorded, result, report = out / "run", out / "random.hdf5", out / "evaluation.json", out / "closeness.html"
     steps_to_take: tuple[tuple[Word, ...], ...] = (
         ("data", "info", SHIPPED),
         ("record", "CartPole-v1", "--policy", "random", "--episodes", 10, *shared, "-o", recorded, "--overwrite"),
         ("train", "CartPole-v1", *taught_by, "--steps", steps, *shared, "--out", run, "--overwrite"),
-        ("evaluate", run, "--demos", SHIPPED, "--episodes", 50, *shared, "--json", result),
+        ("evaluate", run, "--demos", SHIPPED, "--episodes", 50, *shared, "--json", result, "--report", report),
     )
     for words in steps_to_take:
         _show_and_run(context, [str(word) for word in words])
-    click.echo(f"\nEverything is in {out}; a picture of the learning curves is {run / 'learning.svg'}.")
+    click.echo(f"\nEverything is in {out}. Open {report} in a browser: how closely the policy matches the expert.")
 
 
 def _show_and_run(context: click.Context, words: list[str]) -> None:

@@ -50,7 +50,9 @@ def test_the_demo_ends_with_a_statement_and_a_score(run_cli: RunCli, tmp_path: P
     result = json.loads((tmp_path / "all" / "evaluation.json").read_text())
     assert f"a score of {result['normalised_score']:.3f}" in done.stdout
     assert result["expert_return_mean"] > 400
-    assert {path.name for path in (tmp_path / "all").iterdir()} == {"run", "random.hdf5", "evaluation.json"}
+    assert {path.name for path in (tmp_path / "all").iterdir()} == {
+        "run", "random.hdf5", "evaluation.json", "closeness.html",
+    }  # fmt: skip
     assert {path.name for path in tmp_path.iterdir()} == {"all"}
 
 
