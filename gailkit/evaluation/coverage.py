@@ -31,21 +31,17 @@ def measure_coverage(policy: Points, expert: Points, seed: int = 0) -> Coverage 
     One third of the expert's episodes is to be reached, the second says what is close, the third is an expert's try.
     """
     third = len(expert) // 3
-    count = min(third, len(policy))
-    points = min(POINTS, *(count * min(map(len, side)) for side in (policy, expert)))  # no step twice
-    if third < 1 or points < NEIGHBOURS:
+    if third < 1:
         return None
     random = np.random.default_rng(seed)
+    splits = [_split(policy, expert, random) for _ in range(SPLITS)]
+    points = min(POINTS, *(sum(map(len, part)) for split in splits for part in split))  # no step twice
+    if points < NEIGHBOURS:
+        return None
     least = CLOSE * float(np.sqrt(expert[0].shape[1]))
-
-    def draw(side: Points, chosen: np.ndarray) -> np.ndarray:
-        return cloud([side[index] for index in chosen], points, random)
-
     found = []
-    for _ in range(SPLITS):
-        order = random.permutation(len(expert))
-        aim, radius, own = (draw(expert, order[start : start + count]) for start in (0, third, 2 * third))
-        tried = draw(policy, random.permutation(len(policy))[:count])
+    for split in splits:
+        aim, radius, own, tried = (cloud(part, points, random) for part in split)
         found.append(
             [
                 reached(aim, radius, tried, NEIGHBOURS, least),
@@ -55,3 +51,12 @@ def measure_coverage(policy: Points, expert: Points, seed: int = 0) -> Coverage 
             ]
         )
     return Coverage(*np.mean(found, axis=0).tolist())
+
+
+def _split(policy: Points, expert: Points, random: np.random.Generator) -> tuple[Points, Points, Points, Points]:
+    """Three thirds of the expert's episodes and as many of the policy's, or fewer of each where it has fewer."""
+    third = len(expert) // 3
+    count = min(third, len(policy))
+    order, own = random.permutation(len(expert)), random.permutation(len(policy))
+    first, second, last = ([expert[index] for index in order[at : at + count]] for at in (0, third, 2 * third))
+    return first, second, last, [policy[index] for index in own[:count]]
