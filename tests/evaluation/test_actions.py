@@ -1,9 +1,9 @@
-"""A policy beside the expert: in the expert's states, on episodes it has not seen, against hand computation."""
+"""A policy beside the expert: in the expert's states, against hand computation."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from gymnasium.spaces import Box, Discrete
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.evaluation import actions
-from gailkit.evaluation.actions import match_actions
+from gailkit.evaluation.actions import ActionMatch, match_actions, recorded_noise
+from gailkit.experts.noise import noisy
 from gailkit.generator import TrainedPolicy
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
@@ -23,31 +24,32 @@ from gailkit.types import Trajectory
 MakeDemonstrations = Callable[..., Demonstrations]
 
 
-def indifferent(
-    observation_space: Space[Any], action_space: Space[Any], trained_on: frozenset[str] = frozenset()
-) -> TrainedPolicy:
+def indifferent(observation_space: Space[Any], action_space: Space[Any]) -> TrainedPolicy:
     """A policy whose network gives 0 everywhere: equal probabilities, or a Gaussian in the middle of the Box."""
     actor_critic = ActorCritic(ObservationEncoder(observation_space), action_space, (4,))
     for parameter in actor_critic.policy.parameters():
         torch.nn.init.zeros_(parameter)
-    return TrainedPolicy(actor_critic, observation_space, action_space, "Any-v0", trained_on=trained_on)
+    return TrainedPolicy(actor_critic, observation_space, action_space, "Any-v0")
 
 
-def box_demonstrations(*episodes: list[list[float]]) -> Demonstrations:
+def box_episodes(*episodes: list[list[float]]) -> list[Trajectory]:
     """Episodes of these actions in states that do not matter."""
-    return Demonstrations(
-        tuple(
-            Trajectory(np.zeros((len(acts) + 1, 1), np.float32), np.array(acts, np.float32), None, terminated=False)
-            for acts in episodes
-        )
-    )
+    return [
+        Trajectory(np.zeros((len(acts) + 1, 1), np.float32), np.array(acts, np.float32), None, terminated=False)
+        for acts in episodes
+    ]
+
+
+def alternating(make: MakeDemonstrations, *lengths: int) -> Sequence[Trajectory]:
+    """Episodes in which the action is the time's last bit, and the time is observed."""
+    return make(list(lengths)).trajectories
 
 
 def test_a_gaussian_of_known_parameters_against_hand_computation() -> None:
     """Box [-1, 3] x [0, 10]: mean (1, 5), deviations (2, 5). An expert's 9 counts as the 3 that was done."""
     space = Box(np.array([-1, 0], np.float32), np.array([3, 10], np.float32))
-    demonstrations = box_demonstrations([[1.0, 5.0], [9.0, 10.0]], [[0.0, 5.0]])
-    match = match_actions(indifferent(Box(-1, 1, (1,)), space), demonstrations, space)
+    episodes = box_episodes([[1.0, 5.0], [9.0, 10.0]], [[0.0, 5.0]])
+    match = match_actions(indifferent(Box(-1, 1, (1,)), space), episodes, space, held_out=True, noise=None)
     assert match.action_mse == pytest.approx((0 + 0 + 2**2 + 5**2 + 1**2 + 0) / 6)
     at_mean = -math.log(2) - math.log(5) - math.log(2 * math.pi)
     below = (0 + (1**2 + 1**2) / 2 + 0.5**2 / 2) / 3  # half the squares of (a - mean) / deviation, mean of three steps
@@ -62,7 +64,7 @@ def test_equal_probabilities_have_the_likelihood_of_chance(make_demonstrations: 
     demonstrations = make_demonstrations([5, 3])
     assert demonstrations.observation_space is not None
     policy = indifferent(demonstrations.observation_space, Discrete(2))
-    match = match_actions(policy, demonstrations, Discrete(2))
+    match = match_actions(policy, demonstrations.trajectories, Discrete(2), held_out=False, noise=None)
     assert match.action_log_likelihood == pytest.approx(-math.log(2))
     assert match.action_mse is None
 
@@ -73,14 +75,22 @@ def test_equal_probabilities_have_the_likelihood_of_chance(make_demonstrations: 
 def test_agreement_is_complete_for_the_expert_and_none_for_its_opposite(
     make_demonstrations: MakeDemonstrations, offset: int, agreement: float, percent: str
 ) -> None:
-    """In these demonstrations the action is the time's last bit, and the time is observed."""
-    match = match_actions(
-        lambda obs: (obs[:, 1].astype(np.int64) + offset) % 2, make_demonstrations([5, 4, 1]), Discrete(2)
-    )
+    episodes = alternating(make_demonstrations, 5, 4, 1)
+    match = match_actions(lambda obs: (obs[:, 1].astype(np.int64) + offset) % 2, episodes, Discrete(2), None, None)
     assert match.action_agreement == agreement
     assert match.action_log_likelihood is None  # a function has no probabilities
-    assert (match.action_episodes, match.action_held_out) == (3, None)  # nobody knows what it has seen
+    assert (match.action_episodes, match.action_by_expert) == (3, None)
     assert f"the expert's action in {percent} of the states." in match.sentence()
+
+
+@pytest.mark.parametrize(
+    ("held_out", "said"), [(True, " it has not seen "), (False, " it was trained on "), (None, " ")], ids=str
+)
+def test_what_is_known_of_the_episodes_is_said(held_out: bool | None, said: str) -> None:
+    episodes = [Trajectory(np.zeros((3, 1), np.float32), np.array([0, 1]), None, False)] * 2
+    match = match_actions(lambda obs: np.zeros(len(obs)), episodes, Discrete(2), held_out, None)
+    assert match.action_held_out is held_out
+    assert match.sentence().startswith(f"On 2 expert episodes{said}it takes")
 
 
 def test_every_state_counts_once_and_the_last_observation_not_at_all(make_demonstrations: MakeDemonstrations) -> None:
@@ -90,7 +100,7 @@ def test_every_state_counts_once_and_the_last_observation_not_at_all(make_demons
         seen.append(obs)
         return np.zeros(len(obs), dtype=np.int64)
 
-    match = match_actions(policy, make_demonstrations([5, 2]), Discrete(2))
+    match = match_actions(policy, alternating(make_demonstrations, 5, 2), Discrete(2), None, None)
     states = np.concatenate(seen).tolist()
     assert states == [[0, 0], [0, 1], [0, 2], [0, 3], [0, 4], [1, 0], [1, 1]]
     assert match.action_agreement == pytest.approx(4 / 7)  # the expert does 0, 1, 0, 1, 0 and 0, 1
@@ -105,39 +115,83 @@ def test_large_files_are_compared_in_batches_with_the_same_result(
         sizes.append(len(obs))
         return (obs[:, 1] > 1).astype(np.int64)
 
-    whole = match_actions(policy, make_demonstrations([5, 2]), Discrete(2))
+    episodes = alternating(make_demonstrations, 5, 2)
+    whole = match_actions(policy, episodes, Discrete(2), None, None)
     monkeypatch.setattr(actions, "BATCH", 3)
-    assert match_actions(policy, make_demonstrations([5, 2]), Discrete(2)) == whole
+    assert match_actions(policy, episodes, Discrete(2), None, None) == whole
     assert sizes == [7, 3, 3, 1]
 
 
-@pytest.mark.parametrize(("shown", "compared", "held_out"), [(0, 4, True), (1, 3, True), (3, 1, True), (4, 4, False)])
-def test_a_policy_is_compared_on_the_episodes_it_has_not_seen_if_there_are_any(
-    make_demonstrations: MakeDemonstrations, shown: int, compared: int, held_out: bool
+def test_of_what_does_not_fit_into_memory_the_first_episodes_are_compared(
+    make_demonstrations: MakeDemonstrations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    demonstrations = make_demonstrations([5, 3, 2, 6])
-    assert demonstrations.observation_space is not None
-    digests = frozenset(demonstrations.digests()[:shown])
-    policy = indifferent(demonstrations.observation_space, Discrete(2), trained_on=digests)
-    match = match_actions(policy, demonstrations, Discrete(2))
-    assert (match.action_episodes, match.action_held_out) == (compared, held_out)
-    assert ("has not seen" in match.sentence()) == held_out
-    assert ("was trained on" in match.sentence()) != held_out
+    episodes = alternating(make_demonstrations, 5, 2, 9)
+    monkeypatch.setattr(actions, "MOST_BYTES", episodes[0].observations.nbytes + 1)
+    match = match_actions(lambda obs: np.zeros(len(obs), np.int64), episodes, Discrete(2), None, None)
+    assert match.action_episodes == 2
+    assert match.action_agreement == pytest.approx(4 / 7)
 
 
-def test_what_a_policy_has_seen_is_known_by_content_not_by_place(make_demonstrations: MakeDemonstrations) -> None:
-    demonstrations = make_demonstrations([5, 3, 2])
-    assert demonstrations.observation_space is not None
-    shown = Demonstrations(demonstrations.trajectories[2:])  # another file, another position
-    policy = indifferent(demonstrations.observation_space, Discrete(2), trained_on=frozenset(shown.digests()))
-    seen: list[np.ndarray] = []
-    original = TrainedPolicy.__call__
+def strayed(noise: float, action_space: Space[Any], steps: int = 20_000) -> tuple[ActionMatch, float]:
+    """A noisy expert's own policy beside its episode, and its agreement or error as it was."""
 
-    def recorded(self: TrainedPolicy, obs: np.ndarray) -> np.ndarray:
-        seen.append(obs)
-        return original(self, obs)
+    def own(obs: np.ndarray) -> np.ndarray:
+        return np.full((len(obs), *(action_space.shape or ())), 1, action_space.dtype)
 
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(TrainedPolicy, "__call__", recorded)
-        match_actions(policy, demonstrations, Discrete(2))
-    assert set(np.concatenate(seen)[:, 0]) == {0, 1}
+    observations = np.zeros((steps + 1, 1), np.float32)
+    done = noisy(own, action_space, noise, seed=0)(observations[:-1])
+    match = match_actions(own, [Trajectory(observations, done, None, False)], action_space, None, noise)
+    measured = match.action_mse if match.action_agreement is None else match.action_agreement
+    assert measured is not None
+    return match, measured
+
+
+@pytest.mark.parametrize(
+    ("noise", "action_space"),
+    [
+        (0.0, Discrete(4)),
+        (0.3, Discrete(4)),
+        (1.0, Discrete(2)),
+        (0.0, Box(-9, 9, (1,))),
+        (0.1, Box(np.array([-9, 0], np.float32), np.array([9, 2], np.float32))),
+        (0.2, Box(-np.inf, np.inf, (2,))),
+    ],
+    ids=str,
+)
+def test_what_the_experts_noise_costs_is_what_its_own_policy_would_lack(noise: float, action_space: Space[Any]) -> None:
+    match, measured = strayed(noise, action_space)
+    assert match.action_by_expert == pytest.approx(measured, rel=0.03, abs=1e-9)
+
+
+def test_the_cost_of_the_noise_is_said() -> None:
+    assert (
+        strayed(0.5, Discrete(2), 4)[0]
+        .sentence()
+        .endswith("of the states; without its noise the expert would in 75.0%.")
+    )
+    assert strayed(0.5, Box(-3, 3, (1,)), 4)[0].sentence().endswith("; the expert's noise alone makes up 2.25.")
+
+
+@pytest.mark.parametrize(
+    ("provenance", "noise"),
+    [
+        ({"noise": "0.1"}, 0.1),
+        ({"noise": "0"}, 0.0),
+        ({}, None),
+        ({"source": "0.1"}, None),
+        ({"noise": "0.1", "addition_1": "more of it"}, None),
+        ({"noise": "much"}, None),
+        ({"noise": "nan"}, None),
+        ({"noise": "inf"}, None),
+        ({"noise": "-0.1"}, None),
+        ({"noise": "1.5"}, None),
+    ],
+    ids=str,
+)
+def test_noise_is_believed_where_it_can_be_a_probability(provenance: dict[str, str], noise: float | None) -> None:
+    assert recorded_noise(provenance, Discrete(2)) == noise
+
+
+def test_noise_in_a_box_may_be_more_than_its_half_width() -> None:
+    assert recorded_noise({"noise": "1.5"}, Box(-1, 1, (1,))) == 1.5
+    assert recorded_noise({"noise": "inf"}, Box(-1, 1, (1,))) is None

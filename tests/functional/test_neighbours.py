@@ -44,6 +44,16 @@ def test_a_point_lies_within_the_ball_of_its_nearest() -> None:
     assert within(line(0.5, 3.1, 9.5, 15.1), cloud, others, 2) == 0.5
 
 
+def test_what_is_as_near_as_the_least_is_near_whatever_the_neighbours_are() -> None:
+    points, others = line(0, 10), line(0, 0, 10, 13)  # second neighbours at 0 and 3
+    assert reached(points, others, line(0.5, 12), 2) == 0.5
+    assert reached(points, others, line(0.5, 12), 2, least=0.5) == 1.0
+    assert reached(points, others, line(0.6, 12), 2, least=0.5) == 0.5
+    assert within(line(0.5, 12), points, others, 2) == 0.5
+    assert within(line(0.5, 12), points, others, 2, least=0.5) == 1.0
+    assert within(line(0.6, 12), points, others, 2, least=0.5) == 0.5
+
+
 def test_of_one_distribution_as_many_are_reached_as_the_order_of_distances_says() -> None:
     """Of m others and m tries alike the nearest is a try, not beaten by k others, with 1 - 2^-k."""
     random = np.random.default_rng(1)
