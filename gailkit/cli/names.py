@@ -17,10 +17,11 @@ def refuse_twice(specs: Sequence[str]) -> None:
     """Raise InputError where two of ``specs`` are one policy, however they are written."""
     first: dict[str, str] = {}
     for spec in specs:
-        known = first.setdefault(os.path.realpath(spec) if _is_path(spec) else spec, spec)
-        if known is not spec:
-            same = "is named twice" if known == spec else f"and {spec} are the same"
-            raise InputError(f"{known} {same}; each policy is evaluated once")
+        place = os.path.realpath(spec) if _is_path(spec) else spec
+        if place in first:
+            same = "is named twice" if first[place] == spec else f"and {spec} are the same"
+            raise InputError(f"{first[place]} {same}; each policy is evaluated once")
+        first[place] = spec
 
 
 def method_names(specs: Sequence[str]) -> list[str]:

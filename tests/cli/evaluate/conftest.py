@@ -1,4 +1,4 @@
-"""What the tests of ``gailkit evaluate`` share: an expert, runs that learned from it, toy tasks, and less arithmetic."""
+"""What the tests of ``gailkit evaluate`` share: an expert, runs that learned from it, a toy task, less arithmetic."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ def same(observation):
 def left(observation):
     return 0
 
+def right(observation):
+    return 1
+
 def nonsense(observation):
     return 7
 
@@ -41,7 +44,7 @@ def torques(observation):
     return np.zeros(2)
 """
 FEWER = {  # the arithmetic that the numbers are made of is tested where it lives
-    "occupancy": {"POINTS": 64, "RESAMPLED_POINTS": 32, "RESAMPLES": 20},
+    "occupancy": {"POINTS": 64, "RESAMPLED_POINTS": 32, "RESAMPLES": 20, "DIRECTIONS": 8},
     "classifier": {"PERMUTATIONS": 99, "WAVES": 50, "MOST_ROWS": 1000, "KERNEL_ROWS": 500},
 }
 

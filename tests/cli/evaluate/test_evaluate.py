@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -231,3 +232,14 @@ def test_an_expert_whose_rewards_are_not_known_is_said_to_be_so(
     assert "not recorded" in done.stdout
     result = json.loads((tmp_path / "result.json").read_text())
     assert (result["expert_return_mean"], result["normalised_score"]) == (None, None)
+
+
+def test_the_command_that_training_ends_with_works(run_here: RunHere, tmp_path: Path) -> None:
+    options = ("--steps", "64", "--rollout-size", "64", "--num-envs", "2", "--seed", "1", "--out", "a run")
+    done = run_here("train", "CartPole-v1", "--demos", "demos.hdf5", *options)
+    assert done.returncode == 0, done.stderr
+    program, *words = shlex.split(done.stdout.splitlines()[-1].partition("? ")[2])
+    assert program == "gailkit"
+    done = run_here(*words, "--episodes", "2")
+    assert done.returncode == 0, done.stderr
+    assert "a run in CartPole-v1" in done.stdout
