@@ -110,7 +110,7 @@ def _table(methods: Sequence[Method]) -> Table:
         (
             method.name,
             str(len(method.candidates)),
-            ", ".join(f"{count} {word}" for word, count in method.verdicts.items()),
+            _verdicts(method),
             estimated(method.returns.policy.mean),
             estimated(method.returns.policy.iqm),
             estimated(method.returns.score),
@@ -127,6 +127,12 @@ def _table(methods: Sequence[Method]) -> Table:
     ]
     caption = "With 95 % intervals, over episodes and, where a method has several, over its runs"
     return Table(caption, HEAD, rows, frozenset({1, 3, 4, 5, 6}))
+
+
+def _verdicts(method: Method) -> str:
+    """Of one run its own, of several how many got each."""
+    words = method.verdicts
+    return next(iter(words)) if len(words) == 1 else ", ".join(f"{word} ({count})" for word, count in words.items())
 
 
 def _contrasts(contrasts: Sequence[Contrast]) -> list[Block]:

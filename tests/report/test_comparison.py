@@ -9,13 +9,15 @@ from typing import Any
 
 from gailkit.evaluation.compare import Candidate, Comparison, compare
 from gailkit.evaluation.evaluate import Evaluation
-from gailkit.evaluation.verdict import RULE
+from gailkit.evaluation.verdict import RULE, Verdict
 from gailkit.functional.resampling import Estimate
 from gailkit.report.comparison import comparison_page, write_comparison
+from gailkit.report.page import Section
 from gailkit.report.words import estimated
 
 HOSTILE = "</style></script><script>document.body.id='broken'</script><img src=x onerror=\"x()\">' & $\\frac$\x1b[2J"
 Change = Callable[..., Evaluation]
+Say = Callable[[Section], str]
 Read = Callable[[str], Any]
 Space = Callable[[str], str]
 
@@ -46,7 +48,7 @@ def test_several_policies_are_compared_on_one_page(
     assert "How closely do 3 policies match the expert?" in text
     assert f"The closest is runs/a: closeness {spaced(estimated(method.closeness))}" in text
     verdict = evaluation.closeness.verdict
-    assert f"runs/a 2 2 {verdict.verdict} {spaced(estimated(method.returns.policy.mean))}" in text
+    assert f"runs/a 2 {verdict.verdict} {spaced(estimated(method.returns.policy.mean))}" in text
     assert text.count(verdict.sentence) >= 3 and "runs/a-1: " in text
     (contrast,) = comparison.contrasts
     assert f"runs/a {HOSTILE[:9]}" in text and spaced(estimated(contrast.improvement)) in text
@@ -61,6 +63,13 @@ def test_the_closest_is_said_to_be_level_with_those_whose_intervals_overlap(
     verdict = comparison_page(Comparison(methods, ()), "demos", [], {}, []).verdict
     assert spaced(verdict.title) == "The closest is near: closeness 0.900 [0.800, 1.000]"
     assert verdict.sentences[1:] == ["These episodes do not tell it from level: the intervals overlap."]
+
+
+def test_verdicts_that_differ_between_runs_are_counted(evaluation: Evaluation, changed: Change, said: Say) -> None:
+    other = changed(closeness__verdict=Verdict("odd", "It is odd."))
+    runs = [Candidate(f"a-{seed}", "a", each) for seed, each in enumerate((evaluation, other, other))]
+    text = said(comparison_page(compare(runs), "demos.hdf5", [], {}, []).sections[0])
+    assert f"a 3 {evaluation.closeness.verdict.verdict} (1), odd (2)" in text
 
 
 def test_methods_without_a_closeness_have_no_closest(evaluation: Evaluation, changed: Change, read: Read) -> None:
