@@ -145,7 +145,8 @@ CROSSED_BAND = "CartPole-v1 --out run --generator ppo-penalty --policy-kl-min 1"
     [
         "--help", "--version", "nosuch", "--nosuch", "", "train --nosuch", "train --help", "expert --nosuch",
         "expert --help", "evaluate --help", "evaluate --nosuch", "evaluate run", "evaluate run run --demos a.hdf5",
-        "evaluate run --demos a.hdf5 --report a.pdf", "control --help", "control --nosuch", f"train --demos a.hdf5 {FOREIGN_SETTING}", f"expert {FOREIGN_SETTING}",
+        "evaluate run --demos a.hdf5 --report a.pdf", "control --help", "control --nosuch",
+        f"train --demos a.hdf5 {FOREIGN_SETTING}", f"expert {FOREIGN_SETTING}",
         f"expert {CROSSED_BAND}", "expert CartPole-v1 --out run --policy-std states",
     ],
 )  # fmt: skip
