@@ -11,7 +11,9 @@ import pytest
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import InputError
-from gailkit.evaluation.actions import ActionMatch
+from gailkit.evaluation import classifier, occupancy
+from gailkit.evaluation import evaluate as module
+from gailkit.evaluation.closeness import Closeness, closeness
 from gailkit.evaluation.evaluate import Evaluation, evaluate
 from gailkit.experts.random import random_policy
 from gailkit.rollouts.envs import SeedStream, make_env
@@ -38,6 +40,15 @@ def recorded(policy: Policy, seeds: list[int]) -> Demonstrations:
     env = make_env(CARTPOLE)
     trajectories = collect_episodes(policy, lambda: make_env(CARTPOLE), seeds)
     return Demonstrations(tuple(trajectories), env.observation_space, env.action_space, CARTPOLE)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer steps, resamples and labellings than a user gets."""
+    for name, number in {"POINTS": 64, "SPLITS": 2, "RESAMPLES": 10, "RESAMPLED_POINTS": 32, "SPLITS_EACH": 2}.items():
+        monkeypatch.setattr(occupancy, name, number)
+    for name, number in {"WAVES": 40, "PERMUTATIONS": 49}.items():
+        monkeypatch.setattr(classifier, name, number)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +99,8 @@ def test_the_score_places_the_policy_between_random_and_expert(expert: Demonstra
 def test_the_same_seed_gives_the_same_numbers_and_another_other_starts(
     expert: Demonstrations, of_the_expert: Evaluation
 ) -> None:
-    assert evaluate(balancing, expert, CARTPOLE, episodes=6, seed=3) == of_the_expert
+    again = evaluate(balancing, expert, CARTPOLE, episodes=6, seed=3)
+    assert again.to_dict() == of_the_expert.to_dict()
     other = evaluate(balancing, expert, CARTPOLE, episodes=6, seed=4)
     assert other.return_mean != of_the_expert.return_mean
     assert other.expert_return_mean == of_the_expert.expert_return_mean
@@ -139,31 +151,65 @@ def test_the_numbers_are_plain_json_with_the_names_of_the_contract(of_the_expert
     low, high = read["return_ci95"]
     assert [low, high] == list(of_the_expert.return_ci95)
     assert (read["env_id"], read["episodes"], read["seed"]) == (CARTPOLE, 6, 3)
-    fields = {field.name for record in (Evaluation, ActionMatch) for field in dataclasses.fields(record)}
-    assert set(values) == fields - {"actions"}
     assert values["action_agreement"] == 1.0
+    assert not {"played", "shown", "expert", "at_random", "spaces", "actions", "steps"} & set(values)
 
 
-def test_the_statement_is_made_of_the_numbers(of_the_expert: Evaluation) -> None:
-    found = dataclasses.replace(
-        of_the_expert,
-        return_mean=60.25,
-        return_ci95=(55.5, 65.0),
-        expert_return_mean=100.0,
-        random_return_mean=20.0,
-        normalised_score=0.5031,
-        actions=ActionMatch(7, True, 0.8765, None, -0.3),
-    )
-    assert found.statement() == (
-        "The policy's mean return is 60.2 (95 % interval 55.5 to 65.0), the expert's 100.0, random actions' 20.0: "
-        "a score of 0.503, where 0 is random and 1 is the expert. "
-        "On 7 expert episodes it has not seen it takes the expert's action in 87.6% of the states."
-    )
+def test_records_are_written_with_the_names_of_their_fields(of_the_expert: Evaluation) -> None:
+    values, found = of_the_expert.to_dict(), of_the_expert.closeness
+    for name in ("returns", "occupancy", "two_sample", "coverage", "endings"):
+        record = getattr(found, name)
+        assert set(values[name]) == {field.name for field in dataclasses.fields(record)}
+    assert found.occupancy.closeness is not None and found.two_sample is not None
+    assert values["closeness"] == found.occupancy.closeness.value
+    assert list(values["closeness_ci95"]) == list(found.occupancy.closeness[1:])
+    assert values["occupancy"]["closeness"] == found.occupancy.closeness._asdict()
+    assert values["two_sample"]["auc"] == found.two_sample.auc
+    assert values["returns"]["policy"]["mean"]["value"] == of_the_expert.return_mean
+    assert (values["verdict"], values["verdict_sentence"]) == (found.verdict.verdict, found.verdict.sentence)
+    assert [each["words"] for each in values["give_aways"]] == [each.words for each in found.give_aways]
+
+
+def test_numbers_that_come_twice_are_the_same(of_the_expert: Evaluation) -> None:
+    found = of_the_expert.closeness
+    assert (found.returns, found.returns.policy.episodes) == (of_the_expert.returns, 6)
+    assert of_the_expert.return_ci95 == found.returns.policy.mean[1:]
+    assert found.endings.length.value == of_the_expert.length_mean
+    assert found.endings.expert_terminated.value == of_the_expert.expert_terminated_fraction
+    assert len(found.steps.policy) == len(found.steps.random) == 6
+    assert found.steps.features[0].name == "cart position"
+
+
+def test_closeness_is_measured_once_and_only_if_asked(expert: Demonstrations, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[int] = []
+
+    def watched(*arguments: Any, **options: Any) -> Closeness:
+        measured.append(1)
+        return closeness(*arguments, **options)
+
+    monkeypatch.setattr(module, "closeness", watched)
+    found = evaluate(leftward, expert, CARTPOLE, episodes=2)
+    assert measured == []
+    assert found.closeness is found.closeness
+    found.statement()
+    found.to_dict()
+    assert measured == [1]
+
+
+def test_where_random_actions_are_like_the_expert_the_statement_says_that_there_is_no_scale() -> None:
+    env = make_env(CARTPOLE)
+    aimless = recorded(random_policy(env.action_space, 9), list(range(100, 106)))
+    found = evaluate(balancing, aimless, CARTPOLE, episodes=6)
+    assert found.to_dict()["closeness"] is None
+    assert "there is no scale for a closeness" in found.statement()
 
 
 def test_one_episode_is_enough_and_less_is_refused(expert: Demonstrations) -> None:
     one = evaluate(leftward, expert, CARTPOLE, episodes=1)
     assert one.return_ci95 == (one.return_mean, one.return_mean)
+    assert one.return_std == 0
+    read = json.loads(json.dumps(one.to_dict(), allow_nan=False))
+    assert (read["verdict"], read["two_sample"]) == ("not enough expert data", None)
     with pytest.raises(InputError, match=r"the number of episodes must be at least 1; found 0"):
         evaluate(leftward, expert, CARTPOLE, episodes=0)
 
