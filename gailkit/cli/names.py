@@ -35,11 +35,13 @@ def method_names(specs: Sequence[str]) -> list[str]:
 
 
 def short_names(specs: Sequence[str]) -> list[str]:
-    """The ``specs`` without the folder that all of their files lie in, or as they are where that would confuse two."""
-    paths = {spec: os.path.abspath(spec) for spec in specs if _is_path(spec)}
-    folder = os.path.commonpath([os.path.dirname(path) for path in paths.values()]) if paths else ""
-    names = [os.path.relpath(paths[spec], folder) if spec in paths else spec for spec in specs]
-    return names if len(set(names)) == len(specs) else list(specs)
+    """Of each of ``specs`` that is a path its last parts, as many as tell all of them apart."""
+    parts = [Path(os.path.abspath(spec)).parts if _is_path(spec) else (spec,) for spec in specs]
+    for count in range(1, max(map(len, parts))):
+        names = [os.path.join(*each[-count:]) for each in parts]
+        if len(set(names)) == len(specs):
+            return names
+    return list(specs)
 
 
 def _of_all(own: Sequence[str], others: set[str]) -> str:

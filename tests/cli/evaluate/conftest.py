@@ -40,6 +40,9 @@ def nonsense(observation):
 def torque(observation):
     return np.array([np.nan])
 
+def still(observation):
+    return np.zeros(1)
+
 def torques(observation):
     return np.zeros(2)
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -130,12 +130,21 @@ def test_a_name_of_many_takes_in_no_other(here: Path) -> None:
     assert method_names(["gail-10", "gail-11"]) == ["gail-*"] * 2
 
 
-def test_names_leave_out_the_folder_that_all_lie_in(here: Path) -> None:
-    os.makedirs("a/long/path")
-    for name in ("run", "late"):
-        shutil.move(name, f"a/long/path/{name}")
-    specs = ["a/long/path/run", str(here / "a/long/path/late"), "random", "teacher:left"]
+def test_names_are_the_last_parts_of_paths_that_tell_them_apart(here: Path) -> None:
+    for name, place in (("run", "a/one"), ("late", "a/two"), ("gamma", "b/one")):
+        shutil.copytree(name, f"{place}/run")
+    specs = ["a/two/run", str(here / "late"), "random", "teacher:left"]
     assert short_names(specs) == ["run", "late", "random", "teacher:left"]
-    assert short_names(["a/long/path/run", "gamma"]) == ["a/long/path/run", "gamma"]
-    shutil.move("a/long/path/run", "a/long/path/random")
-    assert short_names(["a/long/path/random", "random"]) == ["a/long/path/random", "random"]
+    assert short_names(["a/one/run", "a/two/run/", "gamma"]) == ["one/run", "two/run", f"{here.name}/gamma"]
+    assert short_names(["a/one/run", "a/two/run", "b/one/run"]) == ["a/one/run", "a/two/run", "b/one/run"]
+    shutil.move("late", "b/random")
+    assert short_names(["b/random", "random"]) == ["b/random", "random"]
+
+
+def test_policies_of_strangers_are_told_apart_by_their_folders(run_here: RunHere, experts_folder: Path) -> None:
+    zoo = [experts_folder / "zoo" / name / "CartPole-v1.zip" for name in ("ppo", "dqn")]
+    shown = experts_folder / "paper" / "CartPole-v1.hdf5"
+    done = run_here("evaluate", *zoo, "--demos", shown, "--env", "CartPole-v1", "--episodes", "3")
+    assert done.returncode == 0, done.stderr
+    assert "ppo/CartPole-v1.zip earns more than dqn/CartPole-v1.zip with probability 0.50, and the same" in done.stdout
+    assert all(re.search(rf"^{path} in CartPole-v1$", done.stdout, re.MULTILINE) for path in zoo)
