@@ -107,8 +107,7 @@ def _evaluate(
     if report is not None:
         from gailkit.cli.evaluation_report import report_on
 
-        with said_to_be("making the report"):
-            report_on(report, comparison, request.demos, env_kwargs)
+        report_on(report, comparison, request.demos, env_kwargs)
 
 
 def _check_outputs(json_file: Path | None, report: Path | None, inputs: Sequence[Path]) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from gailkit.cli.common import typed_command
+from gailkit.cli.common import printable, typed_command
+from gailkit.cli.evaluation_run import said_to_be
 from gailkit.errors import GailkitError
 
 if TYPE_CHECKING:
@@ -23,20 +24,21 @@ PACKAGES = ("gymnasium", "numpy", "scipy", "torch")
 
 def report_on(path: Path, comparison: Comparison, demos: Path, env_kwargs: dict[str, Any]) -> None:
     """Write a page on one policy, or one that compares several."""
+    notes: list[str] = []
     candidates = [candidate for method in comparison.methods for candidate in method.candidates]
-    if len(candidates) == 1:
-        _report_on_one(path, candidates[0], demos, env_kwargs)
-    else:
-        from gailkit.report.comparison import write_comparison
-
-        write_comparison(path, comparison, demos=str(demos), commands=[typed_command()], versions=_versions())
+    with said_to_be("making the report"):
+        if len(candidates) == 1:
+            _report_on_one(path, candidates[0], demos, env_kwargs, notes)
+        else:
+            _report_on_several(path, comparison, demos)
+    for note in notes:
+        click.echo(f"note: {printable(note)}", err=True)
     click.echo(f"wrote {path}: {path.stat().st_size / 1e3:,.0f} kB")
 
 
-def _report_on_one(path: Path, candidate: Candidate, demos: Path, env_kwargs: dict[str, Any]) -> None:
+def _report_on_one(path: Path, candidate: Candidate, demos: Path, env_kwargs: dict[str, Any], notes: list[str]) -> None:
     from gailkit.report.report import write_report
 
-    notes: list[str] = []
     animation = _animation(candidate, env_kwargs, notes)
     write_report(
         path,
@@ -49,8 +51,12 @@ def _report_on_one(path: Path, candidate: Candidate, demos: Path, env_kwargs: di
         animation=animation,
         notes=notes,
     )
-    for note in notes:
-        click.echo(f"note: {note}", err=True)
+
+
+def _report_on_several(path: Path, comparison: Comparison, demos: Path) -> None:
+    from gailkit.report.comparison import write_comparison
+
+    write_comparison(path, comparison, demos=str(demos), commands=[typed_command()], versions=_versions())
 
 
 def _animation(candidate: Candidate, env_kwargs: dict[str, Any], notes: list[str]) -> Animation | None:
@@ -58,7 +64,6 @@ def _animation(candidate: Candidate, env_kwargs: dict[str, Any], notes: list[str
 
     evaluation = candidate.evaluation
     played, shown = (episodes[typical(episodes)] for episodes in (evaluation.played, evaluation.shown))
-    click.echo("drawing a typical episode of the policy and of the expert", err=True)
     try:
         return side_by_side(evaluation.env_id, env_kwargs, played, shown)
     except GailkitError as error:
