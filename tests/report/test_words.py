@@ -36,7 +36,9 @@ def test_a_plane_has_the_directions_of_most_variance_and_sides_that_count_alike(
 )
 def test_a_command_in_lines_is_the_same_command(command: str) -> None:
     assert shlex.split(in_lines(command).replace("\\\n", "")) == shlex.split(command)
-    assert max(map(len, in_lines(command).splitlines())) <= 90
+    *continued, last = in_lines(command).splitlines()
+    assert all(line.endswith(" \\") for line in continued) and not last.endswith("\\")
+    assert max(map(len, (*continued, last))) <= 90
 
 
 def test_what_is_no_command_is_shown_as_it_is() -> None:
