@@ -133,7 +133,7 @@ def _measure_parts(found: Closeness, timed: Stopwatch) -> None:
     policy, expert, random = (steps.scale.apply(side) for side in (steps.policy, steps.expert, steps.random))
     timed("occupancy", lambda: compare_occupancy(policy, expert, random, steps.features))
     timed("classifier", lambda: tell_apart(policy, expert, steps.features))
-    timed("coverage", lambda: measure_coverage(policy, expert))
+    timed("coverage", lambda: measure_coverage(policy, expert, steps.features))
 
 
 def _animation(found: Evaluation) -> Animation:

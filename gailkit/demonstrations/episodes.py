@@ -41,6 +41,11 @@ class Episodes(Sequence[Trajectory], ABC):
     terminated: np.ndarray  # (N,) bool
     in_memory: bool
 
+    @property
+    @abstractmethod
+    def seeds(self) -> list[int | None]:
+        """What the environment was reset with for each; None where that is not known."""
+
     @abstractmethod
     def digests(self) -> list[str]:
         """SHA-256 of each, as hexadecimal digits."""
@@ -91,6 +96,11 @@ class HeldEpisodes(Episodes):
     def __getitem__(self, index: Any) -> Any:
         return self._trajectories[index]
 
+    @property
+    def seeds(self) -> list[int | None]:
+        """As the trajectories have them."""
+        return [trajectory.seed for trajectory in self._trajectories]
+
     def digests(self) -> list[str]:
         """Computed from what is in memory."""
         flat = FlatEpisodes.of(self._trajectories)
@@ -108,3 +118,8 @@ class HeldEpisodes(Episodes):
     def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces) -> Drawn:
         """All in memory."""
         return HeldSteps(KeptSteps.of(self._trajectories, stride, offsets, spaces))
+
+
+def as_episodes(trajectories: Sequence[Trajectory]) -> Episodes:
+    """The same trajectories, as Episodes where they are only a sequence."""
+    return trajectories if isinstance(trajectories, Episodes) else HeldEpisodes(trajectories)

@@ -47,6 +47,11 @@ class FlattenedEpisodes(Episodes):
         found = self._episodes[index]
         return self._flattened(found) if isinstance(found, Trajectory) else tuple(map(self._flattened, found))
 
+    @property
+    def seeds(self) -> list[int | None]:
+        """Those of the episodes as they were."""
+        return self._episodes.seeds
+
     def digests(self) -> list[str]:
         """Those of the episodes as they were recorded."""
         return self._episodes.digests()

@@ -62,6 +62,11 @@ class StoredEpisodes(Episodes):
         chosen[self.indices] = True
         yield from (episode for episode, wanted in zip(self.file.trajectories(), chosen, strict=True) if wanted)
 
+    @property
+    def seeds(self) -> list[int | None]:
+        """As the file states them."""
+        return [None if seed < 0 else seed for seed in self.file.columns.seeds[self.indices].tolist()]
+
     def digests(self) -> list[str]:
         """As the file states them and they were verified."""
         return [digest.tobytes().hex() for digest in self.file.columns.digests[self.indices]]

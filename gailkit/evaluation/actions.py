@@ -42,7 +42,9 @@ class ActionMatch:
             )
             return f"{where} it takes the expert's action in {self.action_agreement:.1%} of the states{best}."
         best = (
-            "" if self.action_by_expert is None else f"; the expert's noise alone makes up {self.action_by_expert:.4g}"
+            ""
+            if self.action_by_expert is None
+            else f"; the expert's noise alone makes up {self.action_by_expert:.4g} at most"
         )
         return f"{where} its action differs from the expert's by a mean square of {self.action_mse:.4g}{best}."
 

@@ -25,6 +25,7 @@ WAVES = 400
 LENGTH_SCALES = (0.125, 0.25, 0.5, 1.0)  # times sqrt(D): of details and of the whole
 RIDGE = 0.01
 FOLDS = 5
+ALPHA = 0.05  # a smaller p is said to tell apart
 PERMUTATIONS = 500
 MOST_LOOKED_AT = 64  # features whose part in telling apart is found out
 
@@ -42,9 +43,9 @@ class TwoSample:
 
 @dataclass(frozen=True)
 class _Episodes:
-    """Steps of labelled episodes."""
+    """Steps of labelled episodes, on a scale that does not know the labels."""
 
-    rows: np.ndarray  # (N, D)
+    rows: np.ndarray  # (N, D), of deviation 1 over both sides
     episode: np.ndarray  # (N,)
     labels: np.ndarray  # (E,) bool, True for the policy
 
@@ -55,7 +56,9 @@ class _Episodes:
         count = max(1, min(MOST_A_EPISODE, most // len(both)))
         parts = [rows if len(rows) <= count else cloud([rows], count, random) for rows in both]
         episode = np.repeat(np.arange(len(both)), [len(part) for part in parts])
-        return cls(np.concatenate(parts), episode, np.arange(len(both)) < len(policy))
+        rows = np.concatenate(parts)
+        width = rows.std(axis=0)
+        return cls(rows / np.where(width > 0, width, 1.0), episode, np.arange(len(both)) < len(policy))
 
 
 def tell_apart(policy: Points, expert: Points, features: Sequence[Feature], seed: int = 0) -> TwoSample | None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from gymnasium import Space
 
-from gailkit.demonstrations.episodes import Episodes, HeldEpisodes
+from gailkit.demonstrations.episodes import Episodes, as_episodes
 from gailkit.errors import InputError
 from gailkit.evaluation.classifier import TwoSample, tell_apart
 from gailkit.evaluation.coverage import Coverage, measure_coverage
@@ -20,6 +20,8 @@ from gailkit.evaluation.occupancy import Occupancy, compare_occupancy
 from gailkit.evaluation.returns import Returns, compare_returns, side_of
 from gailkit.evaluation.verdict import Verdict, judge
 from gailkit.types import Trajectory
+
+MOST_EPISODES = 1000  # of a side: of more, so many are compared, chosen at random
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,8 @@ def closeness(
         returns=earned,
         occupancy=occupancy,
         two_sample=two_sample,
-        give_aways=give_aways(two_sample, features, own, experts),
-        coverage=measure_coverage(policy_points, expert_points, seed),
+        give_aways=give_aways(two_sample, features, own, experts, scale),
+        coverage=measure_coverage(policy_points, expert_points, features, seed),
         endings=compare_endings(ends, expert_ends, random_ends, seed),
         verdict=judge(len(played), len(shown), occupancy, two_sample, earned),
         steps=Steps(features, own, experts, randoms, scale),
@@ -96,7 +98,7 @@ def closeness(
 
 
 def _in_order(episodes: Sequence[Trajectory]) -> Episodes:
-    """The episodes in the order of their digests, which says nothing about them."""
-    known = episodes if isinstance(episodes, Episodes) else HeldEpisodes(episodes)
+    """The episodes in the order of their digests, which says nothing about them; the first MOST_EPISODES in it."""
+    known = as_episodes(episodes)
     digests = known.digests()
-    return known.pick(sorted(range(len(known)), key=digests.__getitem__))
+    return known.pick(sorted(range(len(known)), key=digests.__getitem__)[:MOST_EPISODES])

@@ -82,7 +82,9 @@ def _method(candidates: tuple[Candidate, ...], seed: int) -> Method:
 
 
 def _closeness(candidates: Sequence[Candidate], seed: int) -> Estimate | None:
-    """Of one run its own; of several the mean, with runs drawn with replacement and of each a value around its own."""
+    """Of one run its own; of several the mean, its interval over runs drawn with replacement and an error that they
+    share: all are compared with the same episodes of the expert, so that more runs do not make it smaller.
+    """
     known = [candidate.evaluation.closeness.occupancy.closeness for candidate in candidates]
     found = [each for each in known if each is not None]
     if len(found) < len(known):
@@ -93,7 +95,8 @@ def _closeness(candidates: Sequence[Candidate], seed: int) -> Estimate | None:
     deviations = np.array([(each.high - each.low) / DEVIATIONS for each in found])
     random = np.random.default_rng(seed)
     drawn = random.integers(len(found), size=(RESAMPLES, len(found)))
-    replicates = random.normal(values[drawn], deviations[drawn]).mean(axis=1)
+    errors = random.standard_normal(RESAMPLES) * deviations[drawn].mean(axis=1)
+    replicates = values[drawn].mean(axis=1) + errors
     return interval(float(values.mean()), replicates)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gailkit.evaluation.features import Points, cloud
+from gailkit.evaluation.features import Feature, Points, cloud
 from gailkit.functional.neighbours import reached, within
 
 NEIGHBOURS = 5
@@ -24,7 +25,7 @@ class Coverage:
     expert_precision: float
 
 
-def measure_coverage(policy: Points, expert: Points, seed: int = 0) -> Coverage | None:
+def measure_coverage(policy: Points, expert: Points, features: Sequence[Feature], seed: int = 0) -> Coverage | None:
     """Coverage by the ``NEIGHBOURS`` nearest (Naeem et al. 2020); None with fewer than three episodes of the expert, or
     so few steps that there are no such neighbours.
 
@@ -38,7 +39,9 @@ def measure_coverage(policy: Points, expert: Points, seed: int = 0) -> Coverage 
     points = min(POINTS, *(sum(map(len, part)) for split in splits for part in split))  # no step twice
     if points < NEIGHBOURS:
         return None
-    least = CLOSE * float(np.sqrt(expert[0].shape[1]))
+    numbers = [feature.columns[0] for feature in features if not feature.is_choice]
+    varying = np.concatenate(expert)[:, numbers].std(axis=0) > 0  # a column that was dropped is 0 throughout
+    least = CLOSE * float(np.sqrt(varying.sum()))
     found = []
     for split in splits:
         aim, radius, own, tried = (cloud(part, points, random) for part in split)

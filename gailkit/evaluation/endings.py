@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gailkit.functional.resampling import Estimate, interval, mean, resampled
+from gailkit.functional.resampling import Estimate, mean_of
 from gailkit.functional.two_sample import permutation_p
 
 PERMUTATIONS = 2000
@@ -39,14 +39,10 @@ def compare_endings(policy: Ends, expert: Ends, random: Ends, seed: int = 0) -> 
     generator = np.random.default_rng(seed)
     lengths = [side.lengths.astype(np.float64) for side in (policy, expert, random)]
     terminated = [side.terminated.astype(np.float64) for side in (policy, expert, random)]
-    length, expert_length, random_length = (_mean(values, generator) for values in lengths)
-    ended, expert_ended, random_ended = (_mean(values, generator) for values in terminated)
+    length, expert_length, random_length = (mean_of(values, generator) for values in lengths)
+    ended, expert_ended, random_ended = (mean_of(values, generator) for values in terminated)
     length_p, terminated_p = (_p(values[0], values[1], generator) for values in (lengths, terminated))
     return Endings(length, expert_length, random_length, length_p, ended, expert_ended, random_ended, terminated_p)
-
-
-def _mean(values: np.ndarray, random: np.random.Generator) -> Estimate:
-    return interval(float(values.mean()), mean(resampled([values], random)))
 
 
 def _p(x: np.ndarray, y: np.ndarray, random: np.random.Generator) -> float:

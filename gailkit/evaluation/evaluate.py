@@ -163,10 +163,12 @@ class Reference:
         return self._collect(random_policy(self.spaces[1], self.seed))
 
     def _unseen(self, policy: Policy) -> tuple[Demonstrations, bool | None]:
-        """The episodes that no policy was trained on, equal ones once, or all where each was; and whether they are."""
+        """The episodes that no policy was trained on, equal ones once; where each was, those that this one was not, or
+        all; and whether it has not seen them."""
         own = policy.trained_on if isinstance(policy, TrainedPolicy) else frozenset()
         first = {digest: index for index, digest in reversed(list(enumerate(self.demonstrations.digests())))}
-        unseen = sorted(index for digest, index in first.items() if digest not in self.trained_on | own)
+        of_none = sorted(index for digest, index in first.items() if digest not in self.trained_on | own)
+        unseen = of_none or sorted(index for digest, index in first.items() if digest not in own)
         chosen = self.demonstrations.pick(unseen or sorted(first.values()))
         return chosen, bool(unseen) if isinstance(policy, TrainedPolicy) else None
 

@@ -19,7 +19,7 @@ MOST_STEPS = 100_000  # of one side
 LARGEST_IMAGE = 256  # numbers of an observation of two or more dimensions that are kept as they are
 GRID = 8  # a larger one is averaged to so many cells a side
 BATCH = 1000  # images that are held as float64 at a time
-FLAT = 1e-6  # deviation, relative to the largest value of any side, below which a feature is taken as constant
+FLAT = 1e-6  # deviation, relative to the largest value, below which a feature is taken as constant
 
 Points = Sequence[np.ndarray]
 """Episodes as arrays (k, D) of float64, one row a step."""
@@ -71,23 +71,25 @@ class Scale:
 
     center: np.ndarray  # (D,)
     width: np.ndarray  # (D,), 0 where nobody's feature varies: such a column is dropped by becoming 0
+    constant: np.ndarray  # (D,) bool, whether the expert keeps it at one value
 
     @classmethod
-    def of(cls, features: Sequence[Feature], expert: Points, *others: Points) -> Scale:
+    def of(cls, features: Sequence[Feature], expert: Points, random: Points, policy: Points) -> Scale:
         """The mean and standard deviation over the expert's steps.
 
-        A feature that the expert keeps constant has the deviation of the expert's steps and those of the first of
-        ``others`` who leaves that value, so that this is seen. The columns of a choice stay 0 and 1.
+        A feature that the expert keeps constant has the deviation over its steps and those of random actions, or where
+        that is none those of the policy, so that who leaves the value is noticed. The columns of a choice stay 0 and 1.
         """
-        rows = np.concatenate(expert)
-        size = np.max([np.abs(part).max(axis=0) for side in (expert, *others) for part in side], axis=0)
-        center, width = rows.mean(axis=0), _deviation(rows, size)
-        for other in others:
-            width = np.where(width > 0, width, _deviation(np.concatenate([rows, *other]), size))
+        shown, acted, played = (np.concatenate(side) for side in (expert, random, policy))
+        center, own = shown.mean(axis=0), _deviation(shown, np.concatenate([shown, acted]))
+        width = own
+        for others in (acted, played):
+            together = np.concatenate([shown, others])
+            width = np.where(width > 0, width, _deviation(together, together))
         for feature in features:
             if feature.is_choice:
                 width[list(feature.columns)] = 1.0
-        return cls(center, width)
+        return cls(center, width, own == 0)
 
     def apply(self, points: Points) -> list[np.ndarray]:
         """The same steps in the expert's standard deviations from the expert's mean."""
@@ -158,6 +160,7 @@ def _averaged(images: np.ndarray) -> np.ndarray:
     return images
 
 
-def _deviation(rows: np.ndarray, size: np.ndarray) -> np.ndarray:
+def _deviation(rows: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Of each column; 0 where it is nothing beside the largest value ``among`` others."""
     deviation = rows.std(axis=0)
-    return np.where(deviation > FLAT * size, deviation, 0.0)
+    return np.where(deviation > FLAT * np.abs(among).max(axis=0), deviation, 0.0)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gailkit.evaluation.classifier import TwoSample
-from gailkit.evaluation.features import Feature, Points
+from gailkit.evaluation.classifier import ALPHA, TwoSample
+from gailkit.evaluation.features import Feature, Points, Scale
 
-ALPHA = 0.05
 MOST = 5
 LEAST_LOSS = 0.01  # of the area under the curve
 SHIFT = 0.2  # of the mean, in the expert's deviations
@@ -28,29 +27,29 @@ class GiveAway:
 
 
 def give_aways(
-    two_sample: TwoSample | None, features: Sequence[Feature], policy: Points, expert: Points
+    two_sample: TwoSample | None, features: Sequence[Feature], policy: Points, expert: Points, scale: Scale
 ) -> tuple[GiveAway, ...]:
     """The features that the classifier leans on most, the first the most; none where it cannot tell the two apart.
 
-    ``policy`` and ``expert`` are steps in the environment's own units.
+    ``policy`` and ``expert`` are steps in the environment's own units, ``scale`` is the expert's.
     """
     if two_sample is None or two_sample.p > ALPHA:
         return ()
     played, shown = np.concatenate(policy), np.concatenate(expert)
     leading = sorted(zip(two_sample.losses, features, strict=False), key=lambda pair: -pair[0])[:MOST]
     return tuple(
-        GiveAway(feature.name, loss, _words(feature, played[:, feature.columns], shown[:, feature.columns]))
+        GiveAway(feature.name, loss, _words(feature, played[:, feature.columns], shown[:, feature.columns], scale))
         for loss, feature in leading
         if loss >= LEAST_LOSS
     )
 
 
-def _words(feature: Feature, policy: np.ndarray, expert: np.ndarray) -> str:
+def _words(feature: Feature, policy: np.ndarray, expert: np.ndarray, scale: Scale) -> str:
     if feature.is_choice:
         return _choice_words(feature, policy.mean(axis=0), expert.mean(axis=0))
     mean, expert_mean = float(policy.mean()), float(expert.mean())
     width, expert_width = float(policy.std()), float(expert.std())
-    if expert_width < 1e-6 * (1 + abs(expert_mean)):
+    if scale.constant[feature.columns[0]]:
         return f"{feature.name} leaves {expert_mean:.3g}, where the expert keeps it always"
     said = []
     if abs(mean - expert_mean) > SHIFT * expert_width:

@@ -18,8 +18,8 @@ DIRECTIONS = 128
 POINTS, SPLITS = 256, 16  # of an estimate: steps on either side, and random halves of the expert that it is a mean of
 RESAMPLES, RESAMPLED_POINTS, SPLITS_EACH = 100, 128, 8  # of the bootstrap; halves steady it more than steps do
 FEATURE_SPLITS = 4  # of the distance of each feature by itself
-RANDOM_SPLITS = 2  # of those, in which random actions are compared too
-FROM_RESAMPLES = 1.96 + 0.84  # standard errors: what an interval of 95 % excludes 0 for in 80 % of the cases
+RANDOM_SPLITS = 2  # of SPLITS_EACH, in which random actions are compared too
+ERRORS_TO_SHOW = 1.96 + 0.84  # standard errors from 0 that an interval of 95 % excludes 0 for in 80 % of the cases
 
 Distance = Callable[[np.ndarray, np.ndarray], float]
 
@@ -119,7 +119,7 @@ def compare_occupancy(
         random_distance=found.random,
         excess=_around(found.excess, excess) if enough else None,
         closeness=_around(found.closeness, closeness) if on_scale else None,
-        detectable=float(FROM_RESAMPLES * excess.std(ddof=1)) if enough else None,
+        detectable=float(ERRORS_TO_SHOW * excess.std(ddof=1)) if enough else None,
         state_distance=states.policy,
         state_closeness=states.closeness if on_scale and np.isfinite(states.closeness) else None,
         sliced_distance=sliced_wasserstein(np.concatenate(policy), np.concatenate(expert), directions),

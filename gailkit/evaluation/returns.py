@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gailkit.demonstrations.episodes import Episodes, HeldEpisodes
+from gailkit.demonstrations.episodes import as_episodes
 from gailkit.errors import InputError
 from gailkit.functional.resampling import (
+    RESAMPLES,
     Estimate,
     Statistic,
     interquartile_mean,
@@ -18,6 +19,7 @@ from gailkit.functional.resampling import (
     probability_of_improvement,
     resampled,
 )
+from gailkit.functional.statistics import normalised_score
 from gailkit.types import Trajectory
 
 
@@ -69,12 +71,12 @@ class Side:
 
 def side_of(*runs: Sequence[Trajectory]) -> Side | None:
     """The returns of the episodes of one run or more; None where rewards were not recorded."""
-    known = [episodes if isinstance(episodes, Episodes) else HeldEpisodes(episodes) for episodes in runs]
+    known = [as_episodes(episodes) for episodes in runs]
     returns = [episodes.returns() for episodes in known]
     recorded = [values for values in returns if values is not None]
     if len(recorded) < len(returns):
         return None
-    return Side(recorded, [[trajectory.seed for trajectory in episodes] for episodes in known])
+    return Side(recorded, [episodes.seeds for episodes in known])
 
 
 def compare_returns(policy: Side | None, expert: Side | None, random: Side | None, seed: int = 0) -> Returns:
@@ -114,14 +116,25 @@ def compare_returns(policy: Side | None, expert: Side | None, random: Side | Non
 
 
 def paired(side: Side, other: Side, seed: int = 0) -> Paired | None:
-    """The mean difference over the seeds that both began with; None where there are fewer than two such."""
-    own, others = _by_seed(side), _by_seed(other)
-    common = sorted(own.keys() & others.keys())
+    """The mean difference over the starts that all runs of both sides share; None where there are fewer than two.
+
+    Runs of either side and starts are drawn with replacement, the same starts for both.
+    """
+    own, others = ([_by_seed(*run) for run in zip(each.runs, each.seeds, strict=True)] for each in (side, other))
+    common = sorted(set.intersection(*(set(run) for run in (*own, *others))))
     if len(common) < 2:
         return None
-    differences = np.array([own[start] - others[start] for start in common])
-    replicates = mean(resampled([differences], np.random.default_rng(seed)))
-    return Paired(len(common), interval(float(differences.mean()), replicates))
+    random = np.random.default_rng(seed)
+    tables = [np.array([[run[start] for start in common] for run in runs]) for runs in (own, others)]  # (runs, starts)
+    starts = _weights(len(common), random)
+    means = [np.einsum("ru,us,rs->r", _weights(len(table), random), table, starts) for table in tables]
+    return Paired(len(common), interval(float(tables[0].mean() - tables[1].mean()), means[0] - means[1]))
+
+
+def _weights(count: int, random: np.random.Generator) -> np.ndarray:
+    """How often each of ``count`` is drawn when as many are drawn with replacement, as shares (RESAMPLES, count)."""
+    drawn: np.ndarray = random.multinomial(count, np.full(count, 1 / count), size=RESAMPLES) / count
+    return drawn
 
 
 def _earned(side: Side, drawn: np.ndarray) -> Earned:
@@ -138,19 +151,19 @@ def _score(statistic: Statistic, sides: Mapping[str, Side], drawn: Mapping[str, 
     if "expert" not in sides:
         return None
     policy, expert, random = (float(statistic(sides[name].all)) for name in ("policy", "expert", "random"))
-    if expert <= random:
+    score = normalised_score(policy, random, expert)
+    if score is None:
         return None
     scales = statistic(drawn["expert"]) - statistic(drawn["random"])
     better = scales > 0
     earned = statistic(drawn["policy"]) - statistic(drawn["random"])
-    return interval((policy - random) / (expert - random), earned[better] / scales[better])
+    return interval(score, earned[better] / scales[better])
 
 
-def _by_seed(side: Side) -> dict[int, float]:
-    """The mean return from each start."""
+def _by_seed(returns: np.ndarray, seeds: Sequence[int | None]) -> dict[int, float]:
+    """The mean return of a run from each start."""
     found: dict[int, list[float]] = {}
-    for returns, seeds in zip(side.runs, side.seeds, strict=True):
-        for earned, start in zip(returns, seeds, strict=True):
-            if start is not None:
-                found.setdefault(start, []).append(float(earned))
+    for earned, start in zip(returns.tolist(), seeds, strict=True):
+        if start is not None:
+            found.setdefault(start, []).append(earned)
     return {start: float(np.mean(earned)) for start, earned in found.items()}

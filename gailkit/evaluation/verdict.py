@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gailkit.evaluation.classifier import TwoSample
+from gailkit.evaluation.classifier import ALPHA, TwoSample
 from gailkit.evaluation.occupancy import Occupancy
 from gailkit.evaluation.returns import Returns
 
 ENOUGH_EPISODES = 10
-ALPHA = 0.05
 SCORES = 0.9
 
 INDISTINGUISHABLE = "indistinguishable"
@@ -22,7 +21,8 @@ RULE = (
     f"The policy is called indistinguishable from the expert at n episodes only if the two-sample classifier's p is "
     f"above {ALPHA:g} and the 95 % interval of distance - floor includes 0. If it is told apart, it is called one that "
     f"{MOVES_DIFFERENTLY} where its normalised score is at least {SCORES:g} or its mean return not below the "
-    f"expert's (95 %), else different. With fewer than {ENOUGH_EPISODES} episodes of the expert, or of the policy, "
+    f"expert's (95 %), else different, as where the expert's returns are not "
+    f"known. With fewer than {ENOUGH_EPISODES} episodes of the expert, or of the policy, "
     "there is no verdict."
 )
 

@@ -76,3 +76,10 @@ def interval(value: float, replicates: np.ndarray) -> Estimate:
     """``value`` with the 2.5 and 97.5 % quantiles of its bootstrap ``replicates`` (R,) (Efron 1979)."""
     low, high = np.quantile(replicates, [0.025, 0.975])
     return Estimate(value, float(low), float(high))
+
+
+def mean_of(values: np.ndarray, random: np.random.Generator) -> Estimate:
+    """The mean of one sample (E,) with its interval. Of one value the interval is that value: it says nothing of the
+    spread. Few make it too narrow: of 10 normal values it holds the truth about 90 % of the time, of 50 about 94 %.
+    """
+    return interval(float(values.mean()), mean(resampled([values], random)))

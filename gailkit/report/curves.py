@@ -48,14 +48,18 @@ Curves = Mapping[str, Curve]
 
 def curves_of(rows: Sequence[Any]) -> Curves:
     """Every metric in the rows of a run that is a number with a number of steps beside it; all else is left out."""
+    placed = [row for row in rows if isinstance(row, Mapping) and _is_number(row.get("steps"))]
+    numbers = [
+        (name, float(row["steps"]), float(value))
+        for row in placed
+        for name, value in row.items()
+        if isinstance(name, str) and _is_number(value)
+    ]
     found: dict[str, tuple[list[float], list[float]]] = {}
-    for row in rows:
-        if isinstance(row, Mapping) and _is_number(row.get("steps")):
-            for name, value in row.items():
-                if isinstance(name, str) and _is_number(value):
-                    steps, values = found.setdefault(name, ([], []))
-                    steps.append(float(row["steps"]))
-                    values.append(float(value))
+    for name, at, value in numbers:
+        steps, values = found.setdefault(name, ([], []))
+        steps.append(at)
+        values.append(value)
     return {name: Curve(np.array(steps), np.array(values)) for name, (steps, values) in found.items()}
 
 

@@ -50,20 +50,24 @@ def discriminator_accuracy(curves: Curves, plan: Plan) -> Note | None:
             f"{shares}: close to tossing a coin, as it should be when the policy has become the expert. If the policy "
             "is not close, the discriminator is too weak to see what is missing.",
         )
-    if balanced.end() > APART and _gap(curves) > CONFIDENT:
+    if balanced.end() > APART:
+        return _still_apart(shares, _gap(curves))
+    return Note("good", "The discriminator is in balance", f"{shares}: it sees differences and is often mistaken.")
+
+
+def _still_apart(shares: str, gap: float) -> Note:
+    if gap > CONFIDENT:
         return Note(
             "warning",
             "The policy is still far from the expert",
-            f"{shares}, and is sure of it: their mean logits are {_gap(curves):.2g} apart.",
+            f"{shares}, and is sure of it: their mean logits are {gap:.2g} apart.",
             "more steps, another --generator, a higher --policy-learning-rate, or a warm start (--warm-start bc).",
         )
-    if balanced.end() > APART:
-        return Note(
-            "note",
-            "The discriminator still tells policy and expert apart",
-            f"{shares}. There is something left to learn, or it knows the few demonstrations by heart.",
-        )
-    return Note("good", "The discriminator is in balance", f"{shares}: it sees differences and is often mistaken.")
+    return Note(
+        "note",
+        "The discriminator still tells policy and expert apart",
+        f"{shares}. There is something left to learn, or it knows the few demonstrations by heart.",
+    )
 
 
 def discriminator_logits(curves: Curves, plan: Plan) -> Note | None:

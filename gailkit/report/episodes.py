@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gailkit.demonstrations.episodes import Episodes, HeldEpisodes
+from gailkit.demonstrations.episodes import Episodes, as_episodes
 from gailkit.evaluation.evaluate import Evaluation
 from gailkit.report.blocks import Block, Panel, Panels, Paragraph
 from gailkit.report.page import Section
 from gailkit.report.palette import EXPERT, POLICY
 from gailkit.report.panels import MOST_MARKS, draw_cumulative, draw_marks
 from gailkit.report.words import counted
-from gailkit.types import Trajectory
 
 
 def episodes_section(evaluation: Evaluation) -> Section:
     """Returns and lengths of the policy's episodes and of the expert's that they were compared with."""
-    sides = [(EXPERT, _known(evaluation.shown)), (POLICY, _known(evaluation.played))]
+    sides = [(EXPERT, as_episodes(evaluation.shown)), (POLICY, as_episodes(evaluation.played))]
     earned = [(side, returns) for side, episodes in sides if (returns := episodes.returns()) is not None]
     lasted = [(side, episodes.lengths.astype(float)) for side, episodes in sides]
     panels = [
@@ -32,10 +31,6 @@ _LINE = "The line is the mean."
 
 def _block(panels: Sequence[Panel]) -> Block:
     return Panels(panels, [EXPERT, POLICY])
-
-
-def _known(episodes: Sequence[Trajectory]) -> Episodes:
-    return episodes if isinstance(episodes, Episodes) else HeldEpisodes(episodes)
 
 
 def _counts(evaluation: Evaluation, shown: Episodes) -> str:

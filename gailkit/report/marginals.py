@@ -36,9 +36,11 @@ def _panel(distance: FeatureDistance, feature: Feature, policy: np.ndarray, expe
     own, experts = policy[:, feature.columns], expert[:, feature.columns]
     label = f"How often each value of {feature.name} occurs, policy and expert"
     if feature.is_choice and len(feature.columns) <= MOST_CHOICES:
-        drawn = draw_choices([(EXPERT, experts.mean(axis=0)), (POLICY, own.mean(axis=0))], label, "choice")
+        drawn = draw_choices(
+            [(EXPERT, experts.mean(axis=0)), (POLICY, own.mean(axis=0))], label, feature.start, "choice"
+        )
     elif feature.is_choice:
-        numbers = [(side, rows.argmax(axis=1)) for side, rows in ((EXPERT, experts), (POLICY, own))]
+        numbers = [(side, feature.start + rows.argmax(axis=1)) for side, rows in ((EXPERT, experts), (POLICY, own))]
         drawn = draw_distribution(numbers, label, "choice")
     else:
         drawn = draw_distribution([(EXPERT, experts[:, 0]), (POLICY, own[:, 0])], label)

@@ -62,15 +62,17 @@ def draw_distribution(samples: Samples, label: str, unit: str = "") -> Drawing:
         return drawing(figure, label)
 
 
-def draw_choices(shares: Sequence[tuple[Side, np.ndarray]], label: str, unit: str = "action") -> Drawing:
-    """How often each of A choices was taken, shares (A,) of each side, in bars side by side."""
+def draw_choices(
+    shares: Sequence[tuple[Side, np.ndarray]], label: str, start: int = 0, unit: str = "action"
+) -> Drawing:
+    """How often each of A choices from ``start`` on was taken, shares (A,) of each side, in bars side by side."""
     count = len(shares[0][1])
     width = 0.8 / len(shares)
     with styled():
         figure = new_figure()
         axes = figure.add_subplot()
         for number, (side, values) in enumerate(shares):
-            at = np.arange(count) + (number - (len(shares) - 1) / 2) * width
+            at = start + np.arange(count) + (number - (len(shares) - 1) / 2) * width
             axes.bar(at, values, width * 0.9, color=DRAWN[side.colour], alpha=0.25)
             bars = axes.bar(at, values, width * 0.9, fill=False, edgecolor=DRAWN[side.colour], hatch=side.hatch)
             for bar in bars:

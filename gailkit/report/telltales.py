@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from gailkit.evaluation.classifier import ALPHA
 from gailkit.evaluation.closeness import Closeness
-from gailkit.evaluation.giveaways import ALPHA
 from gailkit.report.blocks import Block, Paragraph, Table, bar
 from gailkit.report.page import Section
 from gailkit.report.words import number, p_value
@@ -22,7 +22,7 @@ def telltales_section(found: Closeness) -> Section:
         f"{number(test.auc)}, {p_value(test.p)}."
     )
     if test.p > ALPHA:
-        return Section(TITLE, [Paragraph(f"{how} That is no better than chance: nothing gives the policy away.")])
+        return Section(TITLE, [Paragraph(f"{how} So many episodes do not show that it is better than chance.")])
     if not found.give_aways:
         return Section(TITLE, [Paragraph(f"{how} It tells them apart, by no single feature in particular.")])
     largest = max(each.loss for each in found.give_aways)

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gailkit.functional.statistics import bootstrap_mean_interval, normalised_score
+from gailkit.functional.resampling import mean_of
+from gailkit.functional.statistics import normalised_score
 from gailkit.types import Trajectory
 
 MOST_ABOVE = 0.1  # of the way from random actions to the expert: what chance may lift an imitator above its teacher
@@ -44,11 +45,11 @@ class Played:
     def of(cls, trajectories: Sequence[Trajectory], scale: Scale) -> Played:
         """What the episodes of one policy come to; they have rewards."""
         returns = np.array([trajectory.episode_return for trajectory in trajectories], dtype=np.float64)
-        mean, interval = float(returns.mean()), bootstrap_mean_interval(returns)
+        mean, *interval = mean_of(returns, np.random.default_rng(0))
         low, high = map(scale.score, interval)
         return cls(
             return_mean=mean,
-            return_ci95=interval,
+            return_ci95=(interval[0], interval[1]),
             score=scale.score(mean),
             score_ci95=None if low is None or high is None else (low, high),
             length_mean=sum(map(len, trajectories)) / len(trajectories),
