@@ -71,6 +71,21 @@ def test_another_answer_to_the_same_places_is_told_though_either_number_by_itsel
     assert found.auc - max(found.losses) == pytest.approx(0.5, abs=0.1)  # shuffled, nothing is left
 
 
+def test_details_are_told_where_mean_deviation_and_correlation_are_alike() -> None:
+    """Two places in turn, against everywhere around their middle."""
+    random = np.random.default_rng(0)
+
+    def beside(place: np.ndarray) -> np.ndarray:
+        return np.column_stack([place, random.normal(size=len(place))])
+
+    two = [
+        beside(np.sqrt(0.95) * random.choice([-1, 1], 60) + np.sqrt(0.05) * random.normal(size=60)) for _ in range(8)
+    ]
+    found = told(two, [beside(random.normal(size=60)) for _ in range(8)])
+    assert found.auc > 0.7
+    assert found.p == 0.01
+
+
 def test_the_area_grows_with_the_difference_and_does_not_depend_on_who_is_called_the_policy() -> None:
     areas = [told(acting(1, shift=shift), acting(2)).auc for shift in (0.3, 1.0, 3.0)]
     assert areas == sorted(areas)

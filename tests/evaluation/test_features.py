@@ -71,6 +71,14 @@ def test_cells_of_an_image_that_cannot_be_divided_evenly_cover_it() -> None:
             np.testing.assert_allclose(found[:, row, column], cell.mean(axis=(1, 2)))
 
 
+def test_many_images_are_averaged_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    space = Box(0, 255, (20, 20), np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 20, 20), np.uint8)
+    whole = rows_of(space, pixels)
+    monkeypatch.setattr(module, "BATCH", 3)
+    np.testing.assert_array_equal(rows_of(space, pixels), whole)
+
+
 def test_small_images_and_long_vectors_stay_as_they_are() -> None:
     for shape in ((16, 16), (4, 4, 3), (300,)):
         space, pixels = images(*shape)
