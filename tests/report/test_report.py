@@ -123,7 +123,7 @@ def test_what_gives_nobody_away_is_said(evaluation: Evaluation, changed: Change,
     test = evaluation.closeness.two_sample
     assert test is not None
     chance = changed(closeness__two_sample=dataclasses.replace(test, p=0.4), closeness__give_aways=())
-    assert "no better than chance: nothing gives the policy away" in said(telltales_section(chance.closeness))
+    assert "So many episodes do not show that it is better than chance" in said(telltales_section(chance.closeness))
     spread = changed(closeness__two_sample=dataclasses.replace(test, p=0.002), closeness__give_aways=())
     assert "by no single feature in particular" in said(telltales_section(spread.closeness))
 
