@@ -21,6 +21,7 @@ from gailkit.cli.common import (
     typed_command,
 )
 from gailkit.cli.reading import ReadingOptions, load, reading_options
+from gailkit.errors import InputError
 
 if TYPE_CHECKING:
     from gailkit.training.control_result import ControlResult, Played
@@ -74,10 +75,13 @@ def control(
     """Say whether the method of RUN, a run of `gailkit train`, scores without being taught.
 
     Its configuration is trained on a teacher that always takes the same action and on one that acts at random. An
-    imitator fails where it scores more than 0.1 above its teacher, 0 being random actions and 1 the expert: then the
-    reward itself pays for something, such as survival, whatever the expert does. A failed control exits with 0: it is
+    imitator fails where it scores more than 0.1 above its teacher, with its likeliest actions and with sampled ones
+    alike, 0 being random actions and 1 the expert: then the reward itself pays for something, such as survival,
+    whatever the expert does. A failed control exits with 0: it is
     a result. Ctrl-C stops after the iteration in progress and keeps the runs as they are.
     """
+    if run.resolve().is_relative_to(out.resolve()):
+        raise InputError(f"{run} lies in {out}, where the controls would take its place; choose another --out")
     if json_file is not None:
         prepare_output(json_file)
 
