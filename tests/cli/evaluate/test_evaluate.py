@@ -67,6 +67,7 @@ def test_the_rule_comes_before_the_numbers_and_the_verdict_after_them(run_here: 
     (numbers,) = [index for index, line in enumerate(lines) if line.startswith("mean return")]
     assert 0 < numbers < verdict
     assert lines[verdict] == json.loads((tmp_path / "a.json").read_text())["verdict_sentence"]
+    assert lines[verdict + 1].startswith("The policy's mean return is ")
     given_away = lines.index("What gives it away:")
     assert lines[given_away + 1].startswith("- ")
     assert lines[-2].startswith("On 14 expert episodes")

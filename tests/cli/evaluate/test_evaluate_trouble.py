@@ -144,8 +144,12 @@ def test_a_damaged_run_is_a_sentence(
 
 @SIGNALS
 def test_a_signal_stops_it_between_two_steps(run_here: RunHere, tmp_path: Path, number: int, code: int) -> None:
+    """A second signal would stop it wherever it is; this policy sends one, in its first step."""
     (tmp_path / "impatient.py").write_text(
-        f"import os\n\ndef act(observation):\n    os.kill(os.getpid(), {number})\n    return 0\n"
+        "import os\n\nsent = []\n\n"
+        "def act(observation):\n"
+        f"    if not sent:\n        sent.append(os.kill(os.getpid(), {number:d}))\n"
+        "    return 0\n"
     )
     done = run_here("evaluate", "impatient:act", *SHORT, "--json", "result.json")
     assert (done.returncode, done.stdout) == (code, "")
