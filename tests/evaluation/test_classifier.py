@@ -93,6 +93,15 @@ def test_the_area_grows_with_the_difference_and_does_not_depend_on_who_is_called
     assert told(acting(2), acting(1, shift=1.0)).auc == pytest.approx(areas[1], abs=0.03)
 
 
+def test_the_unit_of_a_number_does_not_matter() -> None:
+    def in_other_units(points: Points) -> Points:
+        return [rows * np.array([2.0**20, 2.0**-20]) for rows in points]
+
+    assert told(in_other_units(acting(1, slope=0.5)), in_other_units(acting(2))) == told(
+        acting(1, slope=0.5), acting(2)
+    )
+
+
 @pytest.mark.parametrize(("policy", "expert"), [(1, 5), (5, 1), (1, 1)])
 def test_one_episode_of_a_side_cannot_be_permuted(policy: int, expert: int) -> None:
     assert tell_apart(acting(1, policy), acting(2, expert), [PLACE, ACTION]) is None

@@ -14,6 +14,7 @@ from gymnasium.spaces import Box, Discrete
 
 from gailkit.errors import InputError
 from gailkit.evaluation import classifier, coverage, occupancy
+from gailkit.evaluation import closeness as closeness_module
 from gailkit.evaluation.closeness import Closeness, closeness
 from gailkit.evaluation.plain import as_plain
 from gailkit.evaluation.returns import compare_returns, side_of
@@ -169,6 +170,15 @@ def test_the_steps_are_kept_in_the_environments_units(expert: list[Trajectory], 
     )
     assert (len(steps.policy), len(steps.random)) == (12, 12)
     np.testing.assert_allclose(steps.scale.center, np.concatenate(steps.expert).mean(axis=0))
+
+
+def test_of_very_many_episodes_some_are_compared_whatever_their_order(
+    expert: list[Trajectory], random: list[Trajectory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closeness_module, "MOST_EPISODES", 11)
+    found = closeness(walking(3), expert, random, *SPACES)
+    assert (len(found.steps.policy), len(found.steps.expert), len(found.steps.random)) == (11, 11, 11)
+    assert without_steps(closeness(walking(3)[::-1], expert, random, *SPACES)) == without_steps(found)
 
 
 def test_known_environments_lend_their_names(expert: list[Trajectory], random: list[Trajectory]) -> None:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from gailkit.evaluation import coverage as module
-from gailkit.evaluation.coverage import NEIGHBOURS, Coverage, measure_coverage
-from gailkit.evaluation.features import Points
+from gailkit.evaluation.coverage import CLOSE, NEIGHBOURS, Coverage, measure_coverage
+from gailkit.evaluation.features import Feature, Points
+
+NUMBERS = [Feature("place", (0,), False, False), Feature("action", (1,), True, False)]
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +26,7 @@ def around(seed: int, *places: float, episodes: int = 12, steps: int = 60, sprea
 
 
 def measured(policy: Points, expert: Points) -> Coverage:
-    found = measure_coverage(policy, expert)
+    found = measure_coverage(policy, expert, NUMBERS)
     assert found is not None
     return found
 
@@ -61,15 +63,31 @@ def test_one_place_of_the_experts_is_precise_and_covers_little() -> None:
     assert found.recall < 0.1
 
 
-def test_who_stands_a_little_beside_where_the_expert_always_stands_is_close() -> None:
-    still, beside, away = ([np.full((60, 2), place)] * 9 for place in (0.0, 0.09, 0.11))
-    assert measured(beside, still) == Coverage(1.0, 1.0, 1.0, 1.0)  # a tenth of a deviation in each number
-    assert measured(away, still) == Coverage(0.0, 1.0, 0.0, 1.0)
+def resting(seed: int, place: float, columns: int = 2) -> Points:
+    """Episodes that stay at ``place`` for the first half, and are around 20 for the other."""
+    moving = around(seed, 20.0, episodes=9, steps=30)
+    return [
+        np.concatenate([np.full((30, columns), place), np.pad(rows, ((0, 0), (0, columns - 2)))]) for rows in moving
+    ]
+
+
+@pytest.mark.parametrize("columns", [2, 4])
+def test_who_rests_a_little_beside_where_the_expert_rests_is_close(columns: int) -> None:
+    """CLOSE in each of the two numbers that vary; a number that nobody varies and a choice do not count."""
+    features = [*NUMBERS, Feature("still", (2,), False, False), Feature("choice", (3,), True, True)][:columns]
+    expert = resting(1, 0.0, columns)
+    near, far = (resting(2, share * CLOSE) for share in (0.95, 1.05))
+    near, far = ([np.pad(rows, ((0, 0), (0, columns - 2))) for rows in side] for side in (near, far))
+    found = [measure_coverage(side, expert, features) for side in (near, far)]
+    assert found[0] is not None and found[1] is not None
+    assert found[0].recall > 0.95
+    assert found[1].recall == pytest.approx(0.5, abs=0.05)
+    assert found[0].precision - found[1].precision == pytest.approx(0.5, abs=0.1)
 
 
 @pytest.mark.parametrize(("policy", "expert", "known"), [(5, 2, False), (5, 3, True), (1, 3, True), (1, 30, True)])
 def test_three_episodes_of_the_expert_are_needed_and_one_of_the_policy(policy: int, expert: int, known: bool) -> None:
-    found = measure_coverage(around(1, 0.0, episodes=policy), around(2, 0.0, episodes=expert))
+    found = measure_coverage(around(1, 0.0, episodes=policy), around(2, 0.0, episodes=expert), NUMBERS)
     assert (found is not None) == known
 
 
@@ -88,7 +106,7 @@ def test_few_steps_are_not_counted_as_many(episodes: int, steps: int) -> None:
 
 
 def test_without_as_many_steps_as_neighbours_there_is_no_coverage() -> None:
-    assert measure_coverage(around(1, 0.0, episodes=9, steps=1), around(2, 0.0, episodes=9, steps=1)) is None
+    assert measure_coverage(around(1, 0.0, episodes=9, steps=1), around(2, 0.0, episodes=9, steps=1), NUMBERS) is None
 
 
 def test_one_short_episode_does_not_cost_the_coverage() -> None:
@@ -111,5 +129,5 @@ def test_of_equally_many_episodes_more_of_the_policy_do_not_count_as_more_covera
 
 def test_the_seed_decides() -> None:
     policy, expert = around(1, 0.0, 3.0, spread=2.0), around(2, 0.0, spread=2.0)
-    assert measure_coverage(policy, expert, 1) == measure_coverage(policy, expert, 1)
-    assert measure_coverage(policy, expert, 1) != measure_coverage(policy, expert, 2)
+    assert measure_coverage(policy, expert, NUMBERS, 1) == measure_coverage(policy, expert, NUMBERS, 1)
+    assert measure_coverage(policy, expert, NUMBERS, 1) != measure_coverage(policy, expert, NUMBERS, 2)

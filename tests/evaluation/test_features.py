@@ -148,36 +148,39 @@ def test_the_scale_is_the_experts() -> None:
     expert = [np.random.default_rng(index).normal(4, 3, (50 + index, 2)) for index in range(3)]
     features = Description(Box(-9, 9, (1,)), Box(-9, 9, (1,))).features()
     wide = [100 * np.random.default_rng(9).normal(size=(20, 2))]
-    scaled = np.concatenate(Scale.of(features, expert, wide).apply(expert))
+    scale = Scale.of(features, expert, wide, wide)
+    scaled = np.concatenate(scale.apply(expert))
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(scaled.std(axis=0), 1)
-    scale = Scale.of(features, expert, wide)
-    (found,) = scale.apply([wide[0]])
+    (found,) = scale.apply(wide)
     np.testing.assert_allclose(found * scale.width + scale.center, wide[0])
+    assert not scale.constant.any()
 
 
-def one_number(*sides: list[float]) -> list[np.ndarray]:
-    """What becomes of one number of the expert and of others, each an episode of a few steps."""
-    expert, *others = ([np.array(side)[:, None]] for side in sides)
+def one_number(expert: list[float], random: list[float], policy: list[float]) -> list[np.ndarray]:
+    """What becomes of a number that the expert keeps, for each side an episode of a few steps."""
+    sides = [[np.array(side)[:, None]] for side in (expert, random, policy)]
     (feature, _) = Description(Box(-9, 9, (1,)), ONE_ACTION).features()
-    scale = Scale.of([feature], expert, *others)
-    return [scale.apply(side)[0][:, 0] for side in (expert, *others)]
+    scale = Scale.of([feature], *sides)
+    assert scale.constant.all()
+    return [scale.apply(side)[0][:, 0] for side in sides]
 
 
-def test_who_leaves_what_the_expert_keeps_is_seen() -> None:
-    expert, random = one_number([3.0, 3.0], [3.0, 3.0, 7.0, 7.0])
+@pytest.mark.parametrize(
+    ("random", "policy"), [([3.0, 3.0, 7.0], [3.0, 7.0]), ([3.0, 3.0], [3.0, 5.0])], ids=["random too", "policy alone"]
+)
+def test_who_leaves_what_the_expert_keeps_is_seen(random: list[float], policy: list[float]) -> None:
+    expert, acted, played = one_number([3.0, 3.0], random, policy)
     assert expert.tolist() == [0, 0]
-    assert random[:2].tolist() == [0, 0]
-    assert random[2] == random[3] > 0.5
-    _, still, leaving = one_number([3.0, 3.0], [3.0, 3.0], [3.0, 5.0])
-    assert still.tolist() == [0, 0]
-    assert abs(leaving[1] - leaving[0]) > 0.5
+    assert acted[:2].tolist() == [0, 0]
+    assert played[0] == 0
+    assert played[1] > 0.5
 
 
 @pytest.mark.parametrize("value", [3.0, 1e6 / 3, -1e-3])
 def test_what_nobody_varies_is_dropped_rounding_included(value: float) -> None:
-    expert, other = one_number([value, value * (1 + 1e-9)], [value * (1 - 1e-9), value])
-    assert (np.abs([expert, other]) == 0).all()
+    more, less = value * (1 + 1e-9), value * (1 - 1e-9)
+    assert np.abs(one_number([value, more], [less, value], [value, less])).max() == 0
 
 
 def test_who_keeps_to_another_value_than_the_expert_is_seen() -> None:
@@ -189,7 +192,7 @@ def test_who_keeps_to_another_value_than_the_expert_is_seen() -> None:
 def test_choices_stay_0_and_1_but_for_where_they_lie() -> None:
     features = Description(Discrete(2), Discrete(2)).features()
     expert = [np.array([[1.0, 0, 1, 0], [1.0, 0, 0, 1]])]
-    scale = Scale.of(features, expert)
+    scale = Scale.of(features, expert, expert, expert)
     assert scale.width.tolist() == [1, 1, 1, 1]
     (scaled,) = scale.apply(expert)
     assert (scaled[0] - scaled[1]).tolist() == [0, 0, 1, -1]

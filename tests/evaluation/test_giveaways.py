@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gailkit.evaluation.classifier import TwoSample
-from gailkit.evaluation.features import Feature, Points
-from gailkit.evaluation.giveaways import MOST, give_aways
+from gailkit.evaluation.features import Feature, Points, Scale
+from gailkit.evaluation.giveaways import MOST, GiveAway, give_aways
 
 SPEED, ACTION = Feature("speed", (0,), False, False), Feature("action", (0,), True, False)
 GEAR = Feature("gear", (0, 1, 2), True, True, 4)  # Discrete(3, start=4)
@@ -25,8 +25,14 @@ def told(*losses: float, p: float = 0.01) -> TwoSample:
     return TwoSample(0.8, p, 0.1, 0.01, losses)
 
 
+def given_away(
+    two_sample: TwoSample | None, features: list[Feature], policy: Points, expert: Points
+) -> tuple[GiveAway, ...]:
+    return give_aways(two_sample, features, policy, expert, Scale.of(features, expert, expert, policy))
+
+
 def words(feature: Feature, policy: Points, expert: Points) -> str:
-    (found,) = give_aways(told(0.2), [feature], policy, expert)
+    (found,) = given_away(told(0.2), [feature], policy, expert)
     assert (found.feature, found.loss) == (feature.name, 0.2)
     return found.words
 
@@ -87,19 +93,19 @@ def test_features_are_in_the_order_of_what_the_classifier_leans_on_and_the_weak_
     features = [Feature(str(place), (place,), False, False) for place in range(8)]
     rows = [np.tile(AROUND_0[:, None], 8)]
     losses = (0.03, -0.2, 0.3, 0.009, 0.01, 0.1, 0.05, 0.04)
-    found = give_aways(told(*losses), features, rows, rows)
+    found = given_away(told(*losses), features, rows, rows)
     assert [(each.feature, each.loss) for each in found] == [
         ("2", 0.3), ("5", 0.1), ("6", 0.05), ("7", 0.04), ("0", 0.03),
     ]  # fmt: skip
     assert len(found) == MOST
-    fewer = give_aways(told(0.0, -0.2, 0.3, 0.009, 0.01, 0, 0, 0), features, rows, rows)
+    fewer = given_away(told(0.0, -0.2, 0.3, 0.009, 0.01, 0, 0, 0), features, rows, rows)
     assert [each.feature for each in fewer] == ["2", "4"]
 
 
 @pytest.mark.parametrize("two_sample", [None, told(0.3, p=0.051), told()], ids=["untested", "alike", "too many"])
 def test_who_is_not_told_apart_is_given_away_by_nothing(two_sample: TwoSample | None) -> None:
-    assert give_aways(two_sample, [SPEED], side(*AROUND_0 + 9), side(*AROUND_0)) == ()
+    assert given_away(two_sample, [SPEED], side(*AROUND_0 + 9), side(*AROUND_0)) == ()
 
 
 def test_p_of_exactly_the_level_tells() -> None:
-    assert len(give_aways(told(0.3, p=0.05), [SPEED], side(*AROUND_0 + 9), side(*AROUND_0))) == 1
+    assert len(given_away(told(0.3, p=0.05), [SPEED], side(*AROUND_0 + 9), side(*AROUND_0))) == 1

@@ -92,6 +92,16 @@ def test_what_some_policy_was_trained_on_none_is_compared_with(expert: Demonstra
     assert (by_function.held_out, by_function.actions.action_held_out) == (None, None)  # nobody knows what it has seen
 
 
+def test_where_others_have_seen_everything_a_policy_is_compared_with_what_it_has_not(expert: Demonstrations) -> None:
+    digests = expert.digests()
+    beside = reference(expert, trained_on=digests)
+    found = beside.evaluate(trained(digests[:4]))
+    assert ([len(each) for each in found.shown], found.held_out) == ([7, 8], True)
+    own = beside.evaluate(trained(digests))
+    assert (own.compared_episodes, own.held_out) == (6, False)
+    assert beside.evaluate(climbing).compared_episodes == 6
+
+
 def test_equal_episodes_of_the_expert_are_compared_with_once(expert: Demonstrations, climb: Climb) -> None:
     doubled = Demonstrations((climb(4), *expert.trajectories, climb(8)), *SPACES)
     found = reference(doubled).evaluate(climbing)

@@ -118,6 +118,19 @@ def test_episodes_that_began_alike_are_compared_with_each_other() -> None:
     assert paired(own, side(5, 0)) is None
 
 
+def test_runs_are_paired_over_the_starts_that_all_of_them_share() -> None:
+    """Runs of 1 and 5 more than the expert, from starts that make 100 apart: the spread is that of the runs alone."""
+    starts = np.array([0.0, 100.0, 200.0, 300.0])
+    own = Side([starts[:3] + 1, starts[1:] + 5], [[1, 2, 3], [2, 3, 4]])
+    expert = side(*starts[[3, 2, 1, 0]].tolist(), seeds=[4, 3, 2, 1])
+    found = paired(own, expert)
+    assert found is not None
+    assert (found.starts, found.difference) == (2, pytest.approx((3, 1, 5)))
+    back = paired(expert, own)
+    assert back is not None
+    assert back.difference == pytest.approx((-3, -5, -1))
+
+
 def test_pairs_take_away_what_the_starts_do() -> None:
     """Returns differ by hundreds from start to start, and by 1 between the sides: only pairs show that."""
     starts = np.random.default_rng(0).normal(0, 300, 15)

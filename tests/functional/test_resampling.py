@@ -14,6 +14,7 @@ from gailkit.functional.resampling import (
     interquartile_mean,
     interval,
     mean,
+    mean_of,
     probability_of_improvement,
     resampled,
 )
@@ -93,6 +94,14 @@ def test_the_interval_holds_the_mean_as_often_as_it_says() -> None:
         estimate = interval(values.mean(), mean(resampled([values], draw(2), 400)))
         covered.append(estimate.low <= 0 <= estimate.high)
     assert 0.92 < np.mean(covered) < 0.97
+
+
+def test_the_interval_of_the_mean_of_many_values_is_that_of_the_central_limit_theorem() -> None:
+    values = draw().exponential(size=1000)
+    estimate = mean_of(values, draw(1))
+    half = 1.96 * values.std() / np.sqrt(1000)
+    assert estimate == pytest.approx((values.mean(), values.mean() - half, values.mean() + half), abs=0.15 * half)
+    assert mean_of(values[:1], draw()) == (values[0],) * 3  # one value says nothing of the spread
 
 
 def test_runs_that_differ_make_the_interval_wider_and_runs_that_are_alike_do_not() -> None:
