@@ -16,6 +16,7 @@ from gailkit.spaces import box_center_and_scale, clip_to_space
 from gailkit.types import Policy, Trajectory
 
 BATCH = 8192
+MOST_NOISE = 1e3  # half-widths: what claims more is no noise of actions
 MOST_BYTES = 2**28  # of expert observations that a policy is asked about
 
 
@@ -33,7 +34,7 @@ class ActionMatch:
     def sentence(self) -> str:
         """The match in words."""
         seen = {True: " it has not seen", False: " it was trained on", None: ""}[self.action_held_out]
-        where = f"On {self.action_episodes} expert episodes{seen}"
+        where = f"On {self.action_episodes} expert episode{'s' * (self.action_episodes != 1)}{seen}"
         if self.action_agreement is not None:
             best = (
                 ""
@@ -80,7 +81,7 @@ def recorded_noise(provenance: Mapping[str, str], action_space: Space[Any]) -> f
         noise = float(provenance["noise"])
     except ValueError:  # somebody else's word for something else
         return None
-    most = 1.0 if isinstance(action_space, Discrete) else np.finfo(np.float32).max
+    most = 1.0 if isinstance(action_space, Discrete) else MOST_NOISE
     return noise if 0 <= noise <= most else None
 
 
@@ -88,7 +89,7 @@ def _by_expert(noise: float, action_space: Space[Any]) -> float:
     """Agreement with itself, 1 - noise (1 - 1 / A), or (noise h)^2, which clipping to the Box makes smaller."""
     if isinstance(action_space, Discrete):
         return 1 - noise * (1 - 1 / int(action_space.n))
-    return float(np.mean(np.square(noise * box_center_and_scale(action_space)[1].numpy())))
+    return float(np.mean(np.square(noise * box_center_and_scale(action_space)[1].numpy().astype(np.float64))))
 
 
 def _some(episodes: Sequence[Trajectory]) -> list[Trajectory]:

@@ -10,7 +10,14 @@ import numpy as np
 
 from gailkit.evaluation.evaluate import Evaluation
 from gailkit.evaluation.returns import Paired, Returns, Side, compare_returns, paired, side_of
-from gailkit.functional.resampling import RESAMPLES, Estimate, interval, probability_of_improvement, resampled
+from gailkit.functional.resampling import (
+    RESAMPLES,
+    Estimate,
+    affordable,
+    interval,
+    probability_of_improvement,
+    resampled,
+)
 
 DEVIATIONS = 2 * 1.96  # in the width of a 95 % interval
 
@@ -102,7 +109,8 @@ def _closeness(candidates: Sequence[Candidate], seed: int) -> Estimate | None:
 
 def _contrast(first: str, second: str, own: Side, others: Side, seed: int) -> Contrast:
     random = np.random.default_rng(seed)
-    replicates = probability_of_improvement(resampled(own.runs, random), resampled(others.runs, random))
+    count = affordable(own.runs, others.runs)
+    replicates = probability_of_improvement(*(resampled(side.runs, random, count) for side in (own, others)))
     value = float(probability_of_improvement(own.all, others.all))
     return Contrast(first, second, interval(value, replicates), paired(own, others, seed))
 

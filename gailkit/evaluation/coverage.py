@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gailkit.evaluation.features import Feature, Points, cloud
+from gailkit.evaluation.features import FLAT, Feature, Points, cloud
 from gailkit.functional.neighbours import reached, within
 
 NEIGHBOURS = 5
@@ -40,7 +40,9 @@ def measure_coverage(policy: Points, expert: Points, features: Sequence[Feature]
     if points < NEIGHBOURS:
         return None
     numbers = [feature.columns[0] for feature in features if not feature.is_choice]
-    varying = np.concatenate(expert)[:, numbers].std(axis=0) > 0  # a column that was dropped is 0 throughout
+    varying = (
+        np.concatenate(expert)[:, numbers].std(axis=0) > FLAT
+    )  # a column that the expert keeps constant is 0 but for rounding
     least = CLOSE * float(np.sqrt(varying.sum()))
     found = []
     for split in splits:

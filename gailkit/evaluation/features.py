@@ -20,6 +20,7 @@ LARGEST_IMAGE = 256  # numbers of an observation of two or more dimensions that 
 GRID = 8  # a larger one is averaged to so many cells a side
 BATCH = 1000  # images that are held as float64 at a time
 FLAT = 1e-6  # deviation, relative to the largest value, below which a feature is taken as constant
+ROUNDING = 1e-12  # the same, relative to the largest value that anybody shows: 0 give or take what rounding leaves
 
 Points = Sequence[np.ndarray]
 """Episodes as arrays (k, D) of float64, one row a step."""
@@ -81,11 +82,12 @@ class Scale:
         that is none those of the policy, so that who leaves the value is noticed. The columns of a choice stay 0 and 1.
         """
         shown, acted, played = (np.concatenate(side) for side in (expert, random, policy))
-        center, own = shown.mean(axis=0), _deviation(shown, np.concatenate([shown, acted]))
+        rounding = ROUNDING * np.max([np.abs(rows).max(axis=0) for rows in (shown, acted, played)], axis=0)
+        center, own = shown.mean(axis=0), _deviation(shown, rounding)
         width = own
         for others in (acted, played):
             together = np.concatenate([shown, others])
-            width = np.where(width > 0, width, _deviation(together, together))
+            width = np.where(width > 0, width, _deviation(together, rounding))
         for feature in features:
             if feature.is_choice:
                 width[list(feature.columns)] = 1.0
@@ -160,7 +162,7 @@ def _averaged(images: np.ndarray) -> np.ndarray:
     return images
 
 
-def _deviation(rows: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """Of each column; 0 where it is nothing beside the largest value ``among`` others."""
+def _deviation(rows: np.ndarray, rounding: np.ndarray) -> np.ndarray:
+    """Of each column; 0 where it is nothing beside its largest value, or no more than ``rounding`` leaves."""
     deviation = rows.std(axis=0)
-    return np.where(deviation > FLAT * np.abs(among).max(axis=0), deviation, 0.0)
+    return np.where(deviation > np.maximum(FLAT * np.abs(rows).max(axis=0), rounding), deviation, 0.0)

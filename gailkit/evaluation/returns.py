@@ -13,6 +13,7 @@ from gailkit.functional.resampling import (
     RESAMPLES,
     Estimate,
     Statistic,
+    affordable,
     interquartile_mean,
     interval,
     mean,
@@ -90,11 +91,9 @@ def compare_returns(policy: Side | None, expert: Side | None, random: Side | Non
             "the rewards of the policy's episodes and of random actions are needed; they were not recorded"
         )
     generator = np.random.default_rng(seed)
-    drawn = {name: resampled(side.runs, generator) for name, side in (("policy", policy), ("random", random))}
-    sides: dict[str, Side] = {"policy": policy, "random": random}
-    if expert is not None:
-        drawn["expert"] = resampled(expert.runs, generator)
-        sides["expert"] = expert
+    sides = {"policy": policy, "random": random} | ({} if expert is None else {"expert": expert})
+    count = affordable(*(side.runs for side in sides.values()))
+    drawn = {name: resampled(side.runs, generator, count) for name, side in sides.items()}
 
     def estimate(statistic: Callable[..., np.ndarray], *names: str) -> Estimate:
         value = float(statistic(*(sides[name].all for name in names)))

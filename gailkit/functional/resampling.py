@@ -14,6 +14,7 @@ from scipy.stats import trim_mean
 from gailkit.errors import InputError
 
 RESAMPLES = 2000
+FEWEST, MOST_VALUES = 200, 10_000_000  # resamples of very many episodes, and values held at a time
 Statistic = Callable[[np.ndarray], np.ndarray]
 """Samples (R, E) to a number for each, (R,)."""
 
@@ -72,6 +73,12 @@ def resampled(runs: Sequence[np.ndarray], random: np.random.Generator, resamples
     return np.concatenate(drawn, axis=1)
 
 
+def affordable(*samples: Sequence[np.ndarray]) -> int:
+    """How many resamples to draw of each of ``samples``, lists of runs, so that memory holds them."""
+    largest = max(sum(map(len, runs)) for runs in samples)
+    return max(FEWEST, min(RESAMPLES, MOST_VALUES // largest))
+
+
 def interval(value: float, replicates: np.ndarray) -> Estimate:
     """``value`` with the 2.5 and 97.5 % quantiles of its bootstrap ``replicates`` (R,) (Efron 1979)."""
     low, high = np.quantile(replicates, [0.025, 0.975])
@@ -82,4 +89,4 @@ def mean_of(values: np.ndarray, random: np.random.Generator) -> Estimate:
     """The mean of one sample (E,) with its interval. Of one value the interval is that value: it says nothing of the
     spread. Few make it too narrow: of 10 normal values it holds the truth about 90 % of the time, of 50 about 94 %.
     """
-    return interval(float(values.mean()), mean(resampled([values], random)))
+    return interval(float(values.mean()), mean(resampled([values], random, affordable([values]))))
