@@ -161,6 +161,14 @@ def test_returns_may_be_those_of_more_episodes(expert: list[Trajectory], random:
     assert own.expert.episodes == 12
 
 
+def test_endings_are_those_of_each_side(expert: list[Trajectory], random: list[Trajectory]) -> None:
+    policy = [dataclasses.replace(each, terminated=True) for each in walking(3, 5)]
+    found = closeness(policy, expert, random, *SPACES).endings
+    for name, episodes in (("length", policy), ("expert_length", expert), ("random_length", random)):
+        assert getattr(found, name).value == pytest.approx(np.mean([len(each) for each in episodes]))
+    assert [each.value for each in (found.terminated, found.expert_terminated, found.random_terminated)] == [1, 0, 0]
+
+
 def test_the_steps_are_kept_in_the_environments_units(expert: list[Trajectory], random: list[Trajectory]) -> None:
     steps = closeness(walking(3), expert, random, *SPACES).steps
     assert [feature.name for feature in steps.features] == ["observation[0]", "observation[1]", "action"]

@@ -118,6 +118,16 @@ def test_episodes_that_began_alike_are_compared_with_each_other() -> None:
     assert paired(own, side(5, 0)) is None
 
 
+def test_the_interval_of_pairs_is_that_of_the_mean_over_starts() -> None:
+    differences = np.random.default_rng(0).normal(2, 10, 100)
+    seeds: list[int | None] = list(range(100))
+    found = paired(side(*(50 + differences).tolist(), seeds=seeds), side(*[50] * 100, seeds=seeds))
+    assert found is not None
+    half = 1.96 * differences.std() / 10
+    mean = differences.mean()
+    assert found.difference == pytest.approx((mean, mean - half, mean + half), abs=0.15 * half)
+
+
 def test_runs_are_paired_over_the_starts_that_all_of_them_share() -> None:
     """Runs of 1 and 5 more than the expert, from starts that make 100 apart: the spread is that of the runs alone."""
     starts = np.array([0.0, 100.0, 200.0, 300.0])
