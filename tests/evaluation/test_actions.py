@@ -93,6 +93,11 @@ def test_what_is_known_of_the_episodes_is_said(held_out: bool | None, said: str)
     assert match.sentence().startswith(f"On 2 expert episodes{said}it takes")
 
 
+def test_one_episode_is_said_to_be_one() -> None:
+    match = match_actions(lambda obs: obs, box_episodes([[1.0]]), Box(-9, 9, (1,)), None, None)
+    assert match.sentence() == "On 1 expert episode its action differs from the expert's by a mean square of 1."
+
+
 def test_every_state_counts_once_and_the_last_observation_not_at_all(make_demonstrations: MakeDemonstrations) -> None:
     seen: list[np.ndarray] = []
 
@@ -194,4 +199,5 @@ def test_noise_is_believed_where_it_can_be_a_probability(provenance: dict[str, s
 
 def test_noise_in_a_box_may_be_more_than_its_half_width() -> None:
     assert recorded_noise({"noise": "1.5"}, Box(-1, 1, (1,))) == 1.5
-    assert recorded_noise({"noise": "inf"}, Box(-1, 1, (1,))) is None
+    for words in ("inf", "1e30", "-1"):
+        assert recorded_noise({"noise": words}, Box(-1, 1, (1,))) is None

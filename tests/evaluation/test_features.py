@@ -189,6 +189,20 @@ def test_who_keeps_to_another_value_than_the_expert_is_seen() -> None:
     np.testing.assert_allclose(random, expert)
 
 
+def test_random_actions_that_diverge_do_not_make_an_experts_number_constant() -> None:
+    expert, wild = [np.array([[-1.0], [1.0]])], [np.array([[-1e8], [1e9]])]
+    (feature, _) = Description(Box(-9, 9, (1,)), ONE_ACTION).features()
+    scale = Scale.of([feature], expert, wild, wild)
+    assert (scale.width.tolist(), scale.constant.tolist()) == ([1], [False])
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e9])
+def test_a_number_may_be_as_small_or_large_as_it_likes(size: float) -> None:
+    expert, random = [size * np.array([[1.0], [2.0]])], [size * np.array([[0.0], [9.0]])]
+    (feature, _) = Description(Box(-9, 9, (1,)), ONE_ACTION).features()
+    assert Scale.of([feature], expert, random, random).width == pytest.approx([size / 2])
+
+
 def test_choices_stay_0_and_1_but_for_where_they_lie() -> None:
     features = Description(Discrete(2), Discrete(2)).features()
     expert = [np.array([[1.0, 0, 1, 0], [1.0, 0, 0, 1]])]

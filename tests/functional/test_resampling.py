@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 
 from gailkit.errors import InputError
 from gailkit.functional.resampling import (
+    FEWEST,
+    MOST_VALUES,
     RESAMPLES,
     Estimate,
+    affordable,
     interquartile_mean,
     interval,
     mean,
@@ -113,6 +116,14 @@ def test_runs_that_differ_make_the_interval_wider_and_runs_that_are_alike_do_not
     differing = [values + 3 * run for run, values in enumerate(alike)]
     assert width(differing) > 3 * width([np.concatenate(differing)])
     assert width(alike) == pytest.approx(width([np.concatenate(alike)]), rel=0.5)
+
+
+def test_of_very_many_episodes_fewer_resamples_are_drawn_so_that_memory_holds_them() -> None:
+    few, many = np.zeros(5), np.zeros(MOST_VALUES // 500)
+    assert affordable([few]) == affordable([few, few], [few]) == RESAMPLES
+    assert affordable([few], [many]) == 500
+    assert affordable([many, many]) == 250
+    assert affordable([many] * 5) == FEWEST
 
 
 @pytest.mark.parametrize("sizes", [[9], [9, 4]])
