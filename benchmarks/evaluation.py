@@ -81,7 +81,7 @@ def _lines(spec: str, noise: float) -> list[str]:
 
     timed, reference = Stopwatch(), _reference()
     policy = noisy(expert_policy(str(EXPERTS / spec), *reference.spaces, 0), reference.spaces[1], noise, 0)
-    timed("stepping, random actions", lambda: reference.at_random)
+    timed("stepping, random actions", lambda: reference.at_random())
     found = timed("stepping, the policy", lambda: reference.evaluate(policy))
     timed("closeness", lambda: found.closeness)
     timed("statement", found.statement)

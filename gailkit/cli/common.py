@@ -111,6 +111,13 @@ def prepare_output(path: Path) -> None:
         raise StorageError(f"nothing can be written into the folder {path.parent}: {reason}") from error
 
 
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write plain JSON values, atomically; not a number is refused, for few readers know it."""
+    from gailkit.storage import write_atomically
+
+    write_atomically(path, (json.dumps(values, indent=2, allow_nan=False) + "\n").encode())
+
+
 def note_differences(demonstrations: Demonstrations, env_id: str, env_kwargs: dict[str, Any]) -> None:
     """Say on stderr where the demonstrations were recorded in another environment than the one that is used."""
     recorded = (demonstrations.env_id or env_id, dict(demonstrations.env_kwargs))

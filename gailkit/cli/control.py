@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
@@ -19,6 +18,7 @@ from gailkit.cli.common import (
     prepare_output,
     show_progress,
     typed_command,
+    write_json,
 )
 from gailkit.cli.reading import ReadingOptions, load, reading_options
 from gailkit.errors import InputError
@@ -109,7 +109,7 @@ def control(
     if config.steps < asked.steps:
         click.echo(f"note: {run} was trained for {asked.steps:,} steps; what takes longer to learn does not show here")
     if json_file is not None:
-        _write_json(json_file, {"run": str(run), "demonstrations": str(demos), **result.to_dict()})
+        write_json(json_file, {"run": str(run), "demonstrations": str(demos), **result.to_dict()})
 
 
 @contextmanager
@@ -159,9 +159,3 @@ def _cells(played: Played) -> tuple[str, str, str]:
     if played.score is not None and played.score_ci95 is not None:
         score = f"{played.score:.2f} [{played.score_ci95[0]:.2f}, {played.score_ci95[1]:.2f}]"
     return earned, score, f"{played.length_mean:.1f}"
-
-
-def _write_json(path: Path, values: dict[str, Any]) -> None:
-    from gailkit.storage import write_atomically
-
-    write_atomically(path, (json.dumps(values, indent=2, allow_nan=False) + "\n").encode())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from gailkit.cli.common import PATH, env_kwargs_option, prepare_output, use_one_thread
+from gailkit.cli.common import PATH, env_kwargs_option, prepare_output, use_one_thread, write_json
 from gailkit.cli.evaluation_run import Request, run_policies, said_to_be, stopped_at_once
 from gailkit.cli.evaluation_view import show_comparison, show_evaluation, show_rule
 from gailkit.cli.names import refuse_twice
@@ -97,8 +97,8 @@ def _evaluate(
     show_rule()
     for candidate in candidates:
         with said_to_be(f"measuring the closeness of {candidate.spec}"):
-            candidate.evaluation.closeness  # noqa: B018 (measured when it is first asked for)
-        show_evaluation(candidate.spec, candidate.evaluation)
+            found = candidate.evaluation.closeness
+        show_evaluation(candidate.spec, candidate.evaluation, found)
     comparison = compare(candidates, request.seed)
     if len(candidates) > 1:
         show_comparison(comparison)
@@ -126,10 +126,7 @@ def _check_outputs(json_file: Path | None, report: Path | None, inputs: Sequence
 
 def _write_json(path: Path, request: Request, candidates: Sequence[Candidate], comparison: Comparison) -> None:
     """Of one policy its numbers; of several those of each under ``policies``, and the comparison beside them."""
-    import json
-
     from gailkit.evaluation.plain import as_plain
-    from gailkit.storage import write_atomically
 
     shared = {"demonstrations": str(request.demos)}
     numbers = [{"policy": each.spec, **shared, **each.evaluation.to_dict()} for each in candidates]
@@ -147,4 +144,4 @@ def _write_json(path: Path, request: Request, candidates: Sequence[Candidate], c
         ]
         alike = {name: numbers[0][name] for name in ("env_id", "episodes", "seed", "demonstrations")}
         values = {**alike, "policies": numbers, "methods": methods, "contrasts": as_plain(comparison.contrasts)}
-    write_atomically(path, (json.dumps(values, indent=2, allow_nan=False) + "\n").encode())
+    write_json(path, values)

@@ -120,6 +120,10 @@ def run_policies(
             on_steps=watch.on_steps,
             trained_on=frozenset().union(*seen),
         )
+        with show_progress("running random actions", request.episodes, "episodes") as update:
+            watch.progress = EpisodeProgress(update)
+            reference.at_random(watch.progress.on_episode)
+            watch.progress.show()
         for spec, method, policy in zip(request.specs, method_names(request.specs), policies, strict=True):
             with show_progress(f"evaluating {spec}", request.episodes, "episodes") as update:
                 watch.progress = EpisodeProgress(update)

@@ -12,6 +12,7 @@ from gailkit.cli.common import printable
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from gailkit.evaluation.closeness import Closeness
     from gailkit.evaluation.compare import Comparison, Contrast
     from gailkit.evaluation.evaluate import Evaluation
     from gailkit.functional.resampling import Estimate
@@ -25,18 +26,18 @@ def show_rule() -> None:
     _say("")
 
 
-def show_evaluation(spec: str, evaluation: Evaluation) -> None:
+def show_evaluation(spec: str, evaluation: Evaluation, found: Closeness) -> None:
     """The numbers of one policy beside those of the expert and of random actions, and what they say."""
     from gailkit.evaluation.statement import statement_lines
 
     table = _table("", "policy", "expert", "random")
-    _add_returns(table, evaluation)
-    _add_distances(table, evaluation)
+    _add_endings(table, found)
+    _add_distances(table, found)
     episodes = (len(evaluation.played), evaluation.compared_episodes, len(evaluation.at_random))
     table.add_row("episodes", *map(str, episodes))
     _say(f"{spec} in {evaluation.env_id}")
     _print(table)
-    for line in statement_lines(evaluation.closeness, evaluation.actions):
+    for line in statement_lines(found, evaluation.actions):
         _say(line)
     _say("")
 
@@ -78,9 +79,9 @@ def contrast_sentence(contrast: Contrast) -> str:
     return f"{said}, and {_interval(contrast.paired.difference)} more {starts}."
 
 
-def _add_returns(table: Table, evaluation: Evaluation) -> None:
+def _add_endings(table: Table, found: Closeness) -> None:
     """What is earned, and how episodes end."""
-    returns, endings = evaluation.returns, evaluation.closeness.endings
+    returns, endings = found.returns, found.endings
     sides = (returns.policy, returns.expert, returns.random)
     table.add_row("mean return", *("not recorded" if side is None else _interval(side.mean) for side in sides))
     table.add_row("IQM of returns", *("" if side is None else _interval(side.iqm) for side in sides))
@@ -90,9 +91,8 @@ def _add_returns(table: Table, evaluation: Evaluation) -> None:
     table.add_row("terminated", *(f"{share.value:.0%}" for share in ended))
 
 
-def _add_distances(table: Table, evaluation: Evaluation) -> None:
+def _add_distances(table: Table, found: Closeness) -> None:
     """Where it is and what it does there, and how much of the expert's it reaches."""
-    found = evaluation.closeness
     occupancy, coverage, tested = found.occupancy, found.coverage, found.two_sample
     floor = "" if occupancy.floor is None else f"{occupancy.floor:.3g}"
     table.add_row("distance", f"{occupancy.distance:.3g}", floor, f"{occupancy.random_distance:.3g}")

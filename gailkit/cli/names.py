@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import string
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -25,11 +26,17 @@ def refuse_twice(specs: Sequence[str]) -> None:
 
 
 def method_names(specs: Sequence[str]) -> list[str]:
-    """What each of ``specs`` is a run of: runs of one configuration that differ only in their seed share a name."""
+    """What each of ``specs`` is a run of: runs of one configuration that differ only in their seed share a name.
+
+    A second run of the same seed tells nothing of other seeds, and goes by its own name.
+    """
     short = short_names(specs)
-    groups: dict[str, list[str]] = {}
+    groups: dict[tuple[str, int], list[str]] = {}
+    times: Counter[tuple[str, str]] = Counter()
     for spec, name in zip(specs, short, strict=True):
-        groups.setdefault(_configuration(spec), []).append(name)
+        configuration, seed = _configuration(spec)
+        groups.setdefault((configuration, times[configuration, seed]), []).append(name)
+        times[configuration, seed] += 1
     shared = {name: _of_all(own, set(short) - set(own)) for own in groups.values() for name in own}
     return [shared[name] for name in short]
 
@@ -55,18 +62,19 @@ def _of_all(own: Sequence[str], others: set[str]) -> str:
     return f"{own[0]} and {len(own) - 1} more"
 
 
-def _configuration(spec: str) -> str:
-    """All that a run folder says of how it was made, but for the seed; of any other policy its name."""
+def _configuration(spec: str) -> tuple[str, str]:
+    """All that a run folder says of how it was made but for the seed, and that; of any other policy its name."""
     if not is_run(spec):
-        return spec
+        return spec, ""
     from gailkit.training.run import RunFolder
 
     described = RunFolder.open(Path(spec)).description()
     made = {name: described.get(name) for name in ("env_id", "env_kwargs", "parts")}
-    config = {name: value for name, value in _mapping(described.get("config")).items() if name != "seed"}
+    config = dict(_mapping(described.get("config")))
+    seed = config.pop("seed", None)
     shown = _mapping(described.get("demonstrations"))
     taught = {name: shown.get(name) for name in ("digests", "stride")}
-    return json.dumps([made, config, taught], sort_keys=True)
+    return json.dumps([made, config, taught], sort_keys=True), json.dumps(seed)
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -113,6 +113,7 @@ class Reference:
         self.trained_on = frozenset(trained_on)
         seeds = SeedStream(seed, "evaluation").take(episodes)
         factory = partial(make_env, env_id, env_kwargs)
+        self._at_random: list[Trajectory] | None = None
         self._collect = partial(
             collect_episodes, env_factory=factory, seeds=seeds, num_envs=num_envs, on_steps=on_steps
         )
@@ -127,7 +128,7 @@ class Reference:
         played = self._collect(policy, on_episode=on_episode)
         shown, held_out = self._unseen(policy)
         expert = self.demonstrations
-        returns = compare_returns(side_of(played), side_of(expert.episodes), side_of(self.at_random), self.seed)
+        returns = compare_returns(side_of(played), side_of(expert.episodes), side_of(self.at_random()), self.seed)
         earned = np.array([trajectory.episode_return for trajectory in played], dtype=np.float64)
         return Evaluation(
             env_id=self.env_id,
@@ -153,14 +154,15 @@ class Reference:
             played=played,
             shown=shown.trajectories,
             expert=expert.trajectories,
-            at_random=self.at_random,
+            at_random=self.at_random(),
             spaces=self.spaces,
         )
 
-    @cached_property
-    def at_random(self) -> list[Trajectory]:
-        """Episodes of random actions, run when they are first needed."""
-        return self._collect(random_policy(self.spaces[1], self.seed))
+    def at_random(self, on_episode: Callable[[Trajectory], None] | None = None) -> list[Trajectory]:
+        """Episodes of random actions, run when they are first asked for; ``on_episode`` sees each as it ends."""
+        if self._at_random is None:
+            self._at_random = self._collect(random_policy(self.spaces[1], self.seed), on_episode=on_episode)
+        return self._at_random
 
     def _unseen(self, policy: Policy) -> tuple[Demonstrations, bool | None]:
         """The episodes that no policy was trained on, equal ones once; where each was, those that this one was not, or

@@ -21,8 +21,8 @@ RULE = (
     f"The policy is called indistinguishable from the expert at n episodes only if the two-sample classifier's p is "
     f"above {ALPHA:g} and the 95 % interval of distance - floor includes 0. If it is told apart, it is called one that "
     f"{MOVES_DIFFERENTLY} where its normalised score is at least {SCORES:g} or its mean return not below the "
-    f"expert's (95 %), else different, as where the expert's returns are not "
-    f"known. With fewer than {ENOUGH_EPISODES} episodes of the expert, or of the policy, "
+    f"expert's (95 %), else different, as where there is no score: the expert's returns are not "
+    f"known, or no better than those of random actions. With fewer than {ENOUGH_EPISODES} episodes of the expert, or of the policy, "
     "there is no verdict."
 )
 
@@ -75,10 +75,10 @@ def judge(
 
 
 def _scores(returns: Returns) -> bool:
-    if returns.difference is None:
+    """Without a scale from random actions to the expert nobody does."""
+    if returns.difference is None or returns.score is None:
         return False
-    high_enough = returns.score is not None and returns.score.value >= SCORES
-    return high_enough or returns.difference.high >= 0
+    return returns.score.value >= SCORES or returns.difference.high >= 0
 
 
 def _detectable(occupancy: Occupancy) -> str:
