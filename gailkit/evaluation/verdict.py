@@ -21,9 +21,9 @@ RULE = (
     f"The policy is called indistinguishable from the expert at n episodes only if the two-sample classifier's p is "
     f"above {ALPHA:g} and the 95 % interval of distance - floor includes 0. If it is told apart, it is called one that "
     f"{MOVES_DIFFERENTLY} where its normalised score is at least {SCORES:g} or its mean return not below the "
-    f"expert's (95 %), else different, as where there is no score: the expert's returns are not "
-    f"known, or no better than those of random actions. With fewer than {ENOUGH_EPISODES} episodes of the expert, or of the policy, "
-    "there is no verdict."
+    "expert's (95 %), else different; without a score, because the expert's returns are not known or no better than "
+    f"those of random actions, it is called different too. With fewer than {ENOUGH_EPISODES} episodes of the expert, "
+    "or of the policy, there is no verdict."
 )
 
 

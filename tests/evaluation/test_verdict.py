@@ -70,7 +70,7 @@ def judged(p: float = 0.5, excess: Estimate = AROUND_0, earned: Returns | None =
         (returns(1.3, -0.5), True),
         (returns(0.2, 0.0), True),  # the expert's mean may not be above the policy's
         (returns(None, -0.5), False),  # this expert is no better than random actions
-        (returns(None, 3.0), True),
+        (returns(None, 3.0), False),  # nor is it a feat to earn more than such an expert
         (returns(None, None), False),  # its rewards were not recorded
     ],
 )
