@@ -60,10 +60,11 @@ def _report_on_several(path: Path, comparison: Comparison, demos: Path) -> None:
 
 
 def _animation(candidate: Candidate, env_kwargs: dict[str, Any], notes: list[str]) -> Animation | None:
-    from gailkit.evaluation.side_by_side import side_by_side, typical
+    from gailkit.evaluation.side_by_side import begins_like, side_by_side, typical
 
     evaluation = candidate.evaluation
-    played, shown = (episodes[typical(episodes)] for episodes in (evaluation.played, evaluation.shown))
+    played = evaluation.played[typical(evaluation.played)]
+    shown = evaluation.shown[begins_like(played.observations[0], evaluation.shown)]
     try:
         return side_by_side(evaluation.env_id, env_kwargs, played, shown)
     except GailkitError as error:

@@ -99,7 +99,7 @@ def _add_distances(table: Table, found: Closeness) -> None:
     if occupancy.closeness is not None:
         table.add_row("closeness", _interval(occupancy.closeness, 2), "1", "0")
     if coverage is not None:
-        table.add_row("steps reached", f"{coverage.recall:.0%}", f"{coverage.expert_recall:.0%}", "")
+        table.add_row("coverage", f"{coverage.recall:.0%}", f"{coverage.expert_recall:.0%}", "")
     if tested is not None:
         table.add_row("told apart", f"AUC {tested.auc:.2f}, p {tested.p:.2g}", "0.5", "")
 

@@ -79,6 +79,7 @@ def train(
     import torch
 
     from gailkit.cli.training_view import watched_training
+    from gailkit.evaluation.verdict import ENOUGH_EPISODES
     from gailkit.rollouts.envs import canonical_id, make_env
     from gailkit.training.train import train as run_training
 
@@ -106,8 +107,10 @@ def train(
         )
     named = ["--env", env_id] if ":" in env_id else []
     pairs, episodes = demonstrations.num_kept, len(demonstrations.trajectories)
+    enough = "" if held_out >= ENOUGH_EPISODES or not held_out else f" (its verdict takes {ENOUGH_EPISODES})"
     click.echo(
         f"trained on {pairs:,} pairs of {episodes} expert episodes: {out}; {held_out or 'none'} held out for evaluate"
+        f"{enough}"
     )
     words = ["gailkit", "evaluate", str(out), "--demos", str(demos), *options.words(), *named]
     click.echo(f"How closely does it match? {shlex.join(words)}")

@@ -89,7 +89,7 @@ def closeness(
         returns=earned,
         occupancy=occupancy,
         two_sample=two_sample,
-        give_aways=give_aways(two_sample, features, own, experts, scale),
+        give_aways=give_aways(two_sample, features, own, experts, scale, occupancy.features),
         coverage=measure_coverage(policy_points, expert_points, features, seed),
         endings=compare_endings(ends, expert_ends, random_ends, seed),
         verdict=judge(len(played), len(shown), occupancy, two_sample, earned),

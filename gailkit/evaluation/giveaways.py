@@ -9,11 +9,13 @@ import numpy as np
 
 from gailkit.evaluation.classifier import ALPHA, TwoSample
 from gailkit.evaluation.features import Feature, Points, Scale
+from gailkit.evaluation.occupancy import FeatureDistance
 
 MOST = 5
 LEAST_LOSS = 0.01  # of the area under the curve
 SHIFT = 0.2  # of the mean, in the expert's deviations
 SPREAD = 1.2  # ratio of deviations
+APART, MANY_FLOORS = 0.05, 2.0  # a distance that is seen, in the expert's deviations and in floors
 SHARE = 0.02  # of the steps, by which a choice is taken more or less often
 
 
@@ -27,24 +29,33 @@ class GiveAway:
 
 
 def give_aways(
-    two_sample: TwoSample | None, features: Sequence[Feature], policy: Points, expert: Points, scale: Scale
+    two_sample: TwoSample | None,
+    features: Sequence[Feature],
+    policy: Points,
+    expert: Points,
+    scale: Scale,
+    distances: Sequence[FeatureDistance],
 ) -> tuple[GiveAway, ...]:
     """The features that the classifier leans on most, the first the most; none where it cannot tell the two apart.
 
-    ``policy`` and ``expert`` are steps in the environment's own units, ``scale`` is the expert's.
+    ``policy`` and ``expert`` are steps in the environment's own units, ``scale`` is the expert's and
+    ``distances`` are those of the features, each by itself.
     """
     if two_sample is None or two_sample.p > ALPHA:
         return ()
     played, shown = np.concatenate(policy), np.concatenate(expert)
-    leading = sorted(zip(two_sample.losses, features, strict=False), key=lambda pair: -pair[0])[:MOST]
+    known = zip(two_sample.losses, features, distances, strict=False)
+    leading = sorted(known, key=lambda each: -each[0])[:MOST]
     return tuple(
-        GiveAway(feature.name, loss, _words(feature, played[:, feature.columns], shown[:, feature.columns], scale))
-        for loss, feature in leading
+        GiveAway(
+            feature.name, loss, _words(feature, played[:, feature.columns], shown[:, feature.columns], scale, distance)
+        )
+        for loss, feature, distance in leading
         if loss >= LEAST_LOSS
     )
 
 
-def _words(feature: Feature, policy: np.ndarray, expert: np.ndarray, scale: Scale) -> str:
+def _words(feature: Feature, policy: np.ndarray, expert: np.ndarray, scale: Scale, distance: FeatureDistance) -> str:
     if feature.is_choice:
         return _choice_words(feature, policy.mean(axis=0), expert.mean(axis=0))
     mean, expert_mean = float(policy.mean()), float(expert.mean())
@@ -60,6 +71,11 @@ def _words(feature: Feature, policy: np.ndarray, expert: np.ndarray, scale: Scal
         said.append(f"varies {direction} (standard deviation {width:.3g} against {expert_width:.3g})")
     if said:
         return f"{feature.name} {' and '.join(said)}"
+    if distance.floor is not None and distance.distance > max(APART, MANY_FLOORS * distance.floor):
+        return (
+            f"{feature.name} takes other values, {distance.distance:.2g} of the expert's deviations apart (halves of "
+            f"the expert's own episodes {distance.floor:.2g})"
+        )
     return _alike(feature)
 
 

@@ -126,8 +126,9 @@ def paired(side: Side, other: Side, seed: int = 0) -> Paired | None:
     random = np.random.default_rng(seed)
     tables = [np.array([[run[start] for start in common] for run in runs]) for runs in (own, others)]  # (runs, starts)
     starts = _weights(len(common), random)
-    means = [np.einsum("ru,us,rs->r", _weights(len(table), random), table, starts) for table in tables]
-    return Paired(len(common), interval(float(tables[0].mean() - tables[1].mean()), means[0] - means[1]))
+    origin = tables[0].mean()  # equal returns then differ by 0, and not by what rounding leaves of their size
+    drawn = [np.einsum("ru,us,rs->r", _weights(len(table), random), table - origin, starts) for table in tables]
+    return Paired(len(common), interval(float(tables[0].mean() - tables[1].mean()), drawn[0] - drawn[1]))
 
 
 def _weights(count: int, random: np.random.Generator) -> np.ndarray:

@@ -22,6 +22,7 @@ from gailkit.rollouts.rendering import Filmed, make_drawn, steps_per_second
 from gailkit.types import Trajectory
 
 LONGEST_SECONDS = 11.0  # an episode that takes longer is shown faster
+MOST_STARTS = 1000  # episodes that are looked at for one that begins alike
 HELD_SECONDS = 1.0  # that the last frame stays
 RATES = (15.0, 10.0, 5.0)  # most frames a second: the first with which drawing keeps to DRAWING_SECONDS
 DRAWING_SECONDS = 30.0
@@ -67,6 +68,17 @@ def typical(trajectories: Sequence[Trajectory]) -> int:
     known = [value for value in returns if value is not None]
     values = known if len(known) == len(returns) else [float(len(trajectory)) for trajectory in trajectories]
     return values.index(median_low(values))
+
+
+def begins_like(start: np.ndarray, trajectories: Sequence[Trajectory]) -> int:
+    """The place of the episode whose first observation is nearest to ``start`` (*obs), among the first MOST_STARTS.
+
+    Each number is divided by its deviation over the episodes' starts.
+    """
+    starts = np.array([trajectory.observations[0] for trajectory in trajectories[:MOST_STARTS]], dtype=np.float64)
+    width = starts.std(axis=0)
+    apart = np.abs(starts - start) / np.where(width > 0, width, 1.0)
+    return int(apart.reshape(len(starts), -1).sum(axis=1).argmin())
 
 
 def side_by_side(env_id: str, env_kwargs: Mapping[str, Any], policy: Trajectory, expert: Trajectory) -> Animation:

@@ -18,12 +18,10 @@ NOT_ENOUGH_EXPERT = "not enough expert data"
 NOT_ENOUGH_POLICY = "not enough episodes"
 
 RULE = (
-    f"The policy is called indistinguishable from the expert at n episodes only if the two-sample classifier's p is "
-    f"above {ALPHA:g} and the 95 % interval of distance - floor includes 0. If it is told apart, it is called one that "
-    f"{MOVES_DIFFERENTLY} where its normalised score is at least {SCORES:g} or its mean return not below the "
-    "expert's (95 %), else different; without a score, because the expert's returns are not known or no better than "
-    f"those of random actions, it is called different too. With fewer than {ENOUGH_EPISODES} episodes of the expert, "
-    "or of the policy, there is no verdict."
+    f"Indistinguishable from the expert at n episodes: only if the two-sample classifier's p is above {ALPHA:g} and "
+    f"the 95 % interval of distance - floor includes 0. Told apart, a policy {MOVES_DIFFERENTLY} if its normalised "
+    f"score is at least {SCORES:g} or its mean return not below the expert's (95 %); else, and where there is no "
+    f"score, it is different. No verdict with fewer than {ENOUGH_EPISODES} episodes of the expert or of the policy."
 )
 
 
@@ -57,8 +55,8 @@ def judge(
         return Verdict(
             INDISTINGUISHABLE,
             f"Indistinguishable at {policy_episodes} episodes: a classifier cannot tell the policy's steps from the "
-            f"expert's (AUC {two_sample.auc:.2f}, p = {two_sample.p:.2g}), and its occupancy is no further from the "
-            f"expert's than the expert's own.{_detectable(occupancy)}",
+            f"expert's (AUC {two_sample.auc:.2f}, p = {two_sample.p:.2g}), and its occupancy is not measurably "
+            f"further from the expert's than the expert's own.{_detectable(occupancy)}{_luck(returns)}",
         )
     reasons = []
     if two_sample.p <= ALPHA:
@@ -81,11 +79,22 @@ def _scores(returns: Returns) -> bool:
     return returns.score.value >= SCORES or returns.difference.high >= 0
 
 
+def _luck(returns: Returns) -> str:
+    """Who moves alike and earns otherwise began elsewhere, or too few episodes tell."""
+    if returns.difference is None or returns.difference.low <= 0 <= returns.difference.high:
+        return ""
+    value, low, high = returns.difference
+    return (
+        f" Its mean return differs from the expert's by {value:.3g} [{low:.3g}, {high:.3g}] all the same: returns do "
+        "not enter this verdict, and other starts of the episodes change them too."
+    )
+
+
 def _detectable(occupancy: Occupancy) -> str:
     if occupancy.detectable is None:
         return ""
     return (
-        f" The smallest distance above the floor that so many episodes would show is about {occupancy.detectable:.2g}."
+        f" With so many episodes a distance of less than {occupancy.detectable:.2g} above the floor may go unnoticed."
     )
 
 

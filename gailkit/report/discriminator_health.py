@@ -26,7 +26,8 @@ def discriminator_accuracy(curves: Curves, plan: Plan) -> Note | None:
     if balanced is None:
         return None
     expert, policy = (curves[f"discriminator/accuracy_{side}"].end() for side in ("expert", "policy"))
-    shares = f"At the end it recognised {percent(expert)} of the expert's steps and {percent(policy)} of the policy's"
+    told = f"{percent(expert)} of the expert's steps and {percent(policy)} of the policy's"
+    shares = f"Over its last fifth it recognised {told}"
     if min(expert, policy) > PERFECT:
         return Note(
             "bad",

@@ -113,7 +113,7 @@ def _occupancy_rows(found: Closeness) -> Iterator[Row]:
     yield "closeness", estimated(occupancy.closeness), "1", "0", closeness
     states = "the same for observations alone: whether it goes where the expert goes"
     yield "closeness of states", number(occupancy.state_closeness), "1", "0", states
-    smallest = "distance above the floor, with its interval; the smallest that so many episodes would show is "
+    smallest = "distance above the floor, with its interval; with so many episodes this may go unnoticed: less than "
     yield "excess", estimated(occupancy.excess), "0", MISSING, f"{smallest}{number(occupancy.detectable)}"
 
 

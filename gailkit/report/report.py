@@ -110,7 +110,7 @@ def _training_section(run: RunRecord | None) -> Section:
 
 def _film_section(animation: Animation | None) -> Section:
     assert animation is not None  # else there is no such section
-    caption = f"An episode of median return of either side. {animation.note}"
+    caption = f"The policy's episode of median return, and the expert's that begins most like it. {animation.note}"
     film = Film(
         animation.media_type, animation.content, _still(animation.content), "Policy and expert at work", caption
     )

@@ -38,4 +38,4 @@ def _panels(curves: Curves) -> Iterator[Panel]:
                 for name, label in names.items()
                 if name in curves
             )
-            yield Panel(title, draw_curves(drawn, f"{title} over environment steps"), f"At the end: {ends}.")
+            yield Panel(title, draw_curves(drawn, f"{title} over environment steps"), f"Over its last fifth: {ends}.")

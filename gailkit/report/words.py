@@ -23,9 +23,11 @@ def number(value: float | None) -> str:
 
 
 def estimated(found: Estimate | None) -> str:
-    """A number and its interval, ``5 [4, 6]``."""
+    """A number and its interval, ``5 [4, 6]``; an interval without width would only repeat the number."""
     if found is None:
         return MISSING
+    if found.low == found.high:
+        return number(found.value)
     return f"{number(found.value)} [{number(found.low)},{UNBROKEN}{number(found.high)}]"
 
 

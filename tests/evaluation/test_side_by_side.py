@@ -27,6 +27,7 @@ from gailkit.evaluation.side_by_side import (
     RATES,
     SIDE,
     Animation,
+    begins_like,
     side_by_side,
     typical,
 )
@@ -207,3 +208,10 @@ def test_no_more_than_half_of_the_episodes_earn_less_or_more_than_the_typical_on
     chosen = returns[typical([episode(3, float(earned)) for earned in returns])]
     assert sum(earned < chosen for earned in returns) <= len(returns) / 2
     assert sum(earned > chosen for earned in returns) <= len(returns) / 2
+
+
+def test_the_episode_that_begins_most_like_another_is_found_whatever_the_units() -> None:
+    starts = np.array([[0.0, 0.0], [1.0, 900.0], [0.9, 100.0]])
+    episodes = [Trajectory(np.array([start, start]), np.zeros(1), np.zeros(1), False) for start in starts]
+    assert begins_like(np.array([1.0, 120.0]), episodes) == 2
+    assert [begins_like(start, episodes) for start in starts] == [0, 1, 2]
