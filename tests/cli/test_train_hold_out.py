@@ -75,7 +75,7 @@ def test_a_fifth_is_held_out_and_is_new_to_the_policy(trained: Trained, twelve: 
     learned_from, held_out = hold_out(twelve)
     assert held_out is not None
     said, notes, shown = trained()
-    assert said == f"trained on {steps(learned_from)} pairs of 10 expert episodes: run; 2 held out for evaluate"
+    assert said == f"trained on {steps(learned_from)} pairs of 10 expert episodes: run; 2 held out for evaluate (its verdict takes 10)"
     assert NOTE not in notes
     assert (shown["episodes"], shown["held_out"]) == (10, {"episodes": 2, "share": 2 / 12})
     assert shown["digests"] == learned_from.digests()
@@ -85,7 +85,7 @@ def test_a_fifth_is_held_out_and_is_new_to_the_policy(trained: Trained, twelve: 
 def test_the_same_episodes_are_held_out_whatever_else_is_drawn(trained: Trained, twelve: Demonstrations) -> None:
     learned_from = hold_out(twelve)[0].digests()
     said, _, shown = trained("--seed", "7", "--subsample", "10")
-    assert re.fullmatch(r"trained on \d+ pairs of 10 expert episodes: run; 2 held out for evaluate", said)
+    assert re.fullmatch(r"trained on \d+ pairs of 10 expert episodes: run; 2 held out for evaluate \(its verdict takes 10\)", said)
     assert (shown["digests"], shown["stride"], shown["held_out"]["episodes"]) == (learned_from, 10, 2)
     _, notes, shown = trained("--memory", "0")
     assert "read piece by piece" in notes
@@ -94,7 +94,7 @@ def test_the_same_episodes_are_held_out_whatever_else_is_drawn(trained: Trained,
 
 def test_a_share_of_ones_own(trained: Trained, twelve: Demonstrations) -> None:
     said, _, shown = trained("--hold-out", "0.5")
-    assert said.endswith("pairs of 6 expert episodes: run; 6 held out for evaluate")
+    assert said.endswith("pairs of 6 expert episodes: run; 6 held out for evaluate (its verdict takes 10)")
     assert shown["held_out"] == {"episodes": 6, "share": 0.5}
     said, notes, shown = trained("--hold-out", "0")
     assert said == f"trained on {steps(twelve)} pairs of 12 expert episodes: run; none held out for evaluate"
@@ -104,7 +104,7 @@ def test_a_share_of_ones_own(trained: Trained, twelve: Demonstrations) -> None:
 
 def test_trajectories_hold_out_all_others(trained: Trained, twelve: Demonstrations) -> None:
     said, notes, shown = trained("--trajectories", "4")
-    assert said == "trained on 86 pairs of 4 expert episodes: run; 8 held out for evaluate"  # 20 + 21 + 22 + 23
+    assert said == "trained on 86 pairs of 4 expert episodes: run; 8 held out for evaluate (its verdict takes 10)"  # 20 + 21 + 22 + 23
     assert NOTE not in notes
     assert (shown["digests"], shown["held_out"]["episodes"]) == (twelve.digests()[:4], 8)
     said, notes, shown = trained("--trajectories", "12")
@@ -124,14 +124,14 @@ def test_twins_are_held_out_together(trained: Trained, twelve: Demonstrations) -
     twins = twelve.pick([*range(12), *range(12)])
     twins.save("twins.hdf5")
     said, _, shown = trained("--demos", "twins.hdf5")
-    assert said.endswith("of 20 expert episodes: run; 4 held out for evaluate")
+    assert said.endswith("of 20 expert episodes: run; 4 held out for evaluate (its verdict takes 10)")
     assert shown["held_out"]["episodes"] == sum(digest not in shown["digests"] for digest in twins.digests())
 
 
 def test_other_formats_are_held_out_from_too(trained: Trained, write_d4rl: WriteD4rl, tmp_path: Path) -> None:
     write_d4rl(tmp_path / "d4rl.hdf5", [9] * 10)
     said, _, _ = trained("--demos", "d4rl.hdf5", "--format", "d4rl", "--ends", "terminated")
-    assert said.endswith("of 8 expert episodes: run; 2 held out for evaluate")
+    assert said.endswith("of 8 expert episodes: run; 2 held out for evaluate (its verdict takes 10)")
     seen = load_policy("run").trained_on
     found = Demonstrations.load("d4rl.hdf5", ReadOptions(ends="terminated")).digests()
     assert sum(digest not in seen for digest in found) == 2

@@ -61,7 +61,7 @@ def test_the_numbers_have_the_names_of_the_contract(run_here: RunHere, tmp_path:
 def test_the_rule_comes_before_the_numbers_and_the_verdict_after_them(run_here: RunHere, tmp_path: Path) -> None:
     done = run_here("evaluate", "random", "--demos", "demos.hdf5", "--episodes", "10", "--json", "a.json")
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("rule: The policy is called indistinguishable from the expert")
+    assert lines[0].startswith("rule: Indistinguishable from the expert at n episodes")
     assert "\\n" not in lines[0]
     (verdict,) = [index for index, line in enumerate(lines) if line.startswith("It is different from the expert: ")]
     (numbers,) = [index for index, line in enumerate(lines) if line.startswith("mean return")]
@@ -88,7 +88,7 @@ def test_in_a_terminal_of_80_columns_no_line_is_longer_and_no_word_torn(
     assert [line.count("]") for line in lines if line.startswith("mean return ")] == [3, 3]
     assert "…" not in done.stdout
     words = " ".join(line.strip() for line in lines)
-    assert "with fewer than 10 episodes of the expert, or of the policy, there is no verdict." in words.lower()
+    assert "no verdict with fewer than 10 episodes of the expert or of the policy." in words.lower()
 
 
 def test_the_examples_fit_a_terminal_of_80_columns() -> None:
