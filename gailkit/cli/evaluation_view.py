@@ -33,8 +33,9 @@ def show_evaluation(spec: str, evaluation: Evaluation, found: Closeness) -> None
     table = _table("", "policy", "expert", "random")
     _add_endings(table, found)
     _add_distances(table, found)
-    episodes = (len(evaluation.played), evaluation.compared_episodes, len(evaluation.at_random))
-    table.add_row("episodes", *map(str, episodes))
+    compared, all_of_them = len(evaluation.shown), evaluation.expert_episodes
+    of_expert = str(compared) if compared == all_of_them else f"{compared} of {all_of_them}"
+    table.add_row("episodes", str(len(evaluation.played)), of_expert, str(len(evaluation.at_random)))
     _say(f"{spec} in {evaluation.env_id}")
     _print(table)
     for line in statement_lines(found, evaluation.actions):
