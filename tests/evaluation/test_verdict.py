@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -103,7 +104,7 @@ def test_one_episode_of_each_is_judged_by_saying_so() -> None:
     )
 
 
-DETECTABLE = " The smallest distance above the floor that so many episodes would show is about 0.28."
+DETECTABLE = " With so many episodes a distance of less than 0.28 above the floor may go unnoticed."
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ DETECTABLE = " The smallest distance above the floor that so many episodes would
         (
             judged(policy=12),
             "Indistinguishable at 12 episodes: a classifier cannot tell the policy's steps from the expert's (AUC "
-            "0.62, p = 0.5), and its occupancy is no further from the expert's than the expert's own.",
+            "0.62, p = 0.5), and its occupancy is not measurably further from the expert's than the expert's own.",
         ),
         (
             judged(0.002, ABOVE_0, returns(0.1, -0.1)),
@@ -139,7 +140,42 @@ def test_the_sentence_gives_the_reasons(found: Verdict, sentence: str) -> None:
     assert found.sentence == sentence + DETECTABLE
 
 
+def earning(difference: Estimate | None) -> Returns:
+    return dataclasses.replace(returns(1.0, None), difference=difference)
+
+
+def test_who_moves_alike_and_earns_otherwise_is_told_why_returns_do_not_count() -> None:
+    for low, high, differs in ((1.25, 37.5, "19.4 [1.25, 37.5]"), (-37.5, -1.25, "-19.4 [-37.5, -1.25]")):
+        found = judged(earned=earning(Estimate((low + high) / 2, low, high)))
+        assert found.verdict == INDISTINGUISHABLE
+        assert found.sentence.endswith(
+            f"{DETECTABLE} Its mean return differs from the expert's by {differs} all the same: returns do not enter "
+            "this verdict, and other starts of the episodes change them too."
+        )
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        judged(earned=earning(None)),  # the expert's were not recorded
+        judged(earned=earning(Estimate(1.0, 0.0, 2.0))),  # the bounds belong to the interval
+        judged(earned=earning(Estimate(-1.0, -2.0, 0.0))),
+        judged(earned=earning(Estimate(0.0, 0.0, 0.0))),
+        judged(0.002, ABOVE_0, earning(Estimate(-9.0, -12.0, -6.0))),  # what differs was said
+        judged(earned=earning(Estimate(-9.0, -12.0, -6.0)), expert=4),  # nor is there a verdict to explain
+        judged(earned=earning(Estimate(-9.0, -12.0, -6.0)), policy=4),
+    ],
+)
+def test_of_returns_nothing_is_said_where_they_are_alike_or_the_verdict_is_another(found: Verdict) -> None:
+    assert found.sentence.endswith(DETECTABLE)
+
+
+def test_the_rule_is_short_enough_to_be_read() -> None:
+    assert len(RULE.split()) <= 80 and max(len(sentence.split()) for sentence in RULE.split(". ")) <= 40
+
+
 def test_the_rule_states_the_numbers_it_uses() -> None:
     for number in (f"p is above {ALPHA:g}", f"at least {SCORES:g}", f"fewer than {ENOUGH_EPISODES} episodes"):
         assert number in RULE
-    assert MOVES_DIFFERENTLY in RULE and INDISTINGUISHABLE in RULE and DIFFERENT in RULE
+    assert RULE.startswith(INDISTINGUISHABLE.capitalize())
+    assert MOVES_DIFFERENTLY in RULE and f"where there is no score, it is {DIFFERENT}" in RULE
