@@ -7,6 +7,7 @@ import pytest
 
 from gailkit.errors import InputError
 from gailkit.evaluation.returns import Paired, Returns, Side, compare_returns, paired, side_of
+from gailkit.functional.resampling import Estimate
 from gailkit.types import Trajectory
 
 
@@ -126,6 +127,14 @@ def test_the_interval_of_pairs_is_that_of_the_mean_over_starts() -> None:
     half = 1.96 * differences.std() / 10
     mean = differences.mean()
     assert found.difference == pytest.approx((mean, mean - half, mean + half), abs=0.15 * half)
+
+
+@pytest.mark.parametrize(("runs", "expert_runs"), [(1, 1), (3, 1), (3, 3), (5, 2)])
+def test_pairs_of_equal_returns_differ_by_exactly_0(runs: int, expert_runs: int) -> None:
+    """A sum of shares of 500 is 500 only up to rounding; nobody is to read of a difference of 1e-13."""
+    seeds: list[int | None] = list(range(15))
+    own, other = (Side([np.full(15, 500.0)] * count, [seeds] * count) for count in (runs, expert_runs))
+    assert paired(own, other) == Paired(15, Estimate(0.0, 0.0, 0.0))
 
 
 def test_runs_are_paired_over_the_starts_that_all_of_them_share() -> None:
