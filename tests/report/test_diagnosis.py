@@ -16,6 +16,7 @@ from gailkit.report.diagnosis import diagnose
 from gailkit.report.palette import POLICY
 from gailkit.report.thresholds import Plan
 from gailkit.report.training import training_section
+from gailkit.report.words import percent
 
 ROWS = 60
 RISE = np.linspace(0, 1, ROWS)
@@ -75,6 +76,18 @@ TROUBLE: dict[str, tuple[str, dict[str, Any], Plan]] = {
     "The run was not finished": ("warning", {}, Plan(steps=1_000_000)),
 }  # fmt: skip
 
+NOTED: list[tuple[str, dict[str, Any], Plan]] = [
+    (
+        "The discriminator still tells policy and expert apart",
+        dict(zip(ACCURACIES, (0.99, 0.65), strict=True)),
+        Plan(),
+    ),
+    ("The discriminator still tells policy and expert apart", APART, Plan()),
+    ("The policy has made up its mind", {"policy__entropy": DECIDED}, Plan(action_components=0)),
+    ("The policy has made up its mind", {"policy__entropy": 4.2 - 13 * RISE}, GAUSSIAN),
+    ("The policy was still getting better", {"episode__true_return": 500 * RISE}, Plan()),
+]
+
 
 @pytest.mark.parametrize("title", TROUBLE)
 def test_one_thing_that_is_wrong_is_the_first_thing_that_is_said(title: str) -> None:
@@ -100,21 +113,35 @@ def test_a_healthy_run_is_said_to_be_healthy() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "changed, plan, title",
-    [
-        (dict.fromkeys(ACCURACIES, 0.9 - 0.4 * RISE), Plan(), "The discriminator can no longer tell"),
-        (dict(zip(ACCURACIES, (0.99, 0.65), strict=True)), Plan(), "The discriminator still tells policy and expert"),
-        (APART, Plan(), "The discriminator still tells policy and expert apart"),
-        ({"policy__entropy": DECIDED}, Plan(action_components=0), "The policy has made up its mind"),
-        ({"policy__entropy": 4.2 - 13 * RISE}, GAUSSIAN, "The policy has made up its mind"),
-        ({"episode__true_return": 500 * RISE}, Plan(), "The policy was still getting better"),
-    ],
-)
-def test_what_is_worth_knowing_is_no_alarm(changed: dict[str, Any], plan: Plan, title: str) -> None:
+@pytest.mark.parametrize(("title", "changed", "plan"), NOTED)
+def test_what_is_worth_knowing_is_no_alarm(title: str, changed: dict[str, Any], plan: Plan) -> None:
     notes = found(run(**changed), plan)
-    assert any(note.title.startswith(title) for note in notes)
-    assert notes[-1].title == "A healthy run"
+    assert [note.title for note in notes if note.tone == "note"] == [title]
+    assert {note.tone for note in notes} <= {"note", "good"}
+
+
+@pytest.mark.parametrize(("changed", "plan"), [(changed, plan) for _, changed, plan in (*NOTED, *TROUBLE.values())])
+def test_a_run_is_healthy_only_where_there_is_nothing_but_good_to_say(changed: dict[str, Any], plan: Plan) -> None:
+    notes = found(run(**changed), plan)
+    assert {note.tone for note in notes} - {"good"}
+    assert "A healthy run" not in {note.title for note in notes}
+
+
+def test_a_discriminator_that_can_no_longer_tell_is_no_flaw_of_the_run() -> None:
+    notes = found(run(**dict.fromkeys(ACCURACIES, 0.9 - 0.4 * RISE)))
+    assert [(note.tone, note.title) for note in notes] == [
+        ("good", "The discriminator can no longer tell policy and expert apart"), ("good", "A healthy run"),
+    ]  # fmt: skip
+
+
+def test_accuracies_are_said_to_be_those_of_the_last_fifth() -> None:
+    """Of 60 rows the last 12, in which both were otherwise than before and than at the very end."""
+    late = np.r_[np.full(48, 0.9), np.full(6, 0.75), np.full(6, 0.65)]
+    (note, *_) = found(run(**dict.fromkeys(ACCURACIES, late)))
+    share = percent(0.7)
+    assert note.meaning.startswith(
+        f"Over its last fifth it recognised {share} of the expert's steps and {share} of the policy's"
+    )
 
 
 def test_a_gaussian_policy_of_negative_entropy_still_explores() -> None:
@@ -183,8 +210,8 @@ def test_a_section_has_the_diagnosis_and_a_panel_for_each_kind_of_curve() -> Non
     section = training_section(run(), Plan())
     (panels,) = [block for block in section.blocks if isinstance(block, Panels)]
     captions = {panel.title: panel.caption for panel in panels.panels}
-    assert captions["Discriminator accuracy"] == "At the end: expert 0.769, policy 0.719."
-    assert captions["True return"] == "At the end: 500 (mean of the last 50 episodes)."
+    assert captions["Discriminator accuracy"] == "Over its last fifth: expert 0.769, policy 0.719."
+    assert captions["True return"] == "Over its last fifth: 500 (mean of the last 50 episodes)."
     assert len(captions) == 6 and [block for block in section.blocks if isinstance(block, Note)]
 
 
