@@ -8,9 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from gailkit.functional.resampling import Estimate
 from gailkit.report.again import in_lines
 from gailkit.report.maps import principal_plane
-from gailkit.report.words import counted, number, p_value, percent
+from gailkit.report.words import counted, estimated, number, p_value, percent
 
 Space = Callable[[str], str]
 
@@ -49,6 +50,20 @@ def test_what_is_no_command_is_shown_as_it_is() -> None:
 def test_numbers_have_four_digits_that_count() -> None:
     written = [number(value) for value in (430.234, 0.87123, 1234567.0, -203.86, 0.0, 1e-5, None, float("nan"), 12.0)]
     assert written == ["430.2", "0.871", "1.23e+06", "-203.9", "0", "1e-05", "\u2013", "\u2013", "12.00"]
+
+
+@pytest.mark.parametrize(
+    ("found", "written"),
+    [
+        (Estimate(5.0, 4.0, 6.5), "5.000 [4.000, 6.500]"),
+        (Estimate(500.0, 500.0, 500.0), "500.0"),  # a second and a third time would say no more
+        (Estimate(0.0, 0.0, 0.0), "0"),
+        (Estimate(500.0, 499.9, 500.0), "500.0 [499.9, 500.0]"),
+        (None, "\u2013"),
+    ],
+)
+def test_an_interval_is_written_where_it_has_a_width(found: Estimate | None, written: str, spaced: Space) -> None:
+    assert spaced(estimated(found)) == written
 
 
 def test_no_rounding_makes_never_or_always(spaced: Space) -> None:
