@@ -13,6 +13,8 @@ from scipy.stats import rankdata
 
 from gailkit.errors import InputError
 
+FLAT = 1e-9  # deviation below which a feature is left as it is
+
 
 @dataclass(frozen=True)
 class Waves:
@@ -34,7 +36,7 @@ class Waves:
         plain = cls(frequencies, random.uniform(0, 2 * np.pi, len(scales)), np.zeros(1), np.ones(1))
         values = plain(rows)
         deviation = values.std(axis=0)
-        return replace(plain, center=values.mean(axis=0), width=np.where(deviation > 1e-9, deviation, 1.0))
+        return replace(plain, center=values.mean(axis=0), width=np.where(deviation > FLAT, deviation, 1.0))
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         """(N, D) to (N, D + F)."""

@@ -16,6 +16,7 @@ from gailkit.report.words import percent
 
 TITLE = "Where they spend their time"
 MOST_ROWS = 20_000  # of each side
+LEADING = 0.3  # share of the largest weight that makes a feature worth naming
 NAMED = 3  # features that a direction is described by
 CAPTION = "The inner line holds half of a side's steps, the outer one nine tenths."
 
@@ -85,7 +86,7 @@ def _described(plane: Plane, steps: Steps) -> str:
 def _leading(direction: np.ndarray, steps: Steps) -> Sequence[str]:
     weights = [float(np.abs(direction[list(feature.columns)]).max()) for feature in steps.features]
     order = np.argsort(weights, kind="stable")[::-1][:NAMED]
-    return [steps.features[index].name for index in order if weights[index] > 0.3 * max(weights)]
+    return [steps.features[index].name for index in order if weights[index] > LEADING * max(weights)]
 
 
 def _some(rows: np.ndarray) -> np.ndarray:

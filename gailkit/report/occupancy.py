@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from gailkit.report.palette import DRAWN, Side
 from gailkit.report.svg import Drawing, drawing, new_figure, styled
 
+MARGIN = 0.08  # around the points, as a share of their extent
 CELLS = 48  # along either axis
 BLUR = 1.3  # cells: the standard deviation of the smoothing
 SHARES = (0.9, 0.5)  # of a side's pairs, within the outer and the inner line
@@ -21,7 +22,7 @@ def draw_occupancy(points: Sequence[tuple[Side, np.ndarray]], label: str, axes_n
     """The map of ``points`` (K, 2) of each side, in the coordinates that ``axes_names`` name."""
     every = np.concatenate([values for _, values in points])
     low, high = np.quantile(every, ENDS, axis=0)
-    margin = 0.08 * np.where(high > low, high - low, 1.0)
+    margin = MARGIN * np.where(high > low, high - low, 1.0)
     edges = [np.linspace(low[axis] - margin[axis], high[axis] + margin[axis], CELLS + 1) for axis in (0, 1)]
     centres = [(edge[1:] + edge[:-1]) / 2 for edge in edges]
     with styled():

@@ -160,7 +160,7 @@ class Recording:
         total = f", which now holds {count + len(episodes)} episodes" if count else ""
         size = f" ({self.path.stat().st_size / 1000:.0f} kB)" if self._complete else ""
         return (
-            f"recorded {len(episodes)} episodes, {sum(map(len, episodes))} steps, "
+            f"recorded {len(episodes)} episode{'s' * (len(episodes) != 1)}, {sum(map(len, episodes))} steps, "
             f"mean return {np.mean(returns):.1f} +- {np.std(returns):.1f} ({terminated} terminated, "
             f"{len(episodes) - terminated} truncated) in {self.path}{size}{total}"
         )

@@ -199,7 +199,7 @@ def test_an_interruption_keeps_every_finished_episode(tmp_path: Path, number: si
     _, errors = process.communicate(timeout=30)
     assert process.returncode == code
     kept = trajectories(tmp_path / "a.hdf5")
-    assert f"stopped early: recorded {len(kept)} episodes, {10 * len(kept)} steps" in errors
+    assert f"stopped early: recorded {len(kept)} episode{'s' * (len(kept) != 1)}, {10 * len(kept)} steps" in errors
     assert len(kept) >= 2
     assert {length for _, length in kept} == {10}
     assert sorted(path.name for path in tmp_path.glob("*hdf5*")) == ["a.hdf5"]

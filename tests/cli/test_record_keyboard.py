@@ -153,7 +153,7 @@ def test_a_person_tries_again_keeps_takes_back_and_quits(sits_down: Callable[[],
     person.taps("Escape")
     code, output, errors = person.leaves()
     assert (code, errors) == (0, "")
-    assert output.startswith("recorded 1 episodes")
+    assert output.startswith("recorded 1 episode,")
     loaded = Demonstrations.load(tmp_path / "a.hdf5")
     assert loaded.provenance["source"] == "keyboard"
     (kept,) = loaded.trajectories
@@ -166,7 +166,7 @@ def test_ctrl_c_keeps_what_was_kept(sits_down: Callable[[], Person], tmp_path: P
     person.process.send_signal(signal.SIGINT)
     code, _, errors = person.leaves()
     assert code == 130
-    assert errors.startswith("stopped early: recorded 1 episodes")
+    assert errors.startswith("stopped early: recorded 1 episode,")
     (kept,) = Demonstrations.load(tmp_path / "a.hdf5").trajectories
     check_replayed(kept, 1)
 

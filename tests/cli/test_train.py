@@ -186,7 +186,9 @@ def test_a_run_is_not_replaced_unless_one_says_so(run_here: RunHere, tmp_path: P
 def test_what_is_shown_to_the_learner_is_said_and_written_down(run_here: RunHere, tmp_path: Path) -> None:
     options = ("--demos", "demos.hdf5", "--out", "run", "--trajectories", "2", "--subsample", "10", "--seed", "5")
     done = run_here("train", "CartPole-v1", *options, *TINY)
-    assert done.stdout.startswith("trained on 7 pairs of 2 expert episodes: run; 1 held out for evaluate (its verdict takes 10)\n")
+    assert done.stdout.startswith(
+        "trained on 7 pairs of 2 expert episodes: run; 1 held out for evaluate (its verdict takes 10)\n"
+    )
     described = json.loads((tmp_path / "run" / "config.json").read_text())
     assert (described["demonstrations"]["stride"], described["demonstrations"]["transitions"]) == (10, 7)
     assert described["config"]["seed"] == 5

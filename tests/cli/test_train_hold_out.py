@@ -75,7 +75,10 @@ def test_a_fifth_is_held_out_and_is_new_to_the_policy(trained: Trained, twelve: 
     learned_from, held_out = hold_out(twelve)
     assert held_out is not None
     said, notes, shown = trained()
-    assert said == f"trained on {steps(learned_from)} pairs of 10 expert episodes: run; 2 held out for evaluate (its verdict takes 10)"
+    assert (
+        said
+        == f"trained on {steps(learned_from)} pairs of 10 expert episodes: run; 2 held out for evaluate (its verdict takes 10)"
+    )
     assert NOTE not in notes
     assert (shown["episodes"], shown["held_out"]) == (10, {"episodes": 2, "share": 2 / 12})
     assert shown["digests"] == learned_from.digests()
@@ -85,7 +88,9 @@ def test_a_fifth_is_held_out_and_is_new_to_the_policy(trained: Trained, twelve: 
 def test_the_same_episodes_are_held_out_whatever_else_is_drawn(trained: Trained, twelve: Demonstrations) -> None:
     learned_from = hold_out(twelve)[0].digests()
     said, _, shown = trained("--seed", "7", "--subsample", "10")
-    assert re.fullmatch(r"trained on \d+ pairs of 10 expert episodes: run; 2 held out for evaluate \(its verdict takes 10\)", said)
+    assert re.fullmatch(
+        r"trained on \d+ pairs of 10 expert episodes: run; 2 held out for evaluate \(its verdict takes 10\)", said
+    )
     assert (shown["digests"], shown["stride"], shown["held_out"]["episodes"]) == (learned_from, 10, 2)
     _, notes, shown = trained("--memory", "0")
     assert "read piece by piece" in notes
@@ -104,7 +109,9 @@ def test_a_share_of_ones_own(trained: Trained, twelve: Demonstrations) -> None:
 
 def test_trajectories_hold_out_all_others(trained: Trained, twelve: Demonstrations) -> None:
     said, notes, shown = trained("--trajectories", "4")
-    assert said == "trained on 86 pairs of 4 expert episodes: run; 8 held out for evaluate (its verdict takes 10)"  # 20 + 21 + 22 + 23
+    assert (
+        said == "trained on 86 pairs of 4 expert episodes: run; 8 held out for evaluate (its verdict takes 10)"
+    )  # 20 + 21 + 22 + 23
     assert NOTE not in notes
     assert (shown["digests"], shown["held_out"]["episodes"]) == (twelve.digests()[:4], 8)
     said, notes, shown = trained("--trajectories", "12")
