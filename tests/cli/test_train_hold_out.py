@@ -75,10 +75,8 @@ def test_a_fifth_is_held_out_and_is_new_to_the_policy(trained: Trained, twelve: 
     learned_from, held_out = hold_out(twelve)
     assert held_out is not None
     said, notes, shown = trained()
-    assert (
-        said
-        == f"trained on {steps(learned_from)} pairs of 10 expert episodes: run; 2 held out for evaluate (its verdict takes 10)"
-    )
+    counted = f"trained on {steps(learned_from)} pairs of 10 expert episodes"
+    assert said == f"{counted}: run; 2 held out for evaluate (its verdict takes 10)"
     assert NOTE not in notes
     assert (shown["episodes"], shown["held_out"]) == (10, {"episodes": 2, "share": 2 / 12})
     assert shown["digests"] == learned_from.digests()
