@@ -44,7 +44,7 @@ def give_aways(
     if two_sample is None or two_sample.p > ALPHA:
         return ()
     played, shown = np.concatenate(policy), np.concatenate(expert)
-    known = zip(two_sample.losses, features, distances, strict=False)
+    known = zip(two_sample.losses, features, distances, strict=bool(two_sample.losses))
     leading = sorted(known, key=lambda each: -each[0])[:MOST]
     return tuple(
         GiveAway(

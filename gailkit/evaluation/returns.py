@@ -99,12 +99,12 @@ def compare_returns(policy: Side | None, expert: Side | None, random: Side | Non
         value = float(statistic(*(sides[name].all for name in names)))
         return interval(value, statistic(*(drawn[name] for name in names)))
 
-    known = expert is not None
+    known, origin = expert is not None, policy.all.min()  # equal returns then differ by 0, and not by rounding
     return Returns(
         policy=_earned(policy, drawn["policy"]),
         expert=_earned(expert, drawn["expert"]) if expert is not None else None,
         random=_earned(random, drawn["random"]),
-        difference=estimate(lambda x, y: mean(x) - mean(y), "policy", "expert") if known else None,
+        difference=estimate(lambda x, y: mean(x - origin) - mean(y - origin), "policy", "expert") if known else None,
         score=_score(mean, sides, drawn),
         score_iqm=_score(interquartile_mean, sides, drawn),
         improvement=estimate(probability_of_improvement, "policy", "expert") if known else None,
@@ -126,8 +126,8 @@ def paired(side: Side, other: Side, seed: int = 0) -> Paired | None:
     random = np.random.default_rng(seed)
     tables = [np.array([[run[start] for start in common] for run in runs]) for runs in (own, others)]  # (runs, starts)
     starts = _weights(len(common), random)
-    origin = tables[0].mean()  # equal returns then differ by 0, and not by what rounding leaves of their size
-    drawn = [np.einsum("ru,us,rs->r", _weights(len(table), random), table - origin, starts) for table in tables]
+    tables = [table - tables[0][0] for table in tables]  # equal returns then differ by 0, and not by rounding
+    drawn = [np.einsum("ru,us,rs->r", _weights(len(table), random), table, starts) for table in tables]
     return Paired(len(common), interval(float(tables[0].mean() - tables[1].mean()), drawn[0] - drawn[1]))
 
 

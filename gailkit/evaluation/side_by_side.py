@@ -22,7 +22,7 @@ from gailkit.rollouts.rendering import Filmed, make_drawn, steps_per_second
 from gailkit.types import Trajectory
 
 LONGEST_SECONDS = 11.0  # an episode that takes longer is shown faster
-MOST_STARTS = 1000  # episodes that are looked at for one that begins alike
+MOST_STARTS = 200  # episodes that are looked at for one that begins alike
 HELD_SECONDS = 1.0  # that the last frame stays
 RATES = (15.0, 10.0, 5.0)  # most frames a second: the first with which drawing keeps to DRAWING_SECONDS
 DRAWING_SECONDS = 30.0
