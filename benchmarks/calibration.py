@@ -106,8 +106,8 @@ def _noise_line(noise: float, rows: Rows) -> str:
     middle |= {key: median(row[key] for row in rows) for key in ("auc", "recall", "detectable")}
     told, by_interval = 1 - share(rows, _indistinguishable), 1 - share(rows, lambda row: holds(row["excess"], 0))
     return (
-        f"  {noise:5g}  {len(rows):5}  {told:10.2f}  {by_interval:11.2f}  {middle['excess']:6.3f}  {middle['closeness']:9.3f}  "
-        f"{middle['auc']:4.2f}  {middle['recall']:6.2f}  {middle['detectable']:10.2f}"
+        f"  {noise:5g}  {len(rows):5}  {told:10.2f}  {by_interval:11.2f}  {middle['excess']:6.3f}  "
+        f"{middle['closeness']:9.3f}  {middle['auc']:4.2f}  {middle['recall']:6.2f}  {middle['detectable']:10.2f}"
     )
 
 
