@@ -60,7 +60,7 @@ def test_select_keeps_what_the_options_say(
     told = Demonstrations.load(tmp_path / "new" / "out.hdf5").provenance
     assert told["source"] == "made by hand"
     assert told["step_1"].startswith(
-        f"{len(kept)} episode{plural}, {steps} steps out of 6 episodes, 106 steps: gailkit "
+        f"{len(kept)} episode{plural}, {steps} steps out of 6 episodes, 106 steps: gailkit"
     )
 
 
