@@ -1,7 +1,7 @@
 # Every target sets itself up; `make check` is what people and CI run alike.
 
 VENV ?= .venv
-WORKERS ?= 0
+WORKERS ?= 2
 BOOTSTRAP := $(shell command -v python3.11 || command -v python3)
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.gailkit-installed
@@ -11,8 +11,8 @@ STAMP := $(VENV)/.gailkit-installed
 demo: $(STAMP)
 	$(VENV)/bin/gailkit demo
 
-# One thread: more make the small networks of the tests slower. WORKERS=2 runs two processes at a time, which pays
-# only once the tests take longer than importing torch twice at the same time.
+# One thread: more make the small networks of the tests slower. Two processes at a time; WORKERS=0 runs the tests one
+# after another in one, where they can be watched and debugged.
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n $(WORKERS)
 
