@@ -63,13 +63,31 @@ class Interruption:
 def interruptible() -> Iterator[Interruption]:
     """Inside the block SIGINT and SIGTERM stop the command at its next ``check()``, a second one at once."""
     interruption = Interruption()
-    if threading.current_thread() is not threading.main_thread():  # Python delivers signals to the main thread only
+    with _signals_to(interruption.receive):
         yield interruption
+
+
+@contextmanager
+def stopped_at_once() -> Iterator[None]:
+    """Inside the block SIGINT and SIGTERM stop the command wherever it is; files are written so that this is safe."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(number)
+
+    with _signals_to(stop):
+        yield
+
+
+@contextmanager
+def _signals_to(receive: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Inside the block ``receive`` is told of SIGINT and SIGTERM."""
+    if threading.current_thread() is not threading.main_thread():  # Python delivers signals to the main thread only
+        yield
         return
     numbers = (signal.SIGINT, signal.SIGTERM)
-    handlers = [signal.signal(number, interruption.receive) for number in numbers]
+    handlers = [signal.signal(number, receive) for number in numbers]
     try:
-        yield interruption
+        yield
     finally:
         for number, handler in zip(numbers, handlers, strict=True):
             signal.signal(number, handler)

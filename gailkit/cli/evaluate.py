@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from gailkit.cli.common import PATH, env_kwargs_option, prepare_output, use_one_thread, write_json
-from gailkit.cli.evaluation_run import Request, run_policies, said_to_be, stopped_at_once
+from gailkit.cli.common import PATH, env_kwargs_option, prepare_output, stopped_at_once, use_one_thread, write_json
+from gailkit.cli.evaluation_run import Request, run_policies, said_to_be
 from gailkit.cli.evaluation_view import show_comparison, show_evaluation, show_rule
 from gailkit.cli.names import refuse_twice
 from gailkit.cli.reading import ReadingOptions, reading_options

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from gailkit.cli.common import (
     EpisodeProgress,
-    Interrupted,
     Interruption,
     interruptible,
     note_differences,
@@ -55,25 +51,6 @@ class Watch:
         if self.progress is not None:
             self.progress.on_steps(count)
         self.interruption.check()
-
-
-@contextmanager
-def stopped_at_once() -> Iterator[None]:
-    """Inside the block SIGINT and SIGTERM stop the command wherever it is; files are written so that this is safe."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Interrupted(number)
-
-    if threading.current_thread() is not threading.main_thread():  # as in interruptible
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    handlers = [signal.signal(number, stop) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, handlers, strict=True):
-            signal.signal(number, handler)
 
 
 @contextmanager

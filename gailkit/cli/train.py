@@ -79,7 +79,6 @@ def train(
     import torch
 
     from gailkit.cli.training_view import watched_training
-    from gailkit.evaluation.verdict import ENOUGH_EPISODES
     from gailkit.rollouts.envs import canonical_id, make_env
     from gailkit.training.train import train as run_training
 
@@ -105,15 +104,21 @@ def train(
             command=typed_command(),
             held_out=held_out,
         )
-    named = ["--env", env_id] if ":" in env_id else []
     pairs, episodes = demonstrations.num_kept, len(demonstrations.trajectories)
-    enough = "" if held_out >= ENOUGH_EPISODES or not held_out else f" (its verdict takes {ENOUGH_EPISODES})"
-    click.echo(
-        f"trained on {pairs:,} pairs of {episodes} expert episodes: {out}; {held_out or 'none'} held out for evaluate"
-        f"{enough}"
-    )
+    click.echo(f"trained on {pairs:,} pairs of {episodes} expert episodes: {out}; {_told_of(held_out)}")
+    named = ["--env", env_id] if ":" in env_id else []
     words = ["gailkit", "evaluate", str(out), "--demos", str(demos), *options.words(), *named]
     click.echo(f"How closely does it match? {shlex.join(words)}")
+
+
+def _told_of(held_out: int) -> str:
+    """How many episodes an evaluation will find, and whether they suffice."""
+    from gailkit.evaluation.verdict import ENOUGH_EPISODES
+
+    if not held_out:
+        return "none held out for evaluate"
+    enough = "" if held_out >= ENOUGH_EPISODES else f" (its verdict takes {ENOUGH_EPISODES})"
+    return f"{held_out} held out for evaluate{enough}"
 
 
 def _held_out(whole: Demonstrations, trajectories: int | None, share: float | None) -> tuple[Demonstrations, int]:

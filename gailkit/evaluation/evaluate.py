@@ -14,7 +14,7 @@ from gymnasium import Space
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import InputError
 from gailkit.evaluation.actions import ActionMatch, match_actions, recorded_noise
-from gailkit.evaluation.closeness import Closeness, closeness
+from gailkit.evaluation.closeness import MOST_EPISODES, Closeness, closeness
 from gailkit.evaluation.plain import as_plain
 from gailkit.evaluation.returns import Returns, compare_returns, side_of
 from gailkit.evaluation.statement import statement
@@ -45,7 +45,6 @@ class Evaluation:
     expert_terminated_fraction: float
     actions: ActionMatch
     compared_episodes: int  # of the expert: those that the policy was not trained on, or all where it has seen all
-    held_out: bool | None  # whether it was trained without them; None where that is not known
     returns: Returns
     played: Sequence[Trajectory]  # the policy's episodes
     shown: Sequence[Trajectory]  # the expert's that they are compared with
@@ -149,7 +148,6 @@ class Reference:
                 policy, shown.trajectories, self.spaces[1], held_out, recorded_noise(expert.provenance, self.spaces[1])
             ),
             compared_episodes=len(shown.trajectories),
-            held_out=held_out,
             returns=returns,
             played=played,
             shown=shown.trajectories,
@@ -172,7 +170,7 @@ class Reference:
         of_none = sorted(index for digest, index in first.items() if digest not in self.trained_on | own)
         unseen = of_none or sorted(index for digest, index in first.items() if digest not in own)
         chosen = self.demonstrations.pick(unseen or sorted(first.values()))
-        return chosen, bool(unseen) if isinstance(policy, TrainedPolicy) else None
+        return _at_most(chosen, MOST_EPISODES), bool(unseen) if isinstance(policy, TrainedPolicy) else None
 
 
 def evaluate(
@@ -210,6 +208,14 @@ def evaluate(
         on_steps=on_steps,
     )
     return reference.evaluate(policy, on_episode)
+
+
+def _at_most(demonstrations: Demonstrations, most: int) -> Demonstrations:
+    """Those with the lowest digests, which are a random choice, where there are more."""
+    digests = demonstrations.digests()
+    if len(digests) <= most:
+        return demonstrations
+    return demonstrations.pick(sorted(sorted(range(len(digests)), key=digests.__getitem__)[:most]))
 
 
 def _summary(found: Closeness) -> dict[str, Any]:

@@ -40,10 +40,10 @@ def numbers_section(evaluation: Evaluation) -> Section:
 
 def _held_out(evaluation: Evaluation) -> list[Note]:
     """What a reader must know of the expert's episodes before the numbers."""
-    if evaluation.held_out is None:
+    if evaluation.actions.action_held_out is None:
         said = "This policy does not say what it was trained on: it may know the episodes that it is compared with."
         return [Note("note", said)]
-    if not evaluation.held_out:
+    if not evaluation.actions.action_held_out:
         said = "A policy that knows its examples by heart looks closer than it is."
         return [Note("warning", "The policy was trained on the very episodes that it is compared with", said)]
     return []

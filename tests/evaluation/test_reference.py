@@ -70,7 +70,7 @@ def test_a_policy_is_compared_with_the_episodes_it_has_not_seen_if_there_are_any
 ) -> None:
     digests = expert.digests()
     found = reference(expert).evaluate(trained(digests[:shown]))
-    assert (found.compared_episodes, found.held_out) == (compared, held_out)
+    assert (found.compared_episodes, found.actions.action_held_out) == (compared, held_out)
     assert (found.actions.action_episodes, found.actions.action_held_out) == (compared, held_out)
     assert sorted(Demonstrations(tuple(found.shown)).digests()) == sorted(digests[shown:] or digests)
     assert found.expert_episodes == len(found.expert) == 6
@@ -89,16 +89,19 @@ def test_what_some_policy_was_trained_on_none_is_compared_with(expert: Demonstra
     assert [len(each) for each in beside.evaluate(trained(digests[2:3])).shown] == [6, 7, 8]
     by_function = beside.evaluate(climbing)
     assert [len(each) for each in by_function.shown] == [5, 6, 7, 8]
-    assert (by_function.held_out, by_function.actions.action_held_out) == (None, None)  # nobody knows what it has seen
+    assert (by_function.compared_episodes, by_function.actions.action_held_out) == (
+        len(by_function.shown),
+        None,
+    )  # nobody knows what it has seen
 
 
 def test_where_others_have_seen_everything_a_policy_is_compared_with_what_it_has_not(expert: Demonstrations) -> None:
     digests = expert.digests()
     beside = reference(expert, trained_on=digests)
     found = beside.evaluate(trained(digests[:4]))
-    assert ([len(each) for each in found.shown], found.held_out) == ([7, 8], True)
+    assert ([len(each) for each in found.shown], found.actions.action_held_out) == ([7, 8], True)
     own = beside.evaluate(trained(digests))
-    assert (own.compared_episodes, own.held_out) == (6, False)
+    assert (own.compared_episodes, own.actions.action_held_out) == (6, False)
     assert beside.evaluate(climbing).compared_episodes == 6
 
 
@@ -107,7 +110,7 @@ def test_equal_episodes_of_the_expert_are_compared_with_once(expert: Demonstrati
     found = reference(doubled).evaluate(climbing)
     assert (found.compared_episodes, found.expert_episodes) == (6, 8)
     seen = reference(doubled).evaluate(trained(doubled.digests()))
-    assert (seen.compared_episodes, seen.held_out) == (6, False)
+    assert (seen.compared_episodes, seen.actions.action_held_out) == (6, False)
 
 
 def test_random_actions_are_run_once_for_all_policies_and_from_their_starts(expert: Demonstrations) -> None:
@@ -124,3 +127,11 @@ def test_noise_that_the_expert_was_recorded_with_is_known_from_the_file(expert: 
     noisy = Demonstrations(tuple(expert.trajectories), *SPACES, provenance={"noise": "0.2"})
     assert reference(noisy).evaluate(climbing).actions.action_by_expert == pytest.approx(1 - 0.2 / 2)
     assert reference(expert).evaluate(climbing).actions.action_by_expert is None
+
+
+def test_of_very_many_episodes_the_counts_are_those_of_the_compared_ones(
+    expert: Demonstrations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gailkit.evaluation.evaluate.MOST_EPISODES", 4)
+    found = reference(expert).evaluate(climbing)
+    assert (found.compared_episodes, len(found.shown), found.expert_episodes) == (4, 4, 6)

@@ -103,7 +103,7 @@ def evaluation(repository: Path) -> Evaluation:
 
 @pytest.fixture
 def changed(evaluation: Evaluation) -> Callable[..., Evaluation]:
-    """``changed(held_out=True, closeness__two_sample=None)``: the evaluation with other values in it."""
+    """``changed(env_id="X", closeness__two_sample=None)``: the evaluation with other values in it."""
 
     def change(**values: Any) -> Evaluation:
         deep = {name.removeprefix("closeness__"): value for name, value in values.items() if "__" in name}

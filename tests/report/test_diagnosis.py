@@ -46,7 +46,10 @@ def run(**changed: Any) -> list[dict[str, float]]:
     return [{name: float(column[row]) for name, column in columns.items()} for row in range(ROWS)]
 
 
-def found(rows: list[Any], plan: Plan = Plan(action_components=0)) -> list[Note]:  # noqa: B008
+DISCRETE = Plan(action_components=0)
+
+
+def found(rows: list[Any], plan: Plan = DISCRETE) -> list[Note]:
     return diagnose(curves_of(rows), plan)
 
 

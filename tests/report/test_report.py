@@ -85,8 +85,9 @@ def test_the_tone_is_that_of_the_verdict(evaluation: Evaluation, changed: Change
     assert shown.tone == tone and shown.title.lower() == verdict
 
 
-def test_a_policy_that_knows_the_episodes_is_said_to(changed: Change, said: Say) -> None:
-    told = {known: said(numbers_section(changed(held_out=known))) for known in (True, False, None)}
+def test_a_policy_that_knows_the_episodes_is_said_to(evaluation: Evaluation, changed: Change, said: Say) -> None:
+    matches = {known: dataclasses.replace(evaluation.actions, action_held_out=known) for known in (True, False, None)}
+    told = {known: said(numbers_section(changed(actions=match))) for known, match in matches.items()}
     warning = "The policy was trained on the very episodes that it is compared with"
     assert [warning in text for text in told.values()] == [False, True, False]
     assert ["it may know the episodes" in text for text in told.values()] == [False, False, True]

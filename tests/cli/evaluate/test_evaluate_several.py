@@ -62,7 +62,7 @@ def test_all_are_compared_with_the_episodes_that_none_has_seen(run_here: RunHere
     """run learned from 3 of 14, late from 2 others: 9 are left for both, and for whoever stands beside them."""
     result, _ = evaluated(run_here, tmp_path, "run", "late", "teacher:left")
     assert [each["compared_episodes"] for each in result["policies"]] == [9, 9, 9]
-    assert [each["held_out"] for each in result["policies"]] == [True, True, None]
+    assert [each["action_held_out"] for each in result["policies"]] == [True, True, None]
     alone, _ = evaluated(run_here, tmp_path, "late")
     assert alone["compared_episodes"] == 12
 
