@@ -11,6 +11,7 @@ from benchmarks.evaluation import evaluation
 from benchmarks.imitation import imitation
 from benchmarks.kills import kills
 from benchmarks.mutations import mutations
+from benchmarks.paper import paper
 from benchmarks.recording import recording
 from benchmarks.reinforcement import reinforcement
 from benchmarks.speed import speed
@@ -32,6 +33,7 @@ benchmarks.add_command(evaluation)
 benchmarks.add_command(imitation)
 benchmarks.add_command(kills)
 benchmarks.add_command(mutations)
+benchmarks.add_command(paper)
 benchmarks.add_command(recording)
 benchmarks.add_command(reinforcement)
 benchmarks.add_command(speed)

@@ -22,9 +22,17 @@ from gailkit.training.config import PolicyConfig
 @click.option("--subsample", required=True, type=int)
 @click.option("--episodes", required=True, type=int)
 @click.option("--seed", required=True, type=int)
+@click.option("--stochastic", is_flag=True, help="Sample the policy's actions instead of taking the likeliest.")
 @click.option("--json", "json_file", required=True, type=click.Path(path_type=Path))
 def cloning(
-    env_id: str, demos: Path, trajectories: int, subsample: int, episodes: int, seed: int, json_file: Path
+    env_id: str,
+    demos: Path,
+    trajectories: int,
+    subsample: int,
+    episodes: int,
+    seed: int,
+    stochastic: bool,
+    json_file: Path,
 ) -> None:
     """Clone the chosen pairs with the networks that ``gailkit train`` uses, and evaluate the policy."""
     torch.set_num_threads(1)
@@ -39,7 +47,8 @@ def cloning(
     policy = TrainedPolicy(
         actor_critic, env.observation_space, env.action_space, env_id, trained_on=frozenset(chosen.digests())
     )
-    result = evaluate(policy, expert, env_id, episodes=episodes, seed=seed)
+    acting = policy.sampling(seed) if stochastic else policy
+    result = evaluate(acting, expert, env_id, episodes=episodes, seed=seed)
     json_file.write_text(json.dumps(result.to_dict()))
 
 
