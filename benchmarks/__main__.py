@@ -12,6 +12,7 @@ from benchmarks.imitation import imitation
 from benchmarks.kills import kills
 from benchmarks.mutations import mutations
 from benchmarks.paper import paper
+from benchmarks.peers import peers
 from benchmarks.recording import recording
 from benchmarks.reinforcement import reinforcement
 from benchmarks.speed import speed
@@ -34,6 +35,7 @@ benchmarks.add_command(imitation)
 benchmarks.add_command(kills)
 benchmarks.add_command(mutations)
 benchmarks.add_command(paper)
+benchmarks.add_command(peers)
 benchmarks.add_command(recording)
 benchmarks.add_command(reinforcement)
 benchmarks.add_command(speed)

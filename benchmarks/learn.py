@@ -1,4 +1,7 @@
-"""gailkit learns a task with its default settings: ``python -m benchmarks.learn --help``; see ``benchmarks.peers``."""
+"""gailkit learns a task with its default settings: ``python -m benchmarks.learn --help``.
+
+See ``benchmarks.reinforcement_peers``.
+"""
 
 from __future__ import annotations
 

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import subprocess
 import sys
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -18,16 +15,15 @@ from typing import Any, NamedTuple
 
 import click
 
+from benchmarks.commands import make_environment, run, shown
 from benchmarks.reinforcement_table import TRAINING_EPISODES, write_table
 from benchmarks.tasks import REPOSITORY, WORK
 
 RESULTS = Path("benchmarks") / "results" / "reinforcement.json"
 PEERS = Path(os.environ.get("GAILKIT_PEERS_VENV", WORK / "peers-venv"))
 REQUIREMENTS = ("stable-baselines3>=2.9,<2.10", "sb3-contrib>=2.9,<2.10", "gymnasium[mujoco]")
-IS_READY = """
-from importlib.metadata import version
-assert all(version(name).startswith("2.9.") for name in ("stable-baselines3", "sb3-contrib"))
-"""
+TESTED = ("-c", "constraints.txt")
+NAMED = {"GAILKIT_PEERS_VENV": PEERS} if "GAILKIT_PEERS_VENV" in os.environ else {}
 OPTIMISERS = ("ppo-clip", "trpo")
 PEER_ROLLOUT = 2048  # steps in each environment between updates, by default, in both PPO and TRPO of the peers
 
@@ -99,7 +95,8 @@ def reinforcement(seeds: int, jobs: int, only: str, num_envs: int, again: bool, 
     measured = [] if again else [_key(row) for row in rows]
     missing = [pair for pair in wanted if pair.key not in measured]
     if missing:
-        _make_peers_environment()
+        installed = {"stable-baselines3": "2.9.", "sb3-contrib": "2.9."}
+        make_environment(PEERS, installed, [[*TESTED, "torch==2.13.0"], [*TESTED, *REQUIREMENTS]], NAMED)
     with ThreadPoolExecutor(jobs) as pool:
         for row in pool.map(partial(_measure, keep_peers=keep_peers), missing):
             rows = sorted([*(old for old in rows if _key(old) != _key(row)), row], key=_key)
@@ -111,17 +108,6 @@ def reinforcement(seeds: int, jobs: int, only: str, num_envs: int, again: bool, 
                 f"return {ours:.1f} beside {peer:.1f}, time {row['ratio']:.2f} of the peer's"
             )
     write_table(rows, RESULTS.with_suffix(".md"))
-
-
-def _make_peers_environment() -> None:
-    """Make the peers' virtual environment unless it is there; torch first, so that no newer one is fetched."""
-    python = PEERS / "bin" / "python"
-    if python.is_file() and subprocess.run([python, "-c", IS_READY], check=False, capture_output=True).returncode == 0:
-        return
-    install = [python, "-m", "pip", "install", "--quiet", "-c", "constraints.txt"]
-    for words in ([sys.executable, "-m", "venv", PEERS], [*install, "torch==2.13.0"], [*install, *REQUIREMENTS]):
-        click.echo(_shown(words))
-        _run(words)
 
 
 def _measure(pair: Pair, keep_peers: bool) -> Row:
@@ -143,35 +129,19 @@ def _measure(pair: Pair, keep_peers: bool) -> Row:
 
 def _learned(pair: Pair, side: str, keep: bool) -> Row:
     """What one side measured, and the command that did; to ``keep`` is to let what it measured before stand."""
-    python, module = (sys.executable, "learn") if side == "ours" else (PEERS / "bin" / "python", "peers")
+    python, module = (sys.executable, "learn") if side == "ours" else (PEERS / "bin" / "python", "reinforcement_peers")
     out = _folder(pair, side)
     asked = ["--optimiser", pair.optimiser, "--steps", pair.steps, "--seed", pair.seed, "--num-envs", pair.num_envs]
     words = [python, "-m", f"benchmarks.{module}", pair.task.env_id, *asked, "--episodes", pair.task.episodes]
     words += ["--training-episodes", TRAINING_EPISODES, "--out", out]
     if not keep:
-        _run(words)
+        run(words, NAMED)
     measured: Row = json.loads((out / MEASURED).read_text(encoding="utf-8"))
-    return {**measured, "command": _shown(words)}
+    return {**measured, "command": shown(words, NAMED)}
 
 
 def _folder(pair: Pair, side: str) -> Path:
     return WORK / "-".join(("reinforcement", side, *map(str, pair.key)))
-
-
-def _run(words: Sequence[object]) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([str(word) for word in words], check=False, env=environment, capture_output=True, text=True)
-    if done.returncode != 0:
-        last = (done.stderr.strip() or "it wrote nothing").splitlines()[-1]
-        raise click.ClickException(f"{_shown(words)} ended with {done.returncode}: {last}")
-
-
-def _shown(words: Sequence[object]) -> str:
-    """A command as one would type it, this Python and the folder that a variable names without their paths."""
-    named = {sys.executable: "python"}
-    if "GAILKIT_PEERS_VENV" in os.environ:
-        named |= {str(PEERS): "$GAILKIT_PEERS_VENV", str(PEERS / "bin" / "python"): "$GAILKIT_PEERS_VENV/bin/python"}
-    return " ".join(named.get(str(word)) or shlex.quote(str(word)) for word in words)
 
 
 def _key(row: Row) -> list[object]:

@@ -1,7 +1,7 @@
 """One training run on the environment's own reward, timed and judged in the same way whoever learns.
 
-``benchmarks.learn`` (gailkit) and ``benchmarks.peers`` (in the peers' virtual environment) are this, each with its own
-way to learn; so it imports nothing of either.
+``benchmarks.learn`` (gailkit) and ``benchmarks.reinforcement_peers`` (in the peers' virtual environment) are this, each
+with its own way to learn; so it imports nothing of either.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main(learn: Callable[[Trial], Learned], *packages: str) -> None:
         "seconds": round(seconds, 2),
         "cpu_seconds": round(cpu_seconds, 2),  # what else the machine did meanwhile is not in it
         "steps": learned.steps,
-        "versions": {"python": platform.python_version(), **_versions((*packages, *PACKAGES))},
+        "versions": versions(*packages),
     }
     (trial.out / "measured.json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
 
@@ -106,10 +106,10 @@ def _asked() -> Trial:
     return dataclasses.replace(trial, out=trial.out.resolve())
 
 
-def _versions(packages: Sequence[str]) -> dict[str, str]:
-    """Of those that are installed here."""
-    found = {}
-    for name in packages:
+def versions(*packages: str) -> dict[str, str]:
+    """Of Python, ``packages`` and ``PACKAGES``, as far as they are installed here."""
+    found = {"python": platform.python_version()}
+    for name in (*packages, *PACKAGES):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
