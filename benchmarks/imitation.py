@@ -22,6 +22,7 @@ from benchmarks.table import write_table
 from benchmarks.tasks import CONTROLLED, EPISODES, EXPERTS, METHODS, OPTIMISERS, REPOSITORY, TASKS, WORK, Method, Task
 from gailkit.storage import write_atomically
 from gailkit.training.metrics import METRICS_FILE, read_metrics
+from gailkit.training.run import RunFolder
 
 RESULTS = Path("benchmarks") / "results" / "imitation.json"
 
@@ -137,6 +138,7 @@ def _evaluate(task: Task, method: Method, seed: int) -> tuple[Row, Row | None]:
         **_likeness(values),
         "sampled": _likeness(measured["sampled"]) if "sampled" in measured else None,
         "teacher_score": _teacher_score(task, values),
+        "chosen": None if method.generator is None else RunFolder(run).load("chosen")["choice"],
         "seconds": round(metrics[-1]["seconds"]) if metrics else None,  # of training
         "commands": [_shown(words) for words in [*_training(task, method, seed), *evaluations]],
     }

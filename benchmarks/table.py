@@ -20,10 +20,11 @@ NEVER = float("inf")
 HEAD = f"""# How well the default configuration imitates
 
 Normalised score: 0 is random actions, 1 the expert. Each entry is the median over seeds, with the least and the
-greatest in brackets, of the mean over {EPISODES} episodes of the last checkpoint's likeliest actions; below it,
-in italics, the same with sampled actions. `F` is the default loss, `bce` the cross-entropy; both with u = ln D.
-Cloning is behaviour cloning on the same pairs. One configuration, the default, for all; only what a column names is
-not the default. Made by `python -m benchmarks imitation`; every command stands in `imitation.json`.
+greatest in brackets, of the mean over {EPISODES} episodes of the likeliest actions of the policy that the run chose;
+below it, in italics, the same with sampled actions. Steps are all that a run took, those in which it chose included.
+`F` is the default loss, `bce` the cross-entropy; both with u = ln D. Cloning is behaviour cloning on the same pairs.
+One configuration, the default, for all; only what a column names is not the default. Made by
+`python -m benchmarks imitation`; every command stands in `imitation.json`.
 
 """
 
@@ -42,7 +43,7 @@ CLOSENESS = (
 
 
 def write_table(rows: Rows, path: Path) -> None:
-    """Write the tables: of losses, of bias controls, of closeness, of optimisers, and of the warm start."""
+    """Write the tables: of losses, controls, closeness, optimisers, and of how soon and by which policy."""
     tasks = [task for task in TASKS if task.teacher is None]
     lines = [
         f"gailkit {gailkit.__version__}.",
@@ -69,15 +70,14 @@ def write_table(rows: Rows, path: Path) -> None:
         f"|---|--:|{'--:|' * len(OPTIMISERS)}",
         *(f"| {task.name} | {task.threshold} | {_entries(rows, task, OPTIMISERS.values())} |" for task in tasks),
         "",
-        "## After a warm start",
+        "## How soon, and which policy",
         "",
-        "`--warm-start bc` clones the expert's behaviour before `ppo-clip` improves it. Steps are those in the",
-        "environment until the mean return of the last training episodes had first come 90 % of the way from random to",
-        "expert.",
+        "With the loss `F`: the steps in the environment until the mean return of the last training episodes had first",
+        "come 90 % of the way from random to expert, and the policies that the runs chose, without a reward.",
         "",
-        "| task | score | score after a warm start | steps to 90 % | steps after a warm start |",
-        "|---|--:|--:|--:|--:|",
-        *(_warm_line(rows, task) for task in tasks),
+        "| task | steps to 90 % | chosen |",
+        "|---|--:|---|",
+        *(f"| {task.name} | {_steps(rows, task, 'adversarial')} | {_chosen(rows, task)} |" for task in tasks),
     ]
     path.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
 
@@ -127,10 +127,10 @@ def _middle(ordered: Rows) -> Row:
     return ordered[(len(ordered) - 1) // 2]
 
 
-def _warm_line(rows: Rows, task: Task) -> str:
-    methods = ("adversarial", "warm-start")
-    steps = " | ".join(_steps(rows, task, method) for method in methods)
-    return f"| {task.name} | {_entries(rows, task, methods)} | {steps} |"
+def _chosen(rows: Rows, task: Task) -> str:
+    """Which policies the runs with the default loss chose, and how often each."""
+    chosen = Counter(row["chosen"]["policy"] for row in _of(rows, task, "adversarial") if row.get("chosen"))
+    return ", ".join(f"{count} {policy}" for policy, count in sorted(chosen.items())) or "not measured"
 
 
 def _entries(rows: Rows, task: Task, methods: Iterable[str]) -> str:

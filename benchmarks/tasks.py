@@ -26,7 +26,6 @@ METHODS = (
     Method("bce", "ppo-clip", ("--loss", "bce")),
     Method("cloning", None),
     *(Method(name, name, ("--generator", name)) for name in ("ppo-penalty", "trpo", "acktr", "pg")),
-    Method("warm-start", "ppo-clip", ("--warm-start", "bc")),
 )
 CONTROLLED = ("adversarial", "bce")  # the methods that also imitate teachers who know nothing
 OPTIMISERS = {  # the name of each, and the method that is it with the default loss
@@ -52,8 +51,10 @@ class Task:
 
     @property
     def name(self) -> str:
-        """The environment, and for a control who teaches."""
-        return self.env_id if self.teacher is None else f"{self.env_id} taught by {self.teacher.split(':')[-1]}"
+        """The environment, a single trajectory where that is all, and for a control who teaches."""
+        if self.teacher is not None:
+            return f"{self.env_id} taught by {self.teacher.split(':')[-1]}"
+        return f"{self.env_id} from one trajectory" if self.trajectories == 1 else self.env_id
 
     @property
     def demos_path(self) -> Path:
@@ -70,10 +71,13 @@ class Task:
 
 
 TASKS = (
-    Task("CartPole-v1", "datasets/cartpole-v1.hdf5", 10, 1, 100_000, 0.98),
-    Task("Pendulum-v1", "datasets/pendulum-v1.hdf5", 10, 1, 300_000, 0.95),
-    Task("MountainCar-v0", "EXPERTS/paper/MountainCar-v0.hdf5", 10, 1, 500_000, 0.90),
-    Task("Hopper-v5", "EXPERTS/paper/Hopper-v5.hdf5", 4, 20, 1_000_000, 0.90),
+    Task("CartPole-v1", "datasets/cartpole-v1.hdf5", 10, 1, 100_000, 1.00),
+    Task("Pendulum-v1", "datasets/pendulum-v1.hdf5", 10, 1, 200_000, 0.98),
+    Task("MountainCar-v0", "EXPERTS/paper/MountainCar-v0.hdf5", 10, 1, 200_000, 1.00),
+    Task("Hopper-v5", "EXPERTS/paper/Hopper-v5.hdf5", 4, 20, 500_000, 1.00),
+    Task("HalfCheetah-v5", "EXPERTS/paper/HalfCheetah-v5.hdf5", 4, 20, 1_000_000, 1.00),
+    Task("CartPole-v1", "EXPERTS/paper/CartPole-v1.hdf5", 1, 1, 100_000, 0.98),
+    Task("MountainCar-v0", "EXPERTS/paper/MountainCar-v0.hdf5", 1, 1, 200_000, 0.95),
     Task("CartPole-v1", "datasets/cartpole-v1.hdf5", 10, 1, 100_000, None, "benchmarks.experts:push_left"),
-    Task("Hopper-v5", "EXPERTS/paper/Hopper-v5.hdf5", 10, 1, 1_000_000, None, "random"),
+    Task("Hopper-v5", "EXPERTS/paper/Hopper-v5.hdf5", 10, 1, 500_000, None, "random"),
 )

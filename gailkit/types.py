@@ -84,6 +84,14 @@ class Transitions:
         """The transitions at ``index`` (K,) int64, in that order."""
         return Transitions(self.obs[index], self.act[index], self.next_obs[index], self.terminated[index])
 
+    def last(self, count: int) -> Transitions:
+        """The last ``count`` transitions, or all where there are fewer."""
+        return Transitions(**{name: values[-count:] for name, values in self.to_dict().items()})
+
+    def to_dict(self) -> dict[str, Tensor]:
+        """The fields by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     @classmethod
     def joined(cls, parts: Sequence[Transitions]) -> Transitions:
         """All ``parts``, one after another."""

@@ -13,6 +13,7 @@ from gailkit.cli.evaluation_run import Request, run_policies, said_to_be
 from gailkit.cli.evaluation_view import show_comparison, show_evaluation, show_rule
 from gailkit.cli.names import refuse_twice
 from gailkit.cli.reading import ReadingOptions, reading_options
+from gailkit.cli.specs import CHECKPOINT_HELP, CHECKPOINTS
 
 if TYPE_CHECKING:
     from gailkit.evaluation.compare import Candidate, Comparison
@@ -21,7 +22,7 @@ PAGES = (".html", ".htm")
 EXAMPLES = (
     "Examples:",
     "gailkit evaluate run --demos demos.hdf5 --report closeness.html",
-    "gailkit evaluate run --demos demos.hdf5 --checkpoint best --json result.json",
+    "gailkit evaluate run --demos demos.hdf5 --checkpoint last --json result.json",
     "gailkit evaluate run-0 run-1 cloned.zip --demos demos.hdf5 --report all.html",
     "gailkit evaluate expert.zip --demos demos.hdf5 --env Hopper-v5",
 )
@@ -48,10 +49,8 @@ EXAMPLES = (
 @click.option("--report", metavar="FILE.html", type=PATH, help="Write a page with the numbers and pictures of them.")
 @click.option(
     "--checkpoint",
-    type=click.Choice(["last", "best"]),
-    default="last",
-    show_default=True,
-    help="Of a run; best is from when its true return in training was highest.",
+    type=click.Choice(CHECKPOINTS),
+    help=CHECKPOINT_HELP,
 )
 @click.option("--stochastic", is_flag=True, help="Sample a run's actions instead of taking the likeliest.")
 @click.option(

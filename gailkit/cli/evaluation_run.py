@@ -34,7 +34,7 @@ class Request:
     demos: Path
     episodes: int
     seed: int
-    checkpoint: str
+    checkpoint: str | None
     stochastic: bool
     num_envs: int
 

@@ -19,7 +19,7 @@ from gailkit.cli.common import (
     show_progress,
     use_one_thread,
 )
-from gailkit.cli.specs import choose_environment, resolve_policy
+from gailkit.cli.specs import CHECKPOINT_HELP, CHECKPOINTS, choose_environment, resolve_policy
 from gailkit.errors import GailkitError, InputError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "Examples:",
     "gailkit play run",
-    "gailkit play run --episodes 3 --checkpoint best --video run.mp4",
+    "gailkit play run --episodes 3 --checkpoint last --video run.mp4",
     "gailkit play expert.zip --env Hopper-v5 --video expert.gif --fps 60",
 )
 
@@ -58,10 +58,8 @@ EXAMPLES = (
 @click.option("--fps", type=click.IntRange(1, 1000), help="Steps that a second of the film shows, if not the usual.")
 @click.option(
     "--checkpoint",
-    type=click.Choice(["last", "best"]),
-    default="last",
-    show_default=True,
-    help="Of a run; best is from when its true return in training was highest.",
+    type=click.Choice(CHECKPOINTS),
+    help=CHECKPOINT_HELP,
 )
 @click.option("--stochastic", is_flag=True, help="Sample a run's actions instead of taking the likeliest.")
 @click.option("--max-steps", type=click.IntRange(1), help="Cut an episode off after so many steps.")
@@ -74,7 +72,7 @@ def play(
     video: Path | None,
     overwrite: bool,
     fps: int | None,
-    checkpoint: str,
+    checkpoint: str | None,
     stochastic: bool,
     max_steps: int | None,
     env_kwargs: dict[str, Any],

@@ -19,11 +19,16 @@ SPEC_HELP = (
     "Where actions come from: random, a run directory, a Stable-Baselines3 .zip, an .onnx model, or module:attribute, "
     "a callable that takes one observation and returns an action."
 )
+CHECKPOINTS = ("chosen", "last", "best")
+CHECKPOINT_HELP = (
+    "Of a run. chosen: the policy that was nearest to the demonstrations; last: as training left it; best: from when "
+    "its true return in training was highest. [default: chosen, and last where a run has not come to choose]"
+)
 KEYBOARD = "keyboard"  # what `record` takes beside these
 
 
 def resolve_policy(
-    spec: str, env: gymnasium.Env[Any, Any], seed: int, deterministic: bool, checkpoint: str = "last"
+    spec: str, env: gymnasium.Env[Any, Any], seed: int, deterministic: bool, checkpoint: str | None = None
 ) -> Policy:
     """The policy that ``spec`` names, for the spaces of ``env``.
 
@@ -35,7 +40,7 @@ def resolve_policy(
     """
     if is_run(spec):
         return _run_policy(Path(spec), env, seed, deterministic, checkpoint)
-    if not deterministic or checkpoint != "last":
+    if not deterministic or checkpoint is not None:
         raise InputError(
             f"{spec} is not a run directory: it has neither sampled actions nor checkpoints to choose from"
         )
@@ -52,7 +57,8 @@ def spec_files(spec: str) -> list[Path]:
     if is_run(spec):
         from gailkit.training.run import RunFolder
 
-        return [RunFolder.open(Path(spec)).checkpoint_path("last")]
+        folder = RunFolder.open(Path(spec))
+        return [folder.checkpoint_path(folder.usual_checkpoint())]
     from gailkit.experts.resolve import expert_files
 
     return expert_files(spec)
@@ -102,7 +108,9 @@ def is_run(spec: str) -> bool:
     return spec != "random" and Path(spec).is_dir()
 
 
-def _run_policy(folder: Path, env: gymnasium.Env[Any, Any], seed: int, deterministic: bool, checkpoint: str) -> Policy:
+def _run_policy(
+    folder: Path, env: gymnasium.Env[Any, Any], seed: int, deterministic: bool, checkpoint: str | None
+) -> Policy:
     from gailkit.training.run import load_policy
 
     run = load_policy(folder, checkpoint)

@@ -21,7 +21,7 @@ EXAMPLES = (
     "gailkit train CartPole-v1 --demos demos.hdf5 --steps 100000 --out run",
     "gailkit train Hopper-v5 --demos expert.hdf5 --trajectories 4 --subsample 20 --out run",
     "gailkit train Hopper-v5 --demos expert.hdf5 --loss bce --policy-learning-rate 3e-4 --out run",
-    "gailkit train Hopper-v5 --demos expert.hdf5 --generator trpo --warm-start bc --out run",
+    "gailkit train Hopper-v5 --demos expert.hdf5 --generator trpo --out run",
     "gailkit train my_module:MyEnv-v0 --demos my.hdf5 --reward my_module:my_reward --config my.toml --out run",
 )
 
@@ -78,7 +78,7 @@ def train(
 
     import torch
 
-    from gailkit.cli.training_view import watched_training
+    from gailkit.cli.training_view import told_choice, watched_training
     from gailkit.rollouts.envs import canonical_id, make_env
     from gailkit.training.train import train as run_training
 
@@ -92,8 +92,8 @@ def train(
     demonstrations, held_out = _held_out(demonstrations, trajectories, hold_out)
     if subsample is not None:
         demonstrations = demonstrations.subsample(subsample, settings.seed)
-    with watched_training(settings.steps, out) as on_iteration:
-        run_training(
+    with watched_training(settings.training_steps, out) as on_iteration:
+        result = run_training(
             env_id,
             demonstrations,
             settings,
@@ -106,6 +106,8 @@ def train(
         )
     pairs, episodes = demonstrations.num_kept, len(demonstrations.trajectories)
     click.echo(f"trained on {pairs:,} pairs of {episodes} expert episodes: {out}; {_told_of(held_out)}")
+    assert result.choice is not None
+    click.echo(told_choice(result.choice))
     named = ["--env", env_id] if ":" in env_id else []
     words = ["gailkit", "evaluate", str(out), "--demos", str(demos), *options.words(), *named]
     click.echo(f"How closely does it match? {shlex.join(words)}")

@@ -7,11 +7,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 from rich.table import Table
 
 from gailkit.cli.common import interruptible
+
+if TYPE_CHECKING:
+    from gailkit.training.choosing import Choice
 
 Show = Callable[[Mapping[str, float]], None]
 Row = tuple[str, tuple[str, ...], str]
@@ -24,6 +28,7 @@ ROWS: tuple[Row, ...] = (  # label, the metrics behind it, how they are written
         "{:.2f}",
     ),
     ("discriminator logit, expert | policy", ("discriminator/logit_expert", "discriminator/logit_policy"), "{:+.2f}"),
+    ("clone, gain in nats | guidance", ("clone/gain", "clone/guidance"), "{:+.3f}"),
     ("reward, mean | deviation", ("reward/mean", "reward/std"), "{:+.3f}"),
     ("policy entropy | KL of the update", ("policy/entropy", "policy/kl"), "{:.4f}"),
     ("explained variance of the value", ("policy/explained_variance",), "{:.2f}"),
@@ -48,6 +53,18 @@ def watched_training(total: int, out: Path) -> Iterator[Show]:
             interruption.check()
 
         yield on_iteration
+
+
+def told_choice(choice: Choice) -> str:
+    """Which policy an imitation ended with, and why."""
+    if not choice.played:
+        return f"chosen: the {choice.policy} policy (the run is too short to play the others beside it)"
+    episodes = choice.played[0].episodes
+    found = ", ".join(f"{each.policy} by {each.actions} actions {each.distance:.3g}" for each in choice.played)
+    return (
+        f"chosen: the {choice.policy} policy, whose steps lie nearest to the demonstrations\n"
+        f"  distances over {episodes} episode{'s' * (episodes != 1)} each ({choice.steps:,} steps): {found}"
+    )
 
 
 def show_training(total: int) -> AbstractContextManager[Show]:

@@ -23,6 +23,8 @@ from gailkit.demonstrations.widening import widened
 from gailkit.errors import DataError, InputError
 from gailkit.types import Trajectory, Transitions, plain_arrays
 
+MOST_ENDINGS = 1000
+
 
 @dataclass(frozen=True, eq=False)
 class Demonstrations:
@@ -143,6 +145,16 @@ class Demonstrations:
         floating numbers are float32, integers int64, and uint8 (images) stays uint8.
         """
         return self._drawn.overview()
+
+    def endings(self) -> Transitions | None:
+        """The last step of each trajectory that terminated, kept or not; of MOST_ENDINGS at most. None without one."""
+        terminated = np.flatnonzero(self.episodes.terminated)
+        if not len(terminated):
+            return None
+        chosen = terminated[np.linspace(0, len(terminated) - 1, min(len(terminated), MOST_ENDINGS)).astype(int)]
+        held = HeldEpisodes([self.trajectories[index] for index in chosen.tolist()])
+        last = (held.lengths - 1).tolist()
+        return held.drawn(int(held.lengths.max()), last, (self.observation_space, self.action_space)).overview()
 
     def subsample(self, k: int, seed: int = 0) -> Demonstrations:
         """Keep every k-th step of each full trajectory, beginning at a random step below k, as in the GAIL paper.

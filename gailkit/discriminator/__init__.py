@@ -1,15 +1,22 @@
 """Who acted, expert or policy? Networks that tell, the losses they descend, and the rewards they give."""
 
 from gailkit.discriminator.base import Discriminator
+from gailkit.discriminator.endings import EndingJudge
 from gailkit.discriminator.learner import DiscriminatorLearner
 from gailkit.discriminator.losses import (
     AdversarialLoss,
     CrossEntropyLoss,
     DiscriminatorLoss,
     GradientPenalisedLoss,
+    WeightedLoss,
+    Weights,
     with_gradient_penalty,
 )
-from gailkit.discriminator.state_action import BoxActionDiscriminator, DiscreteActionDiscriminator
+from gailkit.discriminator.state_action import (
+    BoxActionDiscriminator,
+    DiscreteActionDiscriminator,
+    StateDiscriminator,
+)
 
 __all__ = [
     "AdversarialLoss",
@@ -19,6 +26,10 @@ __all__ = [
     "Discriminator",
     "DiscriminatorLearner",
     "DiscriminatorLoss",
+    "EndingJudge",
     "GradientPenalisedLoss",
+    "StateDiscriminator",
+    "WeightedLoss",
+    "Weights",
     "with_gradient_penalty",
 ]

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from gailkit.discriminator.base import Discriminator
-from gailkit.discriminator.losses import DiscriminatorLoss
+from gailkit.discriminator.endings import EndingJudge
+from gailkit.discriminator.losses import DiscriminatorLoss, Weights, weighted
 from gailkit.errors import InputError
 from gailkit.functional.absorbing import absorbing_mass, expert_share
 from gailkit.networks.flat import FlatParameters
@@ -35,13 +36,15 @@ class DiscriminatorLearner:
         gamma: float,
         learning_rate: float = 3e-4,
         batch_size: int = 256,
-        updates: int = 8,
+        updates: int = 32,
+        endings: EndingJudge | None = None,
     ) -> None:
         """
         Args:
             expert_mass: the expert's share of occupancy in the absorbing state (``functional.absorbing``).
             gamma: the discount that the policy is trained with.
             updates: gradient steps for each rollout, each on ``batch_size`` transitions of either side.
+            endings: judges how episodes terminate; None where the expert never shows it.
 
         Raises:
             InputError: if ``updates`` or ``batch_size`` is less than 1, or the discriminator has no parameter.
@@ -56,18 +59,21 @@ class DiscriminatorLearner:
         self.gamma = gamma
         self.batch_size = batch_size
         self.updates = updates
+        self.endings = endings
         self.trained = FlatParameters(discriminator.parameters())
         self.optimizer = torch.optim.Adam([self.trained.vector], learning_rate, fused=True)
 
     def update(self, draw_expert: ExpertSampler, rollout: Rollout) -> dict[str, float]:
         """Descend the loss on expert transitions and on the rollout's; returns the discriminator's health."""
         self._take_in_terminations(rollout)
-        policy = self.discriminator.encode(rollout.transitions())
+        if self.endings is not None and self.policy_mass is not None:
+            self.endings.update(rollout, self.expert_mass, self.policy_mass)
+        policy, weights = self.discriminator.encode(rollout.transitions()), self._weights()
         losses = []
         for _ in range(self.updates):
             expert = self.discriminator.encode(draw_expert(self.batch_size))
             chosen = policy[torch.randint(len(policy), (self.batch_size,))]
-            loss = self.loss(self.discriminator, expert, chosen)
+            loss = weighted(self.loss, self.discriminator, expert, chosen, weights)
             self.trained.backward(loss)
             self.optimizer.step()
             losses.append(loss.detach())
@@ -75,9 +81,14 @@ class DiscriminatorLearner:
 
     @torch.no_grad()
     def rewards(self, rollout: Rollout) -> Tensor:
-        """u_t - u_abs for every step of the rollout, (T, N), with the discriminator as it is now."""
+        """u_t - u_abs for every step of the rollout, (T, N), with the discriminator as it is now.
+
+        Where a step terminated, what the ending is worth (``EndingJudge``) is added.
+        """
         logits: Tensor = self.discriminator(rollout.transitions())
-        return (self.reward_form(logits) - self.absorbing_reward()).reshape(rollout.value.shape)
+        absorbing = self.absorbing_reward()
+        rewards = (self.reward_form(logits) - absorbing).reshape(rollout.value.shape)
+        return rewards if self.endings is None else rewards + self.endings.rewards(rollout, self.reward_form, absorbing)
 
     def absorbing_reward(self) -> float:
         """u_abs: the reward form at the absorbing state's optimal logit; 0 while neither side has terminated."""
@@ -92,6 +103,7 @@ class DiscriminatorLearner:
             "discriminator": self.discriminator.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "policy_mass": self.policy_mass,
+            "endings": None if self.endings is None else self.endings.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -99,6 +111,17 @@ class DiscriminatorLearner:
         self.discriminator.load_state_dict(state["discriminator"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.policy_mass = state["policy_mass"]
+        if self.endings is not None:
+            self.endings.load_state_dict(state["endings"])
+
+    def _weights(self) -> Weights:
+        """Of the ordinary steps: shares 1 - m of either side's occupancy, scaled to 1 on average.
+
+        A batch holds equally many steps of both. Where the policy ends sooner than the expert, fewer of its occupancy
+        are ordinary steps, and the density ratio there is (1 - m_E) p_E to (1 - m_pi) p_pi.
+        """
+        expert, policy = 1.0 - self.expert_mass, 1.0 - (self.policy_mass or 0.0)
+        return Weights(2 * expert / (expert + policy), 2 * policy / (expert + policy))
 
     def _take_in_terminations(self, rollout: Rollout) -> None:
         mass = absorbing_mass(int(rollout.terminated.sum()), rollout.terminated.numel(), self.gamma)

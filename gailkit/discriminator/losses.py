@@ -1,7 +1,8 @@
 """What a discriminator descends: a loss, and options that wrap a loss."""
 
+import inspect
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol, cast
 
 import torch
 from gymnasium.spaces import Discrete
@@ -13,8 +14,21 @@ from gailkit.functional import absorbing, losses
 from gailkit.types import Transitions
 
 
+class Weights(NamedTuple):
+    """How much each side's mean counts in a loss; 1 and 1 where both stand for equally much of the occupancy."""
+
+    expert: float = 1.0
+    policy: float = 1.0
+
+
+EQUAL = Weights()
+
+
 class DiscriminatorLoss(Protocol):
-    """A scalar to descend, and where its minimum lies."""
+    """A scalar to descend, and where its minimum lies.
+
+    One that is a ``WeightedLoss`` is told where the sides stand for unequal shares of the occupancy.
+    """
 
     def __call__(self, discriminator: Discriminator, expert: Transitions, policy: Transitions) -> Tensor:
         """The loss () on expert and policy transitions, both encoded (see ``Discriminator.encode``)."""
@@ -22,6 +36,16 @@ class DiscriminatorLoss(Protocol):
 
     def optimal_logit(self, share: float) -> float:
         """z*(w), the best logit where a share w in [0, 1] of the density is the expert's."""
+        ...
+
+
+class WeightedLoss(Protocol):
+    """A DiscriminatorLoss whose sides may count unequally."""
+
+    def __call__(
+        self, discriminator: Discriminator, expert: Transitions, policy: Transitions, weights: Weights = EQUAL
+    ) -> Tensor:
+        """The loss () with the mean of each side weighted."""
         ...
 
 
@@ -36,10 +60,13 @@ class AdversarialLoss:
         if not self.logit_penalty > 0.25:
             raise InputError(f"the logit penalty must be above 0.25; found {self.logit_penalty}")
 
-    def __call__(self, discriminator: Discriminator, expert: Transitions, policy: Transitions) -> Tensor:
+    def __call__(
+        self, discriminator: Discriminator, expert: Transitions, policy: Transitions, weights: Weights = EQUAL
+    ) -> Tensor:
         """F_kappa on encoded transitions."""
         real, fake = discriminator.logits(expert), discriminator.logits(policy)
-        return losses.adversarial_loss(real, fake) + self.logit_penalty * losses.logit_penalty(real, fake)
+        penalty = self.logit_penalty * losses.logit_penalty(real, fake, *weights)
+        return losses.adversarial_loss(real, fake, *weights) + penalty
 
     def optimal_logit(self, share: float) -> float:
         """The solution of kappa z + sigmoid(-z) = w."""
@@ -50,9 +77,11 @@ class AdversarialLoss:
 class CrossEntropyLoss:
     """The usual binary cross-entropy."""
 
-    def __call__(self, discriminator: Discriminator, expert: Transitions, policy: Transitions) -> Tensor:
+    def __call__(
+        self, discriminator: Discriminator, expert: Transitions, policy: Transitions, weights: Weights = EQUAL
+    ) -> Tensor:
         """BCE on encoded transitions."""
-        return losses.cross_entropy(discriminator.logits(expert), discriminator.logits(policy))
+        return losses.cross_entropy(discriminator.logits(expert), discriminator.logits(policy), *weights)
 
     def optimal_logit(self, share: float) -> float:
         """ln(w / (1 - w)), kept finite."""
@@ -70,7 +99,9 @@ class GradientPenalisedLoss:
     loss: DiscriminatorLoss
     weight: float
 
-    def __call__(self, discriminator: Discriminator, expert: Transitions, policy: Transitions) -> Tensor:
+    def __call__(
+        self, discriminator: Discriminator, expert: Transitions, policy: Transitions, weights: Weights = EQUAL
+    ) -> Tensor:
         """The wrapped loss plus the penalty, on encoded transitions."""
         points = _between(expert, policy)
         inputs = [points.obs.requires_grad_(), points.next_obs.requires_grad_()]
@@ -80,11 +111,20 @@ class GradientPenalisedLoss:
         gradients = [gradient for gradient in found if gradient is not None]  # of what the discriminator looks at
         norm = torch.cat(gradients, dim=-1).square().sum(-1).add(1e-12).sqrt()
         penalty = (norm - 1.0).clamp(min=0.0).square().mean()
-        return self.loss(discriminator, expert, policy) + self.weight * penalty
+        return weighted(self.loss, discriminator, expert, policy, weights) + self.weight * penalty
 
     def optimal_logit(self, share: float) -> float:
         """That of the wrapped loss: the absorbing state is one point, where nothing restrains the slope."""
         return self.loss.optimal_logit(share)
+
+
+def weighted(
+    loss: DiscriminatorLoss, discriminator: Discriminator, expert: Transitions, policy: Transitions, weights: Weights
+) -> Tensor:
+    """The loss with its sides weighted; without, where it is somebody's own and knows no weights."""
+    if "weights" in inspect.signature(loss).parameters:
+        return cast(WeightedLoss, loss)(discriminator, expert, policy, weights=weights)
+    return loss(discriminator, expert, policy)
 
 
 def with_gradient_penalty(loss: DiscriminatorLoss, weight: float) -> DiscriminatorLoss:

@@ -100,9 +100,9 @@ def compare_occupancy(
     """
     sides, generator = _Sides(policy, expert, random), np.random.default_rng(seed)
     dimensions = expert[0].shape[1]
-    distance = _distance_in(dimensions, generator)
+    distance = distance_in(dimensions, generator)
     observed = [column for feature in features if not feature.is_action for column in feature.columns]
-    of_states, state_distance = sides.columns(observed), _distance_in(len(observed), generator)
+    of_states, state_distance = sides.columns(observed), distance_in(len(observed), generator)
     directions = random_directions(DIRECTIONS, dimensions, generator)
     enough = len(expert) > 1
     found = _distances(sides, distance, POINTS, SPLITS, generator)
@@ -127,7 +127,8 @@ def compare_occupancy(
     )
 
 
-def _distance_in(dimensions: int, random: np.random.Generator) -> Distance:
+def distance_in(dimensions: int, random: np.random.Generator) -> Distance:
+    """W1 between clouds of points with so many numbers each: exact, or sliced where there are too many for that."""
     if dimensions <= MOST_DIMENSIONS:
         return wasserstein
     return partial(sliced_wasserstein, directions=random_directions(DIRECTIONS, dimensions, random))

@@ -24,8 +24,12 @@ def clip_fraction(log_prob: Tensor, old_log_prob: Tensor, clip: float) -> Tensor
     return (((log_prob - old_log_prob).exp() - 1.0).abs() > clip).float().mean()
 
 
-def standardized(advantages: Tensor) -> Tensor:
-    """Advantages with mean 0 and standard deviation 1; all zero where they do not differ."""
+def standardized(advantages: Tensor, least_deviation: float = 0.0) -> Tensor:
+    """Advantages with mean 0, divided by their standard deviation or by ``least_deviation`` where that is more.
+
+    Without a least deviation small differences are blown up to the size of large ones, noise included. All zero where
+    the advantages do not differ.
+    """
     wide = advantages.double()  # in float32 the mean of equal numbers differs from them
     centered = wide - wide.mean()
-    return (centered / (centered.std() + 1e-8)).to(advantages.dtype)
+    return (centered / (centered.std() + 1e-8).clamp(min=least_deviation)).to(advantages.dtype)

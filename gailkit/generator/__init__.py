@@ -2,7 +2,8 @@
 
 from gailkit.generator.acktr import ACKTR
 from gailkit.generator.base import Generator
-from gailkit.generator.cloning import CloningResult, clone_behaviour, warm_start
+from gailkit.generator.cloning import CloningResult, WarmStart, clone_behaviour, warm_start
+from gailkit.generator.guidance import Guidance
 from gailkit.generator.policy_gradient import PolicyGradient
 from gailkit.generator.ppo import PPOClip
 from gailkit.generator.ppo_penalty import PPOPenalty
@@ -14,10 +15,12 @@ __all__ = [
     "TRPO",
     "CloningResult",
     "Generator",
+    "Guidance",
     "PPOClip",
     "PPOPenalty",
     "PolicyGradient",
     "TrainedPolicy",
+    "WarmStart",
     "clone_behaviour",
     "warm_start",
 ]

@@ -77,12 +77,14 @@ class ACKTR(Generator):
 
     def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
         """Estimate the Fisher information once, then step over the minibatches; see ``Generator.update``."""
-        batch, explained = learning_batch(self.actor_critic, rollout, rewards, self.gamma, self.lam)
+        batch, explained = learning_batch(
+            self.actor_critic, rollout, rewards, self.gamma, self.lam, self.least_deviation
+        )
         self.policy_fisher.observe(lambda: self._sampled_actions(batch.features))
         self.critic_fisher.observe(lambda: self._sampled_values(batch.features))
         share = self.step_schedule(progress)
         steps = [
-            (self._improve_policy(minibatch, share), self._improve_critic(minibatch, share))
+            (self._improve_policy(minibatch, share, progress), self._improve_critic(minibatch, share))
             for _ in range(self.epochs)
             for minibatch in minibatches(batch, self.batch_size)
         ]
@@ -90,11 +92,12 @@ class ACKTR(Generator):
         sizes = {"step_size": sum(policy_steps) / len(steps), "value_step_size": sum(value_steps) / len(steps)}
         return {**describe_update(self.actor_critic, batch), "explained_variance": explained, **sizes}
 
-    def _improve_policy(self, batch: Batch, share: float) -> float:
+    def _improve_policy(self, batch: Batch, share: float, progress: float) -> float:
         distribution = self.actor_critic.distribution(batch.features)
         before = distribution.detach()
         objective = importance_weighted(distribution.log_prob(batch.act), batch.log_prob, batch.advantages)
         objective = with_entropy(objective, distribution, self.entropy_bonus)
+        objective = self.guided(objective, self.expert_pairs(), progress)
 
         def divergence() -> Tensor:
             return before.kl(self.actor_critic.distribution(batch.features)).mean()

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gailkit.generator.guidance import Guidance
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
-from gailkit.types import Rollout
+from gailkit.types import Rollout, Transitions
 
 
 class Generator(nn.Module, ABC):
@@ -20,6 +21,9 @@ class Generator(nn.Module, ABC):
     ``state_dict`` holds networks, normalisers and every optimiser that is an attribute. A subclass with more that
     changes, a coefficient say, registers a buffer.
     """
+
+    least_deviation: float = 0.0  # by which advantages are divided at least, in the units of the rewards
+    guidance: Guidance | None = None  # where the policy began as a clone: see ``guided``
 
     def __init__(self, actor_critic: ActorCritic) -> None:
         super().__init__()
@@ -52,6 +56,16 @@ class Generator(nn.Module, ABC):
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {name: value for name, value in vars(self).items() if isinstance(value, torch.optim.Optimizer)}
+
+    def expert_pairs(self) -> Transitions | None:
+        """Some of the expert's pairs to be guided by; None where there is no guidance."""
+        return None if self.guidance is None else self.guidance.pairs()
+
+    def guided(self, objective: Tensor, pairs: Transitions | None, progress: float) -> Tensor:
+        """What the policy is to maximise, with the guidance of ``pairs`` in it where there is one."""
+        if self.guidance is None or pairs is None:
+            return objective
+        return objective - self.guidance.loss(self.actor_critic, pairs, progress)
 
     def _distribution(self, obs: Tensor) -> ActionDistribution:
         distribution: ActionDistribution = self.actor_critic(obs)

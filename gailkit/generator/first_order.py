@@ -28,7 +28,8 @@ from gailkit.types import Rollout
 class FirstOrderGenerator(Generator):
     """Passes of Adam over the minibatches of a rollout, policy and value function together.
 
-    Descends value loss - objective - c entropy. A subclass gives the ``objective`` and what follows an update.
+    Descends value loss - objective - c entropy, and the guidance. A subclass gives the ``objective`` and what follows
+    an update.
     """
 
     def __init__(
@@ -77,7 +78,9 @@ class FirstOrderGenerator(Generator):
     def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
         """Passes over the rollout; see ``Generator.update``."""
         set_learning_rate(self.optimizer, self.learning_rate * self.learning_rate_schedule(progress))
-        batch, explained = learning_batch(self.actor_critic, rollout, rewards, self.gamma, self.lam)
+        batch, explained = learning_batch(
+            self.actor_critic, rollout, rewards, self.gamma, self.lam, self.least_deviation
+        )
         passes, far = 0, False
         while passes < self.epochs and not far:
             for minibatch in minibatches(batch, self.batch_size):
@@ -90,6 +93,7 @@ class FirstOrderGenerator(Generator):
     def _step(self, batch: Batch, progress: float) -> None:
         distribution = self.actor_critic.distribution(batch.features)
         objective = with_entropy(self.objective(distribution, batch, progress), distribution, self.entropy_bonus)
+        objective = self.guided(objective, self.expert_pairs(), progress)
         self.trained.backward(value_loss(self.actor_critic, batch) - objective)
         self.trained.clip_gradient(self.max_gradient_norm)
         self.optimizer.step()

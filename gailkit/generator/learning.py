@@ -43,7 +43,12 @@ class Batch:
 
 @torch.no_grad()
 def learning_batch(
-    actor_critic: ActorCritic, rollout: Rollout, rewards: Tensor, gamma: float, lam: float
+    actor_critic: ActorCritic,
+    rollout: Rollout,
+    rewards: Tensor,
+    gamma: float,
+    lam: float,
+    least_deviation: float = 0.0,
 ) -> tuple[Batch, float]:
     """A rollout with rewards (T, N) as one Batch, and how much of the returns' variance the values explained.
 
@@ -55,7 +60,7 @@ def learning_batch(
         features,
         rollout.act.flatten(0, 1),
         rollout.log_prob.flatten(),
-        standardized(estimates.advantages).flatten(),
+        standardized(estimates.advantages, least_deviation).flatten(),
         actor_critic.critic.normalize_targets(estimates.returns).flatten(),
         actor_critic.distribution(features).detach(),
     )

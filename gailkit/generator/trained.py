@@ -51,6 +51,10 @@ class TrainedPolicy:
         """The same policy with actions sampled from it, drawn from ``seed``."""
         return replace(self, seed=seed)
 
+    def with_networks(self, actor_critic: ActorCritic) -> TrainedPolicy:
+        """The same policy with other networks."""
+        return replace(self, actor_critic=actor_critic)
+
     def deterministic(self) -> TrainedPolicy:
         """The same policy taking its likeliest actions."""
         return replace(self, seed=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -83,8 +85,10 @@ class TRPO(Generator):
 
     def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
         """One step of the policy, several passes of the value function; see ``Generator.update``."""
-        batch, explained = learning_batch(self.actor_critic, rollout, rewards, self.gamma, self.lam)
-        share = self._improve_policy(batch)
+        batch, explained = learning_batch(
+            self.actor_critic, rollout, rewards, self.gamma, self.lam, self.least_deviation
+        )
+        share = self._improve_policy(batch, progress)
         set_learning_rate(self.optimizer, self.learning_rate * self.learning_rate_schedule(progress))
         for _ in range(self.epochs):
             for minibatch in minibatches(batch, self.batch_size):
@@ -95,10 +99,15 @@ class TRPO(Generator):
         searched = {"step_share": share, "line_search_failures": float(self.failures)}
         return {**described, "explained_variance": explained, **searched}
 
-    def _improve_policy(self, batch: Batch) -> float:
+    def _improve_policy(self, batch: Batch, progress: float) -> float:
         """Move the policy's parameters; returns the share of the longest step that was taken, 0 where none was."""
-        objective = self._objective(self.actor_critic.distribution(batch.features), batch)
-        self.policy.backward(objective)
+        pairs = self.expert_pairs()  # the same ones before and after a step
+
+        def objective(distribution: ActionDistribution) -> Tensor:
+            return self.guided(self._objective(distribution, batch), pairs, progress)
+
+        before = objective(self.actor_critic.distribution(batch.features))
+        self.policy.backward(before)
         gradient = self.policy.gradient.clone()
         if not gradient.any():
             return 0.0
@@ -107,10 +116,12 @@ class TRPO(Generator):
         fisher = FisherProduct(self.actor_critic.distribution(states), self.policy, self.damping)
         direction = conjugate_gradient(fisher, gradient, self.cg_iterations)
         step = longest_step(direction, fisher(direction), self.max_kl)
-        return self._search_line(step, float(objective.detach()), batch)
+        return self._search_line(step, objective, float(before.detach()), batch)
 
     @torch.no_grad()
-    def _search_line(self, step: Tensor, before: float, batch: Batch) -> float:
+    def _search_line(
+        self, step: Tensor, objective: Callable[[ActionDistribution], Tensor], before: float, batch: Batch
+    ) -> float:
         """Take the longest share of ``step`` (P,) that is acceptable, and return it; 0 leaves everything as it was."""
         start = self.policy.vector.clone()
 
@@ -118,7 +129,7 @@ class TRPO(Generator):
             self.policy.vector.copy_(start + share * step)
             moved = self.actor_critic.distribution(batch.features)
             near = float(batch.old.kl(moved).mean()) <= self.max_kl
-            return near and float(self._objective(moved, batch)) >= before
+            return near and float(objective(moved)) >= before
 
         share = backtracking(acceptable, self.backtracks, SHRINK)
         if share == 0.0:

@@ -135,21 +135,22 @@ class ActorCritic(nn.Module):
         return [*self.policy.parameters(), *([self.log_std] if free else [])]
 
     @torch.no_grad()
-    def set_log_std(self, log_std: float) -> None:
-        """Let the deviation of Box actions be exp(``log_std``) in every state, in the units of ``initial_log_std``.
+    def set_log_std(self, log_std: Tensor | float) -> None:
+        """Let the deviation of Box actions be exp(``log_std``), one number or (*act), in every state.
 
-        Discrete actions have none.
+        In the units of ``initial_log_std``. Discrete actions have none.
         """
         if isinstance(self.action_space, Discrete):
             return
+        wanted = torch.as_tensor(log_std).expand(self.action_center.shape)
         if self.std == "free":
-            self.log_std.fill_(log_std)
+            self.log_std.copy_(wanted)
             return
         last = self.policy[-1]
         assert isinstance(last, nn.Linear)
         size = encoded_size(self.action_space)
         last.weight[size:] = 0.0
-        last.bias[size:] = unbounded_log_std(log_std, self.initial_log_std)
+        last.bias[size:] = unbounded_log_std(wanted.flatten(), self.initial_log_std)
 
     def _mean_and_log_std(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs to means (B, *act) and log deviations, (*act) where free and (B, *act) else, without units yet."""
@@ -171,11 +172,11 @@ def bounded_log_std(outputs: Tensor, initial: float) -> Tensor:
     return middle + half * (outputs / half + math.atanh((initial - middle) / half)).tanh()
 
 
-def unbounded_log_std(log_std: float, initial: float) -> float:
-    """The output o that ``bounded_log_std`` turns into ``log_std``."""
+def unbounded_log_std(log_std: Tensor, initial: float) -> Tensor:
+    """The outputs o that ``bounded_log_std`` turns into ``log_std``, of any shape."""
     low, high = LOG_STD_RANGE
     middle, half = (low + high) / 2, (high - low) / 2
-    return half * (math.atanh((log_std - middle) / half) - math.atanh((initial - middle) / half))
+    return half * (torch.atanh((log_std - middle) / half) - math.atanh((initial - middle) / half))
 
 
 def _silence(policy: nn.Sequential, first: int) -> None:

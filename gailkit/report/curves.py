@@ -30,6 +30,10 @@ class Curve:
         """The mean over the last fifth."""
         return float(self.values[-max(1, round(END * len(self.values))) :].mean())
 
+    def later_half(self) -> np.ndarray:
+        """The values of the later half."""
+        return self.values[len(self.values) // 2 :]
+
     def middle(self) -> np.ndarray:
         """The values between the first and the last quarter, where schedules neither begin nor run out."""
         quarter = len(self.values) // 4

@@ -7,13 +7,22 @@ from collections.abc import Callable
 from gailkit.report.blocks import Note
 from gailkit.report.curves import Curves
 from gailkit.report.discriminator_health import discriminator_accuracy, discriminator_logits, rewards
-from gailkit.report.policy_health import entropy, line_searches, step_sizes, true_return, unfinished, value_function
+from gailkit.report.policy_health import (
+    clone,
+    entropy,
+    line_searches,
+    step_sizes,
+    true_return,
+    unfinished,
+    value_function,
+)
 from gailkit.report.thresholds import FEWEST_ROWS, Plan
 
 ORDER = ("bad", "warning", "note", "good")
 
 RULES: tuple[Callable[[Curves, Plan], Note | None], ...] = (
     unfinished,
+    clone,
     discriminator_accuracy,
     discriminator_logits,
     rewards,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from gailkit.report.adversarial_failures import chased, is_chased, separated
 from gailkit.report.blocks import Note
-from gailkit.report.curves import Curve, Curves
+from gailkit.report.both_sides import balanced_accuracy, logits
+from gailkit.report.curves import Curves
 from gailkit.report.thresholds import (
     ALIKE,
     APART,
@@ -29,20 +31,16 @@ def discriminator_accuracy(curves: Curves, plan: Plan) -> Note | None:
     told = f"{percent(expert)} of the expert's steps and {percent(policy)} of the policy's"
     shares = f"Over its last fifth it recognised {told}"
     if min(expert, policy) > PERFECT:
-        return Note(
-            "bad",
-            "The discriminator separates the classes perfectly",
-            f"{shares}. Whatever the policy does is then about equally wrong, and its rewards teach little.",
-            "a weaker or more regular discriminator (--discriminator-gradient-penalty 10, a lower "
-            "--discriminator-learning-rate), more demonstrations, or a warm start (--warm-start bc).",
-        )
+        return separated(shares, curves, plan)
+    if is_chased(curves):
+        return chased(curves)
     if balanced.values.max() < ALIKE:
         return Note(
             "warning",
             "The discriminator never told policy and expert apart",
             f"{shares}, and it never did much better than tossing a coin, so it had little to teach.",
             "a higher --discriminator-learning-rate or more --discriminator-updates, unless the policy was as good as "
-            "the expert from the start.",
+            "the expert from the start, as a clone can be.",
         )
     if balanced.end() < ALIKE:
         return Note(
@@ -62,7 +60,7 @@ def _still_apart(shares: str, gap: float) -> Note:
             "warning",
             "The policy is still far from the expert",
             f"{shares}, and is sure of it: their mean logits are {gap:.2g} apart.",
-            "more steps, another --generator, a higher --policy-learning-rate, or a warm start (--warm-start bc).",
+            "more steps, another --generator, a higher --policy-learning-rate, or more demonstrations.",
         )
     return Note(
         "note",
@@ -73,10 +71,11 @@ def _still_apart(shares: str, gap: float) -> Note:
 
 def discriminator_logits(curves: Curves, plan: Plan) -> Note | None:
     """Whether the mean logits keep their sides and their size."""
-    expert, policy = (curves.get(f"discriminator/logit_{side}") for side in ("expert", "policy"))
-    if expert is None or policy is None:
+    sides = logits(curves)
+    if sides is None:
         return None
-    for curve in (expert, policy):
+    expert, policy = sides
+    for curve in sides:
         now, before = abs(curve.end()), float(np.abs(curve.middle()).mean())
         if now > LOUD_LOGIT and now > DRIFT * before:
             return Note(
@@ -86,7 +85,7 @@ def discriminator_logits(curves: Curves, plan: Plan) -> Note | None:
                 "them, and the rewards lose their scale.",
                 "a larger --discriminator-logit-penalty or --discriminator-gradient-penalty.",
             )
-    if policy.end() - expert.end() > WRONG_SIDE:
+    if policy.end() - expert.end() > WRONG_SIDE and not is_chased(curves):
         return Note(
             "warning",
             "The discriminator takes the policy for the expert",
@@ -98,9 +97,11 @@ def discriminator_logits(curves: Curves, plan: Plan) -> Note | None:
 
 
 def rewards(curves: Curves, plan: Plan) -> Note | None:
-    """Whether the rewards still differ from step to step."""
+    """Whether the rewards still differ from step to step; where D is always right, that says why they do not."""
     spread, balanced = curves.get("reward/std"), balanced_accuracy(curves)
     if spread is None or balanced is None or spread.end() >= STILL_REWARD or balanced.end() < ALIKE:
+        return None
+    if min(curves[f"discriminator/accuracy_{side}"].end() for side in ("expert", "policy")) > PERFECT:
         return None
     return Note(
         "warning",
@@ -112,13 +113,5 @@ def rewards(curves: Curves, plan: Plan) -> Note | None:
 
 
 def _gap(curves: Curves) -> float:
-    expert, policy = (curves.get(f"discriminator/logit_{side}") for side in ("expert", "policy"))
-    return 0.0 if expert is None or policy is None else expert.end() - policy.end()
-
-
-def balanced_accuracy(curves: Curves) -> Curve | None:
-    """Mean of the two accuracies, smoothed: each is of one batch only."""
-    expert, policy = (curves.get(f"discriminator/accuracy_{side}") for side in ("expert", "policy"))
-    if expert is None or policy is None or len(expert.values) != len(policy.values):
-        return None
-    return Curve(expert.steps, (expert.smooth() + policy.smooth()) / 2)
+    sides = logits(curves)
+    return 0.0 if sides is None else sides[0].end() - sides[1].end()

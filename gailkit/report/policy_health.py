@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from gailkit.report.blocks import Note
+from gailkit.report.both_sides import balanced_accuracy
 from gailkit.report.curves import Curves
-from gailkit.report.discriminator_health import balanced_accuracy
 from gailkit.report.thresholds import (
+    ALIKE,
     APART,
     AT_TOP,
     CLIPPED,
@@ -47,7 +48,7 @@ def entropy(curves: Curves, plan: Plan) -> Note | None:
 
 
 def step_sizes(curves: Curves, plan: Plan) -> Note | None:
-    """Whether updates moved the policy too far, or not at all."""
+    """Whether updates moved the policy too far, or not at all; one that D takes for the expert may rest."""
     curve, clipped = curves.get("policy/kl"), curves.get("policy/clip_fraction")
     if curve is None:
         return None
@@ -60,7 +61,8 @@ def step_sizes(curves: Curves, plan: Plan) -> Note | None:
             "measured on the old policy say little about one that acts so differently.",
             "a lower --policy-learning-rate or fewer --policy-epochs; for ppo-clip also --policy-target-kl 0.03.",
         )
-    if usual < NEAR:
+    balanced = balanced_accuracy(curves)
+    if usual < NEAR and (balanced is None or balanced.end() >= ALIKE):
         return Note(
             "warning",
             "Updates hardly moved the policy",
@@ -124,6 +126,29 @@ def true_return(curves: Curves, plan: Plan) -> Note | None:
             f"more steps; it had {curve.steps[-1]:,.0f}.",
         )
     return None
+
+
+def clone(curves: Curves, plan: Plan) -> Note | None:
+    """What the policy began with."""
+    curve = curves.get("clone/gain")
+    if curve is None:
+        return None
+    gain = float(curve.values[-1])
+    unit = "nats a component" if plan.action_components else "nats"
+    plain = "their mean" if plan.action_components else "their frequencies"
+    if gain >= 0:
+        return Note(
+            "good",
+            "The policy began as a clone",
+            f"From the demonstrations alone it knew held-out actions better than {plain}, by {gain:.2g} {unit}.",
+        )
+    return Note(
+        "note",
+        "The policy did not begin as a clone",
+        f"A clone of the demonstrations knew held-out actions worse than {plain}, by {-gain:.2g} {unit}: they are too "
+        "few or too poor to clone.",
+        "more demonstrations.",
+    )
 
 
 def unfinished(curves: Curves, plan: Plan) -> Note | None:

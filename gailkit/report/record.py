@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 
 from gailkit.errors import DataError, InputError
+from gailkit.functional.absorbing import penalised_optimal_logit
 from gailkit.report.thresholds import Plan
 from gailkit.spaces import space_from_json
 from gailkit.training.metrics import read_metrics
@@ -19,10 +20,11 @@ from gailkit.training.run import RunFolder
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The rows of a run's metrics and its description, as they were found: nothing in them is taken on trust."""
+    """The rows of a run's metrics, its description and what it chose, as found: nothing in them is taken on trust."""
 
     rows: Sequence[Any]
     description: Mapping[str, Any]
+    choice: object = None  # among the policies that it ended with; None where it never came to choose
 
     @classmethod
     def read(cls, folder: Path) -> RunRecord:
@@ -30,13 +32,14 @@ class RunRecord:
 
         Raises:
             InputError: if there is no run.
-            DataError: if its description or its metrics are damaged.
+            DataError: if its description, its metrics or its choice are damaged.
         """
-        description = RunFolder.open(folder).description()
+        run = RunFolder.open(folder)
+        description, choice = run.description(), _choice(run)
         try:
-            return cls(read_metrics(folder), description)
+            return cls(read_metrics(folder), description, choice)
         except FileNotFoundError:
-            return cls([], description)
+            return cls([], description, choice)
         except (OSError, ValueError, RecursionError) as error:
             raise DataError(f"the metrics in {folder} cannot be read: {error}") from error
 
@@ -45,7 +48,7 @@ class RunRecord:
         """What the run was to be."""
         config = self.description.get("config")
         steps = config.get("steps") if isinstance(config, Mapping) else None
-        return Plan(steps if type(steps) is int else None, self._action_components())
+        return Plan(steps if type(steps) is int else None, self._action_components(), self._logit_bound())
 
     @property
     def command(self) -> str | None:
@@ -61,3 +64,19 @@ class RunRecord:
         if isinstance(space, Discrete):
             return 0
         return int(np.prod(space.shape)) if isinstance(space, Box) else None
+
+    def _logit_bound(self) -> float | None:
+        """z*(1) of the adversarial loss; other losses hold their logits by nothing that is known."""
+        try:
+            config = self.description["config"]
+            kappa = float(config["discriminator"]["logit_penalty"])
+            return penalised_optimal_logit(1.0, kappa) if config["loss"] == "adversarial" else None
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return None
+
+
+def _choice(run: RunFolder) -> object:
+    if not run.checkpoint_path("chosen").is_file():
+        return None
+    state: object = run.load("chosen")
+    return state.get("choice") if isinstance(state, Mapping) else None

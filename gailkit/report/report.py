@@ -105,7 +105,7 @@ def _made(title: str, maker: Callable[[], Section]) -> Section:
 
 
 def _training_section(run: RunRecord | None) -> Section:
-    return training_section(None, Plan()) if run is None else training_section(run.rows, run.plan)
+    return training_section(None, Plan()) if run is None else training_section(run.rows, run.plan, run.choice)
 
 
 def _film_section(animation: Animation | None) -> Section:

@@ -10,6 +10,11 @@ from dataclasses import dataclass
 
 FEWEST_ROWS = 10  # fewer iterations are too few to judge
 PERFECT = 0.95  # both accuracies above: D separates the classes
+MOST = 0.5  # share of a run in which it does, and
+NEAR_BOUND = 0.95  # mean logits of both sides, of the most that the loss lets them be: D is saturated
+TURN = 0.05  # by which a side's mean logit leads; noise around 0 does not
+TURNS, FOOLED = 4, 0.35  # changes of the lead in the later half, and accuracies on either side that are a chase
+RARELY = 0.05  # share of the iterations in which an accuracy is below FOOLED
 APART = 0.8  # their mean above: D still tells policy and expert apart
 CONFIDENT = 1.2  # distance of the mean logits above which D is sure of that
 ALIKE = 0.6  # their mean below: D cannot tell
@@ -34,3 +39,4 @@ class Plan:
 
     steps: int | None = None
     action_components: int | None = None  # of a Box; 0 for Discrete
+    logit_bound: float | None = None  # that of the best D where only one side goes

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gailkit.report.blocks import Block, Note, Panel, Panels
+from gailkit.report.choice import choice_paragraph
 from gailkit.report.curves import Curves, curves_of, draw_curves
 from gailkit.report.diagnosis import diagnose
 from gailkit.report.page import Section
@@ -17,8 +18,11 @@ TITLE = "How it was trained"
 SIDES: Mapping[str, Side] = {"expert": EXPERT, "policy": POLICY}
 
 
-def training_section(rows: Sequence[Any] | None, plan: Plan) -> Section:
-    """The diagnosis and the curves of a run from the rows of its metrics; None where the policy is of no run."""
+def training_section(rows: Sequence[Any] | None, plan: Plan, choice: object = None) -> Section:
+    """The diagnosis and the curves of a run from the rows of its metrics; None where the policy is of no run.
+
+    ``choice`` is what the run recorded of the policies that it ended with.
+    """
     if rows is None:
         said = "This policy is not a run of gailkit's, so there is nothing to see of how it learned."
         return Section(TITLE, [Note("note", "There is no record of its training", said)])
@@ -26,7 +30,8 @@ def training_section(rows: Sequence[Any] | None, plan: Plan) -> Section:
     panels = list(_panels(curves))
     sides = [side for side in SIDES.values() if any(side.label in labels.values() for _, labels in PANELS)]
     shown: list[Block] = [Panels(panels, sides)] if panels else []
-    return Section(TITLE, [*diagnose(curves, plan), *shown])
+    chosen = choice_paragraph(choice)
+    return Section(TITLE, [*diagnose(curves, plan), *([] if chosen is None else [chosen]), *shown])
 
 
 def _panels(curves: Curves) -> Iterator[Panel]:

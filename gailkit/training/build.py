@@ -23,23 +23,26 @@ from gailkit.discriminator import (
     Discriminator,
     DiscriminatorLearner,
     DiscriminatorLoss,
+    EndingJudge,
     with_gradient_penalty,
 )
 from gailkit.errors import InputError
 from gailkit.functional import rewards, schedules
 from gailkit.functional.absorbing import absorbing_mass
 from gailkit.functional.schedules import Schedule
-from gailkit.generator import ACKTR, TRPO, Generator, PolicyGradient, PPOClip, PPOPenalty, warm_start
+from gailkit.generator import ACKTR, TRPO, Generator, Guidance, PolicyGradient, PPOClip, PPOPenalty, warm_start
 from gailkit.importing import import_attribute
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import mlp, spectral_mlp
 from gailkit.rollouts.collect import Collector
 from gailkit.rollouts.envs import SeedStream
+from gailkit.training.choosing import Candidates
 from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, RunConfig, TrainConfig
 from gailkit.training.loop import Trainer
 from gailkit.training.parts import DiscriminatorFactory, GeneratorFactory, Parts, made, made_generator, try_out
 from gailkit.training.teachers import Adversary, TrueReward
+from gailkit.types import Transitions
 
 
 def build_trainer(
@@ -58,6 +61,7 @@ def build_trainer(
     make_discriminator = parts.discriminator or discriminator_factory(config.discriminator)
     discriminator = made("discriminator", make_discriminator, encoder, envs.single_action_space)
     generator = made_generator(parts.generator or generator_factory(config), actor_critic)
+    generator.least_deviation = config.least_deviation
     reward_form = parts.reward or named(config.reward, REWARDS, "reward form")
     loss = parts.loss or build_loss(config)
     try_out(discriminator, loss, reward_form, shown[torch.arange(2) * 0])
@@ -71,10 +75,24 @@ def build_trainer(
         learning_rate=config.discriminator.learning_rate,
         batch_size=config.discriminator.batch_size,
         updates=config.discriminator.updates,
+        endings=_ending_judge(config, discriminator, loss, demonstrations.endings()),
     )
-    if config.warm_start == "bc":
-        warm_start(actor_critic, shown)
-    return Trainer(config, build_collector(config, envs), Adversary(learner, demonstrations), generator)
+    teacher = Adversary(learner, demonstrations)
+    began = warm_start(actor_critic, shown)
+    if began.used:
+        generator.guidance = Guidance(teacher.draw_expert)
+    candidates = Candidates(actor_critic, began)
+    return Trainer(config, build_collector(config, envs), teacher, generator, candidates)
+
+
+def _ending_judge(
+    config: TrainConfig, like: Discriminator, loss: DiscriminatorLoss, endings: Transitions | None
+) -> EndingJudge | None:
+    """Judges endings where the expert shows some; one counts for as many steps as advantages look ahead."""
+    if endings is None:
+        return None
+    worth = config.gamma / (1.0 - config.gamma * config.lam)
+    return EndingJudge.of(like, loss, endings, updates=config.discriminator.updates, worth=worth)
 
 
 def build_expert_trainer(config: ExpertConfig, envs: SyncVectorEnv, generator: GeneratorFactory | None) -> Trainer:
@@ -87,6 +105,7 @@ def build_expert_trainer(config: ExpertConfig, envs: SyncVectorEnv, generator: G
         config.policy, ObservationEncoder(envs.single_observation_space), envs.single_action_space
     )
     learner = made_generator(generator or generator_factory(config), actor_critic)
+    learner.least_deviation = config.least_deviation
     teacher = TrueReward()
     return Trainer(config, build_collector(config, envs, teacher.observe), teacher, learner)
 

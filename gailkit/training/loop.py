@@ -13,6 +13,7 @@ import torch
 from gailkit.errors import DivergenceError, InputError
 from gailkit.generator import Generator
 from gailkit.rollouts.collect import Collector
+from gailkit.training.choosing import Candidates
 from gailkit.training.config import RunConfig
 from gailkit.training.teachers import Teacher
 from gailkit.types import EpisodeSummary, Rollout, all_finite
@@ -32,11 +33,14 @@ class Trainer:
         collector: Collector,
         teacher: Teacher,
         generator: Generator,
+        candidates: Candidates | None = None,
     ) -> None:
+        """``candidates`` are what an imitation chooses its result from."""
         self.config = config
         self.collector = collector
         self.teacher = teacher
         self.generator = generator
+        self.candidates = candidates
         self.iteration = 0
         self.steps = 0
         self.seconds = 0.0
@@ -63,6 +67,8 @@ class Trainer:
         self._require_finite("the rewards", rewards)
         policy = self._improve_policy(rollout, rewards, progress)
         self.generator.actor_critic.encoder.update(rollout.obs.flatten(0, 1))
+        if self.candidates is not None:
+            self.candidates.update()
 
         self.seconds += time.perf_counter() - started
         self.recent.extend(self.collector.finished)
@@ -73,6 +79,7 @@ class Trainer:
             "reward/mean": float(rewards.mean()),
             "reward/std": float(rewards.std()),
             **taught,
+            **self._guided_by(),
             **{f"policy/{name}": value for name, value in policy.items()},
             **episode_metrics(self.recent),
         }
@@ -87,6 +94,14 @@ class Trainer:
             raise InputError(f"{name}.update must return a dict of numbers by name; found {type(reported).__name__}")
         return reported
 
+    def _guided_by(self) -> dict[str, float]:
+        """What the clone that the run began with is worth, and how strongly the expert's actions still guide."""
+        if self.candidates is None:
+            return {}
+        guidance = self.generator.guidance
+        strength = 0.0 if guidance is None else guidance.strength(self.progress)
+        return {"clone/gain": self.candidates.began.cloning.gain, "clone/guidance": strength}
+
     def state_dict(self) -> dict[str, Any]:
         """All that changes in a run: networks, normalisers, optimisers, absorbing mass, random numbers, counters.
 
@@ -96,6 +111,7 @@ class Trainer:
             "generator": self.generator.state_dict(),
             "teacher": self.teacher.state_dict(),
             "collector": self.collector.state_dict(),
+            "candidates": None if self.candidates is None else self.candidates.state_dict(),
             "random": torch.get_rng_state(),
             "iteration": self.iteration,
             "steps": self.steps,
@@ -108,6 +124,8 @@ class Trainer:
         self.generator.load_state_dict(state["generator"])
         self.teacher.load_state_dict(state["teacher"])
         self.collector.load_state_dict(state["collector"])
+        if self.candidates is not None:
+            self.candidates.load_state_dict(state["candidates"])
         torch.set_rng_state(state["random"])
         self.iteration, self.steps, self.seconds = state["iteration"], state["steps"], state["seconds"]
         self.recent = deque((EpisodeSummary(*episode) for episode in state["recent"]), maxlen=EPISODES_REMEMBERED)

@@ -28,7 +28,7 @@ from gailkit.training.settings import config_from_dict
 CONFIG_FILE = "config.json"
 FORMAT = "gailkit-run"
 FORMAT_VERSION = 1
-CHECKPOINTS = ("last", "best")
+CHECKPOINTS = ("chosen", "last", "best")
 PICTURE_FILE = "learning.svg"
 
 
@@ -80,8 +80,12 @@ class RunFolder:
             raise DataError(f"{path} is of format {found}; this gailkit reads {(FORMAT, FORMAT_VERSION)}")
         return dict(described)
 
+    def usual_checkpoint(self) -> str:
+        """The one to act by where none is named: ``chosen`` where the run came to choose, else ``last``."""
+        return "chosen" if self.checkpoint_path("chosen").is_file() else "last"
+
     def checkpoint_path(self, name: str) -> Path:
-        """Where the checkpoint ``last`` or ``best`` lies."""
+        """Where the checkpoint ``chosen``, ``last`` or ``best`` lies."""
         return self.path / "checkpoints" / f"{name}.safetensors"
 
     def save(self, name: str, state: Mapping[str, Any]) -> None:
@@ -106,8 +110,8 @@ class RunFolder:
                 (self.path / name).unlink(missing_ok=True)
 
 
-def load_policy(run_dir: Path | str, checkpoint: str = "last") -> TrainedPolicy:
-    """The policy of a run at a checkpoint, taking its likeliest actions.
+def load_policy(run_dir: Path | str, checkpoint: str | None = None) -> TrainedPolicy:
+    """The policy of a run at a checkpoint, or at its usual one, taking its likeliest actions.
 
     Raises:
         InputError: if there is no run or no such checkpoint.
@@ -115,6 +119,7 @@ def load_policy(run_dir: Path | str, checkpoint: str = "last") -> TrainedPolicy:
     """
     folder = RunFolder.open(Path(run_dir))
     described = folder.description()
+    checkpoint = checkpoint or folder.usual_checkpoint()
     state = folder.load(checkpoint)
     try:
         observation_space = space_from_json(described["observation_space"])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ import numpy as np
 import torch
 from gymnasium.vector import SyncVectorEnv
 
+from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DivergenceError, EnvironmentFailure
 from gailkit.generator import TrainedPolicy
 from gailkit.rollouts.envs import make_vector_env
+from gailkit.training.choosing import Choice, choose, with_state
 from gailkit.training.config import RunConfig
 from gailkit.training.describe import describe_run
 from gailkit.training.loop import Trainer
@@ -32,10 +34,11 @@ CHECKPOINT_SECONDS = 30.0
 class TrainingResult:
     """What training leaves behind."""
 
-    policy: TrainedPolicy
+    policy: TrainedPolicy  # the one that was chosen, where a run chooses, else the last
     trainer: Trainer
     metrics: list[dict[str, float]]  # one row an iteration
     folder: Path | None
+    choice: Choice | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Plan:
 
     trainer: Trainer
     description: Mapping[str, Any]  # beside what every run says of itself
-    digests: Iterable[str] = ()  # of the demonstrations that are imitated
+    demonstrations: Demonstrations | None = None  # that are imitated
 
 
 def run_to_the_end(
@@ -74,7 +77,7 @@ def run_to_the_end(
             envs.single_action_space,
             env_id,
             kwargs,
-            frozenset(plan.digests),
+            frozenset(() if plan.demonstrations is None else plan.demonstrations.digests()),
         )
         result = TrainingResult(policy, plan.trainer, [], None if folder is None else folder.path)
         observers = [result.metrics.append, *([] if on_iteration is None else [on_iteration])]
@@ -82,7 +85,20 @@ def run_to_the_end(
             _iterate(plan.trainer, observers)
         else:
             _train_into(folder, result, observers)
+        return _chosen(result, plan.demonstrations, folder)
+
+
+def _chosen(result: TrainingResult, demonstrations: Demonstrations | None, folder: RunFolder | None) -> TrainingResult:
+    """The result with the policy that is nearest to the demonstrations, kept in the folder too."""
+    candidates, config = result.trainer.candidates, result.trainer.config
+    if candidates is None or demonstrations is None:
         return result
+    steps = config.steps - config.training_steps
+    choice = choose(candidates, result.policy, demonstrations, steps, config.seed)
+    if folder is not None:
+        networks = {f"actor_critic.{name}": tensor for name, tensor in choice.state.items()}
+        folder.save("chosen", {"generator": networks, "choice": choice.record})
+    return replace(result, policy=with_state(result.policy, choice.state), choice=choice)
 
 
 def _train_into(folder: RunFolder, result: TrainingResult, observers: list[OnIteration]) -> None:

@@ -64,7 +64,7 @@ def train(
         fitted = demonstrations.fitted_to(envs.single_observation_space, envs.single_action_space)
         swapped = {field.name: where_defined(getattr(parts, field.name, None)) for field in fields(Parts)}
         description = {"demonstrations": _described(fitted, held_out), "parts": swapped}
-        return Plan(build_trainer(config, envs, fitted, parts), description, fitted.digests())
+        return Plan(build_trainer(config, envs, fitted, parts), description, fitted)
 
     return run_to_the_end(
         env_id,

@@ -1,0 +1,102 @@
+"""How an episode ends, judged: success and failure lead into the same absorbing state, and D(s, a) never sees where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gailkit.discriminator.base import Discriminator
+from gailkit.discriminator.losses import DiscriminatorLoss, Weights, weighted
+from gailkit.discriminator.state_action import StateDiscriminator
+from gailkit.networks.flat import FlatParameters
+from gailkit.types import RewardForm, Rollout, Transitions
+
+HIDDEN = 32
+LEARNING_RATE = 1e-3
+BATCH_SIZE = 64
+REMEMBERED = 1000  # endings of the policy's, the latest ones
+
+
+class EndingJudge:
+    """A discriminator of last observations, the expert's from the policy's.
+
+    A terminated episode goes on for ever in the state in which it ended, seen as its last observation s_T. That state's
+    occupancy is m_E p_E(s_T) for the expert and m_pi p_pi(s_T) for the policy, p the densities of last observations and
+    m the absorbing masses, so that the best logit is z*(w) with w = m_E p_E / (m_E p_E + m_pi p_pi). Where s_T tells
+    nothing this is the absorbing state's logit (``functional.absorbing``), and the ending is rewarded like it.
+    """
+
+    def __init__(
+        self, discriminator: Discriminator, loss: DiscriminatorLoss, expert: Transitions, *, updates: int, worth: float
+    ) -> None:
+        """
+        Args:
+            discriminator: judges by ``obs`` alone, which are the last observations here.
+            expert: the last steps of the expert's terminated episodes, at least one.
+            updates: gradient steps for each rollout.
+            worth: how many steps in the last state an ending is rewarded for.
+        """
+        self.discriminator, self.loss = discriminator, loss
+        self.expert, self.policy = arrivals(expert), arrivals(expert)[torch.zeros(0, dtype=torch.int64)]
+        self.updates, self.worth = updates, worth
+        self.trained = FlatParameters(discriminator.parameters())
+        self.optimizer = torch.optim.Adam([self.trained.vector], LEARNING_RATE, fused=True)
+
+    @classmethod
+    def of(cls, like: Discriminator, loss: DiscriminatorLoss, expert: Transitions, **settings: Any) -> EndingJudge:
+        """A judge that sees observations as the discriminator ``like`` does."""
+        return cls(StateDiscriminator(like.encoder, like.action_encoder.space, HIDDEN), loss, expert, **settings)
+
+    def update(self, rollout: Rollout, expert_mass: float, policy_mass: float) -> None:
+        """Learn from the endings in the rollout and the latest before it; nothing while the policy has none."""
+        ended = rollout.transitions()[rollout.terminated.flatten().nonzero().squeeze(-1)]
+        self.policy = Transitions.joined([self.policy, arrivals(ended)]).last(REMEMBERED)
+        if not len(self.policy):
+            return
+        total = expert_mass + policy_mass
+        weights = Weights(2 * expert_mass / total, 2 * policy_mass / total)
+        with torch.no_grad():
+            expert, policy = (self.discriminator.encode(side) for side in (self.expert, self.policy))
+        for _ in range(self.updates):
+            loss = weighted(self.loss, self.discriminator, _some(expert), _some(policy), weights)
+            self.trained.backward(loss)
+            self.optimizer.step()
+
+    @torch.no_grad()
+    def rewards(self, rollout: Rollout, reward_form: RewardForm, absorbing_reward: float) -> Tensor:
+        """worth * (u(z(s_T)) - u_abs) where the rollout terminated and 0 elsewhere, (T, N).
+
+        The value after a termination stays 0: what follows it is in this reward already.
+        """
+        added = torch.zeros_like(rollout.value)
+        if len(self.policy) and rollout.terminated.any():
+            ended = rollout.transitions()[rollout.terminated.flatten().nonzero().squeeze(-1)]
+            judged = reward_form(self.discriminator(arrivals(ended)))
+            added[rollout.terminated] = self.worth * (judged - absorbing_reward)
+        return added
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes while learning."""
+        return {
+            "discriminator": self.discriminator.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "policy": self.policy.to_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned."""
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.policy = Transitions(**state["policy"])
+
+
+def arrivals(steps: Transitions) -> Transitions:
+    """Where the steps led, as ``obs``."""
+    return Transitions(steps.next_obs, steps.act, steps.next_obs, steps.terminated)
+
+
+def _some(encoded: Transitions) -> Transitions:
+    return encoded[torch.randint(len(encoded), (BATCH_SIZE,))]

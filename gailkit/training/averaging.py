@@ -1,0 +1,38 @@
+"""The policy averaged over the last iterations, which is steadier than any one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+MEMORY = 0.9
+"""Weight of the past: about the last ten iterations count."""
+
+
+class AveragedParameters:
+    """An exponential moving average of all floating numbers in a module, buffers too. Polyak & Juditsky 1992."""
+
+    def __init__(self, module: nn.Module, memory: float = MEMORY) -> None:
+        self.module, self.memory = module, memory
+        self.mean = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the module as it is now."""
+        for name, tensor in self.module.state_dict().items():
+            if tensor.is_floating_point():
+                self.mean[name].lerp_(tensor, 1.0 - self.memory)
+            else:
+                self.mean[name].copy_(tensor)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The averages."""
+        return self.mean
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned."""
+        for name, tensor in self.mean.items():
+            tensor.copy_(state[name])

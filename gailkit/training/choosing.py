@@ -1,0 +1,163 @@
+"""Which policy of a run moves most like the expert, found out without a reward.
+
+A run ends with several: its last one, their average over the last iterations, and the clone that it began with. Each
+plays some episodes, and the one whose steps lie nearest to the demonstrations is chosen: a result is never further from
+the expert than a clone of the same pairs, as far as so many episodes can tell.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from gailkit.demonstrations import Demonstrations
+from gailkit.evaluation.features import Description, Points, Scale, cloud, scattered
+from gailkit.evaluation.occupancy import distance_in
+from gailkit.generator import TrainedPolicy, WarmStart
+from gailkit.networks.actor_critic import ActorCritic
+from gailkit.rollouts.envs import SeedStream, make_env
+from gailkit.rollouts.episodes import collect_episodes
+from gailkit.training.averaging import AveragedParameters
+from gailkit.types import Trajectory
+
+MOST_EPISODES = 10  # of a candidate
+MOST_SHOWN = 100  # demonstrations that they are compared with
+POINTS, CLOUDS = 256, 16  # steps of either side in a distance, and such distances in a mean
+
+State = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Played:
+    """A candidate, the kind of actions it took, and how far its steps lay from the demonstrations."""
+
+    policy: str
+    actions: str  # likeliest or sampled
+    episodes: int
+    distance: float  # 1-Wasserstein, in the deviations of the demonstrations
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The policy that was nearest, and what it was chosen from."""
+
+    policy: str
+    state: State  # of its ActorCritic
+    played: tuple[Played, ...]  # nearest first; none where the run was too short to play any
+    steps: int  # that were played
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What is kept of it, in plain JSON values."""
+        return {"policy": self.policy, "steps": self.steps, "played": [asdict(each) for each in self.played]}
+
+
+class Candidates:
+    """The policies of a run that it may end with. All that changes is in ``state_dict``."""
+
+    def __init__(self, actor_critic: ActorCritic, began: WarmStart) -> None:
+        """``actor_critic`` is the policy that is trained, as it was after it ``began``."""
+        self.actor_critic = actor_critic
+        self.began = began
+        self.clone = copy.deepcopy(actor_critic.state_dict()) if began.used else None
+        self.averaged = AveragedParameters(actor_critic)
+
+    def update(self) -> None:
+        """Take in the policy as it is now."""
+        self.averaged.update()
+
+    def states(self) -> dict[str, State]:
+        """Each candidate by name; the first is taken where nothing tells which is best."""
+        states: dict[str, State] = {"averaged": self.averaged.mean, "last": self.actor_critic.state_dict()}
+        return states if self.clone is None else {**states, "clone": self.clone}
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes beside the policy itself."""
+        return {"clone": self.clone, "averaged": self.averaged.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned."""
+        self.clone = state["clone"]
+        self.averaged.load_state_dict(state["averaged"])
+
+
+def choose(
+    candidates: Candidates, policy: TrainedPolicy, demonstrations: Demonstrations, steps: int, seed: int
+) -> Choice:
+    """Play every candidate, with its likeliest and with sampled actions, and choose the nearest to the demonstrations.
+
+    Args:
+        policy: the policy of the run, whose networks are not changed; where and how to play is its.
+        steps: about how many to play in all. Where they do not suffice for an episode of each, none is played.
+        seed: of the starts of the episodes, which all candidates share, and of sampled actions.
+
+    Raises:
+        EnvironmentFailure: if the environment fails.
+    """
+    states = candidates.states()
+    episodes = _episodes(steps, 2 * len(states), demonstrations)
+    if episodes < 1:
+        name = next(iter(states))
+        return Choice(name, states[name], (), 0)
+    starts = SeedStream(seed, "choosing").take(episodes)
+    factory = partial(make_env, policy.env_id, policy.env_kwargs)
+    played = {}
+    for name, state in states.items():
+        own = with_state(policy, state)
+        for actions, acting in (("likeliest", own), ("sampled", own.sampling(seed))):
+            played[name, actions] = collect_episodes(acting, factory, starts)
+    distances = distances_to(demonstrations, list(played.values()), seed)
+    found = [Played(*key, episodes, distance) for key, distance in zip(played, distances, strict=True)]
+    found.sort(key=lambda each: each.distance)
+    taken = sum(len(trajectory) for trajectories in played.values() for trajectory in trajectories)
+    return Choice(found[0].policy, states[found[0].policy], tuple(found), taken)
+
+
+def with_state(policy: TrainedPolicy, state: State) -> TrainedPolicy:
+    """``policy`` with networks of its own, in the given state."""
+    actor_critic = copy.deepcopy(policy.actor_critic)
+    actor_critic.load_state_dict(state)
+    return policy.with_networks(actor_critic)
+
+
+def distances_to(demonstrations: Demonstrations, played: Sequence[Sequence[Trajectory]], seed: int = 0) -> list[float]:
+    """How far the steps of each set of episodes lie from those of the demonstrations that are shown to a learner.
+
+    The mean of 1-Wasserstein distances between random clouds of steps, in the deviations of the demonstrations.
+    """
+    observation_space, action_space = demonstrations.observation_space, demonstrations.action_space
+    assert observation_space is not None and action_space is not None
+    description, random = Description(observation_space, action_space), np.random.default_rng(seed)
+    shown = _shown(demonstrations, description)
+    rows = [[description.rows(each, np.arange(len(each))) for each in episodes] for episodes in played]
+    everyone = [each for points in rows for each in points]
+    scale = Scale.of(description.features(), shown, everyone, everyone)
+    expert, count = scale.apply(shown), min(POINTS, sum(map(len, shown)))
+    distance = distance_in(shown[0].shape[1], random)
+    references = [cloud(expert, count, random) for _ in range(CLOUDS)]
+    return [
+        float(np.mean([distance(cloud(scale.apply(points), count, random), reference) for reference in references]))
+        for points in rows
+    ]
+
+
+def _shown(demonstrations: Demonstrations, description: Description) -> Points:
+    """The steps that are drawn of the demonstrations, of as many as are looked at."""
+    random = np.random.default_rng(0)
+    count = len(demonstrations.trajectories)
+    chosen = scattered(count, min(count, MOST_SHOWN), random).tolist()
+    return [
+        description.rows(trajectory, np.arange(offset, len(trajectory), demonstrations.stride))
+        for trajectory, offset in ((demonstrations.trajectories[i], demonstrations.offsets[i]) for i in chosen)
+    ]
+
+
+def _episodes(steps: int, shares: int, demonstrations: Demonstrations) -> int:
+    length = demonstrations.num_steps / len(demonstrations.trajectories)
+    return min(MOST_EPISODES, int(steps / shares / length))
