@@ -16,6 +16,7 @@ from benchmarks.peers import peers
 from benchmarks.recording import recording
 from benchmarks.reinforcement import reinforcement
 from benchmarks.speed import speed
+from benchmarks.study import study
 from benchmarks.updates import updates
 
 
@@ -39,6 +40,7 @@ benchmarks.add_command(peers)
 benchmarks.add_command(recording)
 benchmarks.add_command(reinforcement)
 benchmarks.add_command(speed)
+benchmarks.add_command(study)
 benchmarks.add_command(updates)
 
 if __name__ == "__main__":

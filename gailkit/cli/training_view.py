@@ -60,7 +60,7 @@ def told_choice(choice: Choice) -> str:
     if not choice.played:
         return f"chosen: the {choice.policy} policy (the run is too short to play the others beside it)"
     episodes = choice.played[0].episodes
-    found = ", ".join(f"{each.policy} by {each.actions} actions {each.distance:.3g}" for each in choice.played)
+    found = "; ".join(f"{each.policy} by {each.actions} actions {each.distance:.3g}" for each in choice.played)
     return (
         f"chosen: the {choice.policy} policy, whose steps lie nearest to the demonstrations\n"
         f"  distances over {episodes} episode{'s' * (episodes != 1)} each ({choice.steps:,} steps): {found}"

@@ -68,7 +68,7 @@ class DiscriminatorLearner:
         self._take_in_terminations(rollout)
         if self.endings is not None and self.policy_mass is not None:
             self.endings.update(rollout, self.expert_mass, self.policy_mass)
-        policy, weights = self.discriminator.encode(rollout.transitions()), self._weights()
+        policy, weights = self.discriminator.encode(rollout.transitions()), self.weights()
         losses = []
         for _ in range(self.updates):
             expert = self.discriminator.encode(draw_expert(self.batch_size))
@@ -114,7 +114,7 @@ class DiscriminatorLearner:
         if self.endings is not None:
             self.endings.load_state_dict(state["endings"])
 
-    def _weights(self) -> Weights:
+    def weights(self) -> Weights:
         """Of the ordinary steps: shares 1 - m of either side's occupancy, scaled to 1 on average.
 
         A batch holds equally many steps of both. Where the policy ends sooner than the expert, fewer of its occupancy

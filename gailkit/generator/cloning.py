@@ -91,7 +91,7 @@ def clone_behaviour(
     shown = order[len(held_out) :] if len(held_out) < len(expert) else order
     cloner = _Cloner(actor_critic, expert, loss, learning_rate, batch_size)
     start, best_state, best_loss, best_epoch, epoch = cloner.state(), cloner.state(), math.inf, 0, 0
-    most = min(max_epochs, max(1, MOST_UPDATES * batch_size // len(shown)))
+    most = min(max_epochs, max(1, MOST_UPDATES // -(-len(shown) // batch_size)))
     while epoch < most and epoch - best_epoch < patience:
         epoch += 1
         cloner.one_pass(shown)

@@ -11,29 +11,28 @@ from gailkit.report.markup import shortened
 from gailkit.report.words import counted, number
 
 LONGEST_NAME = 30
+NAMED = {"last": "the last one", "averaged": "the average of its last ones", "clone": "the clone that it began with"}
 
 
 def choice_paragraph(choice: object) -> Paragraph | None:
     """The sentence on ``choice``, the record that a run keeps; None where it is none, for it may be anybody's."""
     if not isinstance(choice, Mapping) or not isinstance(choice.get("policy"), str):
         return None
-    chosen, played = shortened(choice["policy"], LONGEST_NAME), choice.get("played")
+    policy, played = choice["policy"], choice.get("played")
+    chosen = NAMED.get(policy, shortened(policy, LONGEST_NAME))
     if played == []:
-        return Paragraph(
-            f"The run was too short to play the policies that it ended with, so the {chosen} one was taken unseen."
-        )
+        return Paragraph(f"The policy of the run is {chosen}; it was too short to play the others beside it.")
     nearest = _nearest(played) if isinstance(played, list) else {}
-    if choice["policy"] not in nearest:
+    if policy not in nearest:
         return None
-    first = nearest[choice["policy"]]
+    episodes = counted(nearest[policy]["episodes"], "episode")
     distances = ", ".join(
-        f"{shortened(name, LONGEST_NAME)} {number(each['distance'])} ({each['actions']} actions)"
+        f"{shortened(name, LONGEST_NAME)} {number(each['distance'])} (by {each['actions']} actions)"
         for name, each in nearest.items()
     )
     return Paragraph(
-        f"Of the policies that the run ended with, the {chosen} one was chosen, whose steps in "
-        f"{counted(first['episodes'], 'episode')} lay nearest to the demonstrations. The distances, in the deviations of "
-        f"the demonstrations: {distances}."
+        f"Of the policies that the run ended with, {chosen} was chosen: in {episodes} of each its steps lay nearest to "
+        f"the demonstrations. The distances, in the demonstrations' deviations: {distances}."
     )
 
 

@@ -140,12 +140,12 @@ def clone(curves: Curves, plan: Plan) -> Note | None:
         return Note(
             "good",
             "The policy began as a clone",
-            f"From the demonstrations alone it knew held-out actions better than {plain}, by {gain:.2g} {unit}.",
+            f"From the demonstrations alone it knew held-out actions better than {plain}, by {gain:.3g} {unit}.",
         )
     return Note(
         "note",
         "The policy did not begin as a clone",
-        f"A clone of the demonstrations knew held-out actions worse than {plain}, by {-gain:.2g} {unit}: they are too "
+        f"A clone of the demonstrations knew held-out actions worse than {plain}, by {-gain:.3g} {unit}: they are too "
         "few or too poor to clone.",
         "more demonstrations.",
     )

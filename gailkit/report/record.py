@@ -12,8 +12,10 @@ from gymnasium.spaces import Box, Discrete
 
 from gailkit.errors import DataError, InputError
 from gailkit.functional.absorbing import penalised_optimal_logit
+from gailkit.report.curves import LARGEST
 from gailkit.report.thresholds import Plan
 from gailkit.spaces import space_from_json
+from gailkit.training.config import CHOOSING_SHARE
 from gailkit.training.metrics import read_metrics
 from gailkit.training.run import RunFolder
 
@@ -46,15 +48,22 @@ class RunRecord:
     @property
     def plan(self) -> Plan:
         """What the run was to be."""
-        config = self.description.get("config")
-        steps = config.get("steps") if isinstance(config, Mapping) else None
-        return Plan(steps if type(steps) is int else None, self._action_components(), self._logit_bound())
+        return Plan(self._steps(), self._action_components(), self._logit_bound())
 
     @property
     def command(self) -> str | None:
         """The command that began it."""
         command = self.description.get("command")
         return command if isinstance(command, str) else None
+
+    def _steps(self) -> int | None:
+        """Those that were to be learned from: an imitation keeps some to choose among its policies."""
+        config = self.description.get("config")
+        steps = config.get("steps") if isinstance(config, Mapping) else None
+        if type(steps) is not int or steps > LARGEST:
+            return None
+        imitates = self.description.get("demonstrations") is not None
+        return steps - int(CHOOSING_SHARE * steps) if imitates else steps
 
     def _action_components(self) -> int | None:
         try:
@@ -78,5 +87,5 @@ class RunRecord:
 def _choice(run: RunFolder) -> object:
     if not run.checkpoint_path("chosen").is_file():
         return None
-    state: object = run.load("chosen")
+    state: object = run.load("chosen")  # of anybody's making
     return state.get("choice") if isinstance(state, Mapping) else None

@@ -6,33 +6,39 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 MEMORY = 0.9
 """Weight of the past: about the last ten iterations count."""
 
 
 class AveragedParameters:
-    """An exponential moving average of all floating numbers in a module, buffers too. Polyak & Juditsky 1992."""
+    """An exponential moving average of all floating numbers in a module, buffers too. Polyak & Juditsky 1992.
+
+    The first ones count alike: after n updates the past has the weight (n - 1) / n, until that reaches ``memory``.
+    """
 
     def __init__(self, module: nn.Module, memory: float = MEMORY) -> None:
-        self.module, self.memory = module, memory
+        self.module, self.memory, self.updates = module, memory, 0
         self.mean = {name: tensor.clone() for name, tensor in module.state_dict().items()}
 
     @torch.no_grad()
     def update(self) -> None:
         """Take in the module as it is now."""
+        self.updates += 1
+        past = min(self.memory, (self.updates - 1) / self.updates)
         for name, tensor in self.module.state_dict().items():
             if tensor.is_floating_point():
-                self.mean[name].lerp_(tensor, 1.0 - self.memory)
+                self.mean[name].lerp_(tensor, 1.0 - past)
             else:
                 self.mean[name].copy_(tensor)
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """The averages."""
-        return self.mean
+    def state_dict(self) -> dict[str, Any]:
+        """The averages, and of how many states."""
+        return {"mean": self.mean, "updates": self.updates}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` returned."""
+        self.updates = state["updates"]
         for name, tensor in self.mean.items():
-            tensor.copy_(state[name])
+            tensor.copy_(state["mean"][name])

@@ -1,8 +1,9 @@
 """Which policy of a run moves most like the expert, found out without a reward.
 
 A run ends with several: its last one, their average over the last iterations, and the clone that it began with. Each
-plays some episodes, and the one whose steps lie nearest to the demonstrations is chosen: a result is never further from
-the expert than a clone of the same pairs, as far as so many episodes can tell.
+plays some episodes by its likeliest actions and as many by sampled ones, since nobody knows which the expert took. The
+one whose steps lie nearest to the demonstrations is chosen, by the mean of both: a result is never further from the
+expert than a clone of the same pairs, as far as so many episodes can tell.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Choice:
 
     policy: str
     state: State  # of its ActorCritic
-    played: tuple[Played, ...]  # nearest first; none where the run was too short to play any
+    played: tuple[Played, ...]  # none where the run was too short to play any
     steps: int  # that were played
 
     @property
@@ -74,7 +75,7 @@ class Candidates:
 
     def states(self) -> dict[str, State]:
         """Each candidate by name; the first is taken where nothing tells which is best."""
-        states: dict[str, State] = {"averaged": self.averaged.mean, "last": self.actor_critic.state_dict()}
+        states: dict[str, State] = {"last": self.actor_critic.state_dict(), "averaged": self.averaged.mean}
         return states if self.clone is None else {**states, "clone": self.clone}
 
     def state_dict(self) -> dict[str, Any]:
@@ -114,9 +115,9 @@ def choose(
             played[name, actions] = collect_episodes(acting, factory, starts)
     distances = distances_to(demonstrations, list(played.values()), seed)
     found = [Played(*key, episodes, distance) for key, distance in zip(played, distances, strict=True)]
-    found.sort(key=lambda each: each.distance)
+    nearest = min(states, key=lambda name: sum(each.distance for each in found if each.policy == name))
     taken = sum(len(trajectory) for trajectories in played.values() for trajectory in trajectories)
-    return Choice(found[0].policy, states[found[0].policy], tuple(found), taken)
+    return Choice(nearest, states[nearest], tuple(found), taken)
 
 
 def with_state(policy: TrainedPolicy, state: State) -> TrainedPolicy:

@@ -61,8 +61,17 @@ PERFECT = dict.fromkeys(ACCURACIES, np.minimum(0.5 + RISE, 0.97))
 TOSSING = dict.fromkeys(ACCURACIES, 0.5)
 APART = dict.fromkeys(ACCURACIES, 0.85)
 
+SATURATED = PERFECT | {LOGITS[0]: 1.68, LOGITS[1]: -1.68} | dict.fromkeys(ACCURACIES, 0.99)
+ROUND = 2 * np.pi * np.arange(ROWS) / 10
+CYCLE = {
+    ACCURACIES[0]: 0.5 + 0.3 * np.cos(ROUND), ACCURACIES[1]: 0.5 + 0.3 * np.sin(ROUND),
+    LOGITS[0]: 0.2 * np.cos(ROUND), LOGITS[1]: -0.2 * np.sin(ROUND),
+}  # fmt: skip
+
 TROUBLE: dict[str, tuple[str, dict[str, Any], Plan]] = {
     "The discriminator separates the classes perfectly": ("bad", PERFECT, Plan()),
+    "The discriminator is saturated": ("bad", SATURATED, Plan(action_components=3, logit_bound=1.69)),
+    "The discriminator and the policy chase each other": ("bad", CYCLE, Plan()),
     "The discriminator's logits drift away": ("bad", {LOGITS[0]: 6 * RISE, LOGITS[1]: 5 * RISE}, Plan()),
     "The policy became worse again": ("bad", {"episode__true_return": 400 * np.sin(3 * RISE)}, Plan()),
     "The discriminator never told policy and expert apart": ("warning", TOSSING, Plan()),
@@ -165,6 +174,12 @@ def test_noise_around_an_even_return_is_no_fall() -> None:
 
 def test_learning_rates_that_run_out_at_the_end_are_no_standstill() -> None:
     assert found(run(policy__kl=0.01 * (1 - RISE) ** 4))[0].tone == "good"
+
+
+def test_a_policy_that_came_to_rest_as_the_expert_is_no_standstill() -> None:
+    assert {note.tone for note in found(run(policy__kl=1e-6, **dict.fromkeys(ACCURACIES, 0.9 - 0.4 * RISE)))} == {
+        "good"
+    }
 
 
 def test_an_expert_of_reinforcement_learning_has_no_discriminator_to_judge() -> None:

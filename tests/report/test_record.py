@@ -48,8 +48,42 @@ def test_metrics_that_cannot_be_read_are_refused_in_one_sentence(run_folder: Pat
 
 
 @pytest.mark.parametrize(
-    "description", [{}, {"config": 3}, {"config": {"steps": "x"}, "action_space": [], "command": 1}]
+    "description",
+    [{}, {"config": 3}, {"config": {"steps": "x"}, "action_space": [], "command": 1}, {"config": {"steps": 10**400}}],
 )
 def test_a_strange_description_tells_nothing(description: dict[str, Any]) -> None:
     record = RunRecord([], description)
     assert (record.plan, record.command) == (Plan(None, None), None)
+
+
+@pytest.mark.parametrize("demonstrations, steps", [(None, 4096), ({"digests": []}, 3892)])
+def test_an_imitation_keeps_a_twentieth_of_its_steps_to_choose(demonstrations: Any, steps: int) -> None:
+    """0.05 * 4096 = 204.8, and 4096 - 204 = 3892."""
+    assert RunRecord([], {"config": {"steps": 4096}, "demonstrations": demonstrations}).plan.steps == steps
+
+
+@pytest.mark.parametrize(
+    "loss, kappa, bound",
+    [
+        ("adversarial", 0.5, 1.688), ("adversarial", 1.0, 0.659), ("bce", 0.5, None), ("adversarial", 0.2, None),
+        ("adversarial", "x", None), ("adversarial", None, None), ("adversarial", 10**400, None),
+    ],
+)  # fmt: skip
+def test_how_sure_the_discriminator_can_be_is_the_best_logit_where_only_the_expert_goes(
+    loss: str, kappa: Any, bound: float | None
+) -> None:
+    """kappa z + sigmoid(-z) = 1: 0.5 * 1.688 + 0.156 and 0.659 + 0.341."""
+    found = RunRecord([], {"config": {"loss": loss, "discriminator": {"logit_penalty": kappa}}}).plan.logit_bound
+    assert found == (None if bound is None else pytest.approx(bound, abs=5e-4))
+
+
+def test_a_record_has_what_the_run_chose(run_folder: Path) -> None:
+    assert RunRecord.read(run_folder).choice is None
+    choice = {"policy": "averaged", "steps": 0, "played": []}
+    RunFolder.open(run_folder).save("chosen", {"generator": {}, "choice": choice})
+    assert RunRecord.read(run_folder).choice == choice
+    RunFolder.open(run_folder).save("chosen", {"generator": {}})
+    assert RunRecord.read(run_folder).choice is None
+    RunFolder.open(run_folder).checkpoint_path("chosen").write_bytes(b"\x00")
+    with pytest.raises(DataError, match=r"chosen.safetensors is damaged"):
+        RunRecord.read(run_folder)
