@@ -14,12 +14,14 @@ from typing import Any
 import click
 
 from benchmarks.commands import run, shown
+from benchmarks.study_figure import drawn
 from benchmarks.study_table import write_table
 from benchmarks.study_variants import VARIANTS
 from benchmarks.tasks import EXPERTS, REPOSITORY, WORK
 from gailkit.storage import write_atomically
 
 RESULTS = Path("benchmarks") / "results" / "study.json"
+FIGURE = Path("docs") / "what-matters.svg"
 FOLDERS = {"GAILKIT_EXPERTS": EXPERTS}
 FIRST_SEED = 10  # results elsewhere are those of seeds 0 to 2
 
@@ -81,7 +83,7 @@ Row = dict[str, Any]
 @click.option("--variants", default="", help="Variants whose name contains this.")
 @click.option("--draw", is_flag=True, help="Only write the table of what is measured.")
 def study(seeds: int, jobs: int, only: str, variants: str, draw: bool) -> None:
-    """Change one thing at a time, and measure how far from the expert the result moves; goes on where it stopped."""
+    """Change one thing at a time, and measure how like the expert the result moves; goes on where it stopped."""
     os.chdir(REPOSITORY)
     measured = {_key(row) for row in _kept()}
     wanted = [
@@ -98,7 +100,9 @@ def study(seeds: int, jobs: int, only: str, variants: str, draw: bool) -> None:
             for row in pool.map(lambda due: _measure(*due), [due for due in wanted if due[0].demos_path.is_file()]):
                 _keep(row)
                 click.echo(f"{row['task']}, {row['variant']}, seed {row['seed']}: {row['chosen']}")
-    write_table(_kept(), [task.env_id for task in TASKS], RESULTS.with_suffix(".md"))
+    names = [task.env_id for task in TASKS]
+    write_table(_kept(), names, RESULTS.with_suffix(".md"))
+    write_atomically(FIGURE, drawn(_kept(), names))
 
 
 def _measure(task: StudyTask, variant: str, seed: int) -> Row:
