@@ -36,7 +36,7 @@ class ACKTR(Generator):
         actor_critic: ActorCritic,
         *,
         gamma: float = 0.99,
-        lam: float = 0.98,
+        lam: float = 0.95,
         max_kl: float = 0.003,
         max_value_kl: float = 0.03,
         max_step: float = 1.0,

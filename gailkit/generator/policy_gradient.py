@@ -25,7 +25,7 @@ class PolicyGradient(FirstOrderGenerator):
         actor_critic: ActorCritic,
         *,
         gamma: float = 0.99,
-        lam: float = 0.98,
+        lam: float = 0.95,
         batch_size: int = 256,
         learning_rate: float = 2e-3,
         learning_rate_schedule: Schedule = linear,

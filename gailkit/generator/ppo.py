@@ -23,7 +23,7 @@ class PPOClip(FirstOrderGenerator):
         actor_critic: ActorCritic,
         *,
         gamma: float = 0.99,
-        lam: float = 0.98,
+        lam: float = 0.95,
         clip: float = 0.2,
         clip_schedule: Schedule = constant,
         epochs: int = 5,

@@ -30,7 +30,7 @@ class PPOPenalty(FirstOrderGenerator):
         actor_critic: ActorCritic,
         *,
         gamma: float = 0.99,
-        lam: float = 0.98,
+        lam: float = 0.95,
         kl_penalty: float = 1.0,
         kl_min: float = 0.003,
         kl_max: float = 0.008,

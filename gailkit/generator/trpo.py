@@ -43,7 +43,7 @@ class TRPO(Generator):
         actor_critic: ActorCritic,
         *,
         gamma: float = 0.99,
-        lam: float = 0.98,
+        lam: float = 0.95,
         max_kl: float = 0.02,
         damping: float = 0.1,
         fisher_stride: int = 4,

@@ -39,10 +39,13 @@ from gailkit.rollouts.collect import Collector
 from gailkit.rollouts.envs import SeedStream
 from gailkit.training.choosing import Candidates
 from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, RunConfig, TrainConfig
+from gailkit.training.discount import Discount
 from gailkit.training.loop import Trainer
 from gailkit.training.parts import DiscriminatorFactory, GeneratorFactory, Parts, made, made_generator, try_out
 from gailkit.training.teachers import Adversary, TrueReward
 from gailkit.types import Transitions
+
+FEWEST_ENDINGS = 10  # of the expert, below which they do not tell how it ends
 
 
 def build_trainer(
@@ -82,14 +85,15 @@ def build_trainer(
     if began.used:
         generator.guidance = Guidance(teacher.draw_expert)
     candidates = Candidates(actor_critic, began)
-    return Trainer(config, build_collector(config, envs), teacher, generator, candidates)
+    discount = Discount(generator, config.gamma, config.endless_gamma, demonstrations.num_terminated > 0)
+    return Trainer(config, build_collector(config, envs), teacher, generator, candidates, discount)
 
 
 def _ending_judge(
     config: TrainConfig, like: Discriminator, loss: DiscriminatorLoss, endings: Transitions | None
 ) -> EndingJudge | None:
-    """Judges endings where the expert shows some; one counts for as many steps as advantages look ahead."""
-    if endings is None:
+    """Judges endings where the expert shows enough; one counts for as many steps as advantages look ahead."""
+    if endings is None or len(endings) < FEWEST_ENDINGS:
         return None
     worth = config.gamma / (1.0 - config.gamma * config.lam)
     return EndingJudge.of(like, loss, endings, updates=config.discriminator.updates, worth=worth)

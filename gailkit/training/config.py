@@ -205,7 +205,10 @@ class ExpertConfig(RunConfig):
 class TrainConfig(RunConfig):
     """Imitation of demonstrations."""
 
-    least_deviation: float = setting(2.0, LEAST_DEVIATION, at_least=0)
+    endless_gamma: float = setting(
+        0.97, "Discount, if it is less, as long as no episode has terminated on either side.", at_least=0, below=1
+    )
+    least_deviation: float = setting(1.0, LEAST_DEVIATION, at_least=0)
     loss: str = setting(
         "adversarial", "What D descends: adversarial (F with its logit penalty), bce, or package.module:attribute."
     )

@@ -179,7 +179,7 @@ class _Stage:
     def imitator_of(
         self, name: str, shown: Demonstrations, folder: Path | None, overwrite: bool, command: str | None
     ) -> TrainedPolicy:
-        """Who the method made of what ``name`` has shown."""
+        """Who the method made of what ``name`` has shown, as training left it: to choose would hide what a reward pays."""
         method = self.method
         with self.watching.training(name) as on_iteration:
             trained = train(
@@ -193,7 +193,7 @@ class _Stage:
                 on_iteration=on_iteration,
                 command=command,
             )
-        return trained.policy
+        return trained.policy.with_networks(trained.trainer.generator.actor_critic)
 
     def _make_env(self) -> gymnasium.Env[Any, Any]:
         return make_env(self.method.env_id, self.method.env_kwargs)

@@ -15,6 +15,7 @@ from gailkit.generator import Generator
 from gailkit.rollouts.collect import Collector
 from gailkit.training.choosing import Candidates
 from gailkit.training.config import RunConfig
+from gailkit.training.discount import Discount
 from gailkit.training.teachers import Teacher
 from gailkit.types import EpisodeSummary, Rollout, all_finite
 
@@ -34,13 +35,15 @@ class Trainer:
         teacher: Teacher,
         generator: Generator,
         candidates: Candidates | None = None,
+        discount: Discount | None = None,
     ) -> None:
-        """``candidates`` are what an imitation chooses its result from."""
+        """``candidates`` are what an imitation chooses its result from, ``discount`` adapts that of its generator."""
         self.config = config
         self.collector = collector
         self.teacher = teacher
         self.generator = generator
         self.candidates = candidates
+        self.discount = discount
         self.iteration = 0
         self.steps = 0
         self.seconds = 0.0
@@ -63,6 +66,8 @@ class Trainer:
         self.whole = False
         self.iteration += 1
         self.steps += rollout.value.numel()
+        if self.discount is not None:
+            self.discount.observe(rollout)
         rewards, taught = self.teacher.teach(rollout)
         self._require_finite("the rewards", rewards)
         policy = self._improve_policy(rollout, rewards, progress)
@@ -112,6 +117,7 @@ class Trainer:
             "teacher": self.teacher.state_dict(),
             "collector": self.collector.state_dict(),
             "candidates": None if self.candidates is None else self.candidates.state_dict(),
+            "discount": None if self.discount is None else self.discount.state_dict(),
             "random": torch.get_rng_state(),
             "iteration": self.iteration,
             "steps": self.steps,
@@ -126,6 +132,8 @@ class Trainer:
         self.collector.load_state_dict(state["collector"])
         if self.candidates is not None:
             self.candidates.load_state_dict(state["candidates"])
+        if self.discount is not None:
+            self.discount.load_state_dict(state["discount"])
         torch.set_rng_state(state["random"])
         self.iteration, self.steps, self.seconds = state["iteration"], state["steps"], state["seconds"]
         self.recent = deque((EpisodeSummary(*episode) for episode in state["recent"]), maxlen=EPISODES_REMEMBERED)

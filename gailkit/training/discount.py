@@ -1,0 +1,48 @@
+"""How far ahead the policy looks: a shorter way where nothing ends an episode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gailkit.generator import Generator
+from gailkit.types import Rollout
+
+
+class Discount:
+    """The discount of a generator: ``endless`` until an episode has terminated on either side, and ``gamma`` from then.
+
+    The discriminator rewards every step for itself, and a policy that is rewarded as the expert would be needs no long
+    view, but for one thing: what ends an episode shows only in the steps that are missing then. Where nothing ends one,
+    a long view adds no more than the noise of all those steps to the advantage of each.
+    """
+
+    def __init__(self, generator: Generator, gamma: float, endless: float, terminates: bool) -> None:
+        """``terminates``: whether the expert shows an episode that did. ``endless`` is ``gamma`` at most."""
+        self.generator = generator
+        self.gamma, self.endless = gamma, min(gamma, endless)
+        self.terminates = terminates
+        self._apply()
+
+    def observe(self, rollout: Rollout) -> None:
+        """Look for a termination in a rollout."""
+        self.terminates = self.terminates or bool(rollout.terminated.any())
+        self._apply()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes."""
+        return {"terminates": self.terminates}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned."""
+        self.terminates = state["terminates"]
+        self._apply()
+
+    @property
+    def value(self) -> float:
+        """The discount as it is now."""
+        return self.gamma if self.terminates else self.endless
+
+    def _apply(self) -> None:
+        if hasattr(self.generator, "gamma"):  # a generator of somebody's own may discount as it likes
+            self.generator.gamma = self.value
