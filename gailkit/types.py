@@ -86,7 +86,7 @@ class Transitions:
 
     def last(self, count: int) -> Transitions:
         """The last ``count`` transitions, or all where there are fewer."""
-        return Transitions(**{name: values[-count:] for name, values in self.to_dict().items()})
+        return Transitions(**{name: values[max(len(self) - count, 0) :] for name, values in self.to_dict().items()})
 
     def to_dict(self) -> dict[str, Tensor]:
         """The fields by name."""

@@ -91,10 +91,14 @@ class DiscriminatorLearner:
         return rewards if self.endings is None else rewards + self.endings.rewards(rollout, self.reward_form, absorbing)
 
     def absorbing_reward(self) -> float:
-        """u_abs: the reward form at the absorbing state's optimal logit; 0 while neither side has terminated."""
+        """u_abs: the reward form at the absorbing state's optimal logit.
+
+        While neither side has terminated any constant would do. It is the reward of a step that cannot be told, so
+        that values are near 0 where the policy is the expert and nobody has to learn their mean first.
+        """
         share = expert_share(self.expert_mass, self.policy_mass or 0.0)
         if share is None:
-            return 0.0
+            share = 0.5
         return float(self.reward_form(torch.tensor(self.loss.optimal_logit(share), dtype=torch.float64)))
 
     def state_dict(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Generator(nn.Module, ABC):
     changes, a coefficient say, registers a buffer.
     """
 
+    gamma: float  # the discount, of those that have one
     least_deviation: float = 0.0  # by which advantages are divided at least, in the units of the rewards
     guidance: Guidance | None = None  # where the policy began as a clone: see ``guided``
 

@@ -179,7 +179,7 @@ class _Stage:
     def imitator_of(
         self, name: str, shown: Demonstrations, folder: Path | None, overwrite: bool, command: str | None
     ) -> TrainedPolicy:
-        """Who the method made of what ``name`` has shown, as training left it: to choose would hide what a reward pays."""
+        """Who the method made of what ``name`` has shown, as it was last: a choice would hide what rewards pay for."""
         method = self.method
         with self.watching.training(name) as on_iteration:
             trained = train(

@@ -52,8 +52,10 @@ class Adversary(Teacher):
         return self.demonstrations.sample(batch_size, torch.default_generator)
 
     def networks(self) -> dict[str, nn.Module]:
-        """The discriminator."""
-        return {"discriminator": self.learner.discriminator}
+        """The discriminator, and the one of endings where there is one."""
+        endings = self.learner.endings
+        judge = {} if endings is None else {"judge of endings": endings.discriminator}
+        return {"discriminator": self.learner.discriminator, **judge}
 
     def state_dict(self) -> dict[str, Any]:
         """That of the learner; the demonstrations do not change."""

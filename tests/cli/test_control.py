@@ -39,7 +39,7 @@ SURVIVAL = """
 import torch
 
 def alive(logits):
-    return torch.ones_like(logits) if logits.dim() else torch.zeros_like(logits)
+    return torch.ones_like(logits) if logits.numel() == 2048 else torch.zeros_like(logits)
 """
 
 
@@ -87,7 +87,7 @@ def test_a_method_that_pays_for_survival_is_caught_once_its_reward_is_trusted(
     run_here: RunHere, tmp_path: Path
 ) -> None:
     train("CartPole-v1", Demonstrations.load("demos.hdf5"), BIASED, out=tmp_path / "biased")
-    command = ("control", "biased", "--demos", "demos.hdf5", "--out", "out", "--episodes", "10", "--steps", "8192")
+    command = ("control", "biased", "--demos", "demos.hdf5", "--out", "out", "--episodes", "10", "--steps", "16384")
     refused = run_here(*command)
     assert refused.returncode == 2
     assert refused.stderr.endswith("which would import a module; if you trust it, say --trust survival:alive\n")
@@ -95,7 +95,7 @@ def test_a_method_that_pays_for_survival_is_caught_once_its_reward_is_trusted(
     assert "survival" not in sys.modules
     done = run_here(*command, "--trust", "survival:alive")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("although nobody taught it: its reward pays for survival") == 2
+    assert done.stdout.count("although nobody taught it: its reward pays for survival") == 1
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,8 @@ def test_from_a_recording_to_an_evaluation(run_cli: RunCli, tmp_path: Path) -> N
     )
     assert trained.returncode == 0, trained.stderr
     assert "gailkit evaluate run --demos random.hdf5" in trained.stdout
-    assert read_metrics(tmp_path / "run")[-1]["steps"] == 4096
+    assert re.search(r"chosen: the (averaged|last|clone) policy[, ]", trained.stdout)
+    assert read_metrics(tmp_path / "run")[-1]["steps"] == 4096  # 3,891 in whole rollouts of 2,048
     options = ["--demos", "random.hdf5", "--episodes", "5", "--seed", "3", "--json", "result.json"]
     evaluated = run_cli("evaluate", "run", *options)
     assert evaluated.returncode == 0, evaluated.stderr
@@ -140,7 +141,7 @@ def test_from_a_recording_to_an_evaluation(run_cli: RunCli, tmp_path: Path) -> N
         ({"--generator": "ppo-penalty", "--policy-kl-min": "1"}, 2, r"policy\.kl_min must be below policy\.kl_max"),
         ({"--policy-target-kl": "-1"}, 2, r"policy\.target_kl must be at least 0; found -1"),
         ({"--policy-std": "states"}, 2, r"'states' is not one of 'free', 'state'"),
-        ({"--warm-start": "gail"}, 2, r"'gail' is not one of 'none', 'bc'"),
+        ({"--least-deviation": "-1"}, 2, r"least_deviation must be at least 0; found -1"),
         ({"--policy-hidden": "64x64"}, 2, r"'64x64' is not a list of whole numbers"),
         ({"--trajectories": "9"}, 2, r"9 trajectories were asked for; these demonstrations hold 3"),
         ({"--subsample": "0"}, 2, r"0 is not in the range x>=1"),
@@ -196,7 +197,7 @@ def test_what_is_shown_to_the_learner_is_said_and_written_down(run_here: RunHere
 
 
 def test_what_is_larger_than_the_memory_it_may_take_is_learned_from_piece_by_piece(run_here: RunHere) -> None:
-    options = ("--demos", "demos.hdf5", "--memory", "0", "--out", "run", "--warm-start", "bc", "--subsample", "2")
+    options = ("--demos", "demos.hdf5", "--memory", "0", "--out", "run", "--subsample", "2")
     done = run_here("train", "CartPole-v1", *options, *TINY)
     assert done.returncode == 0, done.stderr
     assert "note: demos.hdf5 is larger than the memory it may take and is read piece by piece" in done.stderr
@@ -222,7 +223,7 @@ def test_a_pipe_gets_a_line_with_all_that_tells_how_it_goes(run_here: RunHere, t
     line = next(line for line in done.stderr.splitlines() if line.startswith("step "))
     row = read_metrics(tmp_path / "run")[-1]
     fields = dict(field.split(": ") for field in line.split("; ")[1:])
-    assert line.split("; ")[0] == f"step 192 of 192, {row['steps_per_second']:,.0f} steps/s, 0 s left"
+    assert line.split("; ")[0] == f"step 192 of 183, {row['steps_per_second']:,.0f} steps/s, 0 s left"
     accuracy = f"{row['discriminator/accuracy_expert']:.2f} | {row['discriminator/accuracy_policy']:.2f}"
     logits = f"{row['discriminator/logit_expert']:+.2f} | {row['discriminator/logit_policy']:+.2f}"
     assert fields["discriminator accuracy, expert | policy"] == accuracy
@@ -241,7 +242,7 @@ def test_every_metric_is_explained_in_the_readme(run_here: RunHere, tmp_path: Pa
         metrics |= {name for row in read_metrics(tmp_path / generator) for name in row}
     readme = (repository / "README.md").read_text(encoding="utf-8")
     assert {name for name in metrics if f"`{name}`" not in readme} == set()
-    explained = set(re.findall(r"`((?:discriminator|policy|reward|episode)/\w+)`", readme))
+    explained = set(re.findall(r"`((?:discriminator|clone|policy|reward|episode)/\w+)`", readme))
     assert explained <= metrics  # and nothing is explained that is no longer there
 
 

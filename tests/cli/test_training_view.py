@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from gailkit.cli import training_view
-from gailkit.cli.training_view import show_training
+from gailkit.cli.training_view import show_training, told_choice
+from gailkit.training.choosing import Choice, Played
 
 
 def test_lines_come_every_ten_seconds_with_the_time_left(
@@ -72,9 +73,13 @@ CLOCK = {"steps": 1000.0, "seconds": 10.0, "steps_per_second": 100.0}
                 "true return: -",
             ],
         ),
+        (
+            {"clone/gain": 0.25, "clone/guidance": 0.075},
+            ["clone, gain in nats | guidance: +0.250 | +0.075", "episode length: -", "true return: -"],
+        ),
         ({"policy/kl_penalty": 0.03125}, ["weight of the KL penalty: 0.0312", "episode length: -", "true return: -"]),
     ],
-    ids=["nothing", "expert", "adversary", "policy", "trpo", "ppo-penalty"],
+    ids=["nothing", "expert", "adversary", "policy", "trpo", "clone", "ppo-penalty"],
 )
 def test_what_there_is_is_shown_and_nothing_else(
     capsys: pytest.CaptureFixture[str], metrics: dict[str, float], shown: list[str]
@@ -83,3 +88,20 @@ def test_what_there_is_is_shown_and_nothing_else(
         show({**CLOCK, **metrics})
     (line,) = capsys.readouterr().err.splitlines()
     assert line.split("; ") == ["step 1,000 of 1,000, 100 steps/s, 0 s left", *shown]
+
+
+def test_which_policy_was_chosen_is_told_with_the_distances_it_was_chosen_by() -> None:
+    distances = {("last", "likeliest"): 0.5, ("last", "sampled"): 1.25, ("clone", "likeliest"): 0.125}
+    played = tuple(Played(policy, actions, 3, distance) for (policy, actions), distance in distances.items())
+    told = told_choice(Choice("clone", {}, played, 12_345))
+    assert told.startswith("chosen: the clone policy, whose steps lie nearest to the demonstrations")
+    assert "over 3 episodes each (12,345 steps)" in told
+    for (policy, actions), distance in distances.items():
+        assert f"{policy} by {actions} actions {distance:.3g}" in told
+    alone = told_choice(Choice("clone", {}, (Played("clone", "likeliest", 1, 0.1),), 20))
+    assert "over 1 episode each (20 steps)" in alone
+
+
+def test_a_run_that_was_too_short_to_choose_says_so() -> None:
+    told = told_choice(Choice("last", {}, (), 0))
+    assert told == "chosen: the last policy (the run is too short to play the others beside it)"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box, Discrete, MultiBinary
 
-from gailkit.demonstrations import Demonstrations
+from gailkit.demonstrations import Demonstrations, dataset
 from gailkit.errors import InputError, UnsupportedSpaceError
 from gailkit.types import Trajectory
 
@@ -250,3 +251,32 @@ class TestFittedTo:
     def test_unsupported_space(self, make_demonstrations: Make) -> None:
         with pytest.raises(UnsupportedSpaceError, match="MultiBinary"):
             make_demonstrations([3]).fitted_to(MultiBinary(2), self.actions)
+
+
+@pytest.mark.parametrize("memory", [None, 0], ids=["in memory", "in a file"])
+@pytest.mark.parametrize("k", [1, 3])
+def test_endings_are_the_last_steps_of_those_that_terminated_kept_or_not(
+    make_demonstrations: Make, tmp_path: Path, memory: int | None, k: int
+) -> None:
+    make_demonstrations([4, 5, 6, 2, 3]).save(tmp_path / "demos.hdf5")
+    demonstrations = Demonstrations.load(tmp_path / "demos.hdf5", memory=memory).subsample(k, seed=1)
+    assert demonstrations.in_memory is (memory is None)
+    endings = demonstrations.endings()
+    assert endings is not None
+    assert endings.obs.tolist() == [[1, 4], [3, 1]]  # episodes 1 and 3 terminate
+    assert endings.next_obs.tolist() == [[1, 5], [3, 2]]
+    assert endings.act.tolist() == [0, 1]
+    assert endings.terminated.tolist() == [True, True]
+    assert (endings.obs.dtype, endings.act.dtype) == (torch.float32, torch.int64)
+    cut_off = demonstrations.pick([0, 2, 4])
+    assert cut_off.num_terminated == 0
+    assert cut_off.endings() is None
+
+
+def test_of_too_many_endings_some_are_taken_from_the_first_to_the_last(
+    make_demonstrations: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "MOST_ENDINGS", 3)
+    endings = make_demonstrations([2] * 18).endings()
+    assert endings is not None
+    assert endings.next_obs[:, 0].tolist() == [1, 9, 17]

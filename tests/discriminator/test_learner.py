@@ -83,26 +83,72 @@ def frozen(
     )
 
 
-def test_it_recovers_the_experts_share_of_the_density_of_every_state_and_action() -> None:
-    # Four states, two actions; in 40 expert steps and 40 policy steps each pair occurs as often as written here.
-    expert_counts = torch.tensor([[9, 1], [2, 8], [5, 5], [8, 2]])
-    policy_counts = torch.tensor([[3, 7], [6, 4], [5, 5], [2, 8]])
+EXPERT_COUNTS = torch.tensor([[9, 1], [2, 8], [5, 5], [8, 2]])  # in 40 expert steps, of two actions in four states
+POLICY_COUNTS = torch.tensor([[3, 7], [6, 4], [5, 5], [2, 8]])  # in 40 policy steps
+
+
+def tabular(expert_mass: float, terminations: int) -> Tensor:
+    """Logits (4, 2) learned on these counts, where so many of the policy's steps terminated."""
     pairs = torch.arange(8)
-    shown, taken = (pairs.repeat_interleave(counts.flatten()) for counts in (expert_counts, policy_counts))
+    shown, taken = (pairs.repeat_interleave(counts.flatten()) for counts in (EXPERT_COUNTS, POLICY_COUNTS))
 
     def draw(size: int) -> Transitions:
         chosen = shown[torch.randint(len(shown), (size,))]
         return Transitions(chosen // 2, chosen % 2, chosen // 2, torch.zeros(size, dtype=torch.bool))
 
     model = DiscreteActionDiscriminator(ObservationEncoder(Discrete(4)), Discrete(2), nn.Linear)
-    loss = AdversarialLoss(0.5)
     learner = DiscriminatorLearner(
-        model, loss, log_d, expert_mass=0, gamma=GAMMA, learning_rate=0.03, batch_size=4096, updates=150
+        model,
+        AdversarialLoss(0.5),
+        log_d,
+        expert_mass=expert_mass,
+        gamma=GAMMA,
+        learning_rate=0.03,
+        batch_size=4096,
+        updates=150,
     )
-    learner.update(draw, rollout((taken // 2).reshape(10, 4), (taken % 2).reshape(10, 4)))
-    z = model.action_logits(torch.arange(4)).detach()
-    share = expert_counts / (expert_counts + policy_counts)
+    learner.update(draw, rollout((taken // 2).reshape(10, 4), (taken % 2).reshape(10, 4), terminations))
+    return model.action_logits(torch.arange(4)).detach()
+
+
+def test_it_recovers_the_experts_share_of_the_density_of_every_state_and_action() -> None:
+    z = tabular(expert_mass=0.0, terminations=0)
+    share = EXPERT_COUNTS / (EXPERT_COUNTS + POLICY_COUNTS)
     torch.testing.assert_close(0.5 * z + torch.sigmoid(-z), share, rtol=0, atol=0.04)
+
+
+@pytest.mark.parametrize(
+    ("expert_mass", "terminations", "policy_mass"),
+    [
+        (0.0, 12, 0.75),  # 12 / (1 - 0.9) = 120: the policy's 40 steps are a quarter of its occupancy
+        (0.6, 4, 0.5),  # 40 / (40 + 40)
+        (0.75, 0, 0.0),
+        (0.5, 4, 0.5),  # equal masses: as without any
+    ],
+)
+def test_ordinary_steps_count_by_the_share_of_the_occupancy_that_they_are(
+    expert_mass: float, terminations: int, policy_mass: float
+) -> None:
+    z = tabular(expert_mass, terminations)
+    ours, theirs = (1 - expert_mass) * EXPERT_COUNTS, (1 - policy_mass) * POLICY_COUNTS
+    torch.testing.assert_close(0.5 * z + torch.sigmoid(-z), ours / (ours + theirs), rtol=0, atol=0.04)
+
+
+class Plain:
+    """A loss of somebody's own, without weights."""
+
+    def __call__(self, discriminator: Discriminator, expert: Transitions, policy: Transitions) -> Tensor:
+        return CrossEntropyLoss()(discriminator, expert, policy)
+
+    def optimal_logit(self, share: float) -> float:
+        return 0.0
+
+
+def test_a_loss_that_knows_no_weights_is_descended_all_the_same() -> None:
+    learner = DiscriminatorLearner(Identity(0.0), Plain(), log_d, expert_mass=0.7, gamma=GAMMA, learning_rate=0.05)
+    steps = rollout(-torch.ones(8, 2, 1), terminations=1)
+    losses = [learner.update(expert(1.0), steps)["loss"] for _ in range(2)]
+    assert losses[1] < losses[0] < 2 * math.log(2)
 
 
 def test_learning_tells_expert_from_policy() -> None:

@@ -17,8 +17,10 @@ from gailkit.discriminator import (
     Discriminator,
     DiscriminatorLoss,
     GradientPenalisedLoss,
+    Weights,
     with_gradient_penalty,
 )
+from gailkit.discriminator.losses import weighted
 from gailkit.errors import InputError
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.types import Transitions
@@ -88,20 +90,34 @@ def test_descending_a_loss_raises_the_experts_logit_and_lowers_the_policys(loss:
     assert model.w_obs.grad.item() < 0.0  # w grows: +1, the expert's place, gets the higher logit
 
 
-@pytest.mark.parametrize("loss", [AdversarialLoss(0.3), AdversarialLoss(1.0), CrossEntropyLoss()])
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
-def test_the_optimal_logit_is_where_the_loss_is_stationary(loss: DiscriminatorLoss, share: float) -> None:
-    # ten transitions in one place, `share` of them the expert's; F weighs the sides by their means
+every_loss = pytest.mark.parametrize("loss", [AdversarialLoss(0.3), AdversarialLoss(1.0), CrossEntropyLoss()])
+
+
+def in_one_place(loss: DiscriminatorLoss, z: float, share: float, weights: Weights) -> float:
+    """The loss of logit z there, where ten transitions of the two sides are, ``share`` of them the expert's.
+
+    F weighs the sides by their means, so each side is filled up to ten with transitions of logit 0.
+    """
     model = Linear([1.0], [0.0, 0.0])
-    optimum = loss.optimal_logit(share)
+    here, elsewhere = torch.tensor([[z]]), torch.tensor([[0.0]])
+    expert, policy = round(10 * share), 10 - round(10 * share)
+    sides = [torch.cat((here.expand(n, 1), elsewhere.expand(10 - n, 1))) for n in (expert, policy)]
+    act, ended = torch.zeros(10, 2), torch.zeros(10, dtype=torch.bool)
+    real, fake = (Transitions(obs, act, obs, ended) for obs in sides)
+    return weighted(loss, model.double(), _double(real), _double(fake), weights).item()
+
+
+@every_loss
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("weights", [Weights(), Weights(1.6, 0.4), Weights(0.3, 1.7)])
+def test_the_optimal_logit_is_where_the_loss_is_stationary(
+    loss: DiscriminatorLoss, share: float, weights: Weights
+) -> None:
+    ours, theirs = weights.expert * share, weights.policy * (1 - share)
+    optimum = loss.optimal_logit(ours / (ours + theirs))
 
     def at(z: float) -> float:
-        here, elsewhere = torch.tensor([[z]]), torch.tensor([[0.0]])
-        expert, policy = round(10 * share), 10 - round(10 * share)
-        sides = [torch.cat((here.expand(n, 1), elsewhere.expand(10 - n, 1))) for n in (expert, policy)]
-        act, ended = torch.zeros(10, 2), torch.zeros(10, dtype=torch.bool)
-        real, fake = (Transitions(obs, act, obs, ended) for obs in sides)
-        return loss(model.double(), _double(real), _double(fake)).item()
+        return in_one_place(loss, z, share, weights)
 
     assert (at(optimum + 1e-3) - at(optimum - 1e-3)) / 2e-3 == pytest.approx(0.0, abs=1e-5)
     assert at(optimum) < min(at(optimum + 0.1), at(optimum - 0.1))
@@ -109,6 +125,41 @@ def test_the_optimal_logit_is_where_the_loss_is_stationary(loss: DiscriminatorLo
 
 def _double(steps: Transitions) -> Transitions:
     return Transitions(steps.obs.double(), steps.act.double(), steps.next_obs.double(), steps.terminated)
+
+
+@every_loss
+def test_equal_weights_leave_a_loss_as_it_is(loss: DiscriminatorLoss) -> None:
+    model, expert, policy = Linear([1.0, -0.3], [0.5, 0.2]), batch(6), batch(4)
+    assert torch.equal(weighted(loss, model, expert, policy, Weights()), loss(model, expert, policy))
+
+
+@every_loss
+def test_weights_pass_through_wrappers_and_leave_the_gradient_penalty_alone(loss: DiscriminatorLoss) -> None:
+    # |w| = 3: the penalty is 0.7 (3 - 1)^2 for each of the two, whatever the weights
+    model, expert, policy = Linear([2.0, 1.0], [2.0, 0.0]), batch(8), batch(8)
+    twice = with_gradient_penalty(with_gradient_penalty(loss, 0.7), 0.7)
+    weights = Weights(1.8, 0.2)
+    added = weighted(twice, model, expert, policy, weights) - weighted(loss, model, expert, policy, weights)
+    assert added.item() == pytest.approx(2 * 0.7 * 4, rel=1e-4)
+    assert weighted(loss, model, expert, policy, weights) != loss(model, expert, policy)
+
+
+class Plain:
+    """A loss of somebody's own, who knows nothing of weights: the gap of the mean logits."""
+
+    def __call__(self, discriminator: Discriminator, expert: Transitions, policy: Transitions) -> Tensor:
+        return discriminator.logits(policy).mean() - discriminator.logits(expert).mean()
+
+    def optimal_logit(self, share: float) -> float:
+        return 0.0
+
+
+def test_a_loss_that_knows_no_weights_is_called_without_them() -> None:
+    model, expert, policy = Linear([2.0, 1.0], [2.0, 0.0]), batch(8), batch(8)
+    gap = Plain()(model, expert, policy)
+    assert torch.equal(weighted(Plain(), model, expert, policy, Weights(1.8, 0.2)), gap)
+    wrapped = weighted(with_gradient_penalty(Plain(), 0.7), model, expert, policy, Weights(1.8, 0.2))
+    assert (wrapped - gap).item() == pytest.approx(0.7 * 4, rel=1e-4)
 
 
 def test_the_penalty_of_a_steep_linear_discriminator_is_its_excess_slope_squared() -> None:

@@ -106,6 +106,32 @@ def test_the_minimiser_of_the_cross_entropy_is_the_experts_share_of_the_density(
     torch.testing.assert_close(minimiser(cross_entropy).sigmoid(), SHARE, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize(("real", "fake"), [(1.5, 0.5), (0.2, 1.8), (3.0, 1.0)])
+def test_with_weights_the_minimiser_tells_the_share_of_the_weighted_densities(real: float, fake: float) -> None:
+    share = real * P_EXPERT / (real * P_EXPERT + fake * P_POLICY)
+    z = minimiser(lambda ours, theirs: cross_entropy(ours, theirs, real, fake))
+    torch.testing.assert_close(z.sigmoid(), share, rtol=0, atol=1e-9)
+    for kappa in (0.3, 1.0):
+
+        def penalised_and_weighted(ours: Tensor, theirs: Tensor, kappa: float = kappa) -> Tensor:
+            return adversarial_loss(ours, theirs, real, fake) + kappa * logit_penalty(ours, theirs, real, fake)
+
+        z = minimiser(penalised_and_weighted)
+        torch.testing.assert_close(kappa * z + torch.sigmoid(-z), share, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("loss", [adversarial_loss, logit_penalty, cross_entropy])
+def test_equal_weights_multiply_a_loss_and_a_weight_of_0_takes_a_side_out(loss: Callable[..., Tensor]) -> None:
+    random = torch.Generator().manual_seed(2)
+    ours, theirs, others = torch.randn(3, 5, generator=random, dtype=torch.float64)
+    plain = loss(ours, theirs)
+    assert torch.equal(loss(ours, theirs, 1.0, 1.0), plain)
+    torch.testing.assert_close(loss(ours, theirs, 2.5, 2.5), 2.5 * plain)
+    assert torch.equal(loss(ours, theirs, 1.0, 0.0), loss(ours, others, 1.0, 0.0))
+    assert torch.equal(loss(ours, theirs, 0.0, 1.0), loss(others, theirs, 0.0, 1.0))
+    torch.testing.assert_close(loss(ours, theirs, 1.0, 0.0) + loss(ours, theirs, 0.0, 1.0), plain)
+
+
 def test_the_least_cross_entropy_is_ln_4_minus_twice_the_jensen_shannon_divergence() -> None:
     z = minimiser(cross_entropy)
     mixture = (P_EXPERT + P_POLICY) / 2

@@ -95,3 +95,27 @@ def test_standardized_advantages_have_mean_0_and_deviation_1_and_keep_their_orde
 @pytest.mark.parametrize("constant", [0.0, 1.0, -4.0, 123.456, -69.3])
 def test_advantages_that_do_not_differ_become_zero(constant: float) -> None:
     assert torch.equal(standardized(torch.full((8, 16), constant)), torch.zeros(8, 16))
+
+
+@pytest.mark.parametrize(
+    ("least", "expected"),
+    [
+        # mean 3; the deviations are -2, 0, 0, 2, so that the standard deviation is sqrt(8 / 3) = 1.633
+        (0.0, [-1.2247, 0.0, 0.0, 1.2247]),
+        (1.6, [-1.2247, 0.0, 0.0, 1.2247]),
+        (4.0, [-0.5, 0.0, 0.0, 0.5]),
+        (20.0, [-0.1, 0.0, 0.0, 0.1]),
+    ],
+)
+def test_advantages_are_divided_by_their_deviation_or_the_least_one(least: float, expected: list[float]) -> None:
+    found = standardized(torch.tensor([1.0, 3.0, 3.0, 5.0]), least)
+    torch.testing.assert_close(found, torch.tensor(expected), rtol=0, atol=1e-4)
+
+
+def test_small_advantages_stay_in_proportion_and_large_ones_forget_their_size() -> None:
+    advantages = torch.randn(200, generator=torch.Generator().manual_seed(3))
+    small, large = 0.01 * advantages, 100 * advantages
+    torch.testing.assert_close(2 * standardized(small, 1.0), standardized(2 * small, 1.0))
+    assert standardized(small, 1.0).std().item() == pytest.approx(small.std().item(), rel=1e-5)
+    torch.testing.assert_close(standardized(large, 1.0), standardized(2 * large, 1.0))
+    assert torch.equal(standardized(torch.full((5,), 7.3), 1.0), torch.zeros(5))

@@ -119,3 +119,17 @@ def test_the_old_distribution_stays_when_the_parameters_move(roll_out: Any, std:
         for parameter in generator.actor_critic.policy_parameters():
             parameter.add_(1.0)
     assert all(map(torch.equal, batch.old.parameters(), before))
+
+
+@pytest.mark.parametrize("least", [0.0, 3.0, 50.0])
+def test_a_batch_holds_advantages_divided_by_the_least_deviation_that_was_asked_for(
+    make_actor_critic: Any, roll_out: Any, least: float
+) -> None:
+    # episodes of one step: the advantage is reward - value
+    generator = Untaught(make_actor_critic())
+    steps = roll_out(generator)
+    rewards = 10 * torch.randn_like(steps.value)
+    advantages = (rewards - steps.value).flatten()
+    batch, _ = learning_batch(generator.actor_critic, steps, rewards, 0.9, 0.9, least)
+    centered = advantages - advantages.mean()
+    torch.testing.assert_close(batch.advantages, centered / max(least, float(advantages.std())), rtol=1e-4, atol=1e-5)

@@ -64,6 +64,22 @@ class Moody(gymnasium.Env[np.ndarray, np.int64]):
         return self.np_random.uniform(-1, 1, 2).astype(np.float32)
 
 
+class Ring(gymnasium.Env[np.int64, np.int64]):
+    """Six places in a ring, which the actions 0 and 1 walk round to the left and to the right; left earns 1."""
+
+    observation_space = Discrete(6)
+    action_space = Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[np.int64, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.place = self.np_random.integers(6)
+        return self.place, {}
+
+    def step(self, action: np.int64) -> tuple[np.int64, float, bool, bool, dict[str, Any]]:
+        self.place = (self.place + 2 * action - 1) % 6
+        return self.place, float(action == 0), False, False, {}
+
+
 def negated_cartpole() -> gymnasium.Env[Any, Any]:
     return TransformReward(CartPoleEnv(), lambda reward: -5.0 * float(reward))
 
@@ -72,8 +88,9 @@ def negated_cartpole() -> gymnasium.Env[Any, Any]:
 def environments() -> Iterator[None]:
     gymnasium.register("Moody-v0", entry_point=Moody)
     gymnasium.register("NegatedCartPole-v0", entry_point=negated_cartpole, max_episode_steps=500)
+    gymnasium.register("Ring-v0", entry_point=Ring, max_episode_steps=20)
     yield
-    for name in ("Moody-v0", "NegatedCartPole-v0"):
+    for name in ("Moody-v0", "NegatedCartPole-v0", "Ring-v0"):
         gymnasium.registry.pop(name)
 
 

@@ -17,7 +17,7 @@ from gailkit.discriminator import BoxActionDiscriminator, DiscreteActionDiscrimi
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.rollouts.envs import make_vector_env
-from gailkit.training.build import build_actor_critic, build_expert_trainer, discriminator_factory
+from gailkit.training.build import FEWEST_ENDINGS, build_actor_critic, build_expert_trainer, discriminator_factory
 from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
 from gailkit.training.loop import Trainer
 from gailkit.training.settings import config_from_dict
@@ -83,13 +83,24 @@ def test_the_settings_of_an_expert_reach_their_parts(envs: SyncVectorEnv) -> Non
     assert shapes[::2] == [(6, 4), (7, 6), (2, 7)]
 
 
-def test_the_deviation_of_a_gaussian_policy_starts_where_it_was_set(build: Build, repository: Path) -> None:
+def test_the_deviation_of_a_gaussian_policy_starts_where_a_clone_says_or_else_where_it_was_set(
+    build: Build, repository: Path
+) -> None:
     envs = make_vector_env("Pendulum-v1", 1)
     demonstrations = Demonstrations.load(repository / "datasets" / "pendulum-v1.hdf5")
     config = TrainConfig(num_envs=1, policy=PolicyConfig(initial_log_std=-1.5))
-    trainer = build(demonstrations, config, into=envs)
+    used = set()
+    for shown in (demonstrations.choose(1).subsample(4), demonstrations.choose(4).subsample(2)):  # too few, and enough
+        trainer = build(shown, config, into=envs)
+        assert trainer.candidates is not None
+        began, log_std = trainer.candidates.began, trainer.generator.actor_critic.log_std.detach()
+        assert began.cloning.deviation is not None
+        expected = began.cloning.deviation.log() if began.used else torch.tensor([-1.5])
+        torch.testing.assert_close(log_std, expected)
+        assert (trainer.generator.guidance is not None) is began.used
+        used.add(began.used)
     envs.close()
-    assert trainer.generator.actor_critic.log_std.tolist() == [-1.5]
+    assert used == {False, True}
 
 
 def test_the_heads_of_the_policy_are_those_in_the_settings() -> None:
@@ -116,6 +127,23 @@ def test_the_expert_mass_counts_terminated_episodes_of_full_length(
     expected = tail / (len(ended) + len(cut) + tail)
     for kept in (mixed, mixed.subsample(20)):
         assert build(kept, tiny).teacher.learner.expert_mass == pytest.approx(expected)
+
+
+def test_endings_are_judged_where_the_expert_shows_enough_of_them(
+    build: Build, cartpole: Demonstrations, tiny: TrainConfig
+) -> None:
+    assert cartpole.num_terminated == len(cartpole.trajectories) == 4
+    for count in (FEWEST_ENDINGS - 1, FEWEST_ENDINGS):
+        shown = cartpole.pick(index % 4 for index in range(count))
+        cut_off = dataclasses.replace(
+            shown, trajectories=[dataclasses.replace(each, terminated=False) for each in shown.trajectories]
+        )
+        assert build(cut_off, tiny).teacher.learner.endings is None
+        judge = build(shown, tiny).teacher.learner.endings
+        assert (judge is not None) is (count == FEWEST_ENDINGS)
+    assert len(judge.expert) == FEWEST_ENDINGS
+    assert judge.updates == tiny.discriminator.updates
+    assert judge.worth == pytest.approx(sum((tiny.gamma * tiny.lam) ** k for k in range(5000)) * tiny.gamma)
 
 
 def test_the_encoder_has_seen_what_the_expert_shows_and_no_more(
@@ -146,9 +174,10 @@ def test_a_warm_start_agrees_with_the_expert_before_the_first_step_and_goes_on_f
     expert = Demonstrations.load(repository / "datasets" / "cartpole-v1.hdf5").choose(1)
     shown = expert.transitions()
     config = dataclasses.replace(tiny, policy=dataclasses.replace(tiny.policy, hidden=(16,), learning_rate=1e-3))
-    cold = build(expert, config)
-    warm = build(expert, dataclasses.replace(config, warm_start="bc"))
-    assert agreement(cold.generator.actor_critic, shown) < 0.75
+    warm = build(expert, config)
+    torch.manual_seed(0)
+    encoder = warm.generator.actor_critic.encoder
+    assert agreement(build_actor_critic(config.policy, encoder, Discrete(2)), shown) < 0.75
     assert agreement(warm.generator.actor_critic, shown) > 0.95
     before = warm.generator.actor_critic.policy[0].weight.clone()
     for _ in range(3):

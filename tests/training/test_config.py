@@ -176,10 +176,10 @@ def test_a_whole_number_will_do_for_a_float_and_a_list_for_a_tuple() -> None:
 def test_an_expert_has_the_settings_of_every_run_and_none_of_a_discriminator() -> None:
     shared = {".".join(path) for path, _ in settings_of(ExpertConfig())}
     own = {name for name, _ in SETTINGS} - shared
-    assert {name for name in own if not name.startswith("discriminator.")} == {"warm_start", "loss", "reward"}
+    assert {name for name in own if not name.startswith("discriminator.")} == {"endless_gamma", "loss", "reward"}
     assert not [name for name in shared if name.startswith("discriminator")]
-    with pytest.raises(InputError, match=r"^no setting is called 'warm_start'; known are steps, "):
-        config_from_dict({"warm_start": "bc"}, ExpertConfig)
+    with pytest.raises(InputError, match=r"^no setting is called 'reward'; known are steps, "):
+        config_from_dict({"reward": "log_d"}, ExpertConfig)
 
 
 @given(
@@ -216,4 +216,15 @@ def test_a_rollout_has_at_least_its_size_and_two_steps_of_each_environment(size:
 
 @pytest.mark.parametrize(("steps", "iterations"), [(1, 1), (64, 1), (65, 2), (128, 2), (640, 10)])
 def test_the_last_iteration_may_go_past_the_steps(steps: int, iterations: int) -> None:
-    assert TrainConfig(steps=steps, num_envs=2, rollout_size=64).total_iterations == iterations
+    assert ExpertConfig(steps=steps, num_envs=2, rollout_size=64).total_iterations == iterations
+
+
+@pytest.mark.parametrize(
+    ("steps", "learned_from", "iterations"), [(1, 1, 1), (19, 19, 1), (20, 19, 1), (192, 183, 3), (1000, 950, 15)]
+)
+def test_an_imitation_learns_from_all_but_a_twentieth_of_its_steps(
+    steps: int, learned_from: int, iterations: int
+) -> None:
+    config = TrainConfig(steps=steps, num_envs=2, rollout_size=64)
+    assert (config.training_steps, config.total_iterations) == (learned_from, iterations)
+    assert ExpertConfig(steps=steps).training_steps == steps

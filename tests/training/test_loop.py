@@ -7,6 +7,7 @@ import dataclasses
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,17 @@ import torch
 from torch import Tensor
 
 from gailkit.demonstrations import Demonstrations
+from gailkit.generator import WarmStart
+from gailkit.generator.cloning import CloningResult
+from gailkit.networks.actor_critic import ActorCritic
 from gailkit.rollouts.envs import SeedStream, make_env, make_vector_env
+from gailkit.training import build
 from gailkit.training.build import GENERATORS, build_expert_trainer, build_trainer
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
 from gailkit.training.config import ExpertConfig, PolicyConfig, RunConfig, TrainConfig
 from gailkit.training.loop import EPISODES_REMEMBERED, Trainer, episode_metrics
 from gailkit.training.train import train
-from gailkit.types import EpisodeSummary, Rollout
+from gailkit.types import EpisodeSummary, Rollout, Transitions
 
 CLOCK = {"seconds", "steps_per_second"}
 
@@ -58,16 +63,40 @@ def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, tree.tolist() if isinstance(tree, Tensor) else tree
 
 
-def test_discriminator_and_policy_share_one_normaliser_that_takes_in_each_rollout(
-    cartpole: Demonstrations, tiny: TrainConfig
+@pytest.mark.parametrize("cloned", [False, True])
+def test_discriminator_and_policy_share_one_normaliser_that_takes_in_each_rollout_unless_the_policy_is_a_clone(
+    cartpole: Demonstrations, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch, cloned: bool
 ) -> None:
+    monkeypatch.setattr(build, "warm_start", partial(begun, cloned))
     with fresh_trainer(tiny, cartpole) as trainer:
         encoder = trainer.generator.actor_critic.encoder
         assert trainer.teacher.learner.discriminator.encoder is encoder
         assert encoder.normalizer is not None
         for iteration in range(3):
-            assert int(encoder.normalizer.count) == cartpole.num_kept + 64 * iteration
+            assert int(encoder.normalizer.count) == cartpole.num_kept + (not cloned) * 64 * iteration
             trainer.iterate()
+
+
+def begun(cloned: bool, actor_critic: ActorCritic, shown: Transitions) -> WarmStart:
+    """A warm start that says, without having cloned, that it did or did not."""
+    if cloned:
+        actor_critic.encoder.freeze()
+    return WarmStart(CloningResult(0, 0.0, 0.0, 0.25, None), cloned)
+
+
+def test_the_clone_and_the_guidance_are_told_as_they_are(
+    cartpole: Demonstrations, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for cloned in (False, True):
+        monkeypatch.setattr(build, "warm_start", partial(begun, cloned))
+        with fresh_trainer(tiny, cartpole) as trainer:
+            rows = [trainer.iterate() for _ in range(3)]
+            assert [row["clone/gain"] for row in rows] == [0.25] * 3
+            weight = trainer.generator.guidance.weight if trainer.generator.guidance else 0.0
+            assert (weight > 0) is cloned
+            assert [row["clone/guidance"] for row in rows] == pytest.approx([weight * 2 / 3, weight / 3, 0.0])
+            assert trainer.candidates is not None
+            assert ("clone" in trainer.candidates.states()) is cloned
 
 
 @pytest.mark.parametrize("teacher", ["adversary", "true reward"])

@@ -55,14 +55,15 @@ def test_a_loaded_policy_acts_as_the_one_in_memory(trained: Run, cartpole: Demon
     assert len(np.unique(loaded.sampling(1)(obs))) == 2
     assert (loaded.env_id, loaded.env_kwargs) == ("CartPole-v1", {})
     assert loaded.trained_on == frozenset(cartpole.digests())
-    assert loaded.checkpoint == trained.folder / "checkpoints" / "last.safetensors"
+    assert loaded.checkpoint == trained.folder / "checkpoints" / "chosen.safetensors"
     assert loaded.seed is None
 
 
 def test_a_run_of_before_the_other_generators_came_is_still_a_policy(trained: Run, run: Path) -> None:
     """Its settings were others; only those that the networks are made from matter to who wants to act."""
     described = json.loads((run / "config.json").read_text())
-    new = {"warm_start", "rollout_size"}
+    new = {"least_deviation", "rollout_size"}
+    (run / "checkpoints" / "chosen.safetensors").unlink()
     config = {name: value for name, value in described["config"].items() if name not in new} | {"rollout_steps": 32}
     config["policy"] = {
         "hidden": [8], "initial_log_std": 0.0, "learning_rate": 0.002, "lam": 0.98, "clip": 0.2, "epochs": 2,
@@ -74,12 +75,12 @@ def test_a_run_of_before_the_other_generators_came_is_still_a_policy(trained: Ru
     save_checkpoint(run / "checkpoints" / "last.safetensors", state)
     loaded = load_policy(run)
     obs = np.random.default_rng(0).normal(size=(500, 4)) * [1.0, 1.0, 0.1, 1.0]
-    np.testing.assert_array_equal(loaded(obs), trained.policy(obs))
+    np.testing.assert_array_equal(loaded(obs), load_policy(trained.folder, "last")(obs))
     assert loaded.trained_on == trained.policy.trained_on
 
 
 def test_a_checkpoint_that_the_run_has_not_is_refused_with_those_it_has(run: Path) -> None:
-    with pytest.raises(InputError, match=r"has no checkpoint 'best'; it has last$"):
+    with pytest.raises(InputError, match=r"has no checkpoint 'best'; it has chosen, last$"):
         load_policy(run, "best")
     shutil.rmtree(run / "checkpoints")
     with pytest.raises(InputError, match=r"has no checkpoint 'last'; it has none$"):
@@ -145,20 +146,21 @@ def test_networks_of_other_sizes_than_described_are_damaged(run: Path, cartpole:
         load_policy(run)
 
 
+@pytest.mark.parametrize("name", ["chosen", "last"])
 @pytest.mark.parametrize("damage", ["cut", "flipped", "pickle", "empty"])
-def test_a_damaged_checkpoint_is_noticed(run: Path, damage: str) -> None:
-    path = run / "checkpoints" / "last.safetensors"
+def test_a_damaged_checkpoint_is_noticed(run: Path, damage: str, name: str) -> None:
+    path = run / "checkpoints" / f"{name}.safetensors"
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     damaged = {"cut": content[:-5], "flipped": content, "pickle": pickle.dumps({"generator": {}}), "empty": b""}
     path.write_bytes(damaged[damage])
-    with pytest.raises(DataError, match=r"last.safetensors is damaged"):
-        load_policy(run)
+    with pytest.raises(DataError, match=rf"{name}.safetensors is damaged"):
+        load_policy(run, name)
 
 
 @pytest.mark.parametrize("state", [{}, {"generator": []}, {"generator": {}}, {"generator": 3}], ids=str)
 def test_a_checkpoint_without_a_policy_is_damaged(run: Path, state: dict[str, Any]) -> None:
-    save_checkpoint(run / "checkpoints" / "last.safetensors", state)
+    save_checkpoint(run / "checkpoints" / "chosen.safetensors", state)
     with pytest.raises(DataError, match="is damaged"):
         load_policy(run)
 

@@ -80,9 +80,11 @@ def test_rewards_come_from_the_updated_discriminator_on_the_same_rollout_and_tra
     def recorded_improve(rollout: Rollout, rewards: Tensor, progress: float) -> dict[str, float]:
         calls.append(("improve pi", rollout))
         after = learner.discriminator(rollout.transitions()).detach()
-        expected = log_d(after) - learner.absorbing_reward()
+        judge, absorbing = learner.endings, learner.absorbing_reward()
+        ended = 0.0 if judge is None else judge.rewards(rollout, log_d, absorbing).flatten()
+        expected = log_d(after) - learner.absorbing_reward() + ended
         torch.testing.assert_close(rewards.flatten(), expected)
-        outdated = log_d(before["logits"]) - learner.absorbing_reward()
+        outdated = log_d(before["logits"]) - learner.absorbing_reward() + ended
         assert (rewards.flatten() - outdated).abs().max() > 1e-5
         return improve(rollout, rewards, progress)
 

@@ -54,7 +54,8 @@ def equal_states(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def test_a_run_folder_holds_settings_metrics_events_a_checkpoint_and_a_picture(run: Run) -> None:
-    expected = {"config.json", "metrics.jsonl", "tensorboard/events", "checkpoints/last.safetensors", "learning.svg"}
+    checkpoints = {"checkpoints/last.safetensors", "checkpoints/chosen.safetensors"}
+    expected = {"config.json", "metrics.jsonl", "tensorboard/events", "learning.svg", *checkpoints}
     assert files(run.folder) == expected  # no best checkpoint: fewer than 50 episodes ended
     assert run.result.folder == run.folder
 
@@ -126,7 +127,7 @@ def test_the_best_checkpoint_is_of_the_iteration_with_the_highest_return(
         assert torch.equal(best["generator"][f"actor_critic.policy.{name}"], tensor)
     loaded = load_policy(tmp_path / "run", "best").actor_critic.policy.state_dict()
     assert equal_states(loaded, policies[1])
-    assert equal_states(load_policy(tmp_path / "run").actor_critic.policy.state_dict(), policies[3])
+    assert equal_states(load_policy(tmp_path / "run", "last").actor_critic.policy.state_dict(), policies[3])
 
 
 def test_training_takes_its_random_numbers_from_the_seed_and_leaves_the_callers_alone(
@@ -152,8 +153,9 @@ def test_without_a_folder_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_policy_in_memory_is_the_trained_one_and_knows_what_it_has_seen(run: Run, cartpole: Demonstrations) -> None:
-    assert run.result.policy.actor_critic is run.result.trainer.generator.actor_critic
+def test_the_policy_in_memory_is_the_chosen_one_and_knows_what_it_has_seen(run: Run, cartpole: Demonstrations) -> None:
+    assert run.result.choice is not None
+    assert equal_states(run.result.policy.actor_critic.state_dict(), run.result.choice.state)
     assert run.result.policy.trained_on == frozenset(cartpole.digests())
 
 

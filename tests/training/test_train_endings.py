@@ -101,7 +101,7 @@ def test_a_run_that_diverges_keeps_its_last_good_checkpoint_and_says_where_it_is
     rollouts = []
 
     def reward(logits: torch.Tensor) -> torch.Tensor:
-        rollouts.extend([1] * (logits.numel() > 2))
+        rollouts.extend([1] * (logits.numel() == 64))
         return logits * math.nan if len(rollouts) > 1 else log_d(logits)
 
     checkpoint = tmp_path / "checkpoints" / "last.safetensors"

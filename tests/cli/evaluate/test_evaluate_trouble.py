@@ -131,7 +131,7 @@ def test_a_task_that_fails_on_its_way_is_its_own_failure(run_here: RunHere, tmp_
         ("config.json", "[]", 3, "run/config.json is damaged or not the description of a run"),
         ("config.json", '{"format": "gailkit-run", "format_version": 9}', 3, "is of format"),
         ("config.json", '{"format": "gailkit-run", "format_version": 1}', 3, "does not say what it was trained in"),
-        ("checkpoints/last.safetensors", "", 3, "last.safetensors is damaged"),
+        ("checkpoints/chosen.safetensors", "", 3, "chosen.safetensors is damaged"),
     ],
 )
 def test_a_damaged_run_is_a_sentence(

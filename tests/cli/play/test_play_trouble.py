@@ -41,7 +41,11 @@ Look = Callable[[str], Any]
         (["random", "--env", "CartPole-v1", "--seed", "-1"], 2, r"-1 is not in the range x>=0"),
         (["random", "--env", "CartPole-v1", "--stochastic"], 2, r"random is not a run directory"),
         (["random", "--env", "CartPole-v1", "--checkpoint", "best"], 2, r"random is not a run directory"),
-        (["random", "--env", "CartPole-v1", "--checkpoint", "first"], 2, r"'first' is not one of 'last', 'best'"),
+        (
+            ["random", "--env", "CartPole-v1", "--checkpoint", "first"],
+            2,
+            r"'first' is not one of 'chosen', 'last'",
+        ),
         (["random", "--env", "CartPole-v1", "--env-kwargs", "[1]"], 2, r"a JSON object is expected"),
         (["random", "--env", "CartPole-v1", "--env-kwargs", '{"nosuch": 1}'], 2, r"nosuch"),
         (["folder.gif"], 2, r"folder\.gif holds no run"),
