@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gailkit.generator.cloning import LEAST_GAIN
 from gailkit.report.blocks import Note
 from gailkit.report.both_sides import accuracies, logits
 from gailkit.report.curves import Curves
@@ -48,7 +49,7 @@ def separated(shares: str, curves: Curves, plan: Plan) -> Note:
         "a lower --discriminator-learning-rate, a larger --discriminator-gradient-penalty, more demonstrations, or a "
         "smaller --gamma"
     )
-    if plan.action_components and (gain is None or gain.values[-1] < 0):
+    if plan.action_components and (gain is None or gain.values[-1] < LEAST_GAIN):
         advice += "; where the policy did not begin as a clone also a lower --policy-initial-log-std"
     if not _is_saturated(curves, plan):
         return Note(

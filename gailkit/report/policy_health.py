@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gailkit.generator.cloning import LEAST_GAIN
 from gailkit.report.blocks import Note
 from gailkit.report.both_sides import balanced_accuracy
 from gailkit.report.curves import Curves
@@ -136,7 +137,7 @@ def clone(curves: Curves, plan: Plan) -> Note | None:
     gain = float(curve.values[-1])
     unit = "nats a component" if plan.action_components else "nats"
     plain = "their mean" if plan.action_components else "their frequencies"
-    if gain >= 0:
+    if gain >= LEAST_GAIN:
         return Note(
             "good",
             "The policy began as a clone",
@@ -145,8 +146,8 @@ def clone(curves: Curves, plan: Plan) -> Note | None:
     return Note(
         "note",
         "The policy did not begin as a clone",
-        f"A clone of the demonstrations knew held-out actions worse than {plain}, by {-gain:.3g} {unit}: they are too "
-        "few or too poor to clone.",
+        f"A clone of the demonstrations knew held-out actions hardly better than {plain}, by {gain:.3g} {unit} where "
+        f"{LEAST_GAIN:g} is asked for: they are too few or too poor to clone.",
         "more demonstrations.",
     )
 

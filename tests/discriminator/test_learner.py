@@ -164,14 +164,14 @@ def test_learning_tells_expert_from_policy() -> None:
 
 
 @pytest.mark.parametrize("form", [log_d, neg_log_one_minus_d, log_odds])
-def test_rewards_are_the_form_of_the_logits_while_nobody_terminates(form: RewardForm) -> None:
+def test_while_nobody_terminates_a_step_that_cannot_be_told_is_rewarded_with_0(form: RewardForm) -> None:
     obs = torch.tensor([[[-2.0], [0.0]], [[1.0], [3.0]], [[0.5], [-1.0]]])  # (3, 2, 1)
     learner = frozen(form=form)
     learner.update(expert(1.0), rollout(obs))
     rewards = learner.rewards(rollout(obs))
     assert rewards.shape == (3, 2)
-    torch.testing.assert_close(rewards, form(obs.squeeze(-1)))
-    assert learner.absorbing_reward() == 0.0
+    torch.testing.assert_close(rewards, form(obs.squeeze(-1)) - form(torch.zeros(())))
+    assert rewards[1, 1] > rewards[0, 1] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_rewards_come_from_the_updated_discriminator() -> None:
@@ -179,7 +179,7 @@ def test_rewards_come_from_the_updated_discriminator() -> None:
         Identity(0.0), AdversarialLoss(), log_odds, expert_mass=0, gamma=GAMMA, learning_rate=0.1
     )
     steps = rollout(torch.tensor([[[-1.0], [2.0]]]))
-    assert learner.rewards(steps).tolist() == [[0.0, 0.0]]
+    torch.testing.assert_close(learner.rewards(steps), torch.zeros(1, 2))
     learner.update(expert(1.0), steps)
     scale = learner.discriminator.scale.item()
     assert scale > 0.1
@@ -221,7 +221,7 @@ def test_the_absorbing_logit_is_that_of_the_loss() -> None:
 
 
 def test_before_the_first_rollout_only_the_expert_has_mass() -> None:
-    assert frozen().absorbing_reward() == 0.0
+    assert frozen().absorbing_reward() == pytest.approx(math.log(0.5))
     assert frozen(expert_mass=0.3).absorbing_reward() > math.log(0.8)
 
 

@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, Discrete
 from torch import Tensor
 
 from gailkit.generator import clone_behaviour, cloning, warm_start
-from gailkit.generator.cloning import DEVIATIONS, negative_log_likelihood_of_means
+from gailkit.generator.cloning import DEVIATIONS, LEAST_GAIN, negative_log_likelihood_of_means
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.types import Transitions
@@ -188,7 +188,7 @@ def test_a_clone_of_actions_that_do_not_follow_from_the_state_does_not_gain(spac
         obs = states(60)
         act = torch.randint(2, (60,)) if isinstance(space, Discrete) else 2 * torch.rand(60, 2) - 1
         gains.append(clone_behaviour(novice(space, obs), pairs(obs, act), loss=negative_log_likelihood_of_means).gain)
-    assert sum(gain < 0 for gain in gains) > 4, gains
+    assert max(gains) < LEAST_GAIN  # those of actions that do follow exceed 0.5, see above
 
 
 @pytest.mark.parametrize("half_width", [1.0, 5.0])
@@ -239,7 +239,7 @@ def test_a_clone_keeps_the_statistics_that_it_learned_with() -> None:
 
 
 @pytest.mark.parametrize("space", [Discrete(2), Box(-1, 1, (1,))], ids=str)
-@pytest.mark.parametrize(("gain", "used"), [(-1e-6, False), (0.0, True)])
+@pytest.mark.parametrize(("gain", "used"), [(LEAST_GAIN - 1e-6, False), (LEAST_GAIN, True)])
 def test_a_clone_that_knows_less_than_the_frequencies_is_not_used_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, space: Box | Discrete, gain: float, used: bool
 ) -> None:
