@@ -58,7 +58,7 @@ def watched_training(total: int, out: Path) -> Iterator[Show]:
 def told_choice(choice: Choice) -> str:
     """Which policy an imitation ended with, and why."""
     if not choice.played:
-        return f"chosen: the {choice.policy} policy (the run is too short to play the others beside it)"
+        return f"chosen: the {choice.policy} policy (the run is too short, or the episodes too long, to play others)"
     episodes = choice.played[0].episodes
     found = "; ".join(f"{each.policy} by {each.actions} actions {each.distance:.3g}" for each in choice.played)
     return (

@@ -23,7 +23,7 @@ from gailkit.demonstrations.widening import widened
 from gailkit.errors import DataError, InputError
 from gailkit.types import Trajectory, Transitions, plain_arrays
 
-MOST_ENDINGS = 1000
+MOST_ENDINGS = 1000  # that are looked at
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,9 +152,8 @@ class Demonstrations:
         if not len(terminated):
             return None
         chosen = terminated[np.linspace(0, len(terminated) - 1, min(len(terminated), MOST_ENDINGS)).astype(int)]
-        held = HeldEpisodes([self.trajectories[index] for index in chosen.tolist()])
-        last = (held.lengths - 1).tolist()
-        return held.drawn(int(held.lengths.max()), last, (self.observation_space, self.action_space)).overview()
+        held = HeldEpisodes([_last_step(self.trajectories[index]) for index in chosen.tolist()])
+        return held.drawn(1, (0,) * len(held), (self.observation_space, self.action_space)).overview()
 
     def subsample(self, k: int, seed: int = 0) -> Demonstrations:
         """Keep every k-th step of each full trajectory, beginning at a random step below k, as in the GAIL paper.
@@ -235,6 +234,11 @@ def _check_together(trajectories: Sequence[Trajectory]) -> None:
         raise InputError(f"trajectories must hold plain numbers of at most 64 bits; found {', '.join(sorted(odd))}")
     if len({trajectory.rewards is None for trajectory in trajectories}) != 1:
         raise InputError("either all trajectories have rewards or none; found both")
+
+
+def _last_step(trajectory: Trajectory) -> Trajectory:
+    """A copy of it, so that the whole episode need not stay in memory."""
+    return Trajectory(trajectory.observations[-2:].copy(), trajectory.actions[-1:].copy(), None, trajectory.terminated)
 
 
 def _kind(values: np.ndarray) -> tuple[Any, ...]:

@@ -26,7 +26,7 @@ class EndingJudge:
     A terminated episode goes on for ever in the state in which it ended, seen as its last observation s_T. That state's
     occupancy is m_E p_E(s_T) for the expert and m_pi p_pi(s_T) for the policy, p the densities of last observations and
     m the absorbing masses, so that the best logit is z*(w) with w = m_E p_E / (m_E p_E + m_pi p_pi). Where s_T tells
-    nothing this is the absorbing state's logit (``functional.absorbing``), and the ending is rewarded like it.
+    nothing this is the absorbing state's logit (``functional.absorbing``), and an ending is worth nothing more.
     """
 
     def __init__(
@@ -52,8 +52,7 @@ class EndingJudge:
 
     def update(self, rollout: Rollout, expert_mass: float, policy_mass: float) -> None:
         """Learn from the endings in the rollout and the latest before it; nothing while the policy has none."""
-        ended = rollout.transitions()[rollout.terminated.flatten().nonzero().squeeze(-1)]
-        self.policy = Transitions.joined([self.policy, arrivals(ended)]).last(REMEMBERED)
+        self.policy = Transitions.joined([self.policy, _endings(rollout)]).last(REMEMBERED)
         if not len(self.policy):
             return
         total = expert_mass + policy_mass
@@ -73,8 +72,7 @@ class EndingJudge:
         """
         added = torch.zeros_like(rollout.value)
         if len(self.policy) and rollout.terminated.any():
-            ended = rollout.transitions()[rollout.terminated.flatten().nonzero().squeeze(-1)]
-            judged = reward_form(self.discriminator(arrivals(ended)))
+            judged = reward_form(self.discriminator(_endings(rollout)))
             added[rollout.terminated] = self.worth * (judged - absorbing_reward)
         return added
 
@@ -96,6 +94,11 @@ class EndingJudge:
 def arrivals(steps: Transitions) -> Transitions:
     """Where the steps led, as ``obs``."""
     return Transitions(steps.next_obs, steps.act, steps.next_obs, steps.terminated)
+
+
+def _endings(rollout: Rollout) -> Transitions:
+    """Where the steps that terminated led, in the order of the rollout."""
+    return arrivals(rollout.transitions()[rollout.terminated.flatten().nonzero().squeeze(-1)])
 
 
 def _some(encoded: Transitions) -> Transitions:

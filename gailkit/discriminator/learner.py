@@ -44,7 +44,7 @@ class DiscriminatorLearner:
             expert_mass: the expert's share of occupancy in the absorbing state (``functional.absorbing``).
             gamma: the discount that the policy is trained with.
             updates: gradient steps for each rollout, each on ``batch_size`` transitions of either side.
-            endings: judges how episodes terminate; None where the expert never shows it.
+            endings: judges how episodes terminate; None where the expert shows too little of it.
 
         Raises:
             InputError: if ``updates`` or ``batch_size`` is less than 1, or the discriminator has no parameter.

@@ -155,8 +155,9 @@ class _Cloner:
 def warm_start(actor_critic: ActorCritic, expert: Transitions) -> WarmStart:
     """Make the policy a clone of the expert, with room to explore, if the clone knows what the expert does.
 
-    It does where it predicts held-out actions better, by LEAST_GAIN, than a policy that acts alike in all states. Else
-    the demonstrations are too few or too poor to clone: the policy stays as it was.
+    It does where it predicts held-out actions better, by LEAST_GAIN, than a policy that acts alike in all states, or is
+    nearly certain of them, as of an expert's who always does the same. Else the demonstrations are too few or too poor
+    to clone: the policy stays as it was.
 
     A clone is certain of the actions that it has seen, and what it has not seen says how wrong it is: each component
     of Box actions begins with the deviation of held-out actions from the clone's. The statistics of the observations
@@ -164,14 +165,25 @@ def warm_start(actor_critic: ActorCritic, expert: Transitions) -> WarmStart:
     """
     before = copy.deepcopy(actor_critic.state_dict())
     actor_critic.set_log_std(ROUGH_LOG_STD)
-    cloning = clone_behaviour(actor_critic, expert, loss=negative_log_likelihood_of_means)
-    if cloning.gain < LEAST_GAIN:
+    try:
+        cloning = clone_behaviour(actor_critic, expert, loss=negative_log_likelihood_of_means)
+    except DivergenceError:
+        actor_critic.load_state_dict(before)
+        return WarmStart(CloningResult(0, math.inf, math.inf, 0.0, None), used=False)
+    if cloning.gain < LEAST_GAIN and not _is_certain(cloning):
         actor_critic.load_state_dict(before)
         return WarmStart(cloning, used=False)
     if cloning.deviation is not None:
         actor_critic.set_log_std(cloning.deviation.log())
     actor_critic.encoder.freeze()
     return WarmStart(cloning, used=True)
+
+
+def _is_certain(cloning: CloningResult) -> bool:
+    """Whether held-out actions are known to within LEAST_GAIN nats, or so many half-widths of a Box."""
+    if cloning.deviation is None:
+        return cloning.validation_loss < LEAST_GAIN
+    return bool((cloning.deviation < LEAST_GAIN).all())
 
 
 @torch.no_grad()

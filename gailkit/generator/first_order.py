@@ -28,8 +28,8 @@ from gailkit.types import Rollout
 class FirstOrderGenerator(Generator):
     """Passes of Adam over the minibatches of a rollout, policy and value function together.
 
-    Descends value loss - objective - c entropy, and the guidance. A subclass gives the ``objective`` and what follows
-    an update.
+    Descends value loss - objective - c entropy + guidance (``Generator.guided``). A subclass gives the ``objective``
+    and what follows an update.
     """
 
     def __init__(

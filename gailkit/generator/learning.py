@@ -22,7 +22,7 @@ class Batch:
     features: Tensor  # (B, size)
     act: Tensor  # (B, *act)
     log_prob: Tensor  # (B,), of act under the policy that acted
-    advantages: Tensor  # (B,), standardised over the rollout
+    advantages: Tensor  # (B,), ``standardized`` over the rollout
     targets: Tensor  # (B,), of the value function, in its normalised units
     old: ActionDistribution  # of the policy that acted, in the B states
 

@@ -33,7 +33,8 @@ class TRPO(Generator):
     """Maximises J(theta) = mean r A subject to mean KL(theta_old, theta) <= delta, by one step a rollout.
 
     Its direction is the natural gradient, x with F x = grad J by conjugate gradient; a backtracking line search takes
-    the longest step that keeps the constraint and does not lower J, or none. The value function follows by Adam.
+    the longest step that keeps the constraint and does not lower J, or none. Where the expert guides the policy, J is
+    what ``guided`` makes of it. The value function follows by Adam.
     """
 
     failures: Tensor  # () int64

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any
 
 from gailkit.report.blocks import Paragraph
@@ -22,32 +23,30 @@ def choice_paragraph(choice: object) -> Paragraph | None:
     chosen = NAMED.get(policy, shortened(policy, LONGEST_NAME))
     if played == []:
         return Paragraph(f"The policy of the run is {chosen}; it was too short to play the others beside it.")
-    nearest = _nearest(played) if isinstance(played, list) else {}
-    if policy not in nearest:
+    means = _means([each for each in played if _is_played(each)]) if isinstance(played, list) else {}
+    if policy not in means:
         return None
-    episodes = counted(nearest[policy]["episodes"], "episode")
-    distances = ", ".join(
-        f"{shortened(name, LONGEST_NAME)} {number(each['distance'])} (by {each['actions']} actions)"
-        for name, each in nearest.items()
-    )
+    episodes = counted(sum(each["episodes"] for each in played if _is_played(each, policy)), "episode")
+    distances = ", ".join(f"{shortened(name, LONGEST_NAME)} {number(mean)}" for name, mean in means.items())
     return Paragraph(
-        f"Of the policies that the run ended with, {chosen} was chosen: in {episodes} of each its steps lay nearest to "
-        f"the demonstrations. The distances, in the demonstrations' deviations: {distances}."
+        f"Of the policies that the run ended with, {chosen} was chosen: in {episodes} of each, by its likeliest and by "
+        "sampled actions, its steps lay nearest to the demonstrations. The mean distances, in the demonstrations' "
+        f"deviations: {distances}."
     )
 
 
-def _nearest(played: list[Any]) -> dict[str, Mapping[str, Any]]:
-    """Of every policy the kind of actions by which it was nearest, the nearest policy first."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for each in sorted(filter(_is_played, played), key=lambda each: float(each["distance"])):
-        found.setdefault(each["policy"], each)
-    return found
+def _means(played: list[Mapping[str, Any]]) -> dict[str, float]:
+    """The mean distance of every policy over both kinds of actions, which it is chosen by; the nearest first."""
+    names = {each["policy"] for each in played}
+    means = {name: fmean(each["distance"] for each in played if each["policy"] == name) for name in names}
+    return dict(sorted(means.items(), key=lambda named: (named[1], named[0])))
 
 
-def _is_played(each: object) -> bool:
+def _is_played(each: object, policy: str | None = None) -> bool:
     return (
         isinstance(each, Mapping)
         and isinstance(each.get("policy"), str)
+        and policy in (None, each["policy"])
         and each.get("actions") in ("likeliest", "sampled")
         and type(each.get("episodes")) is int
         and isinstance(each.get("distance"), float)

@@ -137,6 +137,7 @@ def clone(curves: Curves, plan: Plan) -> Note | None:
     gain = float(curve.values[-1])
     unit = "nats a component" if plan.action_components else "nats"
     plain = "their mean" if plan.action_components else "their frequencies"
+    compared = "worse" if gain < 0 else "hardly better"
     if gain >= LEAST_GAIN:
         return Note(
             "good",
@@ -146,8 +147,8 @@ def clone(curves: Curves, plan: Plan) -> Note | None:
     return Note(
         "note",
         "The policy did not begin as a clone",
-        f"A clone of the demonstrations knew held-out actions hardly better than {plain}, by {gain:.3g} {unit} where "
-        f"{LEAST_GAIN:g} is asked for: they are too few or too poor to clone.",
+        f"A clone of the demonstrations knew held-out actions {compared} than {plain}, by {abs(gain):.3g} {unit}; "
+        f"it takes {LEAST_GAIN:g} more to be of use. They are too few or too poor to clone.",
         "more demonstrations.",
     )
 

@@ -85,7 +85,8 @@ def build_trainer(
     if began.used:
         generator.guidance = Guidance(teacher.draw_expert)
     candidates = Candidates(actor_critic, began)
-    discount = Discount(generator, config.gamma, config.endless_gamma, demonstrations.num_terminated > 0)
+    gamma = getattr(generator, "gamma", config.gamma)  # of one that somebody made with another
+    discount = Discount(generator, gamma, config.endless_gamma, demonstrations.num_terminated > 0)
     return Trainer(config, build_collector(config, envs), teacher, generator, candidates, discount)
 
 

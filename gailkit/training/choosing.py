@@ -18,6 +18,7 @@ import numpy as np
 from torch import Tensor
 
 from gailkit.demonstrations import Demonstrations
+from gailkit.errors import EnvironmentFailure
 from gailkit.evaluation.features import Description, Points, Scale, cloud, scattered
 from gailkit.evaluation.occupancy import distance_in
 from gailkit.generator import TrainedPolicy, WarmStart
@@ -49,7 +50,7 @@ class Choice:
     """The policy that was nearest, and what it was chosen from."""
 
     policy: str
-    state: State  # of its ActorCritic
+    state: State  # of its ActorCritic; no copy: training on changes it
     played: tuple[Played, ...]  # none where the run was too short to play any
     steps: int  # that were played
 
@@ -100,14 +101,29 @@ def choose(
         steps: about how many to play in all. Where they do not suffice for an episode of each, none is played.
         seed: of the starts of the episodes, which all candidates share, and of sampled actions.
 
-    Raises:
-        EnvironmentFailure: if the environment fails.
+    Where they cannot be played to their ends, because the environment fails or never ends an episode, the last policy
+    is taken.
     """
     states = candidates.states()
     episodes = _episodes(steps, 2 * len(states), demonstrations)
-    if episodes < 1:
+    try:
+        played = _play(states, policy, episodes, seed) if episodes else {}
+    except EnvironmentFailure:
+        played = {}
+    if not played:
         name = next(iter(states))
         return Choice(name, states[name], (), 0)
+    distances = distances_to(demonstrations, list(played.values()), seed)
+    found = [Played(*key, episodes, distance) for key, distance in zip(played, distances, strict=True)]
+    nearest = min(states, key=lambda name: sum(each.distance for each in found if each.policy == name))
+    taken = sum(len(trajectory) for trajectories in played.values() for trajectory in trajectories)
+    return Choice(nearest, states[nearest], tuple(found), taken)
+
+
+def _play(
+    states: Mapping[str, State], policy: TrainedPolicy, episodes: int, seed: int
+) -> dict[tuple[str, str], list[Trajectory]]:
+    """So many episodes of every candidate, by name and kind of actions, from the same starts."""
     starts = SeedStream(seed, "choosing").take(episodes)
     factory = partial(make_env, policy.env_id, policy.env_kwargs)
     played = {}
@@ -115,11 +131,7 @@ def choose(
         own = with_state(policy, state)
         for actions, acting in (("likeliest", own), ("sampled", own.sampling(seed))):
             played[name, actions] = collect_episodes(acting, factory, starts)
-    distances = distances_to(demonstrations, list(played.values()), seed)
-    found = [Played(*key, episodes, distance) for key, distance in zip(played, distances, strict=True)]
-    nearest = min(states, key=lambda name: sum(each.distance for each in found if each.policy == name))
-    taken = sum(len(trajectory) for trajectories in played.values() for trajectory in trajectories)
-    return Choice(nearest, states[nearest], tuple(found), taken)
+    return played
 
 
 def with_state(policy: TrainedPolicy, state: State) -> TrainedPolicy:
@@ -151,7 +163,7 @@ def distances_to(demonstrations: Demonstrations, played: Sequence[Sequence[Traje
 
 
 def _shown(demonstrations: Demonstrations, description: Description) -> Points:
-    """The steps that are drawn of the demonstrations, of as many as are looked at."""
+    """The kept steps of the demonstrations, of at most MOST_SHOWN of them."""
     random = np.random.default_rng(0)
     count = len(demonstrations.trajectories)
     chosen = scattered(count, min(count, MOST_SHOWN), random).tolist()

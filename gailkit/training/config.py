@@ -206,7 +206,10 @@ class TrainConfig(RunConfig):
     """Imitation of demonstrations."""
 
     endless_gamma: float = setting(
-        0.97, "Discount, if it is less, as long as no episode has terminated on either side.", at_least=0, below=1
+        0.97,
+        "Discount as long as no episode has terminated on either side; gamma where that is less.",
+        at_least=0,
+        below=1,
     )
     least_deviation: float = setting(1.0, LEAST_DEVIATION, at_least=0)
     loss: str = setting(

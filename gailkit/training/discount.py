@@ -12,9 +12,9 @@ from gailkit.types import Rollout
 class Discount:
     """The discount of a generator: ``endless`` until an episode has terminated on either side, and ``gamma`` from then.
 
-    The discriminator rewards every step for itself, and a policy that is rewarded as the expert would be needs no long
-    view, but for one thing: what ends an episode shows only in the steps that are missing then. Where nothing ends one,
-    a long view adds no more than the noise of all those steps to the advantage of each.
+    The discriminator rewards every single step for being the expert's, so that a policy needs a long view for one thing
+    above all: what ends an episode shows only in the rewards that are missing afterwards. Where nothing ends one, a
+    long view mostly adds the noise of many later steps to the advantage of each.
     """
 
     def __init__(self, generator: Generator, gamma: float, endless: float, terminates: bool) -> None:

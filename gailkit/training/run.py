@@ -3,7 +3,7 @@
 RUN/config.json             settings, environment, spaces, demonstrations, versions
 RUN/metrics.jsonl           one row an iteration
 RUN/tensorboard/            the same for TensorBoard
-RUN/checkpoints/last.safetensors, best.safetensors
+RUN/checkpoints/            chosen.safetensors, last.safetensors, best.safetensors
 RUN/learning.svg            the curves, drawn when training ends
 """
 

@@ -104,4 +104,4 @@ def test_which_policy_was_chosen_is_told_with_the_distances_it_was_chosen_by() -
 
 def test_a_run_that_was_too_short_to_choose_says_so() -> None:
     told = told_choice(Choice("last", {}, (), 0))
-    assert told == "chosen: the last policy (the run is too short to play the others beside it)"
+    assert told == "chosen: the last policy (the run is too short, or the episodes too long, to play others)"

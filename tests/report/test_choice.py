@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gailkit.generator.cloning import LEAST_GAIN
 from gailkit.report.blocks import Note
 from gailkit.report.choice import choice_paragraph
 from gailkit.report.curves import Curve
@@ -40,11 +41,14 @@ def test_what_a_clone_was_worth_is_said_whether_it_was_used_or_not(components: i
     assert f"better than their {plain}" in used.meaning and f"worse than their {plain}" in unused.meaning
 
 
-def test_a_clone_that_is_no_better_is_used() -> None:
-    assert began(0.0, 0)[0].title == "The policy began as a clone"
+def test_a_clone_that_is_hardly_better_is_not_used() -> None:
+    (unused,) = began(LEAST_GAIN / 2, 0)
+    assert unused.title == "The policy did not begin as a clone"
+    assert "hardly better than their frequencies, by 0.05 nats" in unused.meaning
+    assert began(LEAST_GAIN, 0)[0].title == "The policy began as a clone"
 
 
-def test_the_chosen_policy_and_the_least_distance_of_each_are_said(said: Say) -> None:
+def test_the_chosen_policy_and_the_mean_distance_of_each_are_said(said: Say) -> None:
     choice = {
         "policy": "clone",
         "steps": 9600,
@@ -54,11 +58,8 @@ def test_the_chosen_policy_and_the_least_distance_of_each_are_said(said: Say) ->
         ],
     }  # fmt: skip
     text = said(training_section([], Plan(), choice))
-    assert "the clone that it began with was chosen: in 8 episodes of each its steps lay nearest" in text
-    assert (
-        "clone 0.250 (by likeliest actions), last 0.500 (by sampled actions), averaged 0.625 (by likeliest actions)."
-        in text
-    )
+    assert "the clone that it began with was chosen: in 16 episodes of each, by its likeliest and by sampled" in text
+    assert "clone 0.500, averaged 0.625, last 1.000." in text
 
 
 def test_where_none_was_played_the_run_was_too_short(said: Say) -> None:
