@@ -82,7 +82,7 @@ def build_trainer(
     )
     teacher = Adversary(learner, demonstrations)
     began = warm_start(actor_critic, shown)
-    if began.used and len(demonstrations.trajectories) > 1:  # held-out pairs of a single one are neighbours of the rest
+    if began.used:
         generator.guidance = Guidance(teacher.draw_expert)
     candidates = Candidates(actor_critic, began)
     gamma = getattr(generator, "gamma", config.gamma)  # of one that somebody made with another
