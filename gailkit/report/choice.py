@@ -23,10 +23,11 @@ def choice_paragraph(choice: object) -> Paragraph | None:
     chosen = NAMED.get(policy, shortened(policy, LONGEST_NAME))
     if played == []:
         return Paragraph(f"The policy of the run is {chosen}; it was too short to play the others beside it.")
-    means = _means([each for each in played if _is_played(each)]) if isinstance(played, list) else {}
+    known = [each for each in played if _is_played(each)] if isinstance(played, list) else []
+    means = _means(known)
     if policy not in means:
         return None
-    episodes = counted(sum(each["episodes"] for each in played if _is_played(each, policy)), "episode")
+    episodes = counted(sum(each["episodes"] for each in known if each["policy"] == policy), "episode")
     distances = ", ".join(f"{shortened(name, LONGEST_NAME)} {number(mean)}" for name, mean in means.items())
     return Paragraph(
         f"Of the policies that the run ended with, {chosen} was chosen: in {episodes} of each, by its likeliest and by "
@@ -42,11 +43,10 @@ def _means(played: list[Mapping[str, Any]]) -> dict[str, float]:
     return dict(sorted(means.items(), key=lambda named: (named[1], named[0])))
 
 
-def _is_played(each: object, policy: str | None = None) -> bool:
+def _is_played(each: object) -> bool:
     return (
         isinstance(each, Mapping)
         and isinstance(each.get("policy"), str)
-        and policy in (None, each["policy"])
         and each.get("actions") in ("likeliest", "sampled")
         and type(each.get("episodes")) is int
         and isinstance(each.get("distance"), float)
