@@ -167,7 +167,7 @@ def test_the_gain_and_the_deviation_of_box_actions_by_hand() -> None:
         (Box(-1, 1, (2,)), lambda obs: obs @ WEIGHTS.T),
         (Box(0, 10, (2,)), lambda obs: 5 + 5 * obs @ WEIGHTS.T),
     ],
-    ids=str,
+    ids=["discrete", "box", "wide box"],
 )
 def test_a_clone_of_actions_that_follow_from_the_state_gains(
     space: Box | Discrete, expert: Callable[[Tensor], Tensor]
