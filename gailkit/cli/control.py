@@ -95,7 +95,9 @@ def control(
     config = replace(asked, steps=asked.steps if steps is None else steps, seed=asked.seed if seed is None else seed)
     demonstrations = load(demos, options, method.env_id)
     note_differences(demonstrations, method.env_id, dict(method.env_kwargs))
-    watching = Watching(lambda teacher: _watch_training(teacher, config.training_steps, out / teacher), _watch_playing)
+    watching = Watching(
+        lambda teacher: _watch_training(teacher, config.steps_of_rollouts, out / teacher), _watch_playing
+    )
     result = run_control(
         replace(method, config=config),
         demonstrations,

@@ -189,6 +189,11 @@ class RunConfig:
         """Rollouts in the run; the last one may go past the ``training_steps``."""
         return -(-self.training_steps // (self.num_envs * self.rollout_steps))
 
+    @property
+    def steps_of_rollouts(self) -> int:
+        """Steps of all the rollouts in the run."""
+        return self.total_iterations * self.num_envs * self.rollout_steps
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, sections as nested dictionaries, the generator's defaults filled in."""
         values = dataclasses.asdict(self)

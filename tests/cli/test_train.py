@@ -223,7 +223,7 @@ def test_a_pipe_gets_a_line_with_all_that_tells_how_it_goes(run_here: RunHere, t
     line = next(line for line in done.stderr.splitlines() if line.startswith("step "))
     row = read_metrics(tmp_path / "run")[-1]
     fields = dict(field.split(": ") for field in line.split("; ")[1:])
-    assert line.split("; ")[0] == f"step 192 of 183, {row['steps_per_second']:,.0f} steps/s, 0 s left"
+    assert line.split("; ")[0] == f"step 192 of 192, {row['steps_per_second']:,.0f} steps/s, 0 s left"
     accuracy = f"{row['discriminator/accuracy_expert']:.2f} | {row['discriminator/accuracy_policy']:.2f}"
     logits = f"{row['discriminator/logit_expert']:+.2f} | {row['discriminator/logit_policy']:+.2f}"
     assert fields["discriminator accuracy, expert | policy"] == accuracy
