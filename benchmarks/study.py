@@ -100,7 +100,7 @@ def study(seeds: int, jobs: int, only: str, variants: str, draw: bool) -> None:
             for row in pool.map(lambda due: _measure(*due), [due for due in wanted if due[0].demos_path.is_file()]):
                 _keep(row)
                 click.echo(f"{row['task']}, {row['variant']}, seed {row['seed']}: {row['chosen']}")
-    names = [task.env_id for task in TASKS]
+    names = [task.env_id for task in TASKS if any(row["task"] == task.env_id for row in _kept())]
     write_table(_kept(), names, RESULTS.with_suffix(".md"))
     write_atomically(FIGURE, drawn(_kept(), names))
 

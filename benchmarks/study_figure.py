@@ -18,12 +18,13 @@ LEAST = 0.3  # where the axis ends; what is further away is drawn there
 
 def drawn(rows: Rows, tasks: Sequence[str]) -> bytes:
     """The figure as SVG, the same bytes for the same rows: a panel a task, a line a variant."""
-    figure = Figure(figsize=(1.9 * len(tasks) + 2.0, 7.2), layout="constrained")
-    panels = figure.subplots(1, len(tasks), sharey=True)
-    places = range(len(VARIANTS), 0, -1)
+    figure = Figure(figsize=(1.9 * len(tasks) + 4.0, 7.2), layout="constrained")
+    panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
+    shown_variants = [variant for variant in VARIANTS if any(row["variant"] == variant.name for row in rows)]
+    places = range(len(shown_variants), 0, -1)
     for axes, task in zip(panels, tasks, strict=True):
         usual = _closeness(rows, task, VARIANTS[0].name)
-        for place, variant in zip(places, VARIANTS, strict=True):
+        for place, variant in zip(places, shown_variants, strict=True):
             value = _closeness(rows, task, variant.name)
             if value is None or usual is None:
                 continue
@@ -35,7 +36,7 @@ def drawn(rows: Rows, tasks: Sequence[str]) -> bytes:
             axes.axvline(usual, color="#000000", linewidth=0.8)
         axes.set(title=task.rpartition(":")[2], xlabel="closeness", xlim=(LEAST - 0.03, 1.08))
         axes.grid(alpha=0.3, axis="x")
-    panels[0].set_yticks(list(places), [variant.says for variant in VARIANTS])
+    panels[0].set_yticks(list(places), [variant.says for variant in shown_variants])
     picture = io.BytesIO()
     with rc_context({"svg.hashsalt": "gailkit"}):  # the identifiers within are random without
         figure.savefig(picture, format="svg", metadata={"Date": None})

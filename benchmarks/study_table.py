@@ -32,11 +32,11 @@ TABLES: tuple[tuple[str, Value, str], ...] = (
 
 def write_table(rows: Rows, tasks: Sequence[str], path: Path) -> None:
     """Write every table of what is measured."""
-    lines = [HEAD]
+    lines, tasks = [HEAD], [task for task in tasks if any(row["task"] == task for row in rows)]
     for title, value, form in TABLES:
         names = " | ".join(task.rpartition(":")[2] for task in tasks)
         lines += [f"## {title}", "", f"| variant | {names} |", f"|---|{'--:|' * len(tasks)}"]
-        for variant in VARIANTS:
+        for variant in (each for each in VARIANTS if any(row["variant"] == each.name for row in rows)):
             cells = " | ".join(_cell(rows, task, variant.name, value, form) for task in tasks)
             lines.append(f"| {variant.says} | {cells} |")
         lines.append("")
