@@ -17,7 +17,7 @@ openai/imitation keeps. Normalised score: 0 is random actions, 1 the expert. The
 expert's return and, as it tells none of random actions, by that of ours. Each entry is the median over runs, with the
 least and the greatest in brackets where there are several: three seeds of ours with the fewest trajectories and one
 otherwise, seven of the paper's in the classic tasks and one in MuJoCo. Ours are means over {EPISODES} episodes of the
-last checkpoint's {FIRST} actions; below, in italics, of its {SECOND} actions. The experts sampled theirs. By its
+chosen policy's {FIRST} actions; below, in italics, of its {SECOND} actions. The experts sampled theirs. By its
 scripts the paper evaluated likeliest actions, over at least 50 episodes: of the last policy of GAIL, and of the cloned
 policy that did best on 30 % of the pairs, which it did not learn from.
 Made by `python -m benchmarks paper`; every command stands in `paper.json`.
