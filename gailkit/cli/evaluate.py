@@ -13,7 +13,8 @@ from gailkit.cli.evaluation_run import Request, run_policies, said_to_be
 from gailkit.cli.evaluation_view import show_comparison, show_evaluation, show_rule
 from gailkit.cli.names import refuse_twice
 from gailkit.cli.reading import ReadingOptions, reading_options
-from gailkit.cli.specs import CHECKPOINT_HELP, CHECKPOINTS
+from gailkit.cli.specs import CHECKPOINT_HELP
+from gailkit.training.config import CHECKPOINTS
 
 if TYPE_CHECKING:
     from gailkit.evaluation.compare import Candidate, Comparison

@@ -19,8 +19,9 @@ from gailkit.cli.common import (
     show_progress,
     use_one_thread,
 )
-from gailkit.cli.specs import CHECKPOINT_HELP, CHECKPOINTS, choose_environment, resolve_policy
+from gailkit.cli.specs import CHECKPOINT_HELP, choose_environment, resolve_policy
 from gailkit.errors import GailkitError, InputError
+from gailkit.training.config import CHECKPOINTS
 
 if TYPE_CHECKING:
     import gymnasium

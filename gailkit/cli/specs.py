@@ -19,7 +19,6 @@ SPEC_HELP = (
     "Where actions come from: random, a run directory, a Stable-Baselines3 .zip, an .onnx model, or module:attribute, "
     "a callable that takes one observation and returns an action."
 )
-CHECKPOINTS = ("chosen", "last", "best")
 CHECKPOINT_HELP = (
     "Of a run. chosen: the policy that was nearest to the demonstrations; last: as training left it; best: from when "
     "its true return in training was highest. [default: chosen, and last where a run has not come to choose]"

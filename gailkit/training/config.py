@@ -21,6 +21,7 @@ LEAST_DEVIATION = (
     "imitation), so that the policy comes to rest where they hardly differ."
 )
 SCHEDULES = ("linear", "constant")
+CHECKPOINTS = ("chosen", "last", "best")  # of a run, by which a policy may act
 CHOOSING_SHARE = 0.05  # of the steps of an imitation
 
 

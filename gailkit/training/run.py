@@ -21,14 +21,13 @@ from gailkit.spaces import space_from_json
 from gailkit.storage import write_atomically
 from gailkit.training.build import build_actor_critic
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
-from gailkit.training.config import PolicyConfig
+from gailkit.training.config import CHECKPOINTS, PolicyConfig
 from gailkit.training.metrics import EVENTS_FOLDER, METRICS_FILE
 from gailkit.training.settings import config_from_dict
 
 CONFIG_FILE = "config.json"
 FORMAT = "gailkit-run"
 FORMAT_VERSION = 1
-CHECKPOINTS = ("chosen", "last", "best")
 PICTURE_FILE = "learning.svg"
 
 
