@@ -80,7 +80,7 @@ Row = dict[str, Any]
 )
 @click.option("--jobs", default=2, show_default=True, help="Runs at a time.")
 @click.option("--only", default="", help="Tasks whose name contains this.")
-@click.option("--variants", default="", help="Variants whose name contains this.")
+@click.option("--variants", default="", help="Variants whose name begins with this.")
 @click.option("--draw", is_flag=True, help="Only write the table of what is measured.")
 def study(seeds: int, jobs: int, only: str, variants: str, draw: bool) -> None:
     """Change one thing at a time, and measure how like the expert the result moves; goes on where it stopped."""
@@ -91,7 +91,7 @@ def study(seeds: int, jobs: int, only: str, variants: str, draw: bool) -> None:
         for seed in range(FIRST_SEED, FIRST_SEED + seeds)
         for variant in VARIANTS
         for task in TASKS
-        if only in task.env_id and variants in variant.name and (task.env_id, variant.name, seed) not in measured
+        if only in task.env_id and variant.name.startswith(variants) and (task.env_id, variant.name, seed) not in measured
     ]
     if not draw:
         for task in TASKS:
