@@ -10,7 +10,7 @@ import torch
 
 from gailkit import Demonstrations, ObservationEncoder, TrainedPolicy, evaluate
 from gailkit.generator import clone_behaviour
-from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.environments import make_env
 from gailkit.training.build import build_actor_critic
 from gailkit.training.config import PolicyConfig
 

@@ -177,10 +177,10 @@ def _episodes(count: int, steps: int) -> Iterator[tuple[np.ndarray, np.ndarray, 
 
 def _write_native(path: Path, episodes: int, steps: int) -> None:
     from gailkit import Trajectory
-    from gailkit.demonstrations import hdf5
-    from gailkit.demonstrations.contents import About
+    from gailkit.demonstrations.file_contents import About
+    from gailkit.demonstrations.native import writing
 
-    hdf5.write(path, About(*_spaces()), (Trajectory(*arrays, False) for arrays in _episodes(episodes, steps)))
+    writing.write(path, About(*_spaces()), (Trajectory(*arrays, False) for arrays in _episodes(episodes, steps)))
 
 
 def _write_minari(path: Path, episodes: int, steps: int) -> None:

@@ -63,7 +63,7 @@ SETTINGS = (
 def drawn(setting: Setting, number: int) -> Row:
     """What the evaluation says of draw ``number``."""
     from gailkit.evaluation.closeness import closeness
-    from gailkit.rollouts.envs import make_env
+    from gailkit.rollouts.environments import make_env
 
     env = make_env(setting.null.env_id)
     spaces = env.observation_space, env.action_space
@@ -81,7 +81,7 @@ def episodes(setting: Setting, number: int, spaces: tuple[Space[Any], Space[Any]
     from gailkit.experts.noise import noisy
     from gailkit.experts.random import random_policy
     from gailkit.experts.resolve import expert_policy
-    from gailkit.rollouts.envs import SeedStream, make_env
+    from gailkit.rollouts.environments import SeedStream, make_env
     from gailkit.rollouts.episodes import collect_episodes
 
     torch.set_num_threads(1)

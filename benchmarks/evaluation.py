@@ -112,7 +112,7 @@ def _reference() -> Reference:
     from gailkit import Demonstrations
     from gailkit.evaluation.evaluate import Reference
     from gailkit.experts.resolve import expert_policy
-    from gailkit.rollouts.envs import SeedStream, make_env
+    from gailkit.rollouts.environments import SeedStream, make_env
     from gailkit.rollouts.episodes import collect_episodes
 
     env = make_env(ENV_ID)

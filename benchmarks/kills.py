@@ -121,8 +121,8 @@ def _record_here(path: Path, episodes: int, log: Path) -> NoReturn:
 def _digests(path: Path, tally: Tally) -> set[str]:
     """Of every episode that continuing would find; a file that cannot be read is a fault."""
     from gailkit.errors import GailkitError
-    from gailkit.rollouts.recording import earlier_episodes
-    from gailkit.rollouts.shards import Shards
+    from gailkit.recording.recorder import earlier_episodes
+    from gailkit.recording.shards import Shards
 
     with closing(Shards(path)) as shards:
         try:
@@ -139,6 +139,6 @@ def _digests(path: Path, tally: Tally) -> set[str]:
 def _load_everything() -> None:
     import torch
 
-    for name in ("cli.record", "experts.resolve", "rollouts.episodes", "rollouts.recording"):
+    for name in ("cli.record.command", "experts.resolve", "rollouts.episodes", "recording.recorder"):
         import_module(f"gailkit.{name}")
     torch.set_num_threads(1)

@@ -64,10 +64,10 @@ def _round(policy: Policy, episodes: int, num_envs: int, seed: int) -> tuple[flo
 
 def _record(policy: Policy, path: Path, episodes: int, num_envs: int, seed: int) -> list[Trajectory]:
     """As the command does."""
-    from gailkit.rollouts.envs import make_env
+    from gailkit.recording.recorder import Recording
+    from gailkit.recording.shards import Shards
+    from gailkit.rollouts.environments import make_env
     from gailkit.rollouts.episodes import run_episodes
-    from gailkit.rollouts.recording import Recording
-    from gailkit.rollouts.shards import Shards
 
     with closing(Shards(path)) as shards, closing(make_env(ENV_ID)) as env:
         kept = Recording(shards, env, ENV_ID, {}, {"source": "benchmark"})
@@ -83,7 +83,7 @@ def _record(policy: Policy, path: Path, episodes: int, num_envs: int, seed: int)
 
 
 def _seconds_of_stepping(recorded: Sequence[Trajectory]) -> float:
-    from gailkit.rollouts.envs import make_env
+    from gailkit.rollouts.environments import make_env
 
     with closing(make_env(ENV_ID)) as env:
         started = time.perf_counter()
@@ -100,7 +100,7 @@ def _policy() -> Policy:
 
     from gailkit.generator import TrainedPolicy
     from gailkit.networks.encoders import ObservationEncoder
-    from gailkit.rollouts.envs import make_env
+    from gailkit.rollouts.environments import make_env
     from gailkit.training.build import build_actor_critic
     from gailkit.training.config import PolicyConfig
 

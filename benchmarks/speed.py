@@ -52,7 +52,7 @@ def _stepping_rates() -> tuple[list[float], list[float]]:
     import torch
 
     from gailkit import TrainConfig
-    from gailkit.rollouts.envs import make_vector_env
+    from gailkit.rollouts.environments import make_vector_env
     from gailkit.spaces import clip_to_space
     from gailkit.training.build import build_trainer
 
@@ -92,7 +92,7 @@ def _demonstrations() -> Demonstrations:
     """Random episodes: what is imitated makes no difference to how long it takes."""
     from gailkit import Demonstrations
     from gailkit.experts.random import random_policy
-    from gailkit.rollouts.envs import make_env
+    from gailkit.rollouts.environments import make_env
     from gailkit.rollouts.episodes import collect_episodes
 
     env = make_env(ENV_ID)

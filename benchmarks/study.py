@@ -91,7 +91,9 @@ def study(seeds: int, jobs: int, only: str, variants: str, draw: bool) -> None:
         for seed in range(FIRST_SEED, FIRST_SEED + seeds)
         for variant in VARIANTS
         for task in TASKS
-        if only in task.env_id and variant.name.startswith(variants) and (task.env_id, variant.name, seed) not in measured
+        if only in task.env_id
+        and variant.name.startswith(variants)
+        and (task.env_id, variant.name, seed) not in measured
     ]
     if not draw:
         for task in TASKS:

@@ -33,7 +33,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "Parts": "gailkit.training.parts:Parts",
     "PolicyConfig": "gailkit.training.config:PolicyConfig",
     "PolicyGradient": "gailkit.generator:PolicyGradient",
-    "ReadOptions": "gailkit.demonstrations.contents:ReadOptions",
+    "ReadOptions": "gailkit.demonstrations.file_contents:ReadOptions",
     "Reference": "gailkit.evaluation.evaluate:Reference",
     "Rollout": "gailkit.types:Rollout",
     "TRPO": "gailkit.generator:TRPO",
@@ -44,7 +44,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "clone_behaviour": "gailkit.generator:clone_behaviour",
     "closeness": "gailkit.evaluation.closeness:closeness",
     "evaluate": "gailkit.evaluation.evaluate:evaluate",
-    "hold_out": "gailkit.demonstrations.holding_out:hold_out",
+    "hold_out": "gailkit.demonstrations.hold_out:hold_out",
     "load_policy": "gailkit.training.run:load_policy",
     "losses": "gailkit.functional.losses",
     "rewards": "gailkit.functional.rewards",
@@ -100,8 +100,8 @@ __all__ = [
 
 if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.demonstrations import Demonstrations
-    from gailkit.demonstrations.contents import ReadOptions
-    from gailkit.demonstrations.holding_out import hold_out
+    from gailkit.demonstrations.file_contents import ReadOptions
+    from gailkit.demonstrations.hold_out import hold_out
     from gailkit.discriminator import (
         AdversarialLoss,
         BoxActionDiscriminator,

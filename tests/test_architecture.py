@@ -22,6 +22,8 @@ LAYERS = (  # lowest first; a module imports from its own room and from lower la
     {"networks"},
     {"demonstrations", "discriminator", "generator", "experts"},
     {"rollouts"},
+    {"viewing"},
+    {"recording"},
     {"checks"},
     {"evaluation"},
     {"training"},

@@ -15,7 +15,7 @@ from benchmarks.table import likeness
 from gailkit.demonstrations.episodes import HeldEpisodes
 from gailkit.evaluation.verdict import DIFFERENT, INDISTINGUISHABLE
 from gailkit.experts.resolve import expert_policy
-from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.environments import make_env
 
 
 def run_of(closeness: float | None, auc: float, verdict: str) -> dict[str, object]:

@@ -10,7 +10,7 @@ import numpy as np
 from gailkit.checks.finding import Finding, Outcome, Unchecked, count, ranges
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
-from gailkit.demonstrations.flat import FlatEpisodes
+from gailkit.demonstrations.joined_episodes import FlatEpisodes
 from gailkit.types import Trajectory
 
 TOLERANCE = 1e-3  # of the standard deviation of each feature

@@ -15,7 +15,7 @@ from gailkit.checks.finding import Finding, Outcome, Unchecked, count
 from gailkit.checks.states import SetState, state_setter
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
-from gailkit.rollouts.envs import environment_failures
+from gailkit.rollouts.environments import environment_failures
 from gailkit.spaces import is_composite, misfit, to_gymnasium
 from gailkit.types import Trajectory
 

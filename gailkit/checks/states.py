@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from gailkit.rollouts.envs import environment_failures
+from gailkit.rollouts.environments import environment_failures
 
 SetState = Callable[[np.ndarray], None]
 """Takes one observation (*obs)."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gailkit.demonstrations.contents import About, Broken, Episode, ReadOptions
-from gailkit.demonstrations.conversion import Conversion
-from gailkit.demonstrations.reading import open_contents
+from gailkit.demonstrations.file_contents import About, Broken, Episode, ReadOptions
+from gailkit.demonstrations.opening import open_contents
+from gailkit.demonstrations.to_trajectories import Conversion
 from gailkit.errors import DataError
 from gailkit.types import Trajectory
 
@@ -79,7 +79,7 @@ def read_subject(path: Path, options: ReadOptions, words: Sequence[str] = (), ti
     environment.
 
     Raises:
-        InputError, StorageError, DataError: as ``gailkit.demonstrations.reading.read``, but for single episodes that
+        InputError, StorageError, DataError: as ``gailkit.demonstrations.opening.read``, but for single episodes that
             are broken and for endings that nobody knows.
     """
     with open_contents(path, options) as (name, contents):

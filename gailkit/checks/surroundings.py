@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium import Space
 
 from gailkit.checks.subject import Subject
-from gailkit.rollouts.envs import environment_failures, make_env
+from gailkit.rollouts.environments import environment_failures, make_env
 from gailkit.spaces import flatten_values, flattened_space, from_gymnasium, is_composite
 
 NUM_STARTS = 64

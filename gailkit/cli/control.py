@@ -20,7 +20,7 @@ from gailkit.cli.common import (
     typed_command,
     write_json,
 )
-from gailkit.cli.reading import ReadingOptions, load, reading_options
+from gailkit.cli.demonstrations import ReadingOptions, load, reading_options
 from gailkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def control(
 
 @contextmanager
 def _watch_training(teacher: str, steps: int, out: Path) -> Iterator[Callable[[Mapping[str, float]], None]]:
-    from gailkit.cli.training_view import watched_training
+    from gailkit.cli.training_progress import watched_training
 
     click.echo(f"training the imitator of {teacher} actions: {out}", err=True)
     with watched_training(steps, out) as on_iteration:

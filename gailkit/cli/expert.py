@@ -43,8 +43,8 @@ def expert(
 
     import torch
 
-    from gailkit.cli.training_view import watched_training
-    from gailkit.rollouts.envs import canonical_id
+    from gailkit.cli.training_progress import watched_training
+    from gailkit.rollouts.environments import canonical_id
     from gailkit.training.expert import train_expert
 
     torch.set_num_threads(threads)

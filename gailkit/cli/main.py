@@ -23,9 +23,11 @@ from gailkit.cli.lazy import Lazy, LazyGroup
 from gailkit.errors import GailkitError, StorageError
 
 COMMANDS = {  # by name
-    "record": Lazy("gailkit.cli.record:record", "Record demonstrations of a policy in an environment."),
+    "record": Lazy("gailkit.cli.record.command:record", "Record demonstrations of a policy in an environment."),
     "train": Lazy("gailkit.cli.train:train", "Train a policy that imitates demonstrations."),
-    "evaluate": Lazy("gailkit.cli.evaluate:evaluate", "Measure how closely a policy matches the demonstrations."),
+    "evaluate": Lazy(
+        "gailkit.cli.evaluate.command:evaluate", "Measure how closely a policy matches the demonstrations."
+    ),
     "control": Lazy("gailkit.cli.control:control", "See whether a method scores without being taught."),
     "play": Lazy("gailkit.cli.play:play", "Watch a policy, in a window or as a film."),
     "expert": Lazy("gailkit.cli.expert:expert", "Train an expert on the environment's own reward."),

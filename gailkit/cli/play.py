@@ -26,9 +26,9 @@ from gailkit.training.config import CHECKPOINTS
 if TYPE_CHECKING:
     import gymnasium
 
-    from gailkit.rollouts.film import Film
-    from gailkit.rollouts.rendering import Filmed
     from gailkit.types import Policy, Trajectory
+    from gailkit.viewing.film import Film
+    from gailkit.viewing.rendering import Filmed
 
 EXAMPLES = (
     "Examples:",
@@ -88,7 +88,7 @@ def play(
     if video is not None:
         _check_film(video, overwrite)
     env_id, env_kwargs = choose_environment(spec, env_id, env_kwargs)
-    from gailkit.rollouts.envs import SeedStream, make_env
+    from gailkit.rollouts.environments import SeedStream, make_env
 
     use_one_thread()
     with closing(make_env(env_id, env_kwargs)) as env:
@@ -111,7 +111,7 @@ class _Stage(NamedTuple):
 
 
 def _check_film(path: Path, overwrite: bool) -> None:
-    from gailkit.rollouts.film import check_film
+    from gailkit.viewing.film import check_film
 
     check_film(path)
     _refuse_to_replace(path, overwrite)
@@ -130,7 +130,7 @@ def _file_name(spec: str, env_id: str) -> str:
 
 def _open_window(env_id: str, env_kwargs: dict[str, Any], seed: int) -> _Stage | None:
     """A window; None, which is said on stderr with the reason, where there can be none."""
-    from gailkit.rollouts.rendering import has_display, open_window
+    from gailkit.viewing.rendering import has_display, open_window
 
     reason = "there is no display"
     if has_display():
@@ -143,8 +143,8 @@ def _open_window(env_id: str, env_kwargs: dict[str, Any], seed: int) -> _Stage |
 
 
 def _open_film(path: Path, env_id: str, env_kwargs: dict[str, Any], fps: int | None) -> _Stage:
-    from gailkit.rollouts.film import MOST_FRAMES_A_SECOND, choose_pace, open_film
-    from gailkit.rollouts.rendering import Filmed, make_drawn, steps_per_second
+    from gailkit.viewing.film import MOST_FRAMES_A_SECOND, choose_pace, open_film
+    from gailkit.viewing.rendering import Filmed, make_drawn, steps_per_second
 
     prepare_output(path)
     env = make_drawn(env_id, env_kwargs)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from gailkit.cli.common import PATH, note_differences, typed_command
+from gailkit.cli.demonstrations import ReadingOptions, load, reading_options
 from gailkit.cli.options import config_from_options, config_options, run_options
-from gailkit.cli.reading import ReadingOptions, load, reading_options
 from gailkit.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ def train(
 
     import torch
 
-    from gailkit.cli.training_view import told_choice, watched_training
-    from gailkit.rollouts.envs import canonical_id, make_env
+    from gailkit.cli.training_progress import told_choice, watched_training
+    from gailkit.rollouts.environments import canonical_id, make_env
     from gailkit.training.train import train as run_training
 
     torch.set_num_threads(threads)
@@ -128,7 +128,7 @@ def _held_out(whole: Demonstrations, trajectories: int | None, share: float | No
 
     Only their number is kept, so that the memory they take is free during the training.
     """
-    from gailkit.demonstrations.holding_out import FEWEST, hold_out, hold_out_all_but
+    from gailkit.demonstrations.hold_out import FEWEST, hold_out, hold_out_all_but
 
     sides = hold_out(whole, share) if trajectories is None else hold_out_all_but(whole, trajectories)
     learned_from, held_out = sides

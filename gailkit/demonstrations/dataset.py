@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from gymnasium import Space
 
-from gailkit.demonstrations import hdf5
-from gailkit.demonstrations.contents import About, ReadOptions
+from gailkit.demonstrations.common_dtypes import widened
 from gailkit.demonstrations.episodes import Drawn, Episodes, HeldEpisodes
-from gailkit.demonstrations.fitting import as_observed, check_fit
-from gailkit.demonstrations.reading import read
-from gailkit.demonstrations.widening import widened
+from gailkit.demonstrations.file_contents import About, ReadOptions
+from gailkit.demonstrations.fitting_environment import as_observed, check_fit
+from gailkit.demonstrations.native import writing
+from gailkit.demonstrations.opening import read
 from gailkit.errors import DataError, InputError
 from gailkit.types import Trajectory, Transitions, plain_arrays
 
@@ -94,7 +94,7 @@ class Demonstrations:
             InputError: if something cannot be written down, such as a space of a kind that is not known.
             StorageError: if the disk refuses; an older file of that name is then as it was.
         """
-        hdf5.write(Path(path), self.about, widened(self.trajectories) if self.in_memory else self.trajectories)
+        writing.write(Path(path), self.about, widened(self.trajectories) if self.in_memory else self.trajectories)
 
     @property
     def about(self) -> About:

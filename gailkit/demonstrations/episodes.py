@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from gymnasium import Space
 
-from gailkit.demonstrations.flat import FlatEpisodes
-from gailkit.demonstrations.kept import KeptSteps
+from gailkit.demonstrations.joined_episodes import FlatEpisodes
+from gailkit.demonstrations.step_tensors import KeptSteps
 from gailkit.types import Trajectory, Transitions
 
 Spaces = tuple[Space[Any] | None, Space[Any] | None]

@@ -20,7 +20,7 @@ from gailkit.evaluation.returns import Returns, compare_returns, side_of
 from gailkit.evaluation.statement import statement
 from gailkit.experts.random import random_policy
 from gailkit.generator import TrainedPolicy
-from gailkit.rollouts.envs import SeedStream, make_env
+from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.types import Policy, Trajectory
 

@@ -11,10 +11,10 @@ from gymnasium.spaces import Box
 
 from gailkit.checks.states import SetState, state_setter
 from gailkit.errors import InputError
-from gailkit.rollouts.envs import environment_failures
-from gailkit.rollouts.rendering import Filmed
+from gailkit.rollouts.environments import environment_failures
 from gailkit.spaces import to_gymnasium
 from gailkit.types import Trajectory
+from gailkit.viewing.rendering import Filmed
 
 ABSOLUTE, RELATIVE = 1e-3, 1e-3  # within these an observation is the one that was recorded
 

@@ -15,11 +15,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gailkit.errors import EnvironmentFailure, InputError
 from gailkit.evaluation.retelling import Retelling, draw, retelling
-from gailkit.rollouts.envs import environment_failures
-from gailkit.rollouts.film import choose_pace, tick_durations
-from gailkit.rollouts.mujoco_view import draw_cheaply
-from gailkit.rollouts.rendering import Filmed, make_drawn, steps_per_second
+from gailkit.rollouts.environments import environment_failures
 from gailkit.types import Trajectory
+from gailkit.viewing.film import choose_pace, tick_durations
+from gailkit.viewing.mujoco_camera import draw_cheaply
+from gailkit.viewing.rendering import Filmed, make_drawn, steps_per_second
 
 LONGEST_SECONDS = 11.0  # an episode that takes longer is shown faster
 MOST_STARTS = 200  # episodes that are looked at for one that begins alike

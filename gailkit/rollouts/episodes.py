@@ -13,7 +13,7 @@ from gymnasium import Space
 from gymnasium.spaces import Discrete
 
 from gailkit.errors import EnvironmentFailure, InputError
-from gailkit.rollouts.envs import check_finite, environment_failures
+from gailkit.rollouts.environments import check_finite, environment_failures
 from gailkit.spaces import clip_to_space
 from gailkit.types import Policy, Trajectory
 

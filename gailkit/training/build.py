@@ -35,8 +35,8 @@ from gailkit.importing import import_attribute
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import mlp, spectral_mlp
-from gailkit.rollouts.collect import Collector
-from gailkit.rollouts.envs import SeedStream
+from gailkit.rollouts.collector import Collector
+from gailkit.rollouts.environments import SeedStream
 from gailkit.training.choosing import Candidates
 from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, RunConfig, TrainConfig
 from gailkit.training.discount import Discount

@@ -23,7 +23,7 @@ from gailkit.evaluation.features import Description, Points, Scale, cloud, scatt
 from gailkit.evaluation.occupancy import distance_in
 from gailkit.generator import TrainedPolicy, WarmStart
 from gailkit.networks.actor_critic import ActorCritic
-from gailkit.rollouts.envs import SeedStream, make_env
+from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.training.averaging import AveragedParameters
 from gailkit.types import Trajectory

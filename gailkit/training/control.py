@@ -23,7 +23,7 @@ from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DataError, InputError
 from gailkit.experts.random import random_policy
 from gailkit.generator import TrainedPolicy
-from gailkit.rollouts.envs import SeedStream, make_env
+from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.spaces import box_center_and_scale, clip_to_space
 from gailkit.training.config import TrainConfig

@@ -12,7 +12,7 @@ import torch
 
 from gailkit.errors import DivergenceError, InputError
 from gailkit.generator import Generator
-from gailkit.rollouts.collect import Collector
+from gailkit.rollouts.collector import Collector
 from gailkit.training.choosing import Candidates
 from gailkit.training.config import RunConfig
 from gailkit.training.discount import Discount

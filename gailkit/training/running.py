@@ -17,7 +17,7 @@ from gymnasium.vector import SyncVectorEnv
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DivergenceError, EnvironmentFailure
 from gailkit.generator import TrainedPolicy
-from gailkit.rollouts.envs import make_vector_env
+from gailkit.rollouts.environments import make_vector_env
 from gailkit.training.choosing import Choice, choose, with_state
 from gailkit.training.config import RunConfig
 from gailkit.training.describe import describe_run

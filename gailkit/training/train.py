@@ -34,7 +34,7 @@ def train(
     """Train a policy that imitates ``demonstrations`` in the environment ``env_id``.
 
     It learns from all of them, to the last episode. So that there are some to compare it with that are new to it, hold
-    them out before (``demonstrations.holding_out.hold_out``), as the command ``gailkit train`` does.
+    them out before (``demonstrations.hold_out``), as the command ``gailkit train`` does.
 
     Args:
         config: every setting; the defaults serve all tasks.

@@ -12,9 +12,9 @@ import pytest
 
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings, surroundings_of
-from gailkit.demonstrations.contents import About
+from gailkit.demonstrations.file_contents import About
 from gailkit.experts.random import random_policy
-from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.environments import make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.types import Trajectory
 

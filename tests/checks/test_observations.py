@@ -19,7 +19,7 @@ from gailkit.checks.observations import (
 from gailkit.checks.sizes import origin_of_size
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings, as_observed
-from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.environments import make_env
 from gailkit.types import Trajectory
 
 MakeSubject = Callable[..., Subject]

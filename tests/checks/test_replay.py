@@ -13,7 +13,7 @@ from gailkit.checks.replay import replayed_steps
 from gailkit.checks.states import state_setter
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
-from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.environments import make_env
 from gailkit.types import Trajectory
 
 MakeSubject = Callable[..., Subject]

@@ -15,7 +15,7 @@ from gailkit.checks.run import CHECKS, check_all
 from gailkit.checks.subject import Endings, Subject, read_subject
 from gailkit.checks.surroundings import surroundings_of
 from gailkit.demonstrations import Demonstrations
-from gailkit.demonstrations.contents import ReadOptions
+from gailkit.demonstrations.file_contents import ReadOptions
 from gailkit.errors import DataError
 
 Make = Callable[..., Demonstrations]

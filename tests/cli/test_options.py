@@ -184,7 +184,7 @@ def test_an_option_out_of_range_names_the_setting() -> None:
 
 def test_the_help_of_train_answers_without_loading_anything_heavy() -> None:
     program = (
-        "import sys\nfrom gailkit.cli.train import train\nfrom gailkit.cli.evaluate import evaluate\n"
+        "import sys\nfrom gailkit.cli.train import train\nfrom gailkit.cli.evaluate.command import evaluate\n"
         "from gailkit.cli.expert import expert\n"
         "from gailkit.cli.demo import demo\n"
         "print(sorted({'torch', 'h5py', 'gymnasium', 'numpy', 'matplotlib', 'tensorboard'} & set(sys.modules)))"

@@ -12,7 +12,7 @@ from gailkit.demonstrations.dataset import Demonstrations
 from gailkit.errors import InputError
 from gailkit.experts.random import random_policy
 from gailkit.generator import TrainedPolicy
-from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.environments import make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.training.config import TrainConfig
 from gailkit.training.train import train

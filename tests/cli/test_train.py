@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from gailkit.demonstrations import Demonstrations
-from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.environments import make_env
 from gailkit.training.build import GENERATORS
 from gailkit.training.checkpoint import load_checkpoint
 from gailkit.training.metrics import read_metrics

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from gailkit.demonstrations import Demonstrations
-from gailkit.demonstrations.contents import ReadOptions
-from gailkit.demonstrations.holding_out import hold_out
+from gailkit.demonstrations.file_contents import ReadOptions
+from gailkit.demonstrations.hold_out import hold_out
 from gailkit.errors import InputError
-from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.environments import make_env
 from gailkit.training.config import TrainConfig
 from gailkit.training.run import load_policy
 from gailkit.training.train import train

@@ -14,7 +14,7 @@ from gailkit.evaluation.evaluate import Evaluation, Reference
 from gailkit.evaluation.plain import as_plain
 from gailkit.evaluation.returns import compare_returns, side_of
 from gailkit.functional.resampling import Estimate
-from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.environments import make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.types import Trajectory
 

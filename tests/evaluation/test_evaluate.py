@@ -16,7 +16,7 @@ from gailkit.evaluation import evaluate as module
 from gailkit.evaluation.closeness import Closeness, closeness
 from gailkit.evaluation.evaluate import Evaluation, evaluate
 from gailkit.experts.random import random_policy
-from gailkit.rollouts.envs import SeedStream, make_env
+from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.types import Policy
 

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 
 from gailkit.demonstrations import Demonstrations
-from gailkit.demonstrations.contents import ReadOptions
+from gailkit.demonstrations.file_contents import ReadOptions
 from gailkit.errors import EnvironmentFailure, InputError
 from gailkit.evaluation.retelling import StateByState, draw, faithful_steps, retelling
 from gailkit.evaluation.side_by_side import typical
 from gailkit.experts.random import random_policy
-from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.environments import make_env
 from gailkit.rollouts.episodes import collect_episodes
-from gailkit.rollouts.rendering import make_drawn
 from gailkit.types import Trajectory
+from gailkit.viewing.rendering import make_drawn
 
 Climb = Callable[..., Trajectory]
 

@@ -32,7 +32,7 @@ from gailkit.evaluation.side_by_side import (
     typical,
 )
 from gailkit.experts.random import random_policy
-from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.environments import make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.types import Trajectory
 

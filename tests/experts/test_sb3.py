@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, Discrete
 
 from gailkit.errors import DataError, InputError
 from gailkit.experts.sb3 import sb3_policy
-from gailkit.rollouts.envs import SeedStream, make_env
+from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
 
 PLANE = Box(-np.inf, np.inf, (2,), np.float32)

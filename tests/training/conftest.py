@@ -16,7 +16,7 @@ from gymnasium.wrappers import TransformReward
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.experts.random import random_policy
-from gailkit.rollouts.envs import make_env, make_vector_env
+from gailkit.rollouts.environments import make_env, make_vector_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.training.build import build_trainer
 from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig

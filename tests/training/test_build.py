@@ -16,7 +16,7 @@ from gailkit.demonstrations import Demonstrations
 from gailkit.discriminator import BoxActionDiscriminator, DiscreteActionDiscriminator
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.rollouts.envs import make_vector_env
+from gailkit.rollouts.environments import make_vector_env
 from gailkit.training.build import FEWEST_ENDINGS, build_actor_critic, build_expert_trainer, discriminator_factory
 from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
 from gailkit.training.loop import Trainer

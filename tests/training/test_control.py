@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DataError, InputError
-from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.environments import make_env
 from gailkit.training.config import PolicyConfig, TrainConfig
 from gailkit.training.control import Method, constant_policy, method_of, run_control
 from gailkit.training.expert import train_expert

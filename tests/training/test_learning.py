@@ -13,7 +13,7 @@ import pytest
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.evaluation.evaluate import evaluate
-from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.environments import make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.training.build import GENERATORS
 from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig

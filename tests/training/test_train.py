@@ -19,7 +19,7 @@ import gailkit
 from gailkit.demonstrations import Demonstrations
 from gailkit.discriminator import CrossEntropyLoss
 from gailkit.functional.rewards import log_d
-from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.environments import make_env
 from gailkit.training.checkpoint import load_checkpoint
 from gailkit.training.config import TrainConfig
 from gailkit.training.parts import Parts

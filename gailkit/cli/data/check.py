@@ -12,7 +12,7 @@ import rich_click as click
 
 from gailkit.cli.common import PATH, env_kwargs_option, printable
 from gailkit.cli.data.wording import listed
-from gailkit.cli.reading import ReadingOptions, format_options
+from gailkit.cli.demonstrations import ReadingOptions, format_options
 
 if TYPE_CHECKING:
     from gailkit.checks.run import Report
@@ -46,7 +46,7 @@ def check(
     from gailkit.checks.run import check_all
     from gailkit.checks.subject import read_subject
     from gailkit.checks.surroundings import as_observed, surroundings_of
-    from gailkit.rollouts.envs import canonical_id
+    from gailkit.rollouts.environments import canonical_id
 
     with ExitStack() as opened:
         around = None if env_id is None else surroundings_of(canonical_id(env_id), env_kwargs)

@@ -11,11 +11,11 @@ import rich_click as click
 from gailkit.cli.common import PATH, env_kwargs_option, printable, typed_command
 from gailkit.cli.data.watching import watched
 from gailkit.cli.data.writing import check_new, output_option, overwrite_option, prepare_new_file
-from gailkit.cli.reading import ReadingOptions, format_options, say_notes
+from gailkit.cli.demonstrations import ReadingOptions, format_options, say_notes
 
 if TYPE_CHECKING:
-    from gailkit.demonstrations.contents import About
-    from gailkit.demonstrations.converting import Target, Write
+    from gailkit.demonstrations.editing.convert import Target, Write
+    from gailkit.demonstrations.file_contents import About
     from gailkit.types import Trajectory
 
 
@@ -59,7 +59,7 @@ def convert(
     else:
         check_new(output, [file], overwrite)
 
-    from gailkit.demonstrations.converting import convert as run_conversion
+    from gailkit.demonstrations.editing.convert import convert as run_conversion
 
     target = _target(output, kind, env_id, env_kwargs, clip_actions)
     with watched(f"converting {file}") as on_episode:
@@ -73,8 +73,8 @@ def convert(
 
 
 def _target(output: Path, kind: str, env_id: str | None, env_kwargs: dict[str, Any], clip_actions: bool) -> Target:
-    from gailkit.demonstrations.converting import Target
-    from gailkit.rollouts.envs import canonical_id, make_env
+    from gailkit.demonstrations.editing.convert import Target
+    from gailkit.rollouts.environments import canonical_id, make_env
 
     target = Target(output, _writer(kind), clip_actions=clip_actions, step=typed_command())
     if env_id is None:
@@ -90,10 +90,10 @@ def _target(output: Path, kind: str, env_id: str | None, env_kwargs: dict[str, A
 
 
 def _writer(kind: str) -> Write:
-    from gailkit.demonstrations import hdf5
+    from gailkit.demonstrations.native import writing
 
     if kind == "native":
-        return hdf5.write
+        return writing.write
     from gailkit.demonstrations.formats import minari_writing
 
     def write(path: Path, about: About, trajectories: Iterable[Trajectory]) -> int:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from gailkit.cli.common import PATH, printable
-from gailkit.cli.reading import ReadingOptions, reading_options
+from gailkit.cli.demonstrations import ReadingOptions, reading_options
 
 if TYPE_CHECKING:
-    from gailkit.demonstrations.describe import Description
+    from gailkit.demonstrations.summary import Description
 
 Rows = list[tuple[str, str]]
 """What is said, line by line: a label and its text."""
@@ -29,7 +29,7 @@ def info(file: Path, as_json: bool, options: ReadingOptions) -> None:
     All of FILE is read, and every digest in it is compared. FILE is a native file, or a file or folder of any format
     that is read; which of them is found out from its content.
     """
-    from gailkit.demonstrations.describe import describe
+    from gailkit.demonstrations.summary import describe
 
     description = describe(file, options.read_options(), options.most_bytes())
     if as_json:

@@ -8,7 +8,7 @@ import rich_click as click
 
 from gailkit.cli.common import PATH, printable, typed_command
 from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file, size
-from gailkit.cli.reading import ReadingOptions, load, reading_options
+from gailkit.cli.demonstrations import ReadingOptions, load, reading_options
 
 
 @click.command(
@@ -32,7 +32,8 @@ def merge(
     if len(files) < 2:
         raise click.UsageError("At least two files are needed; one was given.")
     prepare_new_file(output, files, overwrite)
-    from gailkit.demonstrations import hdf5, merging
+    from gailkit.demonstrations.editing import merge as merging
+    from gailkit.demonstrations.native import writing
     from gailkit.demonstrations.provenance import next_step
 
     joined = merging.merge([merging.Named(str(file), load(file, options)) for file in files])
@@ -41,7 +42,7 @@ def merge(
     merged = single if drop_duplicates else joined
     provenance = joined.about.provenance
     told = {**provenance, **next_step(provenance, f"{size(merged.lengths)}: {typed_command()}")}
-    hdf5.write(output, joined.about._replace(provenance=told), merged)
+    writing.write(output, joined.about._replace(provenance=told), merged)
     said = f"merged {len(files)} files into {output}: {size(merged.lengths)}{_said_of(equal, drop_duplicates)}"
     click.echo(printable(said))
 

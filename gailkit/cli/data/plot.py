@@ -8,7 +8,7 @@ import rich_click as click
 
 from gailkit.cli.common import PATH, printable
 from gailkit.cli.data.writing import overwrite_option, prepare_new_file
-from gailkit.cli.reading import ReadingOptions, load, reading_options
+from gailkit.cli.demonstrations import ReadingOptions, load, reading_options
 
 
 @click.command(
@@ -30,7 +30,7 @@ def plot(file: Path, output: Path | None, overwrite: bool, options: ReadingOptio
     Features that vary most are drawn, at most 12 of observations and of actions; of images a few samples.
     """
     output = _beside(file) if output is None else output
-    from gailkit.demonstrations.picture import check_picture_name, draw_demonstrations
+    from gailkit.demonstrations.picture.figure import check_picture_name, draw_demonstrations
 
     check_picture_name(output)
     prepare_new_file(output, [file], overwrite)

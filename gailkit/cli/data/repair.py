@@ -12,10 +12,10 @@ from gailkit.cli.common import PATH, printable, typed_command
 from gailkit.cli.data.watching import watched
 from gailkit.cli.data.wording import listed
 from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file
-from gailkit.cli.reading import ReadingOptions, format_options, say_notes
+from gailkit.cli.demonstrations import ReadingOptions, format_options, say_notes
 
 if TYPE_CHECKING:
-    from gailkit.demonstrations.repairing import Repaired
+    from gailkit.demonstrations.editing.repair import Repaired
 
 
 @click.command("repair", epilog="Example:\n\ngailkit data repair damaged.hdf5 -o saved.hdf5")
@@ -30,7 +30,7 @@ def repair(file: Path, output: Path, overwrite: bool, options: ReadingOptions) -
     """
     prepare_new_file(output, [file], overwrite)
 
-    from gailkit.demonstrations.repairing import repair as run_repair
+    from gailkit.demonstrations.editing.repair import repair as run_repair
 
     with watched(f"repairing {file}") as on_episode:
         done = run_repair(file, options.read_options(), output, typed_command(), on_episode)

@@ -11,7 +11,7 @@ import rich_click as click
 
 from gailkit.cli.common import PATH, printable, typed_command
 from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file, size
-from gailkit.cli.reading import ReadingOptions, load, reading_options
+from gailkit.cli.demonstrations import ReadingOptions, load, reading_options
 
 
 class EpisodeNumbers(click.ParamType[tuple[range, ...]]):
@@ -70,8 +70,8 @@ def select(
 ) -> None:
     """Write those episodes of FILE that meet every condition given to a new file, in the order they have."""
     prepare_new_file(output, [file], overwrite)
-    from gailkit.demonstrations.selecting import Criteria, Interval, with_step
-    from gailkit.demonstrations.selecting import select as selected
+    from gailkit.demonstrations.editing.select import Criteria, Interval, with_step
+    from gailkit.demonstrations.editing.select import select as selected
 
     criteria = Criteria(
         episodes=episodes,

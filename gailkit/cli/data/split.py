@@ -8,7 +8,7 @@ import rich_click as click
 
 from gailkit.cli.common import PATH, printable, typed_command
 from gailkit.cli.data.writing import is_same_file, overwrite_option, prepare_new_file, size
-from gailkit.cli.reading import ReadingOptions, load, reading_options
+from gailkit.cli.demonstrations import ReadingOptions, load, reading_options
 
 
 @click.command("split", epilog="Example:\n\ngailkit data split demos.hdf5 -o train.hdf5 test.hdf5 --fraction 0.8")
@@ -43,7 +43,7 @@ def split(
         raise click.UsageError("The two files to write must have different names.")
     for output in outputs:
         prepare_new_file(output, [file], overwrite)
-    from gailkit.demonstrations.selecting import with_step
+    from gailkit.demonstrations.editing.select import with_step
 
     whole = load(file, options)
     for output, part in zip(outputs, whole.split(fraction, seed), strict=True):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gailkit.demonstrations.fingerprint import sha256_of
+from gailkit.demonstrations.file_digest import sha256_of
 from gailkit.errors import DataError
 from gailkit.untrusted.source import Source
 

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gailkit.demonstrations.contents import About, Broken, Contents, Episode, ReadOptions
-from gailkit.demonstrations.conversion import doubtful
+from gailkit.demonstrations.file_contents import About, Broken, Contents, Episode, ReadOptions
 from gailkit.demonstrations.formats.arrays import (
     check_one_length,
     column,
@@ -23,6 +22,7 @@ from gailkit.demonstrations.formats.arrays import (
     origin,
     rows_that_differ,
 )
+from gailkit.demonstrations.to_trajectories import doubtful
 from gailkit.errors import DataError
 from gailkit.untrusted.source import Source
 

@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gailkit.demonstrations.contents import About, Broken, Contents, Episode, ReadOptions
-from gailkit.demonstrations.conversion import doubtful
-from gailkit.demonstrations.fingerprint import sha256_of
+from gailkit.demonstrations.file_contents import About, Broken, Contents, Episode, ReadOptions
+from gailkit.demonstrations.file_digest import sha256_of
+from gailkit.demonstrations.to_trajectories import doubtful
 from gailkit.errors import DataError, InputError
 from gailkit.untrusted.folder import member
 from gailkit.untrusted.source import Source, Span, open_source

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gailkit.demonstrations.contents import About, Broken, Contents, Episode, ReadOptions
-from gailkit.demonstrations.fingerprint import sha256_of
+from gailkit.demonstrations.file_contents import About, Broken, Contents, Episode, ReadOptions
+from gailkit.demonstrations.file_digest import sha256_of
 from gailkit.demonstrations.formats.minari_episodes import Sides, episodes, jpeg_members
 from gailkit.demonstrations.formats.minari_layout import FILE, MARKS
 from gailkit.demonstrations.formats.minari_metadata import (

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gailkit.demonstrations.contents import Broken, Episode
+from gailkit.demonstrations.file_contents import Broken, Episode
 from gailkit.demonstrations.formats.minari_layout import MARKS, Side
 from gailkit.errors import DataError, InputError
 from gailkit.spaces import assemble

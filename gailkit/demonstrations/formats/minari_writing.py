@@ -22,10 +22,10 @@ from gymnasium import Space
 from gymnasium.envs.registration import registry
 from gymnasium.spaces import Discrete
 
-from gailkit.demonstrations.contents import About
+from gailkit.demonstrations.file_contents import About
 from gailkit.demonstrations.formats.minari_layout import FILE, Side, side
 from gailkit.demonstrations.formats.minari_metadata import EARLIER, ENVIRONMENT, KEPT, LISTS, MAX_BYTES, METADATA
-from gailkit.demonstrations.hdf5 import pack, rows_within
+from gailkit.demonstrations.native.writing import pack, rows_within
 from gailkit.errors import InputError, StorageError
 from gailkit.spaces import space_to_minari_json
 from gailkit.spaces.structure import leaf, leaves

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gailkit.demonstrations.contents import About, Contents, Episode, ReadOptions
+from gailkit.demonstrations.file_contents import About, Contents, Episode, ReadOptions
 from gailkit.demonstrations.formats.arrays import (
     check_one_length,
     column,

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict
 
-from gailkit.demonstrations import Demonstrations, hdf5
-from gailkit.demonstrations.contents import About, ReadOptions
-from gailkit.demonstrations.converting import Target, convert
+from gailkit.demonstrations import Demonstrations
+from gailkit.demonstrations.editing.convert import Target, convert
+from gailkit.demonstrations.file_contents import About, ReadOptions
+from gailkit.demonstrations.native import writing
 from gailkit.types import Trajectory
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -105,7 +106,7 @@ def test_actions_that_are_none_of_the_box_are_not_clipped(
     run_here: RunHere, tmp_path: Path, actions: np.ndarray, found: str
 ) -> None:
     about = About(action_space=Box(-1, 1, (3,), np.float32))
-    hdf5.write(tmp_path / "d.hdf5", about, [Trajectory(np.zeros((6, 2)), actions, None, False)])
+    writing.write(tmp_path / "d.hdf5", about, [Trajectory(np.zeros((6, 2)), actions, None, False)])
     done = run_here("data", "convert", "d.hdf5", "-o", "n.hdf5", "--clip-actions")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert found in done.stderr and "Box(-1.0, 1.0, (3,), float32) has real numbers of shape (3,)" in done.stderr
@@ -195,7 +196,7 @@ def test_episodes_of_different_kinds_make_no_file(run_here: RunHere, tmp_path: P
 def test_memory_stays_bounded(tmp_path: Path) -> None:
     """190 MB of observations pass through; fewer than 100 are held at a time, as of any larger file."""
     episode = Trajectory(np.zeros((101, 64, 64, 3), np.uint8), np.zeros(100, int), np.zeros(100), False)
-    hdf5.write(tmp_path / "big.hdf5", About(), (replace(episode, seed=seed) for seed in range(160)))
+    writing.write(tmp_path / "big.hdf5", About(), (replace(episode, seed=seed) for seed in range(160)))
     tracemalloc.start()
     try:
         done = convert(tmp_path / "big.hdf5", ReadOptions(), Target(tmp_path / "n.hdf5"))

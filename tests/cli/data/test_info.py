@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from gailkit.cli.data import data
 from gailkit.demonstrations import Demonstrations
-from gailkit.demonstrations.describe import ending
+from gailkit.demonstrations.summary import ending
 from gailkit.errors import DataError, InputError
 
 Make = Callable[..., Demonstrations]

@@ -13,10 +13,12 @@ import h5py
 import numpy as np
 import pytest
 
-from gailkit.demonstrations import Demonstrations, repairing, superblock
-from gailkit.demonstrations.contents import About, Contents, Episode, ReadOptions
-from gailkit.demonstrations.conversion import Conversion
-from gailkit.demonstrations.superblock import missing_bytes, padded_copy
+from gailkit.demonstrations import Demonstrations
+from gailkit.demonstrations.editing import repair as repairing
+from gailkit.demonstrations.file_contents import About, Contents, Episode, ReadOptions
+from gailkit.demonstrations.native import truncated_file as superblock
+from gailkit.demonstrations.native.truncated_file import missing_bytes, padded_copy
+from gailkit.demonstrations.to_trajectories import Conversion
 from gailkit.types import Trajectory
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from gailkit.cli.evaluate import EXAMPLES
+from gailkit.cli.evaluate.command import EXAMPLES
 from gailkit.demonstrations import Demonstrations
 from gailkit.experts.random import random_policy
-from gailkit.rollouts.envs import make_env
+from gailkit.rollouts.environments import make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.training.config import TrainConfig
 from gailkit.training.train import train

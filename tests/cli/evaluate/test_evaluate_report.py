@@ -20,7 +20,7 @@ EVIL = "</script><script>alert(1)</script>"
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is drawn side by side, which takes seconds."""
-    monkeypatch.setattr("gailkit.cli.evaluation_report._animation", lambda *_: None)
+    monkeypatch.setattr("gailkit.cli.evaluate.report._animation", lambda *_: None)
 
 
 def test_a_page_on_one_policy_shows_it_at_work_and_how_it_was_trained(run_here: RunHere, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_where_nothing_can_be_written_is_said_before_anything_runs(
     def ran(*_: object) -> None:
         raise AssertionError("it ran")
 
-    monkeypatch.setattr("gailkit.cli.evaluate.run_policies", ran)
+    monkeypatch.setattr("gailkit.cli.evaluate.command.run_policies", ran)
     (tmp_path / "folder.html").mkdir()
     before = (tmp_path / "demos.hdf5").read_bytes()
     done = run_here("evaluate", "run", *SHORT, *words)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gailkit.cli.names import method_names, short_names
+from gailkit.cli.evaluate.method_names import method_names, short_names
 from gailkit.demonstrations import Demonstrations
 from gailkit.training.config import TrainConfig
 from gailkit.training.train import train

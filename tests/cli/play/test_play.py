@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from gailkit.cli import main
-from gailkit.rollouts.envs import SeedStream, make_env
+from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
 
 Play = Callable[..., Any]

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from gailkit.errors import StorageError
-from gailkit.rollouts import rendering
-from gailkit.rollouts.film import Film
+from gailkit.viewing import rendering
+from gailkit.viewing.film import Film
 
 Play = Callable[..., Any]
 Look = Callable[[str], Any]

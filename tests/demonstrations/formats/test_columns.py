@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gailkit.demonstrations.contents import ReadOptions
-from gailkit.demonstrations.conversion import AmbiguousEnding
+from gailkit.demonstrations.file_contents import ReadOptions
 from gailkit.demonstrations.formats.column_names import ROLES, columns_from_text, named_columns
-from gailkit.demonstrations.reading import Reading, read
+from gailkit.demonstrations.opening import Reading, read
+from gailkit.demonstrations.to_trajectories import AmbiguousEnding
 from gailkit.errors import DataError, InputError
 from gailkit.untrusted.protocol import send
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from gailkit.demonstrations import Demonstrations
-from gailkit.demonstrations.contents import ReadOptions
-from gailkit.demonstrations.conversion import AmbiguousEnding
+from gailkit.demonstrations.file_contents import ReadOptions
+from gailkit.demonstrations.to_trajectories import AmbiguousEnding
 from gailkit.errors import DataError
 
 # Seven steps: a termination after step 2, a time-out after step 4, and a piece that is not finished.

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gailkit.demonstrations.contents import ReadOptions
-from gailkit.demonstrations.conversion import AmbiguousEnding
+from gailkit.demonstrations.file_contents import ReadOptions
 from gailkit.demonstrations.formats import imitation
-from gailkit.demonstrations.reading import read
+from gailkit.demonstrations.opening import read
+from gailkit.demonstrations.to_trajectories import AmbiguousEnding
 from gailkit.errors import DataError, InputError
 
 pa = pytest.importorskip("pyarrow", reason="NOT TESTED against Arrow: pyarrow is not installed")

@@ -15,8 +15,8 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 from PIL import Image
 
-from gailkit.demonstrations.contents import Broken, ReadOptions
-from gailkit.demonstrations.reading import Reading, open_contents, read
+from gailkit.demonstrations.file_contents import Broken, ReadOptions
+from gailkit.demonstrations.opening import Reading, open_contents, read
 from gailkit.errors import DataError, GailkitError, InputError
 from gailkit.spaces import to_gymnasium
 

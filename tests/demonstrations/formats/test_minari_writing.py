@@ -14,11 +14,11 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tu
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gailkit.demonstrations.contents import About
-from gailkit.demonstrations.flat import FlatEpisodes
+from gailkit.demonstrations.file_contents import About
 from gailkit.demonstrations.formats.minari_writing import losses, write
-from gailkit.demonstrations.hdf5 import write as write_native
-from gailkit.demonstrations.reading import Reading, read
+from gailkit.demonstrations.joined_episodes import FlatEpisodes
+from gailkit.demonstrations.native.writing import write as write_native
+from gailkit.demonstrations.opening import Reading, read
 from gailkit.errors import InputError, StorageError
 from gailkit.spaces import from_gymnasium
 from gailkit.types import Trajectory

@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
-from gailkit.demonstrations.contents import ReadOptions
-from gailkit.demonstrations.conversion import AmbiguousEnding
-from gailkit.demonstrations.reading import Reading, read
+from gailkit.demonstrations.file_contents import ReadOptions
+from gailkit.demonstrations.opening import Reading, read
+from gailkit.demonstrations.to_trajectories import AmbiguousEnding
 from gailkit.errors import DataError, InputError
 
 BOTH = ReadOptions(obs_keys=("eef", "grip"))

@@ -1,0 +1,1 @@
+"""``gailkit evaluate``: running policies, and telling how closely they match the expert."""

@@ -1,0 +1,132 @@
+"""Running the policies of ``gailkit evaluate``, all beside the same demonstrations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gailkit.cli.common import (
+    EpisodeProgress,
+    Interruption,
+    interruptible,
+    note_differences,
+    printable,
+    show_progress,
+)
+from gailkit.cli.demonstrations import ReadingOptions, load
+from gailkit.cli.evaluate.method_names import method_names
+from gailkit.cli.specs import choose_environment, resolve_policy
+from gailkit.errors import InputError
+
+if TYPE_CHECKING:
+    from gailkit.evaluation.compare import Candidate
+    from gailkit.types import Policy
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for."""
+
+    specs: tuple[str, ...]
+    demos: Path
+    episodes: int
+    seed: int
+    checkpoint: str | None
+    stochastic: bool
+    num_envs: int
+
+
+class Watch:
+    """Is told of every step: shows the progress of the policy that runs, and stops it where a signal asks for that."""
+
+    def __init__(self, interruption: Interruption) -> None:
+        self.interruption = interruption
+        self.progress: EpisodeProgress | None = None
+
+    def on_steps(self, count: int) -> None:
+        """``count`` more steps were taken."""
+        if self.progress is not None:
+            self.progress.on_steps(count)
+        self.interruption.check()
+
+
+@contextmanager
+def said_to_be(doing: str) -> Iterator[None]:
+    """A terminal shows what takes some seconds."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(Text(printable(doing))):
+        yield
+
+
+def run_policies(
+    request: Request, env_id: str | None, env_kwargs: dict[str, Any], options: ReadingOptions
+) -> tuple[list[Candidate], dict[str, Any]]:
+    """Every policy, run and compared with what none of them was trained on; the arguments of the environment."""
+    from gailkit.evaluation.compare import Candidate
+    from gailkit.evaluation.evaluate import Reference
+    from gailkit.generator import TrainedPolicy
+    from gailkit.rollouts.environments import make_env
+
+    demonstrations = load(request.demos, options, env_id)
+    env_id, env_kwargs = _environment(request.specs, env_id, env_kwargs, demonstrations.env_id)
+    env = make_env(env_id, env_kwargs)
+    policies = [_policy(request, spec, env) for spec in request.specs]
+    demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space)
+    env.close()
+    note_differences(demonstrations, env_id, env_kwargs)
+    seen = [policy.trained_on for policy in policies if isinstance(policy, TrainedPolicy)]
+    candidates = []
+    with interruptible() as interruption:
+        watch = Watch(interruption)
+        reference = Reference(
+            demonstrations,
+            env_id,
+            episodes=request.episodes,
+            seed=request.seed,
+            env_kwargs=env_kwargs,
+            num_envs=request.num_envs,
+            on_steps=watch.on_steps,
+            trained_on=frozenset().union(*seen),
+        )
+        with show_progress("running random actions", request.episodes, "episodes") as update:
+            watch.progress = EpisodeProgress(update)
+            reference.at_random(watch.progress.on_episode)
+            watch.progress.show()
+        for spec, method, policy in zip(request.specs, method_names(request.specs), policies, strict=True):
+            with show_progress(f"evaluating {spec}", request.episodes, "episodes") as update:
+                watch.progress = EpisodeProgress(update)
+                evaluation = reference.evaluate(policy, watch.progress.on_episode)
+                watch.progress.show()
+            candidates.append(Candidate(spec, method, evaluation))
+    return candidates, env_kwargs
+
+
+def _environment(
+    specs: Sequence[str], env_id: str | None, env_kwargs: dict[str, Any], recorded_in: str | None
+) -> tuple[str, dict[str, Any]]:
+    """The one environment of all policies."""
+    chosen = [choose_environment(spec, env_id, env_kwargs, recorded_in) for spec in specs]
+    for spec, environment in zip(specs, chosen, strict=True):
+        if environment != chosen[0]:
+            raise InputError(
+                f"policies are compared in one environment; {specs[0]} is for {_shown(chosen[0])}, "
+                f"{spec} for {_shown(environment)}"
+            )
+    return chosen[0]
+
+
+def _shown(environment: tuple[str, dict[str, Any]]) -> str:
+    return f"{environment[0]} {environment[1] or ''}".rstrip()
+
+
+def _policy(request: Request, spec: str, env: Any) -> Policy:
+    return resolve_policy(spec, env, request.seed, deterministic=not request.stochastic, checkpoint=request.checkpoint)

@@ -1,0 +1,241 @@
+"""``gailkit record``: episodes of any policy into a file of demonstrations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from gailkit.cli.common import (
+    PATH,
+    EpisodeProgress,
+    Interruption,
+    env_kwargs_option,
+    interruptible,
+    prepare_output,
+    show_progress,
+    typed_command,
+    use_one_thread,
+)
+from gailkit.cli.specs import KEYBOARD, SPEC_HELP, resolve_policy, spec_files
+from gailkit.errors import InputError
+
+if TYPE_CHECKING:
+    import gymnasium
+
+    from gailkit.demonstrations.dataset import Demonstrations
+    from gailkit.recording.least_return import LeastReturn
+    from gailkit.recording.recorder import Recording
+    from gailkit.recording.shards import Shards
+    from gailkit.types import Policy, Trajectory
+
+PATIENCE, PATIENCE_EACH = 100, 20  # episodes in a row that may miss --min-return, and more for each asked for
+
+
+@click.command("record")
+@click.argument("env_id")
+@click.option("--policy", "spec", required=True, metavar="SPEC", help=f"{SPEC_HELP} Or {KEYBOARD}: you play yourself.")
+@click.option("--episodes", required=True, type=click.IntRange(min=1), help="How many episodes to record.")
+@click.option("--seed", required=True, type=click.IntRange(min=0), help="Decides how each episode starts.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE.hdf5",
+    type=PATH,
+    help="File to write.",
+)
+@click.option("--append", is_flag=True, help="Continue FILE if it exists: --episodes more, none with a seed it has.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
+@click.option("--num-envs", default=8, show_default=True, type=click.IntRange(min=1), help="Episodes run side by side.")
+@click.option("--stochastic", is_flag=True, help="Sample a run's actions instead of taking the likeliest.")
+@click.option(
+    "--noise",
+    metavar="SCALE",
+    type=click.FloatRange(min=0),
+    help="Stray from the policy: by Gaussian noise of SCALE half-widths of each action, or with probability SCALE "
+    "by a random one of discrete actions. What was done is what is recorded.",
+)
+@click.option(
+    "--min-return", metavar="R", type=float, help="Keep only episodes that return at least R; others replace the rest."
+)
+@click.option(
+    "--fps", type=click.FloatRange(min=0, min_open=True), help="Steps a second at the keyboard; the environment's own."
+)
+@click.option(
+    "--keys", metavar="KEYS", help="What keys do at the keyboard: left=0,right=2,none=1, or left=0-,right=0+."
+)
+@env_kwargs_option
+def record(**options: Any) -> None:
+    """Record demonstrations of a policy in the environment ENV_ID.
+
+    Interrupting with Ctrl-C or SIGTERM keeps every episode that was finished, as does a failure of the environment.
+    If the process is killed, they are kept beside FILE in FILE.parts, and --append takes them in.
+    """
+    request = Request(**options)
+    _check_options(request)
+    prepare_output(request.output)
+    from gailkit.recording.shards import Shards
+
+    with closing(Shards(request.output)) as shards:
+        _refuse_to_replace(request, shards)
+        recording, kept = _record(request, shards)
+    click.echo(recording.summary() + (f"; {kept.rejected} others returned less than {kept.bound:g}" if kept else ""))
+
+
+@dataclass(frozen=True)
+class Request:
+    """The words of the command."""
+
+    env_id: str
+    spec: str
+    episodes: int
+    seed: int
+    output: Path
+    append: bool
+    overwrite: bool
+    num_envs: int
+    stochastic: bool
+    noise: float | None
+    min_return: float | None
+    fps: float | None
+    keys: str | None
+    env_kwargs: dict[str, Any]
+
+
+def _check_options(request: Request) -> None:
+    if request.append and request.overwrite:
+        raise click.UsageError("--append continues FILE and --overwrite replaces it; give one of them.")
+    by_hand = request.spec == KEYBOARD
+    policys = {"--stochastic": request.stochastic, "--noise": request.noise, "--min-return": request.min_return}
+    hands = {"--fps": request.fps, "--keys": request.keys}
+    for option, value in (policys if by_hand else hands).items():
+        if value not in (None, False):
+            raise click.UsageError(f"{option} does not go with --policy {request.spec}.")
+    if request.output.is_file() and not (request.append or request.overwrite):
+        raise InputError(f"{request.output} exists; --append continues it, --overwrite replaces it")
+
+
+def _refuse_to_replace(request: Request, shards: Shards) -> None:
+    if shards.paths and not (request.append or request.overwrite):
+        raise InputError(
+            f"{shards.folder} holds what a recording of {request.output} had finished when it was killed; "
+            "--append continues it, --overwrite discards it"
+        )
+
+
+def _record(request: Request, shards: Shards) -> tuple[Recording, LeastReturn | None]:
+    from gailkit.recording.recorder import Recording, earlier_episodes
+    from gailkit.rollouts.environments import canonical_id, make_env
+
+    use_one_thread()
+    with closing(make_env(request.env_id, request.env_kwargs)) as env:
+        earlier = earlier_episodes(shards) if request.append else None
+        policy = None if request.spec == KEYBOARD else _policy(request, env, earlier)
+        kept = _least_return(request)
+        described = (env, canonical_id(request.env_id), request.env_kwargs, _provenance(request))
+        if request.overwrite:
+            shards.replace_target()
+        recording = Recording(shards, *described, earlier)
+        with interruptible() as interruption, _finishing(request, recording):
+            if policy is None:
+                _play(request, recording)
+            else:
+                _run(request, recording, policy, kept, interruption)
+    return recording, kept
+
+
+@contextmanager
+def _finishing(request: Request, recording: Recording) -> Iterator[None]:
+    """However the block ends, what was recorded is in the file then."""
+    try:
+        yield
+    finally:
+        recording.finish()
+        if request.spec != KEYBOARD and len(recording.finished) < request.episodes:
+            click.echo(f"stopped early: {recording.summary()}", err=True)
+
+
+def _provenance(request: Request) -> dict[str, str]:
+    from gailkit.recording.provenance import describe_source
+
+    files = [] if request.spec == KEYBOARD else spec_files(request.spec)
+    described = describe_source(request.spec, files, request.seed, typed_command())
+    chosen = {"noise": request.noise, "min_return": request.min_return}
+    return {**described, **{name: f"{value:g}" for name, value in chosen.items() if value is not None}}
+
+
+def _policy(request: Request, env: gymnasium.Env[Any, Any], earlier: Demonstrations | None) -> Policy:
+    from gailkit.experts.noise import noisy
+    from gailkit.recording.recorder import action_seed
+
+    seed = action_seed(request.seed, earlier)
+    policy = resolve_policy(request.spec, env, seed, deterministic=not request.stochastic)
+    if request.noise is None:
+        return policy
+    return noisy(policy, env.action_space, request.noise, action_seed(request.seed, earlier, "noise"))
+
+
+def _least_return(request: Request) -> LeastReturn | None:
+    if request.min_return is None:
+        return None
+    from gailkit.recording.least_return import LeastReturn
+
+    return LeastReturn(request.min_return, PATIENCE + PATIENCE_EACH * request.episodes)
+
+
+def _play(request: Request, recording: Recording) -> None:
+    from gailkit.cli.record.keyboard import record_from_keyboard
+
+    seeds = recording.seeds(request.seed, request.episodes)
+    record_from_keyboard(recording, request.env_id, request.env_kwargs, seeds, request.fps, request.keys)
+
+
+def _run(
+    request: Request, recording: Recording, policy: Policy, kept: LeastReturn | None, interruption: Interruption
+) -> None:
+    """Run episodes until enough are kept."""
+    with show_progress(f"recording {recording.env_id}", request.episodes, "episodes") as update:
+        progress = EpisodeProgress(lambda _, words: update(recording.acknowledged, words))
+
+        def on_steps(count: int) -> None:
+            recording.commit_if_due()
+            progress.on_steps(count)
+            interruption.check()
+
+        for index, trajectory in _kept_episodes(request, recording, policy, kept, on_steps):
+            recording.add(index, trajectory)
+            progress.on_episode(trajectory)
+        recording.flush()
+        progress.show()
+
+
+def _kept_episodes(
+    request: Request,
+    recording: Recording,
+    policy: Policy,
+    kept: LeastReturn | None,
+    on_steps: Callable[[int], None],
+) -> Iterator[tuple[int, Trajectory]]:
+    """Episodes and their numbers, until ``recording`` has enough that are kept.
+
+    Each that is begun comes to its end: none is preferred for being short.
+    """
+    from gailkit.rollouts.environments import make_env
+    from gailkit.rollouts.episodes import run_episodes
+
+    make = partial(make_env, request.env_id, request.env_kwargs)
+    seeds = recording.sifted_seeds(request.seed) if kept else iter(recording.seeds(request.seed, request.episodes))
+    asked = 0
+    while (missing := request.episodes - len(recording.finished)) > 0:
+        starts = list(islice(seeds, missing))
+        for index, trajectory in run_episodes(policy, make, starts, request.num_envs, on_steps=on_steps):
+            if kept is None or kept.keeps(trajectory):
+                yield asked + index, trajectory
+        asked += missing

@@ -1,0 +1,1 @@
+"""Files of demonstrations out of others: converted, merged, selected from, repaired."""

@@ -1,0 +1,129 @@
+"""Episodes of a native file that is larger than memory, of which no more is held than is drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+import torch
+
+from gailkit.demonstrations.episodes import Drawn, Episodes, Spaces
+from gailkit.demonstrations.native.file_on_disk import StoredFile
+from gailkit.demonstrations.native.reading import read_columns, read_layout
+from gailkit.demonstrations.native.windows import Window, WindowReader
+from gailkit.demonstrations.to_trajectories import Conversion
+from gailkit.types import Trajectory, Transitions
+from gailkit.untrusted.source import open_source
+
+
+def stored_episodes(conversion: Conversion) -> StoredEpisodes:
+    """The episodes of a native file that is open; each of them is read once, and none is kept.
+
+    Raises:
+        DataError, AmbiguousEnding: as ``Conversion.strict``.
+    """
+    told = [(trajectory.terminated, trajectory.episode_return) for trajectory in conversion.strict()]
+    terminated, returns = zip(*told, strict=True)
+    known = None if None in returns else np.array(returns, dtype=np.float64)
+    with open_source(conversion.path) as source:
+        columns = read_columns(source)
+        layout = read_layout(source, conversion.contents.about, columns.lengths)
+    file = StoredFile(conversion.path, columns, layout, np.array(terminated, dtype=np.bool_), known)
+    return StoredEpisodes(file, np.arange(len(told)))
+
+
+class StoredEpisodes(Episodes):
+    """Some episodes of a file, by their ``indices`` in it."""
+
+    def __init__(self, file: StoredFile, indices: np.ndarray) -> None:
+        self.file = file
+        self.indices = indices
+        self.in_memory = False
+        self.lengths = file.columns.lengths[indices]
+        self.terminated = file.terminated[indices]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self.file.trajectory(int(chosen)) for chosen in self.indices[index]]
+        return self.file.trajectory(int(self.indices[index]))
+
+    def __iter__(self) -> Iterator[Trajectory]:
+        """Most of a file in its order is read in long runs, passing over the rest; else they are read one by one."""
+        ascending = bool((np.diff(self.indices) > 0).all())
+        if not ascending or 2 * len(self.indices) < len(self.file.stops):
+            yield from (self[index] for index in range(len(self)))
+            return
+        chosen = np.zeros(len(self.file.stops), dtype=np.bool_)
+        chosen[self.indices] = True
+        yield from (episode for episode, wanted in zip(self.file.trajectories(), chosen, strict=True) if wanted)
+
+    @property
+    def seeds(self) -> list[int | None]:
+        """As the file states them."""
+        return [None if seed < 0 else seed for seed in self.file.columns.seeds[self.indices].tolist()]
+
+    def digests(self) -> list[str]:
+        """As the file states them and they were verified."""
+        return [digest.tobytes().hex() for digest in self.file.columns.digests[self.indices]]
+
+    def returns(self) -> np.ndarray | None:
+        """As they were summed up when the file was opened."""
+        return None if self.file.returns is None else self.file.returns[self.indices]
+
+    def pick(self, indices: Sequence[int]) -> StoredEpisodes:
+        """Nothing is read."""
+        return StoredEpisodes(self.file, self.indices[np.asarray(indices, dtype=np.int64)])
+
+    def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces) -> Drawn:
+        """Read from the file window by window."""
+        return StoredSteps(self, stride, np.asarray(offsets, dtype=np.int64), spaces)
+
+
+class StoredSteps(Drawn):
+    """Steps of a file, drawn through a window as the module describes. An episode chosen twice counts once."""
+
+    def __init__(self, stored: StoredEpisodes, stride: int, offsets: np.ndarray, spaces: Spaces) -> None:
+        offset = np.full(len(stored.file.stops), -1, dtype=np.int64)
+        offset[stored.indices] = offsets
+        chosen = offset >= 0
+        self._count = int(np.sum((stored.file.columns.lengths[chosen] - offset[chosen] + stride - 1) // stride))
+        self._reader = WindowReader(stored.file, stride, offset, spaces)
+        self._windows: Iterator[Window] | None = None
+        self._window: Window | None = None
+        self._at = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def sample(self, batch_size: int, generator: torch.Generator) -> Transitions:
+        """The next ``batch_size`` steps of an endless row of epochs, whose order ``generator`` decides at first."""
+        if self._windows is None:
+            seed = int(torch.randint(2**62, (1,), generator=generator))
+            self._windows = self._reader.endless(seed)
+        parts: list[Transitions] = []
+        missing = batch_size
+        while missing:
+            if self._window is None or self._at == len(self._window.order):
+                self._window, self._at = self._next_window(self._windows), 0
+            index = self._window.order[self._at : self._at + missing]
+            parts.append(self._window.kept[index])
+            self._at += len(index)
+            missing -= len(index)
+        return parts[0] if len(parts) == 1 else Transitions.joined(parts)
+
+    def _next_window(self, windows: Iterator[Window]) -> Window:
+        self._windows = None  # where it raises: a generator that has done so says no more, not even why
+        window = next(windows)
+        self._windows = windows
+        return window
+
+    def overview(self) -> Transitions:
+        """One window of random blocks, always the same."""
+        with closing(self._reader.windows(0, 0)) as windows:
+            window = next(windows)
+        return window.kept[window.order]

@@ -1,0 +1,138 @@
+"""From a path to what the file holds: the format is found out by looking inside, not by the name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from gailkit.demonstrations.episodes import Episodes, HeldEpisodes
+from gailkit.demonstrations.file_contents import About, Contents, ReadOptions
+from gailkit.demonstrations.native.larger_than_memory import stored_episodes
+from gailkit.demonstrations.to_trajectories import Conversion
+from gailkit.errors import DataError, InputError
+from gailkit.memory import available_memory
+from gailkit.untrusted.source import open_source
+
+_HOME = "gailkit.demonstrations"
+FILES = {  # short name of a format -> its module; the first that recognises a file reads it
+    "native": f"{_HOME}.native.reading",
+    "d4rl": f"{_HOME}.formats.d4rl",
+    "minari": f"{_HOME}.formats.minari",
+    "robomimic": f"{_HOME}.formats.robomimic",
+    "stable-baselines": f"{_HOME}.formats.stable_baselines",
+    "cs285": f"{_HOME}.formats.cs285",
+    "imitation-npz": f"{_HOME}.formats.imitation_npz",
+    "columns": f"{_HOME}.formats.columns",  # the last: it takes any text or NPZ, and asks what its columns mean
+}
+FOLDERS = {"minari": f"{_HOME}.formats.minari", "imitation": f"{_HOME}.formats.imitation"}
+
+SAID = {  # option that only some formats know (their TAKES) -> what it is about
+    "obs_keys": "parts of an observation to choose (--obs-keys)",
+    "mask": "lists of episodes (--mask)",
+    "columns": "columns to be told (--columns)",
+}
+
+Opened = TypeVar("Opened", contravariant=True)
+
+
+class Format(Protocol[Opened]):
+    """A module that reads one format, out of the ``Source`` of a file or the path of a folder.
+
+    What ``read`` returns for a folder opens the files in it as they are needed.
+    """
+
+    NAME: str
+
+    @staticmethod
+    def recognises(opened: Opened, /) -> bool:
+        """Whether this is of the format, found out from its content; it raises nothing but DataError."""
+
+    @staticmethod
+    def read(opened: Opened, options: ReadOptions, /) -> Contents:
+        """All of it."""
+
+
+class Reading(NamedTuple):
+    """All of a file."""
+
+    format: str
+    about: About
+    trajectories: Episodes
+    verified: bool  # whether each episode was compared with a digest
+
+
+def read(path: Path, options: ReadOptions | None = None, memory: int | None = None) -> Reading:
+    """Everything in the file or folder ``path``, whose steps stay where they are if it is a native file that holds more
+    than ``memory`` bytes; half of what is free where ``memory`` is None.
+
+    Raises:
+        InputError: if there is no such file, or ``options`` name what it does not have.
+        AmbiguousEnding: if it says that episodes end and neither it nor ``options`` say how.
+        StorageError: if it may not be read.
+        DataError: if it is damaged, hostile, of no known format, or holds no whole step.
+    """
+    options = options or ReadOptions()
+    with open_contents(path, options) as (name, contents):
+        conversion = Conversion(path, contents, options)
+        most = available_memory() // 2 if memory is None else memory
+        trajectories: Episodes
+        if contents.num_bytes is not None and contents.num_bytes > most:
+            trajectories = stored_episodes(conversion)
+        else:
+            trajectories = HeldEpisodes(tuple(conversion.strict()))
+    if not len(trajectories):
+        raise DataError(f"{path} holds no step whose successor is known")
+    provenance = {**contents.about.provenance, **conversion.notes()}
+    return Reading(name, contents.about._replace(provenance=provenance), trajectories, contents.verified)
+
+
+@contextmanager
+def open_contents(path: Path, options: ReadOptions) -> Iterator[tuple[str, Contents]]:
+    """The name of the format of ``path`` and its contents, whose episodes can be read inside the block.
+
+    Raises: as ``read``.
+    """
+    if path.is_dir():
+        folder = _chosen(path, path, FOLDERS, options)
+        _check_options(path, folder, options)
+        yield folder.NAME, folder.read(path, options)
+        return
+    with open_source(path) as source:
+        file = _chosen(path, source, FILES, options)
+        _check_options(path, file, options)
+        yield file.NAME, file.read(source, options)
+
+
+def _chosen(path: Path, opened: Opened, formats: dict[str, str], options: ReadOptions) -> Format[Opened]:
+    """The format that ``options`` name, else the first of ``formats`` that recognises what was ``opened``."""
+    if options.format is not None:
+        if options.format not in FILES | FOLDERS:
+            raise InputError(f"no format is called {options.format!r}; known are: {', '.join(FILES | FOLDERS)}")
+        if options.format not in formats:
+            kind = "folder" if path.is_dir() else "file"
+            raise InputError(f"{path} is a {kind}, and {options.format} is not a format of one")
+        named: Format[Opened] = _module(formats[options.format])
+        return named
+    for name in formats.values():
+        module: Format[Opened] = _module(name)
+        if module.recognises(opened):
+            return module
+    raise DataError(f"{path} is of no known format; known are: {', '.join(formats)}")
+
+
+def _check_options(path: Path, module: Format[Any], options: ReadOptions) -> None:
+    """Raise InputError for an option that means nothing to the format: ignored, it would give other episodes."""
+    given = {"obs_keys": options.obs_keys, "mask": options.mask, "columns": options.columns}
+    for name, value in given.items():
+        if value and name not in getattr(module, "TAKES", ()):
+            raise InputError(
+                f"{path} is a {module.NAME} file, which has no {SAID[name]}"
+                + ("; to read its arrays as columns add --format columns" if name == "columns" else "")
+            )
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(name)

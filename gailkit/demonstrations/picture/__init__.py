@@ -1,0 +1,1 @@
+"""A data set as one picture to judge it by."""

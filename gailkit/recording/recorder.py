@@ -1,0 +1,268 @@
+"""Episodes on their way into a file of demonstrations, none of which is lost however the recording ends."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from gailkit.demonstrations.common_dtypes import cast, widest
+from gailkit.demonstrations.dataset import Demonstrations
+from gailkit.demonstrations.joined_episodes import row_types
+from gailkit.demonstrations.native import writing
+from gailkit.errors import InputError, StorageError
+from gailkit.recording.provenance import merged_provenance
+from gailkit.recording.shards import Shards
+from gailkit.rollouts.environments import SeedStream
+from gailkit.types import Trajectory
+
+JOINED = 32
+SHARE_OF_TIME = 0.05  # that commits may take
+LONGEST_PAUSE = 0.5  # seconds between them, whatever they take
+
+
+class Recording:
+    """The episodes recorded so far, made durable in ``shards`` soon after each ends, behind ``earlier`` ones if any.
+
+    Raises:
+        InputError: if the earlier ones come from another environment or carry no rewards.
+        StorageError: if there is no room to write earlier ones that a killed run has left into the file.
+    """
+
+    def __init__(
+        self,
+        shards: Shards,
+        env: gymnasium.Env[Any, Any],
+        env_id: str,
+        env_kwargs: Mapping[str, Any],
+        provenance: Mapping[str, str],
+        earlier: Demonstrations | None = None,
+    ) -> None:
+        if earlier is not None:
+            _check_continues(shards.target, earlier, env, env_id, env_kwargs)
+            if shards.paths:  # of a run that was killed: now, so that not many are left to be read after the next one
+                shards.finish(earlier.save)
+        self.shards = shards
+        self.env = env
+        self.env_id = env_id
+        self.env_kwargs = env_kwargs
+        self.provenance = provenance
+        self.earlier = earlier
+        self.finished: dict[int, Trajectory] = {}  # by index, in the order in which they ended
+        self._committed: list[list[int]] = []  # indices in each shard of this run
+        self._ranks: list[int] = []  # of each of these shards: how often what is in it was joined
+        self._complete = False  # whether the file holds it all
+        self._due = 0.0  # when the next commit is, on the clock of time.monotonic
+
+    @property
+    def path(self) -> Path:
+        """The file that all of it is to be in."""
+        return self.shards.target
+
+    @property
+    def acknowledged(self) -> int:
+        """How many episodes of this run are on the disk, where nothing that happens to this process can reach them."""
+        return sum(map(len, self._committed))
+
+    def seeds(self, seed: int, count: int) -> list[int]:
+        """``count`` seeds of episodes that are not in the file yet, in the order of the stream of ``seed``."""
+        return list(itertools.islice(self.unrecorded(SeedStream(seed, "recording")), count))
+
+    def sifted_seeds(self, seed: int) -> Iterator[int]:
+        """Seeds of episodes not in the file, where some are not kept; a continued file does not try those again."""
+        count = len(self.earlier.trajectories) if self.earlier else 0
+        return self.unrecorded(SeedStream(seed, f"recording after {count} episodes" if count else "recording"))
+
+    def unrecorded(self, stream: Iterable[int]) -> Iterator[int]:
+        """The seeds in ``stream`` of episodes that are not in the file yet, each once."""
+        known = {trajectory.seed for trajectory in self.earlier.trajectories} if self.earlier else set()
+        for candidate in stream:
+            if candidate not in known:
+                known.add(candidate)
+                yield candidate
+
+    def add(self, index: int, trajectory: Trajectory) -> None:
+        """Take in a finished episode, the ``index``-th of those asked for; it will be durable soon.
+
+        Raises:
+            StorageError: if it is committed now, with others, and the disk refuses.
+        """
+        self.finished[index] = trajectory
+        self.commit_if_due()
+
+    def commit_if_due(self) -> None:
+        """Make what was added durable unless the last time was just now; to be called every now and then.
+
+        Here and not in a thread beside, which an environment in pure Python can keep from its turn for seconds.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        if len(self.finished) > self.acknowledged and time.monotonic() >= self._due:
+            self.flush()
+
+    def flush(self) -> None:
+        """Make every episode that was added durable before this returns. Raises StorageError if the disk refuses."""
+        started = time.monotonic()
+        self._commit(self._pending)
+        ended = time.monotonic()
+        self._due = ended + min((ended - started) * (1 / SHARE_OF_TIME - 1), LONGEST_PAUSE)
+
+    def undo(self) -> Trajectory | None:
+        """Take back the episode that this run added last, on the disk too; None if there is none.
+
+        Raises:
+            StorageError: if the disk refuses; the episode is then still there.
+        """
+        if not self.finished:
+            return None
+        last = next(reversed(self.finished))
+        if self.acknowledged == len(self.finished):
+            rest = self._committed[-1][:-1]
+            self.shards.replace_newest(self._of(rest).save if rest else None)
+            self._committed[-1:] = [rest] if rest else []
+            self._ranks = self._ranks[: len(self._committed)]
+        return self.finished.pop(last)
+
+    def finish(self) -> None:
+        """Write the file: earlier episodes first, then those of this run in the order they were asked for.
+
+        It is the last thing to be done, however the recording ended. Without any episode nothing is written.
+
+        Raises:
+            StorageError: if the disk refuses; an older file and what was acknowledged are then as they were.
+        """
+        if not self.finished:
+            return
+        self._commit_what_fits()
+        try:
+            self.shards.finish(self._save_all)
+        except StorageError as error:
+            raise StorageError(
+                f"{error}; {self.acknowledged} of {len(self.finished)} episodes of this run are kept in "
+                f"{self.shards.folder}, from where --append continues"
+            ) from error
+        self._complete = True
+
+    def summary(self) -> str:
+        """One line: how many episodes and steps, their mean return, how they ended, and where they are."""
+        episodes = list(self.finished.values())
+        if not episodes:
+            return "no episode was finished, nothing was written"
+        returns = [episode.episode_return or 0.0 for episode in episodes]
+        terminated = sum(episode.terminated for episode in episodes)
+        count = len(self.earlier.trajectories) if self.earlier else 0
+        total = f", which now holds {count + len(episodes)} episodes" if count else ""
+        size = f" ({self.path.stat().st_size / 1000:.0f} kB)" if self._complete else ""
+        return (
+            f"recorded {len(episodes)} episode{'s' * (len(episodes) != 1)}, {sum(map(len, episodes))} steps, "
+            f"mean return {np.mean(returns):.1f} +- {np.std(returns):.1f} ({terminated} terminated, "
+            f"{len(episodes) - terminated} truncated) in {self.path}{size}{total}"
+        )
+
+    @property
+    def _pending(self) -> list[int]:
+        """Indices of the episodes that are not durable yet."""
+        return list(self.finished)[self.acknowledged :]
+
+    def _commit(self, indices: list[int]) -> None:
+        if indices:
+            self.shards.add(self._of(indices).save)
+            self._committed.append(indices)
+            self._ranks.append(0)
+            self._join()
+
+    def _commit_what_fits(self) -> None:
+        """Where the disk is nearly full the first half, or the first of them, may still have room."""
+        count = len(self._pending)
+        while count and self._pending:
+            try:
+                self._commit(self._pending[:count])
+            except StorageError:
+                count //= 2
+
+    def _join(self) -> None:
+        """Put the newest shards into one wherever there are JOINED of a rank, so that not many are left to be read."""
+        while len(self._ranks) >= JOINED and len(set(self._ranks[-JOINED:])) == 1:
+            together = [index for indices in self._committed[-JOINED:] for index in indices]
+            self.shards.join(JOINED, self._of(together).save)
+            self._committed[-JOINED:] = [together]
+            self._ranks[-JOINED:] = [self._ranks[-1] + 1]
+
+    def _save_all(self, path: Path) -> None:
+        """The episodes of this run behind the earlier ones, which may be more than the memory holds."""
+        new = self._of(sorted(self.finished))
+        if self.earlier is None:
+            new.save(path)
+            return
+        about = new.about._replace(provenance=merged_provenance([self.earlier.provenance, self.provenance]))
+        types = widest(row_types(episodes.trajectories[0]) for episodes in (self.earlier, new))
+        every = itertools.chain(self.earlier.trajectories, new.trajectories)
+        writing.write(path, about, (cast(trajectory, types) for trajectory in every))
+
+    def _of(self, indices: Sequence[int]) -> Demonstrations:
+        """These episodes of the run."""
+        return Demonstrations(
+            trajectories=tuple(self.finished[index] for index in indices),
+            observation_space=self.env.observation_space,
+            action_space=self.env.action_space,
+            env_id=self.env_id,
+            env_kwargs=self.env_kwargs,
+            provenance=merged_provenance([self.provenance]),
+        )
+
+
+def earlier_episodes(shards: Shards) -> Demonstrations | None:
+    """What earlier runs have left: the file, and behind it what is in shards and not in the file; None for nothing.
+
+    A run that was killed just after it had written the file, or joined shards to one, has left episodes twice.
+
+    Raises:
+        DataError: if one of the files is damaged.
+    """
+    whole = Demonstrations.load(shards.target) if shards.target.is_file() and not shards.replacing else None
+    parts = [Demonstrations.load(path) for path in shards.paths]
+    if not parts:
+        return whole
+    known = set(whole.digests()) if whole else set()
+    recovered = []
+    for part in parts:
+        digests = part.digests()
+        recovered += [t for t, digest in zip(part.trajectories, digests, strict=True) if digest not in known]
+        known.update(digests)
+    sources = [*([whole] if whole else []), *parts]
+    return Demonstrations(
+        trajectories=(*(whole.trajectories if whole else ()), *recovered),
+        observation_space=sources[0].observation_space,
+        action_space=sources[0].action_space,
+        env_id=sources[0].env_id,
+        env_kwargs=sources[0].env_kwargs,
+        provenance=merged_provenance([source.provenance for source in sources]),
+    )
+
+
+def action_seed(seed: int, earlier: Demonstrations | None, purpose: str = "actions") -> int:
+    """A seed for the policy, another one each time a file is continued, so that it does not repeat itself."""
+    count = len(earlier.trajectories) if earlier else 0
+    return SeedStream(seed, f"{purpose} after {count} episodes").take(1)[0]
+
+
+def _check_continues(
+    path: Path, earlier: Demonstrations, env: gymnasium.Env[Any, Any], env_id: str, env_kwargs: Mapping[str, Any]
+) -> None:
+    pairs = {
+        "environment": (earlier.env_id, env_id),
+        "arguments of the environment": (dict(earlier.env_kwargs), dict(env_kwargs)),
+        "observation space": (earlier.observation_space, env.observation_space),
+        "action space": (earlier.action_space, env.action_space),
+    }
+    for what, (found, wanted) in pairs.items():
+        if found != wanted:
+            raise InputError(f"{path} cannot be continued: its {what} is {found}, to be recorded is {wanted}")
+    if earlier.returns() is None:
+        raise InputError(f"{path} cannot be continued: its episodes have no rewards")

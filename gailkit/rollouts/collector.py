@@ -1,0 +1,134 @@
+"""Steps of the learner's own policy, for training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.vector import SyncVectorEnv
+from torch import Tensor
+
+from gailkit.generator.base import Generator
+from gailkit.rollouts.environments import SeedStream, check_finite, environment_failures
+from gailkit.spaces import clip_to_space, storage_dtype
+from gailkit.types import EpisodeSummary, Rollout
+
+NEVER = -1
+
+
+class Collector:
+    """Runs a generator in N environments, T steps at a time; episodes go on from one rollout to the next.
+
+    Every episode starts from a seed of its own. The environment's rewards are added up into ``finished`` for reports
+    and go nowhere else, unless somebody asks for them with ``on_rewards``.
+
+    Episodes that all begin together and all last as long would put every environment at the same stage in every
+    rollout, and the discriminator would tell expert from policy by the stage. The first episode of environment i is
+    therefore cut off after i/N of the time limit, as a truncation, and does not count as finished.
+    """
+
+    def __init__(
+        self,
+        envs: SyncVectorEnv,
+        steps: int,
+        seeds: SeedStream,
+        time_limit: int | None = None,
+        on_rewards: Callable[[np.ndarray], None] | None = None,
+    ) -> None:
+        """
+        Args:
+            envs: N environments that do not reset themselves (``rollouts.environments.make_vector_env``).
+            steps: T, the length of a rollout in each environment.
+            time_limit: steps after which the environments truncate an episode; None where they do not.
+            on_rewards: sees the environment's own rewards (N,) of every step.
+        """
+        self.envs = envs
+        self.steps = steps
+        self.seeds = seeds
+        self.on_rewards = on_rewards
+        self.finished: list[EpisodeSummary] = []
+        stages = np.arange(envs.num_envs) * (time_limit or 0) // envs.num_envs
+        self._stages = np.where(stages > 0, stages, NEVER)
+        self._obs: np.ndarray | None
+        self._begin_anew()
+
+    def collect(self, generator: Generator) -> Rollout:
+        """T steps in each environment. ``finished`` afterwards holds the episodes that ended within them."""
+        self.finished = []
+        if self._obs is None:
+            self._obs = self._reset(np.ones(self.envs.num_envs, dtype=bool))
+        obs_space, act_space = self.envs.single_observation_space, self.envs.single_action_space
+        lead = (self.steps, self.envs.num_envs)
+        obs = np.empty((*lead, *(obs_space.shape or ())), storage_dtype(obs_space))
+        next_obs = np.empty_like(obs)
+        act = np.empty((*lead, *(act_space.shape or ())), storage_dtype(act_space))
+        terminated, truncated = np.empty(lead, bool), np.empty(lead, bool)
+        for t in range(self.steps):
+            obs[t] = self._obs
+            with torch.inference_mode():
+                act[t] = generator.act(torch.from_numpy(obs[t])).numpy()
+            next_obs[t], terminated[t], truncated[t] = self._step(clip_to_space(act_space, act[t]))
+        check_finite(next_obs)
+        return _evaluated(generator, *map(torch.from_numpy, (obs, act, next_obs, terminated, truncated)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position in the stream of seeds. Environments cannot be stored; their episodes start anew."""
+        return {"seeds": self.seeds.generator.bit_generator.state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with the stream of seeds where ``state_dict`` was taken."""
+        self.seeds.generator.bit_generator.state = state["seeds"]
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Give up the episodes in progress; the next rollout begins new ones, staggered."""
+        self._obs = None
+        self._returns = np.zeros(self.envs.num_envs)
+        self._lengths = np.zeros(self.envs.num_envs, dtype=np.int64)
+        self._cut_at = self._stages.copy()  # (N,) length at which an environment's first episode is cut off
+
+    def _step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Step all environments, begin new episodes where one ended; returns the true successors and how it ended."""
+        with environment_failures("stepping"):
+            successors, rewards, terminated, truncated, _ = self.envs.step(actions)
+        check_finite(rewards, what="a reward")
+        if self.on_rewards is not None:
+            self.on_rewards(rewards)
+        self._returns += rewards
+        self._lengths += 1
+        cut = (self._lengths == self._cut_at) & ~terminated
+        truncated = truncated | cut
+        done = terminated | truncated
+        self._obs = successors
+        if done.any():
+            self._begin_episodes(done, terminated, cut)
+        return successors, terminated, truncated
+
+    def _begin_episodes(self, done: np.ndarray, terminated: np.ndarray, cut: np.ndarray) -> None:
+        for i in np.flatnonzero(done & ~cut):
+            self.finished.append(EpisodeSummary(int(self._lengths[i]), float(self._returns[i]), bool(terminated[i])))
+        self._returns[done], self._lengths[done], self._cut_at[done] = 0.0, 0, NEVER
+        self._obs = self._reset(done)
+
+    def _reset(self, which: np.ndarray) -> np.ndarray:
+        """Begin an episode with a new seed in each environment of the mask ``which`` (N,); all observations."""
+        seeds = [next(self.seeds) if chosen else None for chosen in which]
+        with environment_failures("resetting"):
+            observations, _ = self.envs.reset(seed=seeds, options={"reset_mask": which})
+        check_finite(observations)
+        return np.asarray(observations)
+
+
+@torch.no_grad()
+def _evaluated(
+    generator: Generator, obs: Tensor, act: Tensor, next_obs: Tensor, terminated: Tensor, truncated: Tensor
+) -> Rollout:
+    """The rollout with log-probabilities and values, computed for all T * N steps at once."""
+    lead = terminated.shape
+    flat = obs.flatten(0, 1)
+    log_prob = generator.log_prob(flat, act.flatten(0, 1)).reshape(lead)
+    value = generator.value(flat).reshape(lead)
+    next_value = generator.value(next_obs.flatten(0, 1)).reshape(lead)
+    return Rollout(obs, act, next_obs, log_prob, value, next_value, terminated, truncated)

@@ -1,0 +1,1 @@
+"""Environments to look at: in a window, or as a film."""

@@ -1,0 +1,107 @@
+"""What training looks like, to a pipe and to a terminal, whatever metrics there are."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+
+import pytest
+
+from gailkit.cli import training_progress
+from gailkit.cli.training_progress import show_training, told_choice
+from gailkit.training.choosing import Choice, Played
+
+
+def test_lines_come_every_ten_seconds_with_the_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 5.0, 11.0, 11.0, 15.0, 22.0, 22.0])
+    monkeypatch.setattr(training_progress.time, "monotonic", lambda: next(clock))
+    with show_training(1000) as show:
+        for steps in (50, 100, 150, 200):
+            show({"steps": float(steps), "seconds": steps / 0.1, "steps_per_second": 10.0})
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split("; ")[0] for line in lines] == [
+        "step 100 of 1,000, 10 steps/s, 2 h 30 min left",
+        "step 200 of 1,000, 10 steps/s, 2 h 13 min left",
+    ]
+    assert "true return: -" in lines[0]  # no episode has ended
+
+
+def test_a_terminal_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    with show_training(1000) as show:
+        show({"steps": 250.0, "seconds": 10.0, "steps_per_second": 25.0, "policy/entropy": 0.625, "policy/kl": 0.01})
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    assert "step 250 of 1,000, 25 steps/s, 30 s left" in shown
+    assert re.search(r"policy entropy \| KL of the update\W+0\.6250 \| 0\.0100", shown)
+
+
+CLOCK = {"steps": 1000.0, "seconds": 10.0, "steps_per_second": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "shown"),
+    [
+        ({}, ["episode length: -", "true return: -"]),
+        (
+            {"reward/mean": 1.0, "reward/std": 0.0, "episode/length": 21.5, "episode/true_return": 20.25},
+            ["reward, mean | deviation: +1.000 | +0.000", "episode length: 21.5", "true return: 20.2"],
+        ),
+        (
+            {"discriminator/accuracy_expert": 0.5, "discriminator/accuracy_policy": 0.75},
+            ["discriminator accuracy, expert | policy: 0.50 | 0.75", "episode length: -", "true return: -"],
+        ),
+        (
+            {"policy/entropy": 0.625},
+            ["policy entropy | KL of the update: 0.6250 | -", "episode length: -", "true return: -"],
+        ),
+        (
+            {"policy/step_share": 0.125, "policy/line_search_failures": 3.0},
+            [
+                "share of the step taken: 0.125",
+                "line searches that failed, so far: 3",
+                "episode length: -",
+                "true return: -",
+            ],
+        ),
+        (
+            {"clone/gain": 0.25, "clone/guidance": 0.075},
+            ["clone, gain in nats | guidance: +0.250 | +0.075", "episode length: -", "true return: -"],
+        ),
+        ({"policy/kl_penalty": 0.03125}, ["weight of the KL penalty: 0.0312", "episode length: -", "true return: -"]),
+    ],
+    ids=["nothing", "expert", "adversary", "policy", "trpo", "clone", "ppo-penalty"],
+)
+def test_what_there_is_is_shown_and_nothing_else(
+    capsys: pytest.CaptureFixture[str], metrics: dict[str, float], shown: list[str]
+) -> None:
+    with show_training(1000) as show:
+        show({**CLOCK, **metrics})
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.split("; ") == ["step 1,000 of 1,000, 100 steps/s, 0 s left", *shown]
+
+
+def test_which_policy_was_chosen_is_told_with_the_distances_it_was_chosen_by() -> None:
+    distances = {("last", "likeliest"): 0.5, ("last", "sampled"): 1.25, ("clone", "likeliest"): 0.125}
+    played = tuple(Played(policy, actions, 3, distance) for (policy, actions), distance in distances.items())
+    told = told_choice(Choice("clone", {}, played, 12_345))
+    assert told.startswith("chosen: the clone policy, whose steps lie nearest to the demonstrations")
+    assert "over 3 episodes each (12,345 steps)" in told
+    for (policy, actions), distance in distances.items():
+        assert f"{policy} by {actions} actions {distance:.3g}" in told
+    alone = told_choice(Choice("clone", {}, (Played("clone", "likeliest", 1, 0.1),), 20))
+    assert "over 1 episode each (20 steps)" in alone
+
+
+def test_a_run_that_was_too_short_to_choose_says_so() -> None:
+    told = told_choice(Choice("last", {}, (), 0))
+    assert told == "chosen: the last policy (the run is too short, or the episodes too long, to play others)"

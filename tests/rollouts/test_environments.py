@@ -1,0 +1,252 @@
+"""Environments by name: each mistake has its own sentence; seeds are reproducible and belong to one purpose."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import Space
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
+
+from gailkit.errors import EnvironmentFailure, InputError, UnsupportedSpaceError
+from gailkit.rollouts.environments import (
+    SeedStream,
+    canonical_id,
+    check_finite,
+    environment_failures,
+    make_env,
+    make_vector_env,
+)
+from gailkit.spaces import flatten_values, flattened_space, from_gymnasium
+
+ACTIONS = Discrete(2)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "said"),
+    [
+        ("CartPol-v1", "CartPole-v1"),
+        ("cartpole-v1", "CartPole-v1"),
+        ("CartPole-v7", "CartPole-v1"),
+        ("Hopper-v3", "Hopper-v5"),
+        ("Cart Pole", "CartPole-v1"),
+        ("", "environments are registered"),
+        ("nowhere/Nothing-v0", "environments are registered"),
+    ],
+)
+def test_a_wrong_name_is_answered_with_near_matches(env_id: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        make_env(env_id)
+
+
+def test_a_missing_dependency_is_named() -> None:
+    gymnasium.register("gailkit-test/Needy-v0", entry_point=_needs_box2d)
+    try:
+        with pytest.raises(InputError, match=r"gailkit-test/Needy-v0 needs a package.*pip install box2d"):
+            make_env("gailkit-test/Needy-v0")
+    finally:
+        gymnasium.registry.pop("gailkit-test/Needy-v0")
+
+
+def _needs_box2d() -> gymnasium.Env:
+    raise gymnasium.error.DependencyNotInstalled("pip install box2d")
+
+
+def test_a_module_that_is_missing_is_named() -> None:
+    with pytest.raises(InputError, match="nosuchmodule"):
+        make_env("nosuchmodule:Foo-v0")
+
+
+def test_an_environment_may_lie_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "env_of_mine.py").write_text(
+        "import gymnasium\n"
+        "gymnasium.register('gailkit-test/Mine-v0', entry_point='gymnasium.envs.classic_control:PendulumEnv')\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")  # puts sys.path back afterwards
+    assert make_env("env_of_mine:gailkit-test/Mine-v0").action_space.shape == (1,)
+
+
+def test_arguments_reach_the_environment_and_unknown_ones_are_refused() -> None:
+    assert make_env("Pendulum-v1", {"g": 5.0}).unwrapped.get_wrapper_attr("g") == 5.0
+    with pytest.raises(InputError, match=r"\{'nosuch': 1\}.*nosuch"):
+        make_env("CartPole-v1", {"nosuch": 1})
+
+
+def test_what_an_environment_raises_while_it_is_made_is_its_failure() -> None:
+    gymnasium.register("gailkit-test/Broken-v0", entry_point=_broken)
+    try:
+        said = r"failed while it was made: ZeroDivisionError: one over none \(test_environments\.py, line \d+\)$"
+        with pytest.raises(EnvironmentFailure, match=said):
+            make_env("gailkit-test/Broken-v0")
+    finally:
+        gymnasium.registry.pop("gailkit-test/Broken-v0")
+
+
+def _broken() -> gymnasium.Env:
+    raise ZeroDivisionError("one over none\nand more")
+
+
+class Parts(gymnasium.Env[Any, Any]):
+    """Random observations of a space, and actions of another."""
+
+    def __init__(self, observed: Space[Any], acted: Space[Any] = ACTIONS) -> None:
+        self.observation_space, self.action_space = observed, acted
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        self.observation_space.seed(seed)
+        return self.observation_space.sample(), {}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        return self.observation_space.sample(), 0.0, False, False, {}
+
+
+@pytest.fixture
+def parts() -> Iterator[str]:
+    """The name of an environment of any spaces."""
+    gymnasium.register("gailkit-test/Parts-v0", entry_point=Parts, max_episode_steps=10)
+    yield "gailkit-test/Parts-v0"
+    gymnasium.registry.pop("gailkit-test/Parts-v0")
+
+
+@pytest.mark.parametrize(
+    "observed",
+    [
+        Dict({"image": Box(0, 255, (2, 3), np.uint8), "arm": Tuple([Discrete(3, start=1), Box(-1, 1, (2,))])}),
+        Tuple([MultiDiscrete([2, 3]), Box(-1, 1, ())]),
+        MultiDiscrete([2, 3]),
+        MultiBinary(4),
+    ],
+    ids=str,
+)
+def test_observations_of_several_parts_are_one_vector(observed: Space[Any], parts: str) -> None:
+    env, plain = make_env(parts, {"observed": observed}), Parts(observed)
+    assert env.observation_space == flattened_space(observed)
+    seen = [env.reset(seed=5)[0], *(env.step(0)[0] for _ in range(3))]
+    samples = [plain.reset(seed=5)[0], *(plain.step(0)[0] for _ in range(3))]
+    expected = flatten_values(observed, from_gymnasium(observed, samples))
+    assert np.array_equal(np.stack(seen), expected)
+    batch, _ = make_vector_env(parts, 2, {"observed": observed}).reset(seed=[5, 6])
+    assert np.array_equal(batch[0], expected[0])
+
+
+def test_plain_observations_stay_as_they_are(parts: str) -> None:
+    for observed in (Box(0, 255, (2, 3), np.uint8), Discrete(3, start=1)):
+        assert make_env(parts, {"observed": observed}).observation_space is observed
+
+
+@pytest.mark.parametrize(
+    ("observed", "acted", "said"),
+    [
+        (Dict({"mission": Text(3)}), ACTIONS, r"Text.* is not supported; supported are Box, Discrete, MultiDiscrete"),
+        (ACTIONS, Tuple([ACTIONS]), r"action space Tuple\(Discrete\(2\)\) .*; supported are Box .* and Discrete$"),
+        (ACTIONS, MultiDiscrete([2, 2]), r"the action space MultiDiscrete\(\[2 2\]\) is not supported"),
+        (ACTIONS, MultiBinary(2), r"the action space MultiBinary\(2\) is not supported"),
+    ],
+)
+def test_spaces_that_are_not_supported_are_refused_at_the_door(
+    observed: Space[Any], acted: Space[Any], said: str, parts: str
+) -> None:
+    with pytest.raises(UnsupportedSpaceError, match=said):
+        make_env(parts, {"observed": observed, "acted": acted})
+
+
+@pytest.mark.parametrize("env_id", ["CartPole", "HalfCheetah", "Pendulum-v1", "CartPole-v0", "gailkit-test/Ten"])
+def test_the_full_name_is_that_of_what_is_made(env_id: str) -> None:
+    names = [f"gailkit-test/Ten-v{version}" for version in (9, 10, 2)]
+    for name in names:
+        gymnasium.register(name, entry_point="gymnasium.envs.classic_control:PendulumEnv")
+    try:
+        if env_id == "HalfCheetah":
+            pytest.importorskip("mujoco", reason="NOT TESTED with a MuJoCo environment: it is not installed")
+        spec = make_env(env_id).spec
+        assert spec is not None and canonical_id(env_id) == spec.id
+    finally:
+        for name in names:
+            gymnasium.registry.pop(name)
+
+
+@pytest.mark.parametrize("env_id", ["gymnasium:CartPole", "NoSuch", "NoSuch-v3", ""])
+def test_a_name_that_is_not_registered_stays_as_it_is(env_id: str) -> None:
+    assert canonical_id(env_id) == env_id
+
+
+def test_an_outdated_version_is_made_without_a_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert make_env("CartPole-v0").spec is not None
+
+
+def test_mujoco_leaves_no_log_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mujoco", reason="NOT TESTED that MuJoCo leaves no log: it is not installed")
+    monkeypatch.chdir(tmp_path)
+    make_env("HalfCheetah-v5").close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_environment_of_a_batch_rests_at_its_true_end_until_it_is_reset() -> None:
+    envs = make_vector_env("CartPole-v1", 2)
+    envs.reset(seed=[1, 2])
+    done = np.zeros(2, bool)
+    while not done.any():
+        last, _, terminated, truncated, _ = envs.step(np.array([1, 0]))
+        done = terminated | truncated
+    assert abs(last[done][0, 2]) > 0.2  # the pole of the last observation has fallen: more than 12 degrees
+    reset, _ = envs.reset(seed=[7, 7], options={"reset_mask": done})
+    assert np.all(np.abs(reset[done]) <= 0.05)
+    np.testing.assert_array_equal(reset[~done], last[~done])
+
+
+def test_no_environments_are_too_few() -> None:
+    with pytest.raises(InputError, match="at least 1; found 0"):
+        make_vector_env("CartPole-v1", 0)
+
+
+def test_the_same_seed_and_purpose_give_the_same_seeds() -> None:
+    assert SeedStream(3, "training").take(50) == SeedStream(3, "training").take(50)
+
+
+def test_seeds_of_different_purposes_and_runs_do_not_meet() -> None:
+    streams = [SeedStream(seed, purpose) for seed in (0, 1) for purpose in ("training", "evaluation", "recording")]
+    seeds = [seed for stream in streams for seed in stream.take(500)]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_taking_in_parts_is_taking_at_once_also_after_the_state_was_put_back() -> None:
+    stream = SeedStream(0, "training")
+    parts = stream.take(3)
+    state = stream.generator.bit_generator.state
+    parts += stream.take(4)
+    assert parts == SeedStream(0, "training").take(7)
+    resumed = SeedStream(0, "training")
+    resumed.generator.bit_generator.state = state
+    assert resumed.take(4) == parts[3:]
+
+
+def test_a_negative_seed_is_refused() -> None:
+    with pytest.raises(InputError, match="-1"):
+        SeedStream(-1, "training")
+
+
+def test_what_an_environment_raises_becomes_one_sentence() -> None:
+    said = r"failed while stepping: ValueError: joint 3 \(test_environments\.py, line \d+\)$"
+    with pytest.raises(EnvironmentFailure, match=said), environment_failures("stepping"):
+        raise ValueError("joint 3\nand more")
+    with pytest.raises(EnvironmentFailure, match="KeyError: no message"), environment_failures("stepping"):
+        raise KeyError
+    with pytest.raises(InputError, match="ours"), environment_failures("stepping"):
+        raise InputError("ours")
+
+
+def test_a_number_that_is_not_finite_is_a_failure_of_the_environment() -> None:
+    check_finite(np.zeros(3))
+    with pytest.raises(EnvironmentFailure, match="an observation"):
+        check_finite(np.array([0.0, np.nan]))
+    with pytest.raises(EnvironmentFailure, match="a reward"):
+        check_finite(np.array([0.0, -np.inf]), what="a reward")
