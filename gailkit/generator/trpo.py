@@ -140,5 +140,4 @@ class TRPO(Generator):
 
     def _objective(self, distribution: ActionDistribution, batch: Batch) -> Tensor:
         surrogate = importance_weighted(distribution.log_prob(batch.act), batch.log_prob, batch.advantages)
-        with torch.random.fork_rng(devices=[]):  # an estimated entropy: by the same noise before and after a step
-            return with_entropy(surrogate, distribution, self.entropy_bonus)
+        return with_entropy(surrogate, distribution, self.entropy_bonus)

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+_WIDTH, _NODES = 6.0, 49  # of the trapezoidal rule over a standard normal variable
+
 
 class ActionDistribution(ABC):
     """pi(.|s) for a batch of B states; actions are (B, *act) in the environment's own units."""
@@ -185,13 +187,17 @@ class TanhGaussian(ActionDistribution):
         return self.gaussian.log_prob(x) - self._log_slope(x)
 
     def entropy(self) -> Tensor:
-        """H(x) + E[sum ln da/dx], an estimate with gradient: there is no closed form.
+        """H(x) + E[sum ln da/dx]; the expectation, which has no closed form, by the trapezoidal rule.
 
-        H(x) is exact; the expectation is unbiasedly estimated by one reparametrised sample a state, from torch's
-        global random generator.
+        The rule converges exponentially for an integrand that is analytic in a strip around the real line, as this one
+        is (Trefethen & Weideman 2014): its error is below 1e-4 nats a dimension up to a deviation of 4 of x. An
+        estimate from samples would be noise wherever two policies are compared.
         """
-        x = self.gaussian.mean + self.gaussian.log_std.exp() * torch.randn_like(self.gaussian.mean)
-        return self.gaussian.entropy() + self._log_slope(x)
+        nodes = torch.linspace(-_WIDTH, _WIDTH, _NODES, dtype=self.gaussian.mean.dtype)
+        weights = torch.softmax(-0.5 * nodes.square(), 0)
+        deviations = self.gaussian.log_std.exp().expand_as(self.gaussian.mean)
+        slopes = self._log_slopes(self.gaussian.mean.unsqueeze(-1) + deviations.unsqueeze(-1) * nodes) @ weights
+        return self.gaussian.entropy() + _sum_over_dimensions(slopes + self.scale.log())
 
     def parameters(self) -> tuple[Tensor, Tensor]:
         """(mean, log_std) of x, both (B, *act)."""
@@ -213,9 +219,13 @@ class TanhGaussian(ActionDistribution):
         return self.center + self.scale * x.tanh()
 
     def _log_slope(self, x: Tensor) -> Tensor:
-        """sum ln da/dx = sum ln scale + ln(1 - tanh^2 x), (B,); the latter is 2 (ln 2 - x - softplus(-2x))."""
-        # that form, because 1 - tanh^2 x itself rounds to 0 from x = 9 on
-        return _sum_over_dimensions(self.scale.log() + 2.0 * (math.log(2.0) - x - softplus(-2.0 * x)))
+        """sum ln da/dx, (B,)."""
+        return _sum_over_dimensions(self.scale.log() + self._log_slopes(x))
+
+    @staticmethod
+    def _log_slopes(x: Tensor) -> Tensor:
+        """ln(1 - tanh^2 x) = 2 (ln 2 - x - softplus(-2x)) of each number, as 1 - tanh^2 x rounds to 0 from x = 9 on."""
+        return 2.0 * (math.log(2.0) - x - softplus(-2.0 * x))
 
 
 def _sum_over_dimensions(terms: Tensor) -> Tensor:

@@ -67,7 +67,8 @@ def test_an_update_is_the_natural_gradient_of_a_dense_solve_scaled_to_the_trust_
     st.floats(-5, 1).map(lambda exponent: 10.0**exponent),
     st.integers(1, 6),
     st.sampled_from([Discrete(2), Discrete(5), Box(-1, 1, (1,)), Box(0, 5, (2, 2))]),
-    st.sampled_from([0.0, 0.01]),
+    st.sampled_from(["clip", "tanh"]),
+    st.sampled_from([0.0, 0.01, 1.0]),
 )
 @settings(max_examples=40, deadline=None)
 def test_an_update_keeps_to_the_trust_region_and_does_not_lower_its_objective_or_changes_nothing(
@@ -79,10 +80,11 @@ def test_an_update_keeps_to_the_trust_region_and_does_not_lower_its_objective_or
     max_kl: float,
     backtracks: int,
     action_space: Space[Any],
+    bounds: str,
     bonus: float,
 ) -> None:
     torch.manual_seed(seed)
-    model = make_actor_critic(action_space, hidden=4)
+    model = make_actor_critic(action_space, hidden=4, bounds=bounds if isinstance(action_space, Box) else "clip")
     generator = TRPO(model, max_kl=max_kl, damping=1e-3, backtracks=backtracks, epochs=1, entropy_bonus=bonus)
     for number in range(3):
         steps = roll_out(generator, steps=4)
@@ -97,7 +99,7 @@ def test_an_update_keeps_to_the_trust_region_and_does_not_lower_its_objective_or
             assert int(generator.failures) == failures
             assert float(kl_of(old, new)) <= max_kl * (1 + 1e-3) + 1e-7
             gained = report["surrogate"] + bonus * float(new.entropy().mean() - old.entropy().mean())
-            assert gained >= -1e-6
+            assert gained >= -1e-6 - 4e-6 * bonus  # the rounding of an entropy
             assert not torch.equal(vector_of(generator), before)
 
 
