@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gailkit.discriminator.base import Discriminator
 from gailkit.discriminator.endings import EndingJudge
-from gailkit.discriminator.losses import DiscriminatorLoss, Weights, weighted
+from gailkit.discriminator.losses import DiscriminatorLoss, Weights, optimal_logit, weighted
 from gailkit.errors import InputError
 from gailkit.functional.absorbing import absorbing_mass, expert_share
 from gailkit.networks.flat import FlatParameters
@@ -56,6 +56,7 @@ class DiscriminatorLearner:
         self.reward_form = reward_form
         self.expert_mass = expert_mass
         self.policy_mass: float | None = None
+        self.mean_logits = (0.0, 0.0)  # of the policy's and the expert's steps, kept where the loss is not solved
         self.gamma = gamma
         self.batch_size = batch_size
         self.updates = updates
@@ -77,6 +78,11 @@ class DiscriminatorLearner:
             self.trained.backward(loss)
             self.optimizer.step()
             losses.append(loss.detach())
+        if optimal_logit(self.loss, 0.5) is None:
+            self.mean_logits = (
+                self._mean_logit(policy),
+                self._mean_logit(self.discriminator.encode(draw_expert(len(policy)))),
+            )
         return {"loss": float(torch.stack(losses).mean())} | self._health(expert, chosen)
 
     @torch.no_grad()
@@ -93,13 +99,19 @@ class DiscriminatorLearner:
     def absorbing_reward(self) -> float:
         """u_abs: the reward form at the absorbing state's optimal logit.
 
+        Where the loss does not say which is best, as of a critic whose logits are known up to a constant only, it is
+        taken to lie between the mean logits of the policy's and the expert's steps, in their shares w of it: that
+        moves with the constant, so that none of it comes into the rewards.
+
         While neither side has terminated any constant would do. It is the reward of a step that cannot be told, so
         that values are near 0 where the policy is the expert and nobody has to learn their mean first.
         """
         share = expert_share(self.expert_mass, self.policy_mass or 0.0)
         if share is None:
             share = 0.5
-        return float(self.reward_form(torch.tensor(self.loss.optimal_logit(share), dtype=torch.float64)))
+        solved, (policy, expert) = optimal_logit(self.loss, share), self.mean_logits
+        logit = policy + share * (expert - policy) if solved is None else solved
+        return float(self.reward_form(torch.tensor([logit], dtype=torch.float32)))  # like all that it is asked about
 
     def state_dict(self) -> dict[str, Any]:
         """All that changes while learning."""
@@ -107,6 +119,7 @@ class DiscriminatorLearner:
             "discriminator": self.discriminator.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "policy_mass": self.policy_mass,
+            "mean_logits": self.mean_logits,
             "endings": None if self.endings is None else self.endings.state_dict(),
         }
 
@@ -115,6 +128,7 @@ class DiscriminatorLearner:
         self.discriminator.load_state_dict(state["discriminator"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.policy_mass = state["policy_mass"]
+        self.mean_logits = tuple(state["mean_logits"])
         if self.endings is not None:
             self.endings.load_state_dict(state["endings"])
 
@@ -131,6 +145,10 @@ class DiscriminatorLearner:
         mass = absorbing_mass(int(rollout.terminated.sum()), rollout.terminated.numel(), self.gamma)
         past = mass if self.policy_mass is None else self.policy_mass
         self.policy_mass = MASS_MEMORY * past + (1.0 - MASS_MEMORY) * mass
+
+    @torch.no_grad()
+    def _mean_logit(self, encoded: Transitions) -> float:
+        return float(self.discriminator.logits(encoded).mean())
 
     @torch.no_grad()
     def _health(self, expert: Transitions, policy: Transitions) -> dict[str, float]:

@@ -25,17 +25,22 @@ EQUAL = Weights()
 
 
 class DiscriminatorLoss(Protocol):
-    """A scalar to descend, and where its minimum lies.
+    """A scalar to descend; a function will do.
 
-    One that is a ``WeightedLoss`` is told where the sides stand for unequal shares of the occupancy.
+    One that is a ``SolvedLoss`` also says where its minimum lies, and one that is a ``WeightedLoss`` is told where the
+    sides stand for unequal shares of the occupancy.
     """
 
     def __call__(self, discriminator: Discriminator, expert: Transitions, policy: Transitions) -> Tensor:
         """The loss () on expert and policy transitions, both encoded (see ``Discriminator.encode``)."""
         ...
 
-    def optimal_logit(self, share: float) -> float:
-        """z*(w), the best logit where a share w in [0, 1] of the density is the expert's."""
+
+class SolvedLoss(Protocol):
+    """A DiscriminatorLoss whose minimum is known."""
+
+    def optimal_logit(self, share: float) -> float | None:
+        """z*(w), the best logit where a share w in [0, 1] of the density is the expert's; None for not known."""
         ...
 
 
@@ -103,19 +108,12 @@ class GradientPenalisedLoss:
         self, discriminator: Discriminator, expert: Transitions, policy: Transitions, weights: Weights = EQUAL
     ) -> Tensor:
         """The wrapped loss plus the penalty, on encoded transitions."""
-        points = _between(expert, policy)
-        inputs = [points.obs.requires_grad_(), points.next_obs.requires_grad_()]
-        if not isinstance(discriminator.action_encoder.space, Discrete):
-            inputs.append(points.act.requires_grad_())
-        found = torch.autograd.grad(discriminator.logits(points).sum(), inputs, create_graph=True, allow_unused=True)
-        gradients = [gradient for gradient in found if gradient is not None]  # of what the discriminator looks at
-        norm = torch.cat(gradients, dim=-1).square().sum(-1).add(1e-12).sqrt()
-        penalty = (norm - 1.0).clamp(min=0.0).square().mean()
+        penalty = _excess_slope(discriminator, _between(expert, policy))
         return weighted(self.loss, discriminator, expert, policy, weights) + self.weight * penalty
 
-    def optimal_logit(self, share: float) -> float:
+    def optimal_logit(self, share: float) -> float | None:
         """That of the wrapped loss: the absorbing state is one point, where nothing restrains the slope."""
-        return self.loss.optimal_logit(share)
+        return optimal_logit(self.loss, share)
 
 
 def weighted(
@@ -127,9 +125,27 @@ def weighted(
     return loss(discriminator, expert, policy)
 
 
+def optimal_logit(loss: DiscriminatorLoss, share: float) -> float | None:
+    """z*(w) of a loss that is solved; None for any other, as of a critic whose logits mean nothing by themselves."""
+    return cast(SolvedLoss, loss).optimal_logit(share) if hasattr(loss, "optimal_logit") else None
+
+
 def with_gradient_penalty(loss: DiscriminatorLoss, weight: float) -> DiscriminatorLoss:
     """``loss`` with a one-sided gradient penalty; ``loss`` itself when ``weight`` is 0."""
     return GradientPenalisedLoss(loss, weight) if weight > 0.0 else loss
+
+
+def _excess_slope(discriminator: Discriminator, points: Transitions) -> Tensor:
+    """mean max(0, |grad z| - 1)^2 at ``points``, (); 0 of a discriminator that looks at none of what has a slope."""
+    inputs = [points.obs.requires_grad_(), points.next_obs.requires_grad_()]
+    if not isinstance(discriminator.action_encoder.space, Discrete):
+        inputs.append(points.act.requires_grad_())
+    found = torch.autograd.grad(discriminator.logits(points).sum(), inputs, create_graph=True, allow_unused=True)
+    gradients = [gradient for gradient in found if gradient is not None]  # of what the discriminator looks at
+    if not gradients:
+        return torch.zeros(())
+    norm = torch.cat(gradients, dim=-1).square().sum(-1).add(1e-12).sqrt()
+    return (norm - 1.0).clamp(min=0.0).square().mean()
 
 
 def _between(expert: Transitions, policy: Transitions) -> Transitions:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from gailkit.errors import InputError
 from gailkit.networks.distributions import ActionDistribution, Categorical, DiagonalGaussian, TanhGaussian
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.networks.mlp import mlp
+from gailkit.networks.mlp import NetworkFactory, ending_in_linear, mlp
 from gailkit.spaces import box_center_and_scale, encoded_size
 
 STDS = ("free", "state")
@@ -31,11 +32,11 @@ class Critic(nn.Module):
     variance: Tensor  # () float64
     updates: Tensor  # ()
 
-    def __init__(self, inputs: int, hidden: Sequence[int], step: float = 0.1) -> None:
+    def __init__(self, inputs: int, hidden: Sequence[int], step: float = 0.1, network: NetworkFactory = mlp) -> None:
         """``step`` is the weight of the newest rollout's targets in the running statistics."""
         super().__init__()
         self.step = step
-        self.network = mlp(inputs, 1, hidden)
+        self.network = ending_in_linear(network(inputs, 1, hidden=hidden), 1)
         self.register_buffer("mean", torch.zeros((), dtype=torch.float64))
         self.register_buffer("variance", torch.ones((), dtype=torch.float64))
         self.register_buffer("updates", torch.zeros(()))
@@ -78,7 +79,8 @@ class ActorCritic(nn.Module):
     "tanh" squashed into the Box. Its log deviation starts at ``initial_log_std`` in every state: one parameter a
     dimension that no state changes, or with ``std`` "state" an output of the policy network within LOG_STD_RANGE.
     The unit is half the width of a bounded dimension or, squashed, that of x before the tanh, where a deviation of 1
-    is within 0.03 nats of uniform over the Box.
+    is within 0.03 nats of uniform over the Box. ``network`` makes the networks of policy and value function, each from
+    the features to its own outputs; without one they are ``mlp``, and the policy's begins near 0.
 
     Raises:
         InputError: for another ``std`` or ``bounds``, one that Discrete actions or this Box cannot have, or an
@@ -93,6 +95,7 @@ class ActorCritic(nn.Module):
         initial_log_std: float = 0.0,
         std: str = "free",
         bounds: str = "clip",
+        network: NetworkFactory | None = None,
     ) -> None:
         super().__init__()
         _check_head(action_space, initial_log_std, std, bounds)
@@ -100,8 +103,11 @@ class ActorCritic(nn.Module):
         self.action_space = action_space
         self.std, self.bounds, self.initial_log_std = std, bounds, initial_log_std
         size = encoded_size(action_space)
-        self.policy = mlp(encoder.size, size if std == "free" else 2 * size, hidden, output_gain=0.01)
-        self.critic = Critic(encoder.size, hidden)
+        outputs = size if std == "free" else 2 * size
+        make = partial(mlp, output_gain=0.01) if network is None else network
+        policy = make(encoder.size, outputs, hidden=hidden)
+        self.policy = policy if std == "free" else ending_in_linear(policy, outputs)
+        self.critic = Critic(encoder.size, hidden, network=network or mlp)
         if isinstance(action_space, Box):
             center, scale = box_center_and_scale(action_space)
             self.register_buffer("action_center", center.reshape(action_space.shape), persistent=False)
@@ -110,7 +116,7 @@ class ActorCritic(nn.Module):
             if std == "free":
                 self.log_std = nn.Parameter(torch.full(action_space.shape, initial_log_std))
             else:
-                _silence(self.policy, size)
+                self._silence(size)
         self.action_center: Tensor
         self.action_scale: Tensor
         self.action_log_scale: Tensor
@@ -129,6 +135,10 @@ class ActorCritic(nn.Module):
             return TanhGaussian(DiagonalGaussian(mean, log_std), self.action_center, self.action_scale)
         return DiagonalGaussian(self.action_center + self.action_scale * mean, log_std + self.action_log_scale)
 
+    def extra_repr(self) -> str:
+        """What its modules do not show."""
+        return f"std={self.std!r}, bounds={self.bounds!r}"
+
     def policy_parameters(self) -> list[nn.Parameter]:
         """What the policy is made of: the network and, for Box actions with "free" deviations, their logarithms."""
         free = isinstance(self.action_space, Box) and self.std == "free"
@@ -146,11 +156,21 @@ class ActorCritic(nn.Module):
         if self.std == "free":
             self.log_std.copy_(wanted)
             return
-        last = self.policy[-1]
-        assert isinstance(last, nn.Linear)
+        last = self._last_layer()
         size = encoded_size(self.action_space)
         last.weight[size:] = 0.0
         last.bias[size:] = unbounded_log_std(wanted.flatten(), self.initial_log_std)
+
+    def _last_layer(self) -> nn.Linear:
+        """Of the policy, where its deviations depend on the state."""
+        assert isinstance(self.policy, nn.Sequential)
+        last = self.policy[-1]
+        assert isinstance(last, nn.Linear)
+        return last
+
+    def _silence(self, first: int) -> None:
+        """Let every output from ``first`` on start at exactly 0 in every state."""
+        nn.init.zeros_(self._last_layer().weight[first:])
 
     def _mean_and_log_std(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs to means (B, *act) and log deviations, (*act) where free and (B, *act) else, without units yet."""
@@ -177,13 +197,6 @@ def unbounded_log_std(log_std: Tensor, initial: float) -> Tensor:
     low, high = LOG_STD_RANGE
     middle, half = (low + high) / 2, (high - low) / 2
     return half * (torch.atanh((log_std - middle) / half) - math.atanh((initial - middle) / half))
-
-
-def _silence(policy: nn.Sequential, first: int) -> None:
-    """Let every output from ``first`` on start at exactly 0 in every state."""
-    last = policy[-1]
-    assert isinstance(last, nn.Linear)
-    nn.init.zeros_(last.weight[first:])
 
 
 def _check_head(action_space: Space[Any], initial_log_std: float, std: str, bounds: str) -> None:

@@ -1,10 +1,14 @@
 """Multilayer perceptrons."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import is_parametrized
+
+NetworkFactory = Callable[..., nn.Module]
+"""``factory(inputs, outputs, hidden=sizes)``: a network that maps (B, inputs) to (B, outputs), float32."""
 
 
 def mlp(inputs: int, outputs: int, hidden: Sequence[int], output_gain: float = 1.0) -> nn.Sequential:
@@ -27,6 +31,18 @@ def spectral_mlp(inputs: int, outputs: int, hidden: Sequence[int], output_gain: 
         if isinstance(layer, nn.Linear):
             spectral_norm(layer)
     return network
+
+
+def ending_in_linear(network: nn.Module, outputs: int) -> nn.Sequential:
+    """``network`` itself where its last layer is a plain Linear one; else followed by one, at first the identity."""
+    if isinstance(network, nn.Sequential) and len(network):
+        last = network[-1]
+        if isinstance(last, nn.Linear) and last.bias is not None and not is_parametrized(last):
+            return network
+    following = nn.Linear(outputs, outputs)
+    nn.init.eye_(following.weight)
+    nn.init.zeros_(following.bias)
+    return nn.Sequential(network, following)
 
 
 def _linear(inputs: int, outputs: int, gain: float) -> nn.Linear:

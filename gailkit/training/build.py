@@ -34,14 +34,23 @@ from gailkit.generator import ACKTR, TRPO, Generator, Guidance, PolicyGradient, 
 from gailkit.importing import import_attribute
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.networks.mlp import mlp, spectral_mlp
+from gailkit.networks.mlp import NetworkFactory, mlp, spectral_mlp
 from gailkit.rollouts.collector import Collector
 from gailkit.rollouts.environments import SeedStream
 from gailkit.training.choosing import Candidates
 from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, RunConfig, TrainConfig
 from gailkit.training.discount import Discount
 from gailkit.training.loop import Trainer
-from gailkit.training.parts import DiscriminatorFactory, GeneratorFactory, Parts, made, made_generator, try_out
+from gailkit.training.parts import (
+    DiscriminatorFactory,
+    GeneratorFactory,
+    Parts,
+    checked_network,
+    instance_of,
+    made,
+    made_generator,
+    try_out,
+)
 from gailkit.training.teachers import Adversary, TrueReward
 from gailkit.types import Transitions
 
@@ -60,13 +69,14 @@ def build_trainer(
     shown = demonstrations.transitions()
     encoder = ObservationEncoder(envs.single_observation_space)
     encoder.update(shown.obs)
-    actor_critic = build_actor_critic(config.policy, encoder, envs.single_action_space)
+    given = build_actor_critic(config.policy, encoder, envs.single_action_space, parts.policy_network)
     make_discriminator = parts.discriminator or discriminator_factory(config.discriminator)
     discriminator = made("discriminator", make_discriminator, encoder, envs.single_action_space)
-    generator = made_generator(parts.generator or generator_factory(config), actor_critic)
+    generator = made_generator(parts.generator or generator_factory(config), given)
     generator.least_deviation = config.least_deviation
-    reward_form = parts.reward or named(config.reward, REWARDS, "reward form")
-    loss = parts.loss or build_loss(config)
+    actor_critic = generator.actor_critic  # which may be one that it made itself
+    reward_form = instance_of("reward form", parts.reward or named(config.reward, REWARDS, "reward form"))
+    loss = build_loss(config) if parts.loss is None else instance_of("discriminator loss", parts.loss)
     try_out(discriminator, loss, reward_form, shown[torch.arange(2) * 0])
     mass = absorbing_mass(demonstrations.num_terminated, demonstrations.num_steps, config.gamma)
     learner = DiscriminatorLearner(
@@ -100,16 +110,20 @@ def _ending_judge(
     return EndingJudge.of(like, loss, endings, updates=config.discriminator.updates, worth=worth)
 
 
-def build_expert_trainer(config: ExpertConfig, envs: SyncVectorEnv, generator: GeneratorFactory | None) -> Trainer:
+def build_expert_trainer(
+    config: ExpertConfig,
+    envs: SyncVectorEnv,
+    generator: GeneratorFactory | None,
+    policy_network: NetworkFactory | None = None,
+) -> Trainer:
     """Everything that reinforcement learning on the environment's own reward is made of.
 
     Raises:
         InputError: for a name that is not known, or a generator that is none.
     """
-    actor_critic = build_actor_critic(
-        config.policy, ObservationEncoder(envs.single_observation_space), envs.single_action_space
-    )
-    learner = made_generator(generator or generator_factory(config), actor_critic)
+    encoder = ObservationEncoder(envs.single_observation_space)
+    given = build_actor_critic(config.policy, encoder, envs.single_action_space, policy_network)
+    learner = made_generator(generator or generator_factory(config), given)
     learner.least_deviation = config.least_deviation
     teacher = TrueReward()
     return Trainer(config, build_collector(config, envs, teacher.observe), teacher, learner)
@@ -125,9 +139,14 @@ def build_collector(
     return Collector(envs, config.rollout_steps, seeds, time_limit, on_rewards)
 
 
-def build_actor_critic(policy: PolicyConfig, encoder: ObservationEncoder, action_space: Space[Any]) -> ActorCritic:
-    """The policy and value networks that ``policy`` describes, untrained."""
-    return ActorCritic(encoder, action_space, policy.hidden, policy.initial_log_std, policy.std, policy.bounds)
+def build_actor_critic(
+    policy: PolicyConfig, encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory | None = None
+) -> ActorCritic:
+    """The policy and value networks that ``policy`` describes, untrained; ``network`` takes the place of its own."""
+    if network is None and policy.network != "mlp":
+        network = named(policy.network, {"mlp": mlp}, "policy network")
+    make = partial(ActorCritic, encoder, action_space, policy.hidden, policy.initial_log_std, policy.std, policy.bounds)
+    return make() if network is None else made("policy network", make, checked_network(network))
 
 
 def discriminator_factory(config: DiscriminatorConfig) -> DiscriminatorFactory:
@@ -141,7 +160,7 @@ def build_loss(config: TrainConfig) -> DiscriminatorLoss:
     """The named loss, wrapped in its gradient penalty."""
     makers = {name: partial(make, config.discriminator) for name, make in LOSSES.items()}
     found = named(config.loss, makers, "discriminator loss")
-    loss: DiscriminatorLoss = found() if config.loss in makers else found
+    loss: DiscriminatorLoss = found() if config.loss in makers else instance_of("discriminator loss", found)
     return with_gradient_penalty(loss, config.discriminator.gradient_penalty)
 
 

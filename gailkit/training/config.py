@@ -43,6 +43,7 @@ class DiscriminatorConfig:
 class PolicyConfig:
     """What the policy is, and how it improves. A setting that not every generator has is None unless it was given."""
 
+    network: str = setting("mlp", "Network of policy and value function: mlp, or package.module:attribute.")
     hidden: tuple[int, ...] = setting(
         (64, 64), "Sizes of the hidden layers, policy and value function alike.", at_least=1
     )

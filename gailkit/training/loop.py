@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from gailkit.rollouts.collector import Collector
 from gailkit.training.choosing import Candidates
 from gailkit.training.config import RunConfig
 from gailkit.training.discount import Discount
+from gailkit.training.parts import foreign
 from gailkit.training.teachers import Teacher
 from gailkit.types import EpisodeSummary, Rollout, all_finite
 
@@ -93,11 +95,15 @@ class Trainer:
         return metrics
 
     def _improve_policy(self, rollout: Rollout, rewards: torch.Tensor, progress: float) -> dict[str, float]:
-        reported: object = self.generator.update(rollout, rewards, progress)
+        name, own = type(self.generator).__name__, type(self.generator).__module__.startswith("gailkit.")
+        with nullcontext() if own else foreign(f"generator {name}", "was to improve the policy"):
+            reported: object = self.generator.update(rollout, rewards, progress)
         if not isinstance(reported, dict):
-            name = type(self.generator).__name__
             raise InputError(f"{name}.update must return a dict of numbers by name; found {type(reported).__name__}")
-        return reported
+        try:
+            return {str(metric): float(value) for metric, value in reported.items()}
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"{name}.update must return a dict of numbers by name; found {reported}") from error
 
     def _guided_by(self) -> dict[str, float]:
         """What the clone that the run began with is worth, and how strongly the expert's actions still guide."""

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
 from gymnasium import Space
-from torch import Tensor
+from torch import Tensor, nn
 
-from gailkit.discriminator import Discriminator, DiscriminatorLoss
+from gailkit.discriminator import Discriminator, DiscriminatorLoss, Weights
+from gailkit.discriminator.losses import optimal_logit, weighted
 from gailkit.errors import GailkitError, InputError
 from gailkit.generator import Generator
 from gailkit.importing import describe_foreign
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
+from gailkit.networks.mlp import NetworkFactory
 from gailkit.types import RewardForm, Transitions
 
 Made = TypeVar("Made")
@@ -30,53 +32,82 @@ GeneratorFactory = Callable[[ActorCritic], Generator]
 
 @dataclass(frozen=True)
 class Parts:
-    """What a researcher swaps; None stands for what the configuration names."""
+    """What a researcher swaps; None stands for what the configuration names.
+
+    A run is found again by the names of its parts, never by their code. To act it takes the policy network, and a
+    generator that brings an actor and critic of its own: a run whose is a lambda, a local class or one of ``__main__``
+    can be loaded only by who passes the same parts to ``load_policy``, which a warning says when training begins.
+    """
 
     discriminator: DiscriminatorFactory | None = None
     loss: DiscriminatorLoss | None = None  # as it is: ``with_gradient_penalty`` is for the caller to add
     reward: RewardForm | None = None
     generator: GeneratorFactory | None = None
+    policy_network: NetworkFactory | None = None  # of the policy and, with one output, of its value function
 
 
 def made(what: str, factory: Callable[..., Made], *arguments: object) -> Made:
     """What ``factory`` returns for ``arguments``; InputError, calling it ``what``, if it raises."""
-    with _foreign(what):
+    with foreign(what):
         return factory(*arguments)
 
 
 def made_generator(factory: GeneratorFactory, actor_critic: ActorCritic) -> Generator:
-    """What ``factory`` makes of ``actor_critic``; InputError unless it is a Generator."""
+    """What ``factory`` makes of ``actor_critic``; InputError unless it is a Generator with an ActorCritic."""
     generator = made("generator", factory, actor_critic)
     _require(Generator, generator)
+    _require(ActorCritic, generator.actor_critic)
     return generator
 
 
 def try_out(discriminator: Discriminator, loss: DiscriminatorLoss, reward_form: RewardForm, few: Transitions) -> None:
     """Raise InputError unless the parts are what they should be, seen on a ``few`` transitions of the expert.
 
-    D must give one logit for each transition, the loss a number and an optimal logit, and the reward form one reward
-    for each logit.
+    D must give one logit for each transition, the loss a number, and the reward form one reward for each logit.
     """
     _require(Discriminator, discriminator)
-    with torch.no_grad(), _foreign("discriminator"):
+    with torch.no_grad(), foreign("discriminator"):
         logits = _one_for_each("logit", len(few), discriminator(few))
-    with torch.no_grad(), _foreign("reward form"):
+    with torch.no_grad(), foreign("reward form"):
         _one_for_each("reward", len(few), reward_form(logits))
-    with _foreign("discriminator loss"), torch.random.fork_rng(devices=[]):
+    with foreign("discriminator loss"), torch.random.fork_rng(devices=[]):
         encoded = discriminator.encode(few)
-        float(loss(discriminator, encoded, encoded).detach())
-        float(loss.optimal_logit(0.5))
+        float(weighted(loss, discriminator, encoded, encoded, Weights()).detach())
+        solved = optimal_logit(loss, 0.5)
+        if solved is not None:
+            float(solved)
+
+
+def checked_network(factory: NetworkFactory) -> NetworkFactory:
+    """``factory``, whose networks are seen to map (2, inputs) to (2, outputs); InputError where one does not."""
+
+    def make(inputs: int, outputs: int, hidden: Sequence[int]) -> nn.Module:
+        network = factory(inputs, outputs, hidden=hidden)
+        _require(nn.Module, network)
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            found: object = network(torch.zeros(2, inputs))
+        if not isinstance(found, Tensor) or found.shape != (2, outputs):
+            shown = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise InputError(f"a policy network must map {(2, inputs)} to {(2, outputs)} here; found {shown}")
+        return network
+
+    return make
+
+
+def instance_of(what: str, part: Any) -> Any:
+    """``part``, or, where it is a class, one of them made without arguments; InputError if that raises."""
+    return made(what, part) if isinstance(part, type) else part
 
 
 @contextmanager
-def _foreign(what: str) -> Iterator[None]:
-    """Turn whatever foreign code raises inside the block into an InputError."""
+def foreign(what: str, doing: str = "was tried out") -> Iterator[None]:
+    """Turn whatever foreign code raises inside the block into an InputError: ``what`` failed when it ``doing``."""
     try:
         yield
     except GailkitError:
         raise
     except Exception as error:  # the part is foreign code and may raise anything
-        raise InputError(f"the {what} failed when it was tried out: {describe_foreign(error, __file__)}") from error
+        raise InputError(f"the {what} failed when it {doing}: {describe_foreign(error, __file__)}") from error
 
 
 def _require(kind: type[Any], part: object) -> None:
