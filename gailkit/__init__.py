@@ -16,6 +16,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "AdversarialLoss": "gailkit.discriminator:AdversarialLoss",
     "BoxActionDiscriminator": "gailkit.discriminator:BoxActionDiscriminator",
     "Closeness": "gailkit.evaluation.closeness:Closeness",
+    "Collector": "gailkit.rollouts.collector:Collector",
     "CrossEntropyLoss": "gailkit.discriminator:CrossEntropyLoss",
     "Demonstrations": "gailkit.demonstrations:Demonstrations",
     "DiscreteActionDiscriminator": "gailkit.discriminator:DiscreteActionDiscriminator",
@@ -36,17 +37,22 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "ReadOptions": "gailkit.demonstrations.file_contents:ReadOptions",
     "Reference": "gailkit.evaluation.evaluate:Reference",
     "Rollout": "gailkit.types:Rollout",
+    "SeedStream": "gailkit.rollouts.environments:SeedStream",
     "TRPO": "gailkit.generator:TRPO",
     "TrainConfig": "gailkit.training.config:TrainConfig",
     "TrainedPolicy": "gailkit.generator:TrainedPolicy",
     "Trajectory": "gailkit.types:Trajectory",
     "Transitions": "gailkit.types:Transitions",
+    "absorbing_mass": "gailkit.functional.absorbing:absorbing_mass",
     "clone_behaviour": "gailkit.generator:clone_behaviour",
     "closeness": "gailkit.evaluation.closeness:closeness",
     "evaluate": "gailkit.evaluation.evaluate:evaluate",
     "hold_out": "gailkit.demonstrations.hold_out:hold_out",
     "load_policy": "gailkit.training.run:load_policy",
     "losses": "gailkit.functional.losses",
+    "make_env": "gailkit.rollouts.environments:make_env",
+    "make_vector_env": "gailkit.rollouts.environments:make_vector_env",
+    "mlp": "gailkit.networks.mlp:mlp",
     "rewards": "gailkit.functional.rewards",
     "run_control": "gailkit.training.control:run_control",
     "train": "gailkit.training.train:train",
@@ -61,6 +67,7 @@ __all__ = [
     "AdversarialLoss",
     "BoxActionDiscriminator",
     "Closeness",
+    "Collector",
     "CrossEntropyLoss",
     "Demonstrations",
     "DiscreteActionDiscriminator",
@@ -81,16 +88,21 @@ __all__ = [
     "ReadOptions",
     "Reference",
     "Rollout",
+    "SeedStream",
     "TrainConfig",
     "TrainedPolicy",
     "Trajectory",
     "Transitions",
+    "absorbing_mass",
     "clone_behaviour",
     "closeness",
     "evaluate",
     "hold_out",
     "load_policy",
     "losses",
+    "make_env",
+    "make_vector_env",
+    "mlp",
     "rewards",
     "run_control",
     "train",
@@ -116,6 +128,7 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.evaluation.closeness import Closeness, closeness
     from gailkit.evaluation.evaluate import Evaluation, Reference, evaluate
     from gailkit.functional import losses, rewards
+    from gailkit.functional.absorbing import absorbing_mass
     from gailkit.generator import (
         ACKTR,
         TRPO,
@@ -128,6 +141,9 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     )
     from gailkit.networks.actor_critic import ActorCritic
     from gailkit.networks.encoders import ObservationEncoder
+    from gailkit.networks.mlp import mlp
+    from gailkit.rollouts.collector import Collector
+    from gailkit.rollouts.environments import SeedStream, make_env, make_vector_env
     from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
     from gailkit.training.control import run_control
     from gailkit.training.expert import train_expert

@@ -3,6 +3,8 @@
 A message is one sentence for the person who typed the command: what was found, and what is accepted.
 """
 
+import shlex
+
 
 class GailkitError(Exception):
     """Base of every error that gailkit raises on purpose."""
@@ -12,6 +14,14 @@ class GailkitError(Exception):
 
 class InputError(GailkitError):
     """A request that cannot be carried out: a wrong name, a bad value, things that do not fit each other."""
+
+
+class UntrustedError(InputError):
+    """A name in a file that would import a module, which only the user can allow: by ``option`` and ``name``."""
+
+    def __init__(self, found: str, option: str, name: str) -> None:
+        super().__init__(f"{found}; if you trust it, say {option} {shlex.quote(name)}")
+        self.found, self.option, self.name = found, option, name
 
 
 class UnsupportedSpaceError(InputError):

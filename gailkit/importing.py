@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 import os
 import sys
 import traceback
@@ -44,6 +45,44 @@ def import_module(name: str) -> ModuleType:
         raise InputError(f"there is no module {name!r} in the current folder or among those installed{near}") from error
     except Exception as error:  # the module is foreign code and may raise anything
         raise InputError(f"{name} cannot be imported: {describe_foreign(error, __file__)}") from error
+
+
+def where_defined(part: object) -> str:
+    """Where ``part``, or what it is an instance of, was defined: ``module:name``."""
+    named = part if hasattr(part, "__qualname__") else type(part)
+    return f"{named.__module__}:{named.__qualname__}"
+
+
+def leads_to(name: str, part: object) -> bool:
+    """Whether ``module:attribute`` is a name by which another process, too, can import ``part``."""
+    module, _, attribute = name.partition(":")
+    found: Any = sys.modules.get(module)
+    for word in attribute.split("."):
+        found = getattr(found, word, None)
+    return module != "__main__" and bool(found == part)
+
+
+def top_module(name: str) -> str:
+    """``package`` of ``package.module:attribute``."""
+    return name.partition(":")[0].partition(".")[0]
+
+
+def module_place(name: str) -> str | None:
+    """The file or, of a package without one, the folders that the top module ``name`` would be imported from.
+
+    Nothing is imported. None where there is no such module.
+    """
+    make_current_folder_importable()
+    importlib.invalidate_caches()
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):  # ValueError: a module without a specification, or an empty name
+        return None
+    if spec is None:
+        return None
+    if spec.has_location and spec.origin:
+        return os.path.realpath(spec.origin)
+    return os.pathsep.join(map(os.path.realpath, spec.submodule_search_locations or [])) or spec.origin
 
 
 def make_current_folder_importable() -> None:

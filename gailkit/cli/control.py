@@ -21,7 +21,9 @@ from gailkit.cli.common import (
     write_json,
 )
 from gailkit.cli.demonstrations import ReadingOptions, load, reading_options
+from gailkit.cli.specs import trust_option
 from gailkit.errors import InputError
+from gailkit.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from gailkit.training.control_result import ControlResult, Played
@@ -51,12 +53,7 @@ EXAMPLES = (
     help="How many each teacher and each imitator plays.",
 )
 @click.option("--json", "json_file", type=PATH, help="Write the numbers to a JSON file.")
-@click.option(
-    "--trust",
-    multiple=True,
-    metavar="MODULE:NAME",
-    help="What RUN names and may be imported: an environment, a reward form, ...; may be repeated.",
-)
+@trust_option
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of torch.")
 @reading_options
 def control(
@@ -95,9 +92,7 @@ def control(
     config = replace(asked, steps=asked.steps if steps is None else steps, seed=asked.seed if seed is None else seed)
     demonstrations = load(demos, options, method.env_id)
     note_differences(demonstrations, method.env_id, dict(method.env_kwargs))
-    watching = Watching(
-        lambda teacher: _watch_training(teacher, config.steps_of_rollouts, out / teacher), _watch_playing
-    )
+    watching = Watching(lambda teacher: _watch_training(teacher, config, out / teacher), _watch_playing)
     result = run_control(
         replace(method, config=config),
         demonstrations,
@@ -115,11 +110,11 @@ def control(
 
 
 @contextmanager
-def _watch_training(teacher: str, steps: int, out: Path) -> Iterator[Callable[[Mapping[str, float]], None]]:
+def _watch_training(teacher: str, config: TrainConfig, out: Path) -> Iterator[Callable[[Mapping[str, float]], None]]:
     from gailkit.cli.training_progress import watched_training
 
     click.echo(f"training the imitator of {teacher} actions: {out}", err=True)
-    with watched_training(steps, out) as on_iteration:
+    with watched_training(config.steps_of_rollouts, out, config.steps) as on_iteration:
         yield on_iteration
 
 

@@ -49,7 +49,7 @@ def expert(
 
     torch.set_num_threads(threads)
     env_id = canonical_id(env_id)
-    with watched_training(settings.steps, out) as on_iteration:
+    with watched_training(settings.steps, out, settings.steps) as on_iteration:
         result = train_expert(
             env_id,
             settings,

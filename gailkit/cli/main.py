@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from click.shell_completion import shell_complete
 from gailkit import __version__
 from gailkit.cli.common import printable
 from gailkit.cli.lazy import Lazy, LazyGroup
-from gailkit.errors import GailkitError, StorageError
+from gailkit.errors import GailkitError, StorageError, UntrustedError
 
 COMMANDS = {  # by name
     "record": Lazy("gailkit.cli.record.command:record", "Record demonstrations of a policy in an environment."),
@@ -119,6 +120,9 @@ def _report(error: Exception, words: list[str], settings: Settings) -> int:
             return _fail(error.format_message(), StorageError.exit_code, settings)
         case click.ClickException():
             return _fail(error.format_message(), GailkitError.exit_code, settings)
+        case UntrustedError():
+            allowed = shlex.join(["gailkit", *words, error.option, error.name])
+            return _fail(f"{error.found}; if you trust it: {allowed}", error.exit_code, settings)
         case GailkitError():
             return _fail(str(error), error.exit_code, settings)
         case OSError() if error.filename is not None or error.errno in STORAGE_ERRORS:

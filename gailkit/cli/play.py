@@ -19,7 +19,7 @@ from gailkit.cli.common import (
     show_progress,
     use_one_thread,
 )
-from gailkit.cli.specs import CHECKPOINT_HELP, choose_environment, resolve_policy
+from gailkit.cli.specs import CHECKPOINT_HELP, choose_environment, resolve_policy, trust_option
 from gailkit.errors import GailkitError, InputError
 from gailkit.training.config import CHECKPOINTS
 
@@ -64,6 +64,7 @@ EXAMPLES = (
 )
 @click.option("--stochastic", is_flag=True, help="Sample a run's actions instead of taking the likeliest.")
 @click.option("--max-steps", type=click.IntRange(1), help="Cut an episode off after so many steps.")
+@trust_option
 @env_kwargs_option
 def play(
     spec: str,
@@ -76,6 +77,7 @@ def play(
     checkpoint: str | None,
     stochastic: bool,
     max_steps: int | None,
+    trust: tuple[str, ...],
     env_kwargs: dict[str, Any],
 ) -> None:
     """Show what the policy SPEC does, episode by episode.
@@ -92,7 +94,7 @@ def play(
 
     use_one_thread()
     with closing(make_env(env_id, env_kwargs)) as env:
-        policy = resolve_policy(spec, env, seed, deterministic=not stochastic, checkpoint=checkpoint)
+        policy = resolve_policy(spec, env, seed, deterministic=not stochastic, checkpoint=checkpoint, trust=trust)
     seeds = SeedStream(seed, "evaluation").take(episodes)
     stage = None if video else _open_window(env_id, env_kwargs, seeds[0])
     if stage is None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 
-from gailkit.errors import DataError, InputError
+from gailkit.cli.common import printable
+from gailkit.errors import DataError, InputError, UntrustedError
 
 if TYPE_CHECKING:
     import gymnasium
 
+    from gailkit.generator import Training
     from gailkit.types import Policy
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 SPEC_HELP = (
     "Where actions come from: random, a run directory, a Stable-Baselines3 .zip, an .onnx model, or module:attribute, "
@@ -23,22 +27,36 @@ CHECKPOINT_HELP = (
     "Of a run. chosen: the policy that was nearest to the demonstrations; last: as training left it; best: from when "
     "its true return in training was highest. [default: chosen, and last where a run has not come to choose]"
 )
+TRUST_HELP = (
+    "What RUN names and may be imported: an environment, a reward form, a policy network, ...; may be repeated."
+)
 KEYBOARD = "keyboard"  # what `record` takes beside these
 
 
-def resolve_policy(
-    spec: str, env: gymnasium.Env[Any, Any], seed: int, deterministic: bool, checkpoint: str | None = None
-) -> Policy:
-    """The policy that ``spec`` names, for the spaces of ``env``.
+def trust_option(command: Decorated) -> Decorated:
+    """The option ``--trust``, of every command that takes a run: a tuple of names."""
+    return click.option("--trust", multiple=True, metavar="MODULE:NAME", help=TRUST_HELP)(command)
 
-    Only a run can sample its actions and has checkpoints; the ``seed`` is that of sampled or random actions.
+
+def resolve_policy(
+    spec: str,
+    env: gymnasium.Env[Any, Any],
+    seed: int,
+    deterministic: bool,
+    checkpoint: str | None = None,
+    trust: Collection[str] = (),
+) -> Policy:
+    """The policy that ``spec`` names, for the spaces of ``env``. How far a run had come is said where it is unfinished.
+
+    Only a run can sample its actions and has checkpoints; the ``seed`` is that of sampled or random actions. ``trust``
+    are names that the run of a stranger may import.
 
     Raises:
         InputError: if ``spec`` names no policy (what is accepted is listed) or one that does not fit ``env``.
         DataError: if a file is damaged.
     """
     if is_run(spec):
-        return _run_policy(Path(spec), env, seed, deterministic, checkpoint)
+        return _run_policy(Path(spec), env, seed, deterministic, checkpoint, trust)
     if not deterministic or checkpoint is not None:
         raise InputError(
             f"{spec} is not a run directory: it has neither sampled actions nor checkpoints to choose from"
@@ -63,6 +81,17 @@ def spec_files(spec: str) -> list[Path]:
     return expert_files(spec)
 
 
+def run_training(spec: str) -> Training | None:
+    """How far the training of a run had come at the checkpoint that ``spec_files`` names; None of any other policy."""
+    if not is_run(spec):
+        return None
+    from gailkit.training.run import RunFolder
+
+    folder = RunFolder.open(Path(spec))
+    name = folder.usual_checkpoint()
+    return folder.training(name, folder.load(name), folder.description())
+
+
 def run_environment(spec: str) -> tuple[str, dict[str, Any]] | None:
     """Id and arguments of the environment that a run was trained in; None where ``spec`` is no run directory."""
     if not is_run(spec):
@@ -82,10 +111,12 @@ def choose_environment(
     """What was asked for with --env, else what the run was trained in, else what its demonstrations were recorded in.
 
     Where no arguments are given, those that a run was trained with go with its environment.
-    A name out of a file is only looked up among the environments that are registered; it cannot import a module.
+    A name out of a file is only looked up among the environments that are registered; it cannot import a module, unless
+    the file is a run of the user's own, who gave the name when it began.
 
     Raises:
-        InputError: if nothing names an environment, or a file names one that a module would have to be imported for.
+        InputError: if nothing names an environment.
+        UntrustedError: if the file of somebody else names one that a module would have to be imported for.
     """
     trained_in = run_environment(spec)
     named, arguments = trained_in or (recorded_in, {})
@@ -96,9 +127,13 @@ def choose_environment(
 
         check_spec(spec)
         raise InputError(f"nothing says which environment {spec} is to act in; name it with --env")
+    if ":" in named and trained_in is None:
+        raise UntrustedError(f"a file names {named!r}, which would import a module", "--env", named)
     if ":" in named:
-        typed = shlex.quote(named)
-        raise InputError(f"a file names {named!r}, which would import a module; if you trust it, say --env {typed}")
+        from gailkit.training.own_runs import check_trusted
+        from gailkit.training.run import CONFIG_FILE
+
+        check_trusted(Path(spec) / CONFIG_FILE, named, "--env")
     return named, env_kwargs or arguments
 
 
@@ -108,11 +143,18 @@ def is_run(spec: str) -> bool:
 
 
 def _run_policy(
-    folder: Path, env: gymnasium.Env[Any, Any], seed: int, deterministic: bool, checkpoint: str | None
+    folder: Path,
+    env: gymnasium.Env[Any, Any],
+    seed: int,
+    deterministic: bool,
+    checkpoint: str | None,
+    trust: Collection[str],
 ) -> Policy:
     from gailkit.training.run import load_policy
 
-    run = load_policy(folder, checkpoint)
+    run = load_policy(folder, checkpoint, trust=trust)
+    if run.training is not None and not run.training.finished:
+        click.echo(printable(f"note: {folder} is not finished: {run.training}"), err=True)
     for what, found, wanted in (
         ("observations", run.observation_space, env.observation_space),
         ("actions", run.action_space, env.action_space),

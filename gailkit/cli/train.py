@@ -92,7 +92,7 @@ def train(
     demonstrations, held_out = _held_out(demonstrations, trajectories, hold_out)
     if subsample is not None:
         demonstrations = demonstrations.subsample(subsample, settings.seed)
-    with watched_training(settings.steps_of_rollouts, out) as on_iteration:
+    with watched_training(settings.steps_of_rollouts, out, settings.steps) as on_iteration:
         result = run_training(
             env_id,
             demonstrations,

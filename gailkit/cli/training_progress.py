@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 from rich.table import Table
 
-from gailkit.cli.common import interruptible
+from gailkit.cli.common import Interrupted, interruptible
 
 if TYPE_CHECKING:
     from gailkit.training.choosing import Choice
@@ -42,17 +42,31 @@ ROWS: tuple[Row, ...] = (  # label, the metrics behind it, how they are written
 
 
 @contextmanager
-def watched_training(total: int, out: Path) -> Iterator[Show]:
-    """As ``show_training``, and SIGINT or SIGTERM stops the training after the iteration in progress."""
+def watched_training(total: int, out: Path, planned: int) -> Iterator[Show]:
+    """As ``show_training``, and SIGINT or SIGTERM stops the training after the iteration in progress, a second at once.
+
+    What was reached of the ``planned`` steps is said then, and what can be done with it.
+    """
+    reached = 0.0
     with interruptible() as interruption, show_training(total) as show:
 
         def on_iteration(metrics: Mapping[str, float]) -> None:
+            nonlocal reached
+            reached = metrics["steps"]
             show(metrics)
-            if interruption.received is not None:
-                click.echo(f"stopped early, after {metrics['steps']:,.0f} steps; saved in {out}", err=True)
             interruption.check()
 
-        yield on_iteration
+        try:
+            yield on_iteration
+        except Interrupted:
+            click.echo(
+                f"stopped early, after {reached:,.0f} of {planned:,} steps; saved in {out}. It can be played, evaluated "
+                "and recorded as it is, but not gone on with: --overwrite, or another --out, begins anew."
+                if (out / "checkpoints").is_dir()
+                else "stopped before the first step; there is nothing to keep.",
+                err=True,
+            )
+            raise
 
 
 def told_choice(choice: Choice) -> str:

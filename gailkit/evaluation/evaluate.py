@@ -19,7 +19,7 @@ from gailkit.evaluation.plain import as_plain
 from gailkit.evaluation.returns import Returns, compare_returns, side_of
 from gailkit.evaluation.statement import statement
 from gailkit.experts.random import random_policy
-from gailkit.generator import TrainedPolicy
+from gailkit.generator import TrainedPolicy, Training
 from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.types import Policy, Trajectory
@@ -51,6 +51,7 @@ class Evaluation:
     expert: Sequence[Trajectory]  # all of the expert's
     at_random: Sequence[Trajectory]
     spaces: tuple[Space[Any], Space[Any]]  # of observations and actions
+    training: Training | None = None  # that a run of gailkit's comes from
 
     @cached_property
     def closeness(self) -> Closeness:
@@ -67,9 +68,10 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, without the episodes and their steps."""
-        left_out = ("actions", "returns", "played", "shown", "expert", "at_random", "spaces")
+        left_out = ("actions", "returns", "played", "shown", "expert", "at_random", "spaces", "training")
         flat = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         values = {name: value for name, value in flat.items() if name not in left_out}
+        values["training"] = None if self.training is None else self.training._asdict()
         return {**values, **as_plain(self.actions), **_summary(self.closeness)}
 
     def statement(self) -> str:
@@ -154,6 +156,7 @@ class Reference:
             expert=expert.trajectories,
             at_random=self.at_random(),
             spaces=self.spaces,
+            training=policy.training if isinstance(policy, TrainedPolicy) else None,
         )
 
     def at_random(self, on_episode: Callable[[Trajectory], None] | None = None) -> list[Trajectory]:

@@ -7,7 +7,7 @@ from gailkit.generator.guidance import Guidance
 from gailkit.generator.policy_gradient import PolicyGradient
 from gailkit.generator.ppo import PPOClip
 from gailkit.generator.ppo_penalty import PPOPenalty
-from gailkit.generator.trained import TrainedPolicy
+from gailkit.generator.trained import TrainedPolicy, Training
 from gailkit.generator.trpo import TRPO
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "PPOPenalty",
     "PolicyGradient",
     "TrainedPolicy",
+    "Training",
     "WarmStart",
     "clone_behaviour",
     "warm_start",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +14,21 @@ from gymnasium import Space
 
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.spaces import storage_dtype
+
+
+class Training(NamedTuple):
+    """How far a training had come at a checkpoint."""
+
+    checkpoint: str  # chosen, last or best
+    steps: int | None  # that it had learned from; None where the file does not say
+    planned_steps: int  # of the whole run
+    finished: bool  # whether the run came to its end
+
+    def __str__(self) -> str:
+        if self.finished and self.checkpoint != "best":
+            return f"checkpoint {self.checkpoint}, after all {self.planned_steps:,} steps"
+        reached = "an unknown number" if self.steps is None else f"{self.steps:,}"
+        return f"checkpoint {self.checkpoint}, at {reached} of {self.planned_steps:,} steps"
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,7 @@ class TrainedPolicy:
     trained_on: frozenset[str] = frozenset()  # digests of the demonstrations it has seen
     checkpoint: Path | None = None  # the file it comes from
     seed: int | None = None  # of the sampled actions; None takes the likeliest
+    training: Training | None = None  # that it comes from
 
     @torch.no_grad()
     def __call__(self, observations: np.ndarray) -> np.ndarray:

@@ -110,20 +110,16 @@ def _ending_judge(
     return EndingJudge.of(like, loss, endings, updates=config.discriminator.updates, worth=worth)
 
 
-def build_expert_trainer(
-    config: ExpertConfig,
-    envs: SyncVectorEnv,
-    generator: GeneratorFactory | None,
-    policy_network: NetworkFactory | None = None,
-) -> Trainer:
-    """Everything that reinforcement learning on the environment's own reward is made of.
+def build_expert_trainer(config: ExpertConfig, envs: SyncVectorEnv, parts: Parts | None = None) -> Trainer:
+    """Everything that reinforcement learning on the environment's own reward is made of; it has no discriminator.
 
     Raises:
         InputError: for a name that is not known, or a generator that is none.
     """
+    parts = parts or Parts()
     encoder = ObservationEncoder(envs.single_observation_space)
-    given = build_actor_critic(config.policy, encoder, envs.single_action_space, policy_network)
-    learner = made_generator(generator or generator_factory(config), given)
+    given = build_actor_critic(config.policy, encoder, envs.single_action_space, parts.policy_network)
+    learner = made_generator(parts.generator or generator_factory(config), given)
     learner.least_deviation = config.least_deviation
     teacher = TrueReward()
     return Trainer(config, build_collector(config, envs, teacher.observe), teacher, learner)

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import gymnasium
@@ -28,8 +27,9 @@ from gailkit.rollouts.episodes import collect_episodes
 from gailkit.spaces import box_center_and_scale, clip_to_space
 from gailkit.training.config import TrainConfig
 from gailkit.training.control_result import Control, ControlResult, Played, Scale
+from gailkit.training.own_runs import check_trusted
 from gailkit.training.parts import Parts
-from gailkit.training.run import RunFolder
+from gailkit.training.run import CONFIG_FILE, RunFolder
 from gailkit.training.running import OnIteration
 from gailkit.training.settings import config_from_dict, settings_of
 from gailkit.training.train import train
@@ -65,8 +65,8 @@ def method_of(run: Path, trusted: Collection[str] = ()) -> Method:
     """The method of a folder that ``train`` made. Nothing that it names is imported here.
 
     Raises:
-        InputError: if there is no run, it imitated nobody, used objects that the folder does not hold, or names
-            ``module:attribute`` that is not among the ``trusted``.
+        InputError: if there is no run, it imitated nobody, used objects that the folder does not hold, or
+            (UntrustedError) is not the user's own and names ``module:attribute`` that is not among the ``trusted``.
         DataError: if its description is damaged.
     """
     described = RunFolder.open(run).description()
@@ -88,9 +88,7 @@ def method_of(run: Path, trusted: Collection[str] = ()) -> Method:
         )
     for name in _foreign(env_id, config):
         if name not in trusted:
-            raise InputError(
-                f"{run} names {name!r}, which would import a module; if you trust it, say --trust {quote(name)}"
-            )
+            check_trusted(run / CONFIG_FILE, name, "--trust")
     return Method(env_id, config, episodes, stride, kwargs)
 
 

@@ -35,11 +35,3 @@ def describe_run(
         },
         "command": command,
     }
-
-
-def where_defined(part: object) -> str | None:
-    """Where a part was defined, ``module:name``, or None for none."""
-    if part is None:
-        return None
-    named = part if hasattr(part, "__qualname__") else type(part)
-    return f"{named.__module__}:{named.__qualname__}"

@@ -9,10 +9,10 @@ from typing import Any
 from gymnasium.vector import SyncVectorEnv
 
 from gailkit.errors import InputError
+from gailkit.networks.mlp import NetworkFactory
 from gailkit.training.build import build_expert_trainer
 from gailkit.training.config import ExpertConfig
-from gailkit.training.describe import where_defined
-from gailkit.training.parts import GeneratorFactory
+from gailkit.training.parts import GeneratorFactory, Parts
 from gailkit.training.running import OnIteration, Plan, TrainingResult, run_to_the_end
 
 
@@ -21,6 +21,7 @@ def train_expert(
     config: ExpertConfig | None = None,
     *,
     generator: GeneratorFactory | None = None,
+    policy_network: NetworkFactory | None = None,
     out: Path | str | None = None,
     overwrite: bool = False,
     env_kwargs: Mapping[str, Any] | None = None,
@@ -31,7 +32,7 @@ def train_expert(
 
     Args:
         config: every setting; the defaults serve all tasks.
-        generator: takes the place of the one that ``config`` names.
+        generator, policy_network: take the place of those that ``config`` names.
 
     The others, and what may be raised, are those of ``training.train.train``.
     """
@@ -40,8 +41,8 @@ def train_expert(
     config = config or ExpertConfig()
 
     def plan(envs: SyncVectorEnv) -> Plan:
-        description = {"demonstrations": None, "parts": {"generator": where_defined(generator)}}
-        return Plan(build_expert_trainer(config, envs, generator), description)
+        parts = Parts(generator=generator, policy_network=policy_network)
+        return Plan(build_expert_trainer(config, envs, parts), {"demonstrations": None}, parts=parts)
 
     return run_to_the_end(
         env_id,

@@ -10,19 +10,20 @@ RUN/learning.svg            the curves, drawn when training ends
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from gailkit.errors import DataError, InputError, StorageError
-from gailkit.generator import TrainedPolicy
-from gailkit.networks.encoders import ObservationEncoder
+from gailkit.generator import TrainedPolicy, Training
 from gailkit.spaces import space_from_json
 from gailkit.storage import write_atomically
-from gailkit.training.build import build_actor_critic
+from gailkit.training.acting import checked_names, imported_parts, made_again
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
 from gailkit.training.config import CHECKPOINTS, PolicyConfig
 from gailkit.training.metrics import EVENTS_FOLDER, METRICS_FILE
+from gailkit.training.parts import Parts
 from gailkit.training.settings import config_from_dict
 
 CONFIG_FILE = "config.json"
@@ -98,6 +99,21 @@ class RunFolder:
             raise InputError(f"{self.path} has no checkpoint {name!r}; it has {', '.join(present) or 'none'}")
         return load_checkpoint(self.checkpoint_path(name))
 
+    def training(self, checkpoint: str, state: Mapping[str, Any], described: Mapping[str, Any]) -> Training | None:
+        """How far it had come at a checkpoint that holds ``state``; None where ``described`` does not say how far to.
+
+        A run is finished when its last checkpoint has learned from all its steps and, if it imitates, it has chosen.
+        """
+        config = described.get("config")
+        planned = config.get("steps") if isinstance(config, Mapping) else None
+        if type(planned) is not int:
+            return None
+        steps = state.get("steps")
+        steps = steps if type(steps) is int else None
+        chosen = self.checkpoint_path("chosen").is_file()
+        finished = chosen or (checkpoint == "last" and steps is not None and steps >= planned)
+        return Training(checkpoint, steps, planned, finished)
+
     def _remove(self) -> None:
         """Remove what a run consists of, its description last, and nothing else that may lie in the folder."""
         for name in CHECKPOINTS:
@@ -109,33 +125,61 @@ class RunFolder:
                 (self.path / name).unlink(missing_ok=True)
 
 
-def load_policy(run_dir: Path | str, checkpoint: str | None = None) -> TrainedPolicy:
+def load_policy(
+    run_dir: Path | str, checkpoint: str | None = None, *, parts: Parts | None = None, trust: Collection[str] = ()
+) -> TrainedPolicy:
     """The policy of a run at a checkpoint, or at its usual one, taking its likeliest actions.
 
+    Args:
+        parts: those of its own that the run was trained with, as far as its policy acts by them; without, they are
+            imported by their names if the run is the user's own.
+        trust: names, ``module:attribute``, that may be imported although the run is somebody else's.
+
     Raises:
-        InputError: if there is no run or no such checkpoint.
+        InputError: if there is no run or no such checkpoint, if what it acts by cannot or (UntrustedError) may not be
+            imported, or makes other networks than it was trained with.
         DataError: if the run is damaged.
     """
     folder = RunFolder.open(Path(run_dir))
     described = folder.description()
     checkpoint = checkpoint or folder.usual_checkpoint()
     state = folder.load(checkpoint)
-    try:
-        observation_space = space_from_json(described["observation_space"])
-        action_space = space_from_json(described["action_space"])
+    with _damaged(run_dir):
+        spaces = space_from_json(described["observation_space"]), space_from_json(described["action_space"])
         policy = _policy_settings(described["config"]["policy"])
-        actor_critic = build_actor_critic(policy, ObservationEncoder(observation_space), action_space)
         prefix = "actor_critic."
         own = {name.removeprefix(prefix): t for name, t in state["generator"].items() if name.startswith(prefix)}
-        actor_critic.load_state_dict(own)
         shown = described["demonstrations"]
         seen = frozenset(() if shown is None else shown["digests"])
         env_id, env_kwargs = str(described["env_id"]), dict(described["env_kwargs"])
+        acts_by = checked_names(described.get("acts_by", {}))
+    acting = imported_parts(folder.path, acts_by, parts or Parts(), trust)
+    with _damaged(run_dir) if acting == Parts() else _changed(run_dir):
+        actor_critic = made_again(policy, spaces, acting)
+        actor_critic.load_state_dict(own)
+    training = folder.training(checkpoint, state, described)
+    path = folder.checkpoint_path(checkpoint)
+    return TrainedPolicy(actor_critic, *spaces, env_id, env_kwargs, seen, path, training=training)
+
+
+@contextmanager
+def _damaged(run_dir: Path | str) -> Iterator[None]:
+    try:
+        yield
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, InputError) as error:
         summary = str(error).partition("\n")[0]
         raise DataError(f"the run in {run_dir} is damaged: {summary}") from error
-    path = folder.checkpoint_path(checkpoint)
-    return TrainedPolicy(actor_critic, observation_space, action_space, env_id, env_kwargs, seen, path)
+
+
+@contextmanager
+def _changed(run_dir: Path | str) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        summary = " ".join(str(error).split())
+        raise InputError(
+            f"the parts that {run_dir} acts by make other networks now than when it was trained: {summary}"
+        ) from error
 
 
 def _policy_settings(stored: Mapping[str, Any]) -> PolicyConfig:

@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,18 @@ from gymnasium.vector import SyncVectorEnv
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DivergenceError, EnvironmentFailure
 from gailkit.generator import TrainedPolicy
+from gailkit.importing import where_defined
 from gailkit.rollouts.environments import make_vector_env
+from gailkit.training.acting import parts_to_act, warn_of_nameless
 from gailkit.training.choosing import Choice, choose, with_state
 from gailkit.training.config import RunConfig
 from gailkit.training.describe import describe_run
 from gailkit.training.loop import Trainer
 from gailkit.training.metrics import MetricsWriter
+from gailkit.training.own_runs import remember
+from gailkit.training.parts import Parts
 from gailkit.training.picture import draw_learning
-from gailkit.training.run import PICTURE_FILE, RunFolder
+from gailkit.training.run import CONFIG_FILE, PICTURE_FILE, RunFolder
 
 OnIteration = Callable[[dict[str, float]], None]
 CHECKPOINT_SECONDS = 30.0
@@ -48,6 +52,7 @@ class Plan:
     trainer: Trainer
     description: Mapping[str, Any]  # beside what every run says of itself
     demonstrations: Demonstrations | None = None  # that are imitated
+    parts: Parts = field(default_factory=Parts)  # which took the place of what its settings name
 
 
 def run_to_the_end(
@@ -70,7 +75,7 @@ def run_to_the_end(
         torch.manual_seed(config.seed)
         plan = make_plan(envs)
         described = {**describe_run(env_id, kwargs, envs, config, command), **plan.description}
-        folder = None if out is None else RunFolder.create(Path(out), described, overwrite)
+        folder = None if out is None else _begun(Path(out), described, plan, overwrite)
         policy = TrainedPolicy(
             plan.trainer.generator.actor_critic,
             envs.single_observation_space,
@@ -88,6 +93,19 @@ def run_to_the_end(
         return _chosen(result, plan.demonstrations, folder)
 
 
+def _begun(out: Path, described: Mapping[str, Any], plan: Plan, overwrite: bool) -> RunFolder:
+    """The folder of a run, which says how its policy is made again; if that takes more than names, so do we."""
+    actor_critic, parts = plan.trainer.generator.actor_critic, plan.parts
+    spaces = (actor_critic.encoder.space, actor_critic.action_space)
+    acts_by = parts_to_act(plan.trainer.config, parts, spaces, actor_critic)
+    given = {each.name: getattr(parts, each.name) for each in fields(Parts)}
+    swapped = {name: None if part is None else where_defined(part) for name, part in given.items()}
+    warn_of_nameless(acts_by, parts, out)
+    folder = RunFolder.create(out, {**described, "parts": swapped, "acts_by": acts_by}, overwrite)
+    remember(out / CONFIG_FILE)
+    return folder
+
+
 def _chosen(result: TrainingResult, demonstrations: Demonstrations | None, folder: RunFolder | None) -> TrainingResult:
     """The result with the policy that is nearest to the demonstrations, kept in the folder too."""
     candidates, config = result.trainer.candidates, result.trainer.config
@@ -97,7 +115,7 @@ def _chosen(result: TrainingResult, demonstrations: Demonstrations | None, folde
     choice = choose(candidates, result.policy, demonstrations, steps, config.seed)
     if folder is not None:
         networks = {f"actor_critic.{name}": tensor for name, tensor in choice.state.items()}
-        folder.save("chosen", {"generator": networks, "choice": choice.record})
+        folder.save("chosen", {"generator": networks, "choice": choice.record, "steps": result.trainer.steps})
     return replace(result, policy=with_state(result.policy, choice.state), choice=choice)
 
 
@@ -136,12 +154,14 @@ class _Keeper:
         self.saved_at = time.monotonic()
         self.best_return = -np.inf
         self.best_state: dict[str, Any] | None = None
+        self.best_steps = 0
 
     def __call__(self, metrics: Mapping[str, float]) -> None:
         full = len(self.trainer.recent) == self.trainer.recent.maxlen
         if full and metrics["episode/true_return"] > self.best_return:
             self.best_return = metrics["episode/true_return"]
             self.best_state = copy.deepcopy(self.trainer.generator.state_dict())
+            self.best_steps = self.trainer.steps
         if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
             self.save()
 
@@ -154,5 +174,6 @@ class _Keeper:
     def save_best(self) -> None:
         """Write the best policy if it is better than the one that was written."""
         if self.best_state is not None:
-            self.folder.save("best", {"generator": self.best_state, "true_return": self.best_return})
+            best = {"generator": self.best_state, "true_return": self.best_return, "steps": self.best_steps}
+            self.folder.save("best", best)
             self.best_state = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from gailkit.demonstrations import Demonstrations
 from gailkit.errors import InputError
 from gailkit.training.build import build_trainer
 from gailkit.training.config import TrainConfig
-from gailkit.training.describe import where_defined
 from gailkit.training.parts import Parts
 from gailkit.training.running import OnIteration, Plan, TrainingResult, run_to_the_end
 
@@ -58,13 +56,12 @@ def train(
         )
     if held_out < 0:
         raise InputError(f"the number of episodes held out must be 0 or more; found {held_out}")
-    config = config or TrainConfig()
+    config, parts = config or TrainConfig(), parts or Parts()
 
     def plan(envs: SyncVectorEnv) -> Plan:
         fitted = demonstrations.fitted_to(envs.single_observation_space, envs.single_action_space)
-        swapped = {field.name: where_defined(getattr(parts, field.name, None)) for field in fields(Parts)}
-        description = {"demonstrations": _described(fitted, held_out), "parts": swapped}
-        return Plan(build_trainer(config, envs, fitted, parts), description, fitted)
+        description = {"demonstrations": _described(fitted, held_out)}
+        return Plan(build_trainer(config, envs, fitted, parts), description, fitted, parts)
 
     return run_to_the_end(
         env_id,

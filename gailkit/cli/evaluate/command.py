@@ -13,7 +13,7 @@ from gailkit.cli.demonstrations import ReadingOptions, reading_options
 from gailkit.cli.evaluate.method_names import refuse_twice
 from gailkit.cli.evaluate.policies import Request, run_policies, said_to_be
 from gailkit.cli.evaluate.tables import show_comparison, show_evaluation, show_rule
-from gailkit.cli.specs import CHECKPOINT_HELP
+from gailkit.cli.specs import CHECKPOINT_HELP, trust_option
 from gailkit.training.config import CHECKPOINTS
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ EXAMPLES = (
     help="The environment, if not the one that the run or the demonstrations name; needed for module:ENV_ID.",
 )
 @click.option("--num-envs", type=click.IntRange(1), default=8, show_default=True, help="Episodes run side by side.")
+@trust_option
 @env_kwargs_option
 @reading_options
 def evaluate(

@@ -37,6 +37,7 @@ class Request:
     checkpoint: str | None
     stochastic: bool
     num_envs: int
+    trust: tuple[str, ...] = ()
 
 
 class Watch:
@@ -129,4 +130,6 @@ def _shown(environment: tuple[str, dict[str, Any]]) -> str:
 
 
 def _policy(request: Request, spec: str, env: Any) -> Policy:
-    return resolve_policy(spec, env, request.seed, deterministic=not request.stochastic, checkpoint=request.checkpoint)
+    return resolve_policy(
+        spec, env, request.seed, not request.stochastic, checkpoint=request.checkpoint, trust=request.trust
+    )

@@ -26,12 +26,14 @@ def report_on(path: Path, comparison: Comparison, demos: Path, env_kwargs: dict[
     """Write a page on one policy, or one that compares several."""
     notes: list[str] = []
     candidates = [candidate for method in comparison.methods for candidate in method.candidates]
+    notes += [said for candidate in candidates if (said := _unfinished(candidate))]
+    told = len(notes)
     with said_to_be("making the report"):
         if len(candidates) == 1:
             _report_on_one(path, candidates[0], demos, env_kwargs, notes)
         else:
-            _report_on_several(path, comparison, demos)
-    for note in notes:
+            _report_on_several(path, comparison, demos, notes)
+    for note in notes[told:]:
         click.echo(f"note: {printable(note)}", err=True)
     click.echo(f"wrote {path}: {path.stat().st_size / 1e3:,.0f} kB")
 
@@ -53,10 +55,18 @@ def _report_on_one(path: Path, candidate: Candidate, demos: Path, env_kwargs: di
     )
 
 
-def _report_on_several(path: Path, comparison: Comparison, demos: Path) -> None:
+def _report_on_several(path: Path, comparison: Comparison, demos: Path, notes: list[str]) -> None:
     from gailkit.report.comparison import write_comparison
 
-    write_comparison(path, comparison, demos=str(demos), commands=[typed_command()], versions=_versions())
+    write_comparison(path, comparison, demos=str(demos), commands=[typed_command()], versions=_versions(), notes=notes)
+
+
+def _unfinished(candidate: Candidate) -> str | None:
+    """A sentence on a run that was stopped before its end."""
+    training = candidate.evaluation.training
+    if training is None or training.finished:
+        return None
+    return f"{candidate.spec} is not finished: {training}"
 
 
 def _animation(candidate: Candidate, env_kwargs: dict[str, Any], notes: list[str]) -> Animation | None:

@@ -36,7 +36,7 @@ def show_evaluation(spec: str, evaluation: Evaluation, found: Closeness) -> None
     compared, all_of_them = len(evaluation.shown), evaluation.expert_episodes
     of_expert = str(compared) if compared == all_of_them else f"{compared} of {all_of_them}"
     table.add_row("episodes", str(len(evaluation.played)), of_expert, str(len(evaluation.at_random)))
-    _say(f"{spec} in {evaluation.env_id}")
+    _say(f"{spec} in {evaluation.env_id}" + ("" if evaluation.training is None else f", {evaluation.training}"))
     _print(table)
     for line in statement_lines(found, evaluation.actions):
         _say(line)

@@ -23,7 +23,7 @@ from gailkit.cli.common import (
     typed_command,
     use_one_thread,
 )
-from gailkit.cli.specs import KEYBOARD, SPEC_HELP, resolve_policy, spec_files
+from gailkit.cli.specs import KEYBOARD, SPEC_HELP, resolve_policy, run_training, spec_files, trust_option
 from gailkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ PATIENCE, PATIENCE_EACH = 100, 20  # episodes in a row that may miss --min-retur
 @click.option(
     "--keys", metavar="KEYS", help="What keys do at the keyboard: left=0,right=2,none=1, or left=0-,right=0+."
 )
+@trust_option
 @env_kwargs_option
 def record(**options: Any) -> None:
     """Record demonstrations of a policy in the environment ENV_ID.
@@ -106,6 +107,7 @@ class Request:
     min_return: float | None
     fps: float | None
     keys: str | None
+    trust: tuple[str, ...]
     env_kwargs: dict[str, Any]
 
 
@@ -168,6 +170,8 @@ def _provenance(request: Request) -> dict[str, str]:
     files = [] if request.spec == KEYBOARD else spec_files(request.spec)
     described = describe_source(request.spec, files, request.seed, typed_command())
     chosen = {"noise": request.noise, "min_return": request.min_return}
+    training = None if request.spec == KEYBOARD else run_training(request.spec)
+    described |= {} if training is None else {"training": str(training)}
     return {**described, **{name: f"{value:g}" for name, value in chosen.items() if value is not None}}
 
 
@@ -176,7 +180,7 @@ def _policy(request: Request, env: gymnasium.Env[Any, Any], earlier: Demonstrati
     from gailkit.recording.recorder import action_seed
 
     seed = action_seed(request.seed, earlier)
-    policy = resolve_policy(request.spec, env, seed, deterministic=not request.stochastic)
+    policy = resolve_policy(request.spec, env, seed, deterministic=not request.stochastic, trust=request.trust)
     if request.noise is None:
         return policy
     return noisy(policy, env.action_space, request.noise, action_seed(request.seed, earlier, "noise"))
