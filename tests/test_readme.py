@@ -14,6 +14,7 @@ from gailkit import Demonstrations
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 DEMONSTRATIONS = README.parent / "docs" / "demonstrations.md"
+OWN_PARTS = README.parent / "docs" / "own-parts.md"
 CLOSENESS = README.parent / "docs" / "closeness.md"
 PENDULUM = README.parent / "datasets" / "pendulum-v1.hdf5"
 RUN_SECONDS = 300
@@ -68,6 +69,20 @@ def test_the_page_on_closeness_does_what_it_says(checkout: Path) -> None:
     (example,) = blocks("python", CLOSENESS)
     (checkout / "example.py").write_text(example)
     assert run(["example.py"], checkout).startswith("different")
+
+
+def test_a_training_loop_of_ones_own_learns_from_the_public_names(checkout: Path) -> None:
+    (example,) = blocks("python", OWN_PARTS)
+    assert set(re.findall(r"import (\w+)|from (\w+)", example)) <= {
+        ("gailkit", ""),
+        ("torch", ""),
+        ("", "functools"),
+        ("partial", ""),
+    }
+    (checkout / "example.py").write_text(example)
+    printed = run(["example.py"], checkout)
+    assert printed.count("episodes ended") == 10
+    assert "The policy's mean return is" in printed
 
 
 def test_the_python_example_swaps_three_parts_and_ends_with_a_statement(checkout: Path) -> None:

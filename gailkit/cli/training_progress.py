@@ -59,14 +59,17 @@ def watched_training(total: int, out: Path, planned: int) -> Iterator[Show]:
         try:
             yield on_iteration
         except Interrupted:
-            click.echo(
-                f"stopped early, after {reached:,.0f} of {planned:,} steps; saved in {out}. It can be played, evaluated "
-                "and recorded as it is, but not gone on with: --overwrite, or another --out, begins anew."
-                if (out / "checkpoints").is_dir()
-                else "stopped before the first step; there is nothing to keep.",
-                err=True,
-            )
+            click.echo(_stopped(reached, planned, out), err=True)
             raise
+
+
+def _stopped(reached: float, planned: int, out: Path) -> str:
+    if not (out / "checkpoints").is_dir():
+        return "stopped before the first step; there is nothing to keep"
+    return (
+        f"stopped early, after {reached:,.0f} of {planned:,} steps; saved in {out}. It can be played, evaluated and "
+        "recorded as it is, but not gone on with: --overwrite, or another --out, begins anew."
+    )
 
 
 def told_choice(choice: Choice) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -84,16 +85,19 @@ def test_what_is_found_is_shown_said_and_written_down(run_here: RunHere, tmp_pat
 
 
 def test_a_method_that_pays_for_survival_is_caught_once_its_reward_is_trusted(
-    run_here: RunHere, tmp_path: Path
+    run_here: RunHere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train("CartPole-v1", Demonstrations.load("demos.hdf5"), BIASED, out=tmp_path / "biased")
     command = ("control", "biased", "--demos", "demos.hdf5", "--out", "out", "--episodes", "10", "--steps", "16384")
-    refused = run_here(*command)
+    with monkeypatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path / "of somebody else"))
+        refused = run_here(*command)
     assert refused.returncode == 2
-    assert refused.stderr.endswith("which would import a module; if you trust it, say --trust survival:alive\n")
+    allowed = shlex.join(["gailkit", *command, "--trust", "survival:alive"])
+    assert refused.stderr.endswith(f"which would import a module; if you trust it: {allowed}\n")
     assert not (tmp_path / "out").exists()
     assert "survival" not in sys.modules
-    done = run_here(*command, "--trust", "survival:alive")
+    done = run_here(*command)  # a run of one's own
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("although nobody taught it: its reward pays for survival") == 1
 

@@ -151,6 +151,37 @@ def test_a_loss_that_knows_no_weights_is_descended_all_the_same() -> None:
     assert losses[1] < losses[0] < 2 * math.log(2)
 
 
+class Shifted(Identity):
+    """A critic whose logits are known up to a constant only."""
+
+    def __init__(self, constant: float) -> None:
+        super().__init__(2.0)
+        self.constant = constant
+
+    def logits(self, encoded: Transitions) -> Tensor:
+        return super().logits(encoded) + self.constant
+
+
+def gap(discriminator: Discriminator, expert: Transitions, policy: Transitions) -> Tensor:
+    """Wasserstein's: it has no minimum."""
+    return discriminator.logits(policy).mean() - discriminator.logits(expert).mean()
+
+
+@pytest.mark.parametrize("loss", [gap, with_gradient_penalty(gap, 1.0)], ids=["plain", "penalised"])
+@pytest.mark.parametrize("constant", [0.0, 100.0])
+def test_a_critics_absorbing_state_lies_between_the_sides_wherever_its_constant_is(
+    loss: object, constant: float
+) -> None:
+    """Experts at 1 and the policy at -2, logits 2 x: 2 and -4; with w = 1/2 the middle, and with 1 the expert's."""
+    made = partial(DiscriminatorLearner, loss=loss, reward_form=log_odds, gamma=GAMMA, learning_rate=0.0)
+    steps = rollout(torch.full((4, 2, 1), -2.0))
+    told = [made(Shifted(constant), expert_mass=mass) for mass in (0.0, 0.5)]
+    for learner, logit in zip(told, (-1.0, 2.0), strict=True):
+        learner.update(expert(1.0), steps)
+        assert learner.absorbing_reward() == pytest.approx(logit + constant, abs=1e-4)
+        torch.testing.assert_close(learner.rewards(steps), torch.full((4, 2), -4.0 - logit), atol=1e-4, rtol=0)
+
+
 def test_learning_tells_expert_from_policy() -> None:
     learner = DiscriminatorLearner(
         Identity(0.0), AdversarialLoss(), log_d, expert_mass=0, gamma=GAMMA, learning_rate=0.05, updates=30

@@ -165,7 +165,7 @@ def test_a_class_that_serves_as_a_part_serves_by_its_name_too(build: Build, cart
 
 
 @pytest.mark.usefixtures("own_parts")
-def test_a_loss_must_know_where_its_minimum_lies(build: Build, cartpole: Demonstrations, tiny: TrainConfig) -> None:
+def test_a_loss_that_is_none_is_refused(build: Build, cartpole: Demonstrations, tiny: TrainConfig) -> None:
     with pytest.raises(InputError, match=r"the discriminator loss failed when it was tried out"):
         build(cartpole, dataclasses.replace(tiny, loss="own_parts:reward"))
 

@@ -191,8 +191,8 @@ def test_an_environment_named_in_a_file_imports_no_module(
     done = run_here("evaluate", "random", "--demos", "planted.hdf5", "--episodes", "1")
     assert done.returncode == 2
     assert done.stderr == (
-        "Error: a file names 'bomb:Planted-v0', which would import a module; "
-        "if you trust it, say --env bomb:Planted-v0\n"
+        "Error: a file names 'bomb:Planted-v0', which would import a module; if you trust it: "
+        "gailkit evaluate random --demos planted.hdf5 --episodes 1 --env bomb:Planted-v0\n"
     )
     assert not (tmp_path / "crater").exists()
     trusted = run_here("evaluate", "random", "--demos", "planted.hdf5", "--episodes", "1", "--env", "bomb:Planted-v0")

@@ -94,7 +94,8 @@ def test_a_run_imports_no_module_by_itself(play: Play, trained: Path, tmp_path: 
     (tmp_path / "bomb.py").write_text("import os\nos.mkdir('crater')\n")
     done = play(planted)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "'bomb:Painting-v0', which would import a module; if you trust it, say --env bomb:Painting-v0" in done.stderr
+    allowed = f"if you trust it: gailkit play {planted} --env bomb:Painting-v0"
+    assert f"'bomb:Painting-v0', which would import a module; {allowed}" in done.stderr
     assert not (tmp_path / "crater").exists()
 
 
