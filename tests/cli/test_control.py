@@ -172,7 +172,7 @@ def test_an_interruption_keeps_the_runs_as_they_are(tmp_path: Path) -> None:
     assert (process.returncode, shown) == (143, ""), errors
     assert "Traceback" not in errors
     steps = read_metrics(tmp_path / "out" / "constant")[-1]["steps"]
-    assert f"stopped early, after {steps:,.0f} steps; saved in out/constant" in errors
+    assert f"stopped early, after {steps:,.0f} of 100,000,000 steps; saved in out/constant" in errors
     assert load_policy(tmp_path / "out" / "constant").env_id == "CartPole-v1"
     assert not (tmp_path / "found.json").exists()
 
