@@ -20,7 +20,7 @@ from gailkit.discriminator import (
     Weights,
     with_gradient_penalty,
 )
-from gailkit.discriminator.losses import weighted
+from gailkit.discriminator.losses import optimal_logit, weighted
 from gailkit.errors import InputError
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.types import Transitions
@@ -223,3 +223,29 @@ def test_the_default_penalty_has_a_unique_optimum() -> None:
     assert AdversarialLoss().optimal_logit(0.5) == pytest.approx(0.0, abs=1e-12)
     with pytest.raises(InputError, match=r"above 0\.25; found 0\.2"):
         AdversarialLoss(0.2)
+
+
+class Constant(Discriminator):
+    """z = b whatever is seen."""
+
+    def __init__(self) -> None:
+        super().__init__(ObservationEncoder(Box(-np.inf, np.inf, (2,))), BOX)
+        self.bias = nn.Parameter(torch.tensor(0.3))
+
+    def logits(self, encoded: Transitions) -> Tensor:
+        return self.bias.expand(len(encoded))
+
+
+def test_a_discriminator_that_looks_at_nothing_has_no_slope_to_penalise() -> None:
+    found = with_gradient_penalty(CrossEntropyLoss(), 5.0)(Constant(), batch(8), batch(8))
+    torch.testing.assert_close(found, CrossEntropyLoss()(Constant(), batch(8), batch(8)))
+
+
+def test_a_loss_may_not_know_where_its_minimum_lies() -> None:
+    assert optimal_logit(Plain(), 0.3) == 0.0
+
+    def unsolved(discriminator: Discriminator, expert: Transitions, policy: Transitions) -> Tensor:
+        return discriminator.logits(policy).mean()
+
+    assert optimal_logit(unsolved, 0.3) is None
+    assert optimal_logit(with_gradient_penalty(unsolved, 1.0), 0.3) is None

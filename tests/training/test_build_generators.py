@@ -114,6 +114,37 @@ def test_what_is_no_generator_is_refused(build: Build, cartpole: Demonstrations,
         build(cartpole, tiny, Parts(generator=lambda model: torch.nn.Linear(2, 2)))
 
 
+@pytest.mark.parametrize(
+    ("reported", "said"),
+    [
+        (RuntimeError("no luck"), r"the generator Own failed when it was to improve the policy: RuntimeError: no luck"),
+        ([1.0], r"Own\.update must return a dict of numbers by name; found list"),
+        ({"loss": "low"}, r"Own\.update must return a dict of numbers by name; found \{'loss': 'low'\}"),
+    ],
+    ids=str,
+)
+def test_a_generator_of_ones_own_that_fails_is_no_bug_of_gailkits(
+    build: Build, cartpole: Demonstrations, tiny: TrainConfig, reported: Any, said: str
+) -> None:
+    class Own(Generator):
+        def update(self, rollout: Any, rewards: Any, progress: float = 0.0) -> Any:
+            if isinstance(reported, Exception):
+                raise reported
+            return reported
+
+    with pytest.raises(InputError, match=said):
+        build(cartpole, tiny, Parts(generator=Own)).iterate()
+
+
+def test_a_generator_may_report_tensors(build: Build, cartpole: Demonstrations, tiny: TrainConfig) -> None:
+    class Own(Generator):
+        def update(self, rollout: Any, rewards: Any, progress: float = 0.0) -> Any:
+            return {"loss": torch.tensor(0.25, requires_grad=True).detach(), "steps": 3}
+
+    metrics = build(cartpole, tiny, Parts(generator=Own)).iterate()
+    assert (metrics["policy/loss"], metrics["policy/steps"]) == (0.25, 3.0)
+
+
 def test_the_words_of_the_settings_are_those_that_are_understood() -> None:
     words = {item.name: item.metadata["choices"] for item in dataclasses.fields(PolicyConfig)}
     assert (words["std"], words["bounds"]) == (STDS, BOUNDS)
