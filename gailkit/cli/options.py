@@ -13,7 +13,7 @@ import rich_click as click
 from gailkit.cli.common import PATH, env_kwargs_option
 from gailkit.errors import DataError, InputError
 from gailkit.training.config import EVERY, RunConfig
-from gailkit.training.settings import config_from_dict, example_of, settings_of
+from gailkit.training.settings import SettingError, config_from_dict, example_of, settings_of
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Config = TypeVar("Config", bound=RunConfig)
@@ -30,6 +30,23 @@ class Sizes(click.ParamType[tuple[int, ...]]):
             return tuple(int(part) for part in str(value).split(","))
         except ValueError:
             self.fail(f"{value!r} is not a list of whole numbers such as 64,64", param, ctx)
+
+
+class Whole(click.ParamType[int]):
+    """A whole number, also written as 1e6."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """``"1e6"`` to 1000000."""
+        for kind in (int, float):
+            try:
+                number = kind(str(value))
+            except ValueError:
+                continue
+            if number == number // 1:  # neither a fraction nor infinite
+                return int(number)
+        self.fail(f"{value!r} is not a whole number", param, ctx)
 
 
 def run_options(command: Decorated) -> Decorated:
@@ -56,7 +73,7 @@ def config_options(kind: type[RunConfig]) -> Callable[[Decorated], Decorated]:
     def decorate(command: Decorated) -> Decorated:
         for path, setting in reversed(list(settings_of(kind()))):
             option = click.option(
-                "--" + "-".join(path).replace("_", "-"),
+                _option(path),
                 "_".join(path),
                 panel="Settings of the " + path[0] if len(path) > 1 else "Settings of the run",
                 type=_type(setting),
@@ -73,14 +90,19 @@ def config_options(kind: type[RunConfig]) -> Callable[[Decorated], Decorated]:
 def config_from_options(options: dict[str, Any], toml: Path | None, kind: type[Config]) -> Config:
     """The defaults of ``kind``, over them what the TOML file says, over that the ``options`` that are not None.
 
+    A setting that is refused is called by its option, or as in the file if that is where it stands.
+
     Raises:
         InputError: if the file does not exist, or a setting in it is not known, of a wrong type or out of range, or
             settings contradict each other.
         DataError: if the file is not TOML.
     """
     chosen = {} if toml is None else _read_toml(toml)
+    called = {}
     for path, _ in settings_of(kind()):
         value = options["_".join(path)]
+        if value is not None or toml is None:
+            called[".".join(path)] = _option(path)
         if value is not None:
             section = chosen
             for name in path[:-1]:
@@ -88,14 +110,22 @@ def config_from_options(options: dict[str, Any], toml: Path | None, kind: type[C
                 if not isinstance(section, dict):
                     raise InputError(f"{name} is a section of settings; found {section!r}")
             section[path[-1]] = value
-    return config_from_dict(chosen, kind)
+    try:
+        return config_from_dict(chosen, kind)
+    except SettingError as error:
+        raise error.calling(lambda name: called.get(name, name)) from error
+
+
+def _option(path: tuple[str, ...]) -> str:
+    """``--policy-clip`` for ``policy.clip``."""
+    return "--" + "-".join(path).replace("_", "-")
 
 
 def _type(setting: dataclasses.Field[Any]) -> Any:
     if setting.metadata["choices"]:
         return click.Choice(setting.metadata["choices"])
     example = example_of(setting)
-    return Sizes() if isinstance(example, tuple) else type(example)
+    return {tuple: Sizes(), int: Whole()}.get(type(example), type(example))
 
 
 def _explained(setting: dataclasses.Field[Any]) -> str:

@@ -8,11 +8,11 @@ once.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from gailkit.errors import InputError
-from gailkit.training.settings import check_record, setting, setting_of
+from gailkit.training.settings import SettingError, setting, setting_of, settle
 
 ADAM = ("ppo-clip", "ppo-penalty", "pg", "trpo")  # for TRPO it is the value function that Adam trains
 EVERY = (*ADAM, "acktr")
@@ -37,6 +37,10 @@ class DiscriminatorConfig:
     learning_rate: float = setting(3e-4, "Adam's learning rate for D.", at_least=0)
     batch_size: int = setting(256, "Transitions of each side in a gradient step.", at_least=1)
     updates: int = setting(32, "Gradient steps for each rollout.", at_least=1)
+
+    def __post_init__(self) -> None:
+        """Raises InputError for a value of a wrong type or out of its range."""
+        settle(self, "discriminator.")
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,10 @@ class PolicyConfig:
         {"trpo": 10}, "Lengths that the line search tries, each 0.7 of the last.", at_least=1
     )
 
+    def __post_init__(self) -> None:
+        """Raises InputError for a value of a wrong type or out of its range."""
+        settle(self, "policy.")
+
     def of(self, generator: str) -> dict[str, Any]:
         """The settings that ``generator`` has, by name, its defaults for those that were not given.
 
@@ -143,14 +151,20 @@ class PolicyConfig:
             if generator in defaults:
                 chosen[item.name] = defaults[generator] if given is None else given
             elif given is not None and defaults:
-                raise InputError(
-                    f"policy.{item.name} is a setting of {', '.join(defaults)}; the generator is {generator}"
-                )
+                raise _foreign(item.name, defaults, generator)
         if "kl_min" in chosen and not chosen["kl_min"] < chosen["kl_max"]:
-            raise InputError(
-                f"policy.kl_min must be below policy.kl_max; found {chosen['kl_min']:g} and {chosen['kl_max']:g}"
+            found = f"{chosen['kl_min']:g} and {chosen['kl_max']:g}"
+            raise SettingError(
+                lambda low, high: f"{low} must be below {high}; found {found}", "policy.kl_min", "policy.kl_max"
             )
         return chosen
+
+
+def _foreign(name: str, owners: Iterable[str], generator: str) -> SettingError:
+    listed = ", ".join(owners)
+    return SettingError(
+        lambda called: f"{called} is a setting of {listed}; the generator is {generator}", f"policy.{name}"
+    )
 
 
 @dataclass(frozen=True)
@@ -171,8 +185,8 @@ class RunConfig:
     policy: PolicyConfig = field(default_factory=PolicyConfig)
 
     def __post_init__(self) -> None:
-        """Raises InputError for a value out of its range, or settings that contradict each other."""
-        check_record(self, "")
+        """Raises InputError for a value of a wrong type or out of its range, or settings that contradict each other."""
+        settle(self, "")
         if self.generator in EVERY or ":" in self.generator:  # any other name is refused where names become objects
             self.policy.of(self.generator)
 

@@ -122,7 +122,8 @@ def run_control(
     expert = demonstrations.fitted_to(*stage.spaces).returns()
     seed, action_space = method.config.seed, stage.spaces[1]
     starts = SeedStream(seed, "evaluation").take(episodes)
-    teachers = {"constant": constant_policy(action_space), "random": random_policy(action_space, seed)}
+    at_random: Policy = random_policy(action_space, seed)
+    teachers = {"constant": constant_policy(action_space), "random": at_random}
     own = {name: stage.play(f"{name} actions", teacher, starts) for name, teacher in teachers.items()}
     chance = float(np.mean([trajectory.episode_return for trajectory in own["random"]]))
     scale = Scale(chance, None if expert is None else float(expert.mean()))

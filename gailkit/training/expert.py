@@ -38,7 +38,9 @@ def train_expert(
     """
     if not isinstance(env_id, str):
         raise InputError(f"train_expert takes the id of a registered environment; found {type(env_id).__name__}")
-    config = config or ExpertConfig()
+    config = ExpertConfig() if config is None else config
+    if not isinstance(config, ExpertConfig):
+        raise InputError(f"train_expert takes its settings in a ExpertConfig; found {type(config).__name__}")
 
     def plan(envs: SyncVectorEnv) -> Plan:
         parts = Parts(generator=generator, policy_network=policy_network)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import numbers
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, fields
@@ -13,6 +14,23 @@ from typing import Any, TypeVar
 from gailkit.errors import InputError
 
 Record = TypeVar("Record")
+
+
+class SettingError(InputError):
+    """What is wrong with some settings, in a sentence that can call them by other names.
+
+    Here they are called as in TOML and Python, ``policy.clip``.
+    """
+
+    def __init__(self, sentence: Callable[..., str], *names: str) -> None:
+        """``sentence`` makes it of the names, in their order."""
+        super().__init__(sentence(*names))
+        self.sentence, self.names = sentence, names
+
+    def calling(self, call: Callable[[str], str]) -> InputError:
+        """The same error with every name as ``call`` has it."""
+        return InputError(self.sentence(*map(call, self.names)))
+
 
 BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
     "at least": operator.ge,
@@ -76,45 +94,83 @@ def _filled(record: Any, values: Mapping[str, Any], prefix: str) -> Any:
                 raise InputError(f"{prefix}{name} is a section of settings; found {value!r}")
             changes[name] = _filled(current, value, f"{prefix}{name}.")
         else:
-            absent = value is None and known[name].default is None
-            changes[name] = None if absent else _typed(prefix + name, value, example_of(known[name]))
+            changes[name] = value
     return dataclasses.replace(record, **changes)
 
 
-def _typed(name: str, value: Any, example: Any) -> Any:
-    """``value`` in the type of ``example``; an int will do for a float and a list for a tuple."""
-    if isinstance(example, tuple):
-        if isinstance(value, list | tuple) and all(type(item) is int for item in value):
-            return tuple(value)
-        raise InputError(f"{name} must be a list of whole numbers; found {value!r}")
-    if isinstance(example, float) and type(value) is int:
-        return float(value)
-    if type(value) is not type(example):
-        raise InputError(f"{name} must be of type {type(example).__name__}; found {value!r}")
-    return value
+def settle(record: Any, prefix: str) -> None:
+    """Put every setting of a frozen ``record`` that is being made into its type, and check it.
 
+    A number will do for another if it is exactly that: 3 for 3.0 and 3.0 for 3; a list will do for a tuple.
 
-def check_record(record: Any, prefix: str) -> None:
-    """Raise InputError unless every setting, in sections too, keeps to its choices and bounds."""
+    Raises:
+        SettingError: for one of a wrong type, that is no choice or out of its bounds; it is called ``prefix`` and its
+            name.
+    """
     for item in fields(record):
-        value = getattr(record, item.name)
+        value, name = getattr(record, item.name), prefix + item.name
         if "choices" not in item.metadata:
-            if not dataclasses.is_dataclass(value):
-                kind = type(getattr(type(record)(), item.name)).__name__
-                raise InputError(f"{prefix}{item.name} must be a {kind}; found {type(value).__name__}")
-            check_record(value, f"{item.name}.")
-        elif value is not None:
-            choices = item.metadata["choices"]
-            if choices and value not in choices:
-                raise InputError(f"{prefix}{item.name} must be {' or '.join(choices)}; found {value!r}")
-            check_range(prefix + item.name, value, item.metadata["bounds"])
+            section: Any = item.default_factory
+            if not isinstance(value, section):
+                raise _must_be(f"a {section.__name__}", type(value).__name__, name)
+        elif value is not None or item.default is not None:
+            object.__setattr__(record, item.name, _settled(name, value, item))
 
 
-def check_range(name: str, value: Any, bounds: Mapping[str, float]) -> None:
-    """Raise InputError unless every number in ``value`` is finite and keeps to ``bounds``."""
+def _settled(name: str, value: Any, item: dataclasses.Field[Any]) -> Any:
+    choices = item.metadata["choices"]
+    if choices and value not in choices:
+        raise _must_be(" or ".join(choices), repr(value), name)
+    typed = _typed(name, value, example_of(item))
+    _check_range(name, typed, item.metadata["bounds"])
+    return typed
+
+
+def _typed(name: str, value: Any, example: Any) -> Any:
+    """``value`` in the type of ``example``."""
+    if isinstance(example, tuple):
+        whole = tuple(map(_whole, value)) if isinstance(value, list | tuple) else (None,)
+        if None in whole:
+            raise _must_be("a list of whole numbers", repr(value), name)
+        return whole
+    if isinstance(example, str):
+        if not isinstance(value, str):
+            raise _must_be("text", repr(value), name)
+        return value
+    number = _whole(value) if isinstance(example, int) else _real(value)
+    if number is None:
+        raise _must_be("a whole number" if isinstance(example, int) else "a number", repr(value), name)
+    return number
+
+
+def _whole(value: Any) -> int | None:
+    """The whole number that ``value`` is exactly, of Python or NumPy; None for anything else, a bool too."""
+    real = _real(value)
+    if real is None or isinstance(value, numbers.Integral):
+        return None if real is None else int(value)
+    return int(real) if real.is_integer() else None
+
+
+def _real(value: Any) -> float | None:
+    """The number that ``value`` is, of Python or NumPy, infinite where no float is so large; None as ``_whole``."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return -math.inf if value < 0 else math.inf
+
+
+def _must_be(accepted: str, found: str, name: str) -> SettingError:
+    return SettingError(lambda called: f"{called} must be {accepted}; found {found}", name)
+
+
+def _check_range(name: str, value: Any, bounds: Mapping[str, float]) -> None:
+    """Raise SettingError unless every number in ``value`` is finite and keeps to ``bounds``."""
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, float) and not math.isfinite(number):
-            raise InputError(f"{name} must be a finite number; found {number}")
+            raise _must_be("a finite number", str(number), name)
         if not all(BOUNDS[relation](number, bound) for relation, bound in bounds.items()):
-            accepted = " and ".join(f"{relation} {bound:g}" for relation, bound in bounds.items())
-            raise InputError(f"{name} must be {accepted}; found {number}")
+            raise _must_be(
+                " and ".join(f"{relation} {bound:g}" for relation, bound in bounds.items()), str(number), name
+            )

@@ -54,9 +54,11 @@ def train(
             "train takes the id of a registered environment and Demonstrations (Demonstrations.load reads a file); "
             f"found {type(env_id).__name__} and {type(demonstrations).__name__}"
         )
-    if held_out < 0:
-        raise InputError(f"the number of episodes held out must be 0 or more; found {held_out}")
-    config, parts = config or TrainConfig(), parts or Parts()
+    if not isinstance(held_out, int) or held_out < 0:
+        raise InputError(f"the number of episodes held out must be a whole number, 0 or more; found {held_out!r}")
+    config, parts = TrainConfig() if config is None else config, parts or Parts()
+    if not isinstance(config, TrainConfig):
+        raise InputError(f"train takes its settings in a TrainConfig; found {type(config).__name__}")
 
     def plan(envs: SyncVectorEnv) -> Plan:
         fitted = demonstrations.fitted_to(envs.single_observation_space, envs.single_action_space)

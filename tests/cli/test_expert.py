@@ -70,10 +70,10 @@ def test_where_no_episode_has_ended_it_says_so(run_here: RunHere) -> None:
 @pytest.mark.parametrize(
     ("changes", "code", "said"),
     [
-        (["--generator", "trpo", "--policy-clip", "0.2"], 2, r"policy\.clip is a setting of ppo-clip; the generator"),
-        (["--generator", "pg", "--policy-epochs", "3"], 2, r"policy\.epochs is a setting of .*; the generator is pg$"),
-        (["--generator", "ppo-penalty", "--policy-kl-max", "0"], 2, r"policy\.kl_min must be below policy\.kl_max"),
-        (["--policy-target-kl", "-0.1"], 2, r"policy\.target_kl must be at least 0; found -0\.1$"),
+        (["--generator", "trpo", "--policy-clip", "0.2"], 2, r"--policy-clip is a setting of ppo-clip; the generator"),
+        (["--generator", "pg", "--policy-epochs", "3"], 2, r"--policy-epochs is a setting of .*; the generator is pg$"),
+        (["--generator", "ppo-penalty", "--policy-kl-max", "0"], 2, r"--policy-kl-min must be below --policy-kl-max"),
+        (["--policy-target-kl", "-0.1"], 2, r"--policy-target-kl must be at least 0; found -0\.1$"),
         (["--policy-bounds", "none"], 2, r"'none' is not one of 'clip', 'tanh'"),
         (["--policy-clip-schedule", "cosine"], 2, r"'cosine' is not one of 'linear', 'constant'"),
         (["--generator", "ppo-clp", "--policy-clip", "0.3"], 2, r"no generator is called 'ppo-clp'; did you mean"),

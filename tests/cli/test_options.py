@@ -150,7 +150,7 @@ def test_the_settings_of_a_run_can_be_written_to_a_file_and_read(tmp_path: Path)
             InputError,
             r"no setting is called 'policy.clipp'; did you mean 'policy.clip'\? known are .*policy\.clip,",
         ),
-        ('steps = "many"', InputError, "steps must be of type int; found 'many'"),
+        ('steps = "many"', InputError, "steps must be a whole number; found 'many'"),
         ("policy = 3", InputError, "policy is a section of settings; found 3"),
         ("lam = nan", InputError, r"lam must be a finite number; found nan"),
         ("steps = ", DataError, r"settings\.toml is not a TOML file"),
@@ -177,9 +177,36 @@ def test_sizes_are_whole_numbers_with_commas(text: str) -> None:
     assert settle("--policy-hidden", "3").policy.hidden == (3,)
 
 
-def test_an_option_out_of_range_names_the_setting() -> None:
-    with pytest.raises(InputError, match=r"^policy\.epochs must be at least 1; found 0$"):
+def test_a_setting_is_called_as_it_was_typed(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text("[policy]\nepochs = 0\nkl_min = 5\n")
+    with pytest.raises(InputError, match=r"^--policy-epochs must be at least 1; found 0$"):
         settle("--policy-epochs", "0")
+    with pytest.raises(InputError, match=r"^policy\.epochs must be at least 1; found 0$"):
+        settle("--config", path)
+    with pytest.raises(InputError, match=r"^--discriminator-hidden must be at least 1; found 0$"):
+        settle("--config", path, "--policy-epochs", "3", "--discriminator-hidden", "0")
+    with pytest.raises(InputError, match=r"^--policy-clip is a setting of ppo-clip; the generator is trpo$"):
+        settle("--generator", "trpo", "--policy-clip", "0.2")
+    arguments = ("--generator", "ppo-penalty", "--policy-epochs", "3", "--policy-kl-max", "2")
+    with pytest.raises(InputError, match=r"^policy\.kl_min must be below --policy-kl-max; found 5 and 2$"):
+        settle("--config", path, *arguments)
+    with pytest.raises(InputError, match=r"^--policy-kl-min must be below --policy-kl-max; found 9 and 0\.008$"):
+        settle("--generator", "ppo-penalty", "--policy-kl-min", "9")
+
+
+@pytest.mark.parametrize(("text", "number"), [("1e6", 1_000_000), ("500_000", 500_000), ("3.0", 3)])
+def test_a_whole_number_may_be_written_as_any_number_is(text: str, number: int, tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(f"steps = {text}\n")
+    for found in (settle("--steps", text), settle("--config", path)):
+        assert (found.steps, type(found.steps)) == (number, int)
+
+
+@pytest.mark.parametrize("text", ["many", "1.5", "inf", "nan", "true", ""])
+def test_what_is_no_whole_number_is_wrong_usage(text: str) -> None:
+    with pytest.raises(click.BadParameter, match=re.escape(f"{text!r} is not a whole number")):
+        settle("--steps", text)
 
 
 def test_the_help_of_train_answers_without_loading_anything_heavy() -> None:

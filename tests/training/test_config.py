@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,23 +144,83 @@ def test_a_section_is_a_record() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "wanted"),
     [
-        ("steps", 1.0, "of type int"),
-        ("steps", "10", "of type int"),
-        ("steps", True, "of type int"),
-        ("gamma", "0.9", "of type float"),
-        ("gamma", None, "of type float"),
-        ("gamma", False, "of type float"),
-        ("loss", 3, "of type str"),
+        ("steps", 1.5, "a whole number"),
+        ("steps", math.inf, "a whole number"),
+        ("steps", "10", "a whole number"),
+        ("steps", True, "a whole number"),
+        ("steps", None, "a whole number"),
+        ("seed", np.bool_(True), "a whole number"),
+        ("seed", [1], "a whole number"),
+        ("gamma", "0.9", "a number"),
+        ("gamma", None, "a number"),
+        ("gamma", False, "a number"),
+        ("gamma", 0.5j, "a number"),
+        ("policy.clip", "0.2", "a number"),
+        ("policy.epochs", 1.5, "a whole number"),
+        ("loss", 3, "text"),
+        ("loss", None, "text"),
         ("policy.hidden", 64, "a list of whole numbers"),
-        ("policy.hidden", [64.0], "a list of whole numbers"),
+        ("policy.hidden", None, "a list of whole numbers"),
+        ("policy.hidden", [64.5], "a list of whole numbers"),
         ("policy.hidden", [True], "a list of whole numbers"),
         ("discriminator.hidden", "64", "a list of whole numbers"),
+        ("discriminator.updates", "x", "a whole number"),
     ],
 )
-def test_a_value_of_a_wrong_type_is_refused_by_name(name: str, value: Any, wanted: str) -> None:
-    with pytest.raises(InputError) as refused:
-        config_from_dict(nested(name, value), TrainConfig)
-    assert str(refused.value) == f"{name} must be {wanted}; found {value!r}"
+def test_a_value_of_a_wrong_type_is_refused_by_name_from_a_file_and_in_python(
+    name: str, value: Any, wanted: str
+) -> None:
+    for make in (from_file, in_python):
+        with pytest.raises(InputError) as refused:
+            make(name, value)
+        assert str(refused.value) == f"{name} must be {wanted}; found {value!r}"
+
+
+def from_file(name: str, value: Any) -> TrainConfig:
+    return config_from_dict(nested(name, value) | owned(name), TrainConfig)
+
+
+def in_python(name: str, value: Any) -> TrainConfig:
+    """As a user makes it: sections are records of their own."""
+    section, _, rest = name.rpartition(".")
+    if not section:
+        return TrainConfig(**{name: value})
+    kind = {"policy": PolicyConfig, "discriminator": DiscriminatorConfig}[section]
+    return TrainConfig(**{section: kind(**{rest: value})}, **owned(name))
+
+
+EXACTLY = {
+    int: [3, 3.0, np.int64(3), np.float32(3), np.uint8(3)],
+    float: [1.0, 1, np.int32(1), np.float32(1), Fraction(2, 2)],
+    tuple: [(4, 5), [4, 5], (4.0, 5), [np.int64(4), np.float64(5)]],
+}
+BELOW_ONE = [0.0, 0, np.int32(0), np.float32(0)]
+
+
+@pytest.mark.parametrize(("name", "field"), BOUNDED, ids=[name for name, _ in BOUNDED])
+@pytest.mark.parametrize("make", [from_file, in_python])
+def test_a_number_will_do_for_another_if_it_is_exactly_that(
+    name: str, field: dataclasses.Field[Any], make: Callable[[str, Any], TrainConfig]
+) -> None:
+    kind = type(example_of(field))
+    small = "below" in field.metadata["bounds"] or name == "policy.kl_min"
+    wanted, *others = BELOW_ONE if small else EXACTLY[kind]
+    for value in (wanted, *others):
+        found = read(make(name, value), name)
+        assert found == wanted
+        assert type(found) is kind
+        assert not isinstance(found, tuple) or set(map(type, found)) == {int}
+
+
+def test_what_lies_beyond_every_float_is_not_finite() -> None:
+    with pytest.raises(InputError, match=r"^policy\.clip must be a finite number; found inf$"):
+        PolicyConfig(clip=10**400)
+
+
+def test_the_settings_given_stay_as_they_were() -> None:
+    given = [4, 5]
+    assert PolicyConfig(hidden=given).hidden == (4, 5)
+    assert given == [4, 5]
 
 
 def test_a_section_must_be_a_table() -> None:
