@@ -6,9 +6,10 @@ Letters: B batch, T steps of a rollout, N environments, L length of an episode, 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +19,28 @@ from gailkit.errors import InputError
 
 Policy = Callable[[np.ndarray], np.ndarray]
 """Observations (N, *obs) of N environments to actions (N, *act); what record and evaluate run."""
+
+OneByOne = Callable[[np.ndarray], Any]
+"""One observation (*obs) to one action (*act); what users write, for the command line and for Python."""
+
+
+class BatchPolicy(ABC):
+    """A ``Policy`` by its type, for places that also take a plain function: that is asked for one action at a time."""
+
+    @abstractmethod
+    def __call__(self, observations: np.ndarray) -> np.ndarray:
+        """Observations (N, *obs) to actions (N, *act)."""
+
+
+@dataclass(frozen=True)
+class Batched(BatchPolicy):
+    """``act`` as it is: a function of observations (N, *obs) of N environments to actions (N, *act)."""
+
+    act: Policy
+
+    def __call__(self, observations: np.ndarray) -> np.ndarray:
+        return self.act(observations)
+
 
 RewardForm = Callable[[Tensor], Tensor]
 """Logits of D (...,) to rewards u (...,), element by element."""

@@ -6,14 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from gymnasium import Space
+from gymnasium.spaces import Box
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
 
+from gailkit.errors import InputError
 from gailkit.networks.actor_critic import ActorCritic
-from gailkit.spaces import storage_dtype
+from gailkit.networks.distributions import ActionDistribution
+from gailkit.spaces import as_batch, clip_to_space
+from gailkit.types import BatchPolicy
+
+State = TypeVar("State")
 
 
 class Training(NamedTuple):
@@ -32,10 +40,16 @@ class Training(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TrainedPolicy:
-    """An actor's policy as a function of observations (N, *obs) to actions (N, *act), and what it was trained on.
+class TrainedPolicy(BatchPolicy):
+    """An actor's policy as a function of observations to actions, and what it was trained on.
 
-    It takes its likeliest actions, or samples them; ``sampling`` and ``deterministic`` return the one and the other.
+    Wherever it takes observations, it takes one (*obs) or a batch of them (N, *obs), and answers with one action
+    (*act), a NumPy integer where actions are Discrete, or with N of them (N, *act). Its likeliest actions, or samples:
+    ``sampling`` and ``deterministic`` return the one and the other.
+
+    Raises:
+        InputError: when it acts, for observations of another shape, and for one that is not finite or not in a
+            Discrete space: the number is named.
     """
 
     actor_critic: ActorCritic
@@ -48,20 +62,49 @@ class TrainedPolicy:
     seed: int | None = None  # of the sampled actions; None takes the likeliest
     training: Training | None = None  # that it comes from
 
-    @torch.no_grad()
-    def __call__(self, observations: np.ndarray) -> np.ndarray:
-        """Observations (N, *obs) to actions (N, *act) in the environment's units, unclipped."""
-        distribution = self.actor_critic(self._tensor(self.observation_space, observations))
-        chosen = distribution.mode() if self.seed is None else distribution.sample(self._random)
-        actions: np.ndarray = chosen.numpy()
-        return actions
+    def __call__(self, observations: ArrayLike) -> np.ndarray:
+        """Actions in the environment's units, unclipped."""
+        return self._act(observations, self.seed is None)
+
+    def predict(
+        self,
+        observation: ArrayLike,
+        state: State | None = None,
+        episode_start: ArrayLike | None = None,
+        deterministic: bool | None = None,
+    ) -> tuple[np.ndarray, State | None]:
+        """Actions as the environment takes them, clipped to its Box, and ``state``: as Stable-Baselines3 has it.
+
+        Code that evaluates a model of that library can be given this policy instead.
+
+        Args:
+            state: is returned as it is; the policy remembers nothing, so None will do, and None comes back.
+            episode_start: makes no difference, for the same reason.
+            deterministic: True for the likeliest actions, False to draw them from ``seed``, or from seed 0 where the
+                policy has none, None, the default, for whichever the policy does when it is called.
+        """
+        actions = self._act(observation, self.seed is None if deterministic is None else deterministic)
+        return clip_to_space(self.action_space, actions), state
 
     @torch.no_grad()
-    def log_likelihood(self, observations: np.ndarray, actions: np.ndarray) -> np.ndarray:
-        """ln pi(a|s), (N,): of a probability for Discrete actions, of a density for Box actions."""
-        distribution = self.actor_critic(self._tensor(self.observation_space, observations))
-        values: np.ndarray = distribution.log_prob(self._tensor(self.action_space, actions)).numpy()
-        return values
+    def log_likelihood(self, observations: ArrayLike, actions: ArrayLike) -> np.ndarray:
+        """ln pi(a|s), (N,), or () for one: of a probability for Discrete actions, of a density for Box actions."""
+        distribution, alone = self._distribution(observations)
+        taken = as_batch(self.action_space, actions, "action").values
+        count = len(distribution.parameters()[0])
+        if len(taken) != count:
+            raise InputError(f"there must be one action for each observation; found {len(taken)} for {count}")
+        values: np.ndarray = distribution.log_prob(torch.from_numpy(taken)).numpy()
+        return values[0] if alone else values
+
+    @property
+    def network(self) -> nn.Module:
+        """The likeliest actions (B, *act), clipped, of observations (B, *obs) as a module of its own, for any B.
+
+        It shares the policy's parameters and is for ``torch.export.export``, ``torch.jit.trace`` and the like: both
+        are tensors of the types that the environment's spaces are stored in, and nothing is checked.
+        """
+        return LikeliestActions(self.actor_critic)
 
     def sampling(self, seed: int) -> TrainedPolicy:
         """The same policy with actions sampled from it, drawn from ``seed``."""
@@ -75,10 +118,37 @@ class TrainedPolicy:
         """The same policy taking its likeliest actions."""
         return replace(self, seed=None)
 
+    @torch.no_grad()
+    def _act(self, observations: ArrayLike, likeliest: bool) -> np.ndarray:
+        distribution, alone = self._distribution(observations)
+        chosen = distribution.mode() if likeliest else distribution.sample(self._random)
+        actions: np.ndarray = chosen.numpy()
+        return actions[0] if alone else actions
+
+    def _distribution(self, observations: ArrayLike) -> tuple[ActionDistribution, bool]:
+        """pi(.|s) of a batch, and whether that is one observation."""
+        batch = as_batch(self.observation_space, observations)
+        distribution: ActionDistribution = self.actor_critic(torch.from_numpy(batch.values))
+        return distribution, batch.alone
+
     @cached_property
     def _random(self) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed or 0)
 
-    @staticmethod
-    def _tensor(space: Space[Any], values: np.ndarray) -> torch.Tensor:
-        return torch.as_tensor(np.asarray(values).astype(storage_dtype(space)))
+
+class LikeliestActions(nn.Module):
+    """Observations (B, *obs) to the likeliest actions (B, *act), clipped to a Box."""
+
+    def __init__(self, actor_critic: ActorCritic) -> None:
+        super().__init__()
+        self.actor_critic = actor_critic
+        space = actor_critic.action_space
+        self.register_buffer("low", torch.as_tensor(space.low).float() if isinstance(space, Box) else None)
+        self.register_buffer("high", torch.as_tensor(space.high).float() if isinstance(space, Box) else None)
+        self.low: Tensor | None
+        self.high: Tensor | None
+
+    def forward(self, obs: Tensor) -> Tensor:
+        distribution: ActionDistribution = self.actor_critic(obs)
+        actions = distribution.mode()
+        return actions if self.low is None else actions.clamp(self.low, self.high)

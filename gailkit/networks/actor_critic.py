@@ -114,7 +114,7 @@ class ActorCritic(nn.Module):
             self.register_buffer("action_scale", scale.reshape(action_space.shape), persistent=False)
             self.register_buffer("action_log_scale", self.action_scale.log(), persistent=False)
             if std == "free":
-                self.log_std = nn.Parameter(torch.full(action_space.shape, initial_log_std))
+                self.log_std = nn.Parameter(torch.full(action_space.shape, float(initial_log_std)))
             else:
                 self._silence(size)
         self.action_center: Tensor
@@ -176,8 +176,8 @@ class ActorCritic(nn.Module):
         """Outputs to means (B, *act) and log deviations, (*act) where free and (B, *act) else, without units yet."""
         shape = self.action_center.shape
         if self.std == "free":
-            return outputs.reshape(len(outputs), *shape), self.log_std
-        mean, spread = outputs.reshape(len(outputs), 2, *shape).unbind(1)
+            return outputs.reshape(outputs.shape[0], *shape), self.log_std
+        mean, spread = outputs.reshape(outputs.shape[0], 2, *shape).unbind(1)
         return mean, bounded_log_std(spread, self.initial_log_std)
 
 

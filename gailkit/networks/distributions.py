@@ -117,7 +117,8 @@ class DiagonalGaussian(ActionDistribution):
 
     def sample(self, random: torch.Generator | None = None) -> Tensor:
         """mean + std * standard normal noise."""
-        return (self.mean + self.log_std.exp() * torch.randn(self.mean.shape, generator=random)).detach()
+        noise = torch.empty_like(self.mean).normal_(generator=random)
+        return (self.mean + self.log_std.exp() * noise).detach()
 
     def mode(self) -> Tensor:
         """The mean."""
@@ -230,4 +231,4 @@ class TanhGaussian(ActionDistribution):
 
 def _sum_over_dimensions(terms: Tensor) -> Tensor:
     """(B, *act) to (B,)."""
-    return terms.reshape(len(terms), -1).sum(-1)
+    return terms.reshape(terms.shape[0], -1).sum(-1)

@@ -29,13 +29,13 @@ class ObservationEncoder(nn.Module):
         """Observations (B, *obs) to features (B, size), float32."""
         if isinstance(self.space, Discrete):
             return one_hot(obs.long() - int(self.space.start), self.size).float()
-        flat: Tensor = self.normalizer(obs.reshape(len(obs), self.size).float()) if self.normalizer else obs
+        flat: Tensor = self.normalizer(obs.reshape(obs.shape[0], self.size).float()) if self.normalizer else obs
         return flat
 
     def update(self, obs: Tensor) -> None:
         """Take observations (B, *obs) into the running statistics, unless they are frozen."""
         if self.normalizer is not None and not self.frozen:
-            self.normalizer.update(obs.reshape(len(obs), self.size))
+            self.normalizer.update(obs.reshape(obs.shape[0], self.size))
 
     def freeze(self) -> None:
         """Leave the statistics as they are from now on, for the sake of networks that have learned with them."""
@@ -66,5 +66,5 @@ class ActionEncoder(nn.Module):
         """Actions (B, *act) to features (B, size), float32."""
         if isinstance(self.space, Discrete):
             return one_hot(act.long() - int(self.space.start), self.size).float()
-        flat = act.reshape(len(act), self.size).float()
+        flat = act.reshape(act.shape[0], self.size).float()
         return (flat.clamp(self.low, self.high) - self.center) / self.scale

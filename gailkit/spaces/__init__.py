@@ -1,5 +1,6 @@
 """Gymnasium spaces: which are supported, how large, how bounded, how their elements are held and written to a file."""
 
+from gailkit.spaces.batches import as_batch, not_finite
 from gailkit.spaces.checking import misfit
 from gailkit.spaces.description import MAX_BOX_SIZE, space_from_json, space_to_json
 from gailkit.spaces.elements import from_gymnasium, to_gymnasium
@@ -20,6 +21,7 @@ __all__ = [
     "STORABLE",
     "SUPPORTED",
     "array_dtype",
+    "as_batch",
     "assemble",
     "box_center_and_scale",
     "check_supported",
@@ -32,6 +34,7 @@ __all__ = [
     "leaf",
     "leaves",
     "misfit",
+    "not_finite",
     "space_from_json",
     "space_from_minari_json",
     "space_to_json",

@@ -66,6 +66,12 @@ def unflatten_values(space: Space[Any], flat: np.ndarray) -> np.ndarray:
     return values
 
 
+def flat_place(space: Space[Any], column: int) -> str:
+    """Where the number at ``column`` of a flattened element comes from, in words: element 1 of 'position'."""
+    part = next(part for part in _columns(space) if column < part.columns.stop)
+    return f"element {column - part.columns.start} of {said_of(part.path, 'it')}"
+
+
 class _Part(NamedTuple):
     """A leaf and the columns that it takes in flat values."""
 
