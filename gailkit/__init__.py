@@ -14,6 +14,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "ACKTR": "gailkit.generator:ACKTR",
     "ActorCritic": "gailkit.networks.actor_critic:ActorCritic",
     "AdversarialLoss": "gailkit.discriminator:AdversarialLoss",
+    "Batched": "gailkit.types:Batched",
     "BoxActionDiscriminator": "gailkit.discriminator:BoxActionDiscriminator",
     "Closeness": "gailkit.evaluation.closeness:Closeness",
     "Collector": "gailkit.rollouts.collector:Collector",
@@ -65,6 +66,7 @@ __all__ = [
     "TRPO",
     "ActorCritic",
     "AdversarialLoss",
+    "Batched",
     "BoxActionDiscriminator",
     "Closeness",
     "Collector",
@@ -150,7 +152,7 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.training.parts import Parts
     from gailkit.training.run import load_policy
     from gailkit.training.train import train
-    from gailkit.types import Rollout, Trajectory, Transitions
+    from gailkit.types import Batched, Rollout, Trajectory, Transitions
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import gymnasium
 
     from gailkit.generator import Training
-    from gailkit.types import Policy
+    from gailkit.types import BatchPolicy
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -45,7 +45,7 @@ def resolve_policy(
     deterministic: bool,
     checkpoint: str | None = None,
     trust: Collection[str] = (),
-) -> Policy:
+) -> BatchPolicy:
     """The policy that ``spec`` names, for the spaces of ``env``. How far a run had come is said where it is unfinished.
 
     Only a run can sample its actions and has checkpoints; the ``seed`` is that of sampled or random actions. ``trust``
@@ -149,7 +149,7 @@ def _run_policy(
     deterministic: bool,
     checkpoint: str | None,
     trust: Collection[str],
-) -> Policy:
+) -> BatchPolicy:
     from gailkit.training.run import load_policy
 
     run = load_policy(folder, checkpoint, trust=trust)

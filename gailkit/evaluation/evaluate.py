@@ -18,11 +18,12 @@ from gailkit.evaluation.closeness import MOST_EPISODES, Closeness, closeness
 from gailkit.evaluation.plain import as_plain
 from gailkit.evaluation.returns import Returns, compare_returns, side_of
 from gailkit.evaluation.statement import statement
+from gailkit.experts.function import as_policy
 from gailkit.experts.random import random_policy
 from gailkit.generator import TrainedPolicy, Training
 from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
-from gailkit.types import Policy, Trajectory
+from gailkit.types import BatchPolicy, OneByOne, Policy, Trajectory
 
 
 @dataclass(frozen=True)
@@ -119,13 +120,16 @@ class Reference:
             collect_episodes, env_factory=factory, seeds=seeds, num_envs=num_envs, on_steps=on_steps
         )
 
-    def evaluate(self, policy: Policy, on_episode: Callable[[Trajectory], None] | None = None) -> Evaluation:
+    def evaluate(
+        self, policy: BatchPolicy | OneByOne, on_episode: Callable[[Trajectory], None] | None = None
+    ) -> Evaluation:
         """Run ``policy`` and compare it; ``on_episode`` sees each of its episodes as it ends.
 
         Raises:
-            InputError: if what it returns is no action.
+            InputError: if it is not callable, or what it returns is no action.
             EnvironmentFailure: if the environment fails.
         """
+        policy = as_policy(policy, self.spaces[1])
         played = self._collect(policy, on_episode=on_episode)
         shown, held_out = self._unseen(policy)
         expert = self.demonstrations
@@ -177,7 +181,7 @@ class Reference:
 
 
 def evaluate(
-    policy: Policy,
+    policy: BatchPolicy | OneByOne,
     demonstrations: Demonstrations,
     env_id: str,
     *,
@@ -194,11 +198,14 @@ def evaluate(
     are compared with those of all episodes.
 
     Args:
+        policy: a ``TrainedPolicy``, or any callable that takes one observation (*obs) and returns one action (*act),
+            as on the command line; ``Batched(function)`` is a function of N observations, which is faster.
         on_episode: sees each episode of the policy as it ends.
         on_steps: is told after each batch how many steps it took, those of random actions included; it may raise.
 
     Raises:
-        InputError: if the environment does not exist, the demonstrations do not fit it, or ``episodes`` is below 1.
+        InputError: if the environment does not exist, the demonstrations do not fit it, ``episodes`` is below 1, or
+            what the policy returns is no action.
         EnvironmentFailure: if the environment fails.
     """
     reference = Reference(

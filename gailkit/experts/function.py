@@ -1,4 +1,4 @@
-"""A policy that somebody wrote as a function of one observation: ``module:attribute``."""
+"""A policy that somebody wrote as a function of one observation, named ``module:attribute`` or given in Python."""
 
 from __future__ import annotations
 
@@ -12,22 +12,43 @@ from gymnasium.spaces import Box, Discrete
 
 from gailkit.errors import InputError
 from gailkit.importing import describe_foreign, import_attribute, import_module
-from gailkit.types import Policy
+from gailkit.types import BatchPolicy, Policy
+
+CONTRACT = "one observation -> one action; gailkit.Batched(function) is a function of N observations"
 
 
 def function_policy(spec: str, action_space: Space[Any]) -> Policy:
-    """The callable ``module:attribute`` as a policy: it is called with one observation (*obs) at a time.
+    """The callable ``module:attribute`` as a policy, by the contract of ``as_policy``.
 
-    The module may lie in the current folder. What the callable returns must be an action of ``action_space``.
+    The module may lie in the current folder.
 
     Raises:
-        InputError: if the module or the attribute is missing (near matches are listed) or is not callable; when the
-            policy runs, if the callable raises or returns something that is not an action, printing both.
+        InputError: if the module or the attribute is missing (near matches are listed), and as ``as_policy``.
     """
-    function = _load(spec)
+    return as_policy(import_attribute(spec), action_space, spec)
+
+
+def as_policy(policy: object, action_space: Space[Any], name: str | None = None) -> Policy:
+    """``policy`` as it is asked by whoever runs episodes, with N observations at a time.
+
+    A plain callable is called with one observation (*obs) and returns one action (*act) of ``action_space``, wherever
+    it is named: on the command line and in Python. A ``BatchPolicy``, such as a trained one, is returned as it is;
+    ``Batched(function)`` makes one of a function of N observations.
+
+    Raises:
+        InputError: calling the policy ``name``, if it is not callable; when it runs, if the callable raises or returns
+            something that is not an action, printing both.
+    """
+    if isinstance(policy, BatchPolicy):
+        return policy
+    called = name or str(getattr(policy, "__qualname__", type(policy).__name__))
+    if not callable(policy):
+        shown = _shown(policy) if name is None else f"{name} is {_shown(policy)}"
+        raise InputError(f"{shown}; it must be a callable: {CONTRACT}")
+    function: Callable[[np.ndarray], Any] = policy
 
     def act(observations: np.ndarray) -> np.ndarray:
-        return np.stack([_checked(spec, _call(spec, function, row), action_space) for row in observations])
+        return np.stack([_checked(called, _call(called, function, row), action_space) for row in observations])
 
     return act
 
@@ -38,27 +59,19 @@ def function_source(spec: str) -> Path | None:
     return Path(origin.origin) if origin and origin.origin and origin.has_location else None
 
 
-def _load(spec: str) -> Callable[[np.ndarray], Any]:
-    found = import_attribute(spec)
-    if not callable(found):
-        raise InputError(f"{spec} is {_shown(found)}; it must be a callable: observation -> action")
-    checked: Callable[[np.ndarray], Any] = found
-    return checked
-
-
 def _call(spec: str, function: Callable[[np.ndarray], Any], observation: np.ndarray) -> Any:
     try:
         return function(observation)
     except Exception as error:  # the function is foreign code and may raise anything
-        shape = observation.shape
+        told = describe_foreign(error, __file__)
         raise InputError(
-            f"{spec} failed for an observation of shape {shape}: {describe_foreign(error, __file__)}"
+            f"{spec} failed for an observation of shape {observation.shape}: {told} ({CONTRACT})"
         ) from error
 
 
 def _checked(spec: str, action: Any, space: Space[Any]) -> np.ndarray:
     """``action`` as an array (*act) of the type of ``space``; InputError, printing both, if it is none of it."""
-    problem = InputError(f"{spec} returned {_shown(action)}; an action must be in {space}")
+    problem = InputError(f"{spec} returned {_shown(action)}; an action must be in {space} ({CONTRACT})")
     try:
         values = np.asarray(action)
     except ValueError as error:  # a ragged list

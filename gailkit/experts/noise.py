@@ -10,10 +10,10 @@ from gymnasium.spaces import Discrete
 
 from gailkit.errors import InputError
 from gailkit.spaces import box_center_and_scale, clip_to_space
-from gailkit.types import Policy
+from gailkit.types import Batched, BatchPolicy, Policy
 
 
-def noisy(policy: Policy, action_space: Space[Any], scale: float, seed: int) -> Policy:
+def noisy(policy: Policy, action_space: Space[Any], scale: float, seed: int) -> BatchPolicy:
     """``policy`` with noise: the same ``seed`` gives the same noise.
 
     In a Box, a' = clip(clip(a) + scale * h * e), e ~ N(0, I), with h half the width of a dimension, or 1 where it is
@@ -25,9 +25,9 @@ def noisy(policy: Policy, action_space: Space[Any], scale: float, seed: int) -> 
     random = np.random.default_rng(seed)
     if isinstance(action_space, Discrete):
         _check(scale, 1.0, "a probability, from 0 to 1, as the actions are discrete")
-        return _random_instead(policy, action_space, scale, random)
+        return Batched(_random_instead(policy, action_space, scale, random))
     _check(scale, float(np.finfo(np.float32).max), "0 or a positive number")
-    return _around(policy, action_space, scale, random)
+    return Batched(_around(policy, action_space, scale, random))
 
 
 def _check(scale: float, most: float, accepted: str) -> None:

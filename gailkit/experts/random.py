@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from gymnasium import Space
 
-from gailkit.types import Policy
+from gailkit.types import Batched, BatchPolicy
 
 
-def random_policy(action_space: Space[Any], seed: int) -> Policy:
+def random_policy(action_space: Space[Any], seed: int) -> BatchPolicy:
     """A policy that ignores the observation and samples ``action_space``; the same ``seed`` gives the same actions.
 
     A bounded Box and a Discrete space are sampled uniformly, an unbounded dimension of a Box as Gymnasium does
@@ -23,4 +23,4 @@ def random_policy(action_space: Space[Any], seed: int) -> Policy:
     def act(observations: np.ndarray) -> np.ndarray:
         return np.stack([np.asarray(space.sample()) for _ in observations])
 
-    return act
+    return Batched(act)

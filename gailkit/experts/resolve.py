@@ -13,7 +13,7 @@ from gailkit.experts.function import function_policy, function_source
 from gailkit.experts.onnx import onnx_policy
 from gailkit.experts.random import random_policy
 from gailkit.experts.sb3 import sb3_policy, vecnormalize_beside
-from gailkit.types import Policy
+from gailkit.types import Batched, BatchPolicy, Policy
 
 ACCEPTED = (
     "random, a run directory, a Stable-Baselines3 .zip, an .onnx model, or module:attribute "
@@ -22,7 +22,7 @@ ACCEPTED = (
 SUFFIXES = (".zip", ".onnx")
 
 
-def expert_policy(spec: str, observation_space: Space[Any], action_space: Space[Any], seed: int) -> Policy:
+def expert_policy(spec: str, observation_space: Space[Any], action_space: Space[Any], seed: int) -> BatchPolicy:
     """The policy that ``spec`` names: ``random``, a Stable-Baselines3 ``.zip``, an ``.onnx`` model, or a function.
 
     ``seed`` decides what a random policy does; the others are deterministic as far as gailkit is concerned.
@@ -32,6 +32,11 @@ def expert_policy(spec: str, observation_space: Space[Any], action_space: Space[
             not fit the spaces.
         DataError: if a file is damaged.
     """
+    policy = _named(spec, observation_space, action_space, seed)
+    return policy if isinstance(policy, BatchPolicy) else Batched(policy)
+
+
+def _named(spec: str, observation_space: Space[Any], action_space: Space[Any], seed: int) -> Policy:
     if spec == "random":
         return random_policy(action_space, seed)
     if spec.endswith(".zip"):

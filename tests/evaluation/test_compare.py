@@ -16,11 +16,12 @@ from gailkit.evaluation.returns import compare_returns, side_of
 from gailkit.functional.resampling import Estimate
 from gailkit.rollouts.environments import make_env
 from gailkit.rollouts.episodes import collect_episodes
-from gailkit.types import Trajectory
+from gailkit.types import Batched, Trajectory
 
 CARTPOLE = "CartPole-v1"
 
 
+@Batched
 def leaning(observations: np.ndarray) -> np.ndarray:
     """Push towards where the pole leans: some 40 steps."""
     return (observations[:, 2] > 0).astype(np.int64)

@@ -18,7 +18,7 @@ from gailkit.evaluation.evaluate import Evaluation, evaluate
 from gailkit.experts.random import random_policy
 from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
-from gailkit.types import Policy
+from gailkit.types import Batched, Policy
 
 CARTPOLE = "CartPole-v1"
 CONTRACT = {
@@ -26,11 +26,13 @@ CONTRACT = {
 }  # fmt: skip
 
 
+@Batched
 def balancing(observations: np.ndarray) -> np.ndarray:
     """Push towards where the pole falls: 200 steps and more, against 22 of random actions."""
     return (observations[:, 2] + observations[:, 3] > 0).astype(np.int64)
 
 
+@Batched
 def leftward(observations: np.ndarray) -> np.ndarray:
     """About 9 steps, worse than random."""
     return np.zeros(len(observations), dtype=np.int64)
@@ -60,6 +62,33 @@ def expert() -> Demonstrations:
 @pytest.fixture(scope="module")
 def of_the_expert(expert: Demonstrations) -> Evaluation:
     return evaluate(balancing, expert, CARTPOLE, episodes=6, seed=3)
+
+
+def test_a_function_of_one_observation_is_the_same_policy(expert: Demonstrations, of_the_expert: Evaluation) -> None:
+    def balance(observation: np.ndarray) -> int:
+        assert observation.shape == (4,)
+        return int(observation[2] + observation[3] > 0)
+
+    found = evaluate(balance, expert, CARTPOLE, episodes=6, seed=3)
+    assert found.return_mean == of_the_expert.return_mean
+    assert found.actions == of_the_expert.actions
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        (
+            balancing.act,
+            r"^balancing failed for an observation of shape \(4,\): IndexError: .* \(test_evaluate\.py, line",
+        ),
+        (leftward.act, r"^leftward returned array\(\[0, 0, 0, 0\]\) of shape \(4,\) .* must be in Discrete\(2\)"),
+        ("balancing", r"^'balancing' \(str\); it must be a callable"),
+    ],
+)
+def test_a_function_of_a_batch_is_told_the_contract(expert: Demonstrations, policy: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said) as refused:
+        evaluate(policy, expert, CARTPOLE, episodes=1)
+    assert "one observation -> one action; gailkit.Batched(function) is a function of N" in str(refused.value)
 
 
 def test_the_expert_itself_from_the_same_starts_scores_exactly_one(

@@ -15,7 +15,7 @@ from gailkit.evaluation.evaluate import Reference
 from gailkit.generator import TrainedPolicy
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.types import Trajectory
+from gailkit.types import Batched, Trajectory
 
 Climb = Callable[..., Trajectory]
 SPACES = Box(-1000, 1000, (1,), np.float32), Discrete(2)
@@ -60,6 +60,7 @@ def trained(trained_on: Iterable[str]) -> TrainedPolicy:
     return TrainedPolicy(actor_critic, *SPACES, "Stairs-v0", trained_on=frozenset(trained_on))
 
 
+@Batched
 def climbing(observations: np.ndarray) -> np.ndarray:
     return np.ones(len(observations), np.int64)
 

@@ -27,6 +27,7 @@ from gailkit.report.panels import (
     draw_intervals,
     draw_marks,
 )
+from gailkit.types import Batched
 
 HOSTILE = "</title></style></script><script>document.body.id='broken'</script><img src=x onerror=\"x()\">' & $\\frac$"
 LONG = "a" * 300  # a word without a place to break
@@ -89,6 +90,7 @@ def rendered(page: Page) -> str:
     return page.render()
 
 
+@Batched
 def swinging(observations: np.ndarray) -> np.ndarray:
     """Pushes the car of MountainCar the way it goes, which brings it up the hill."""
     return np.where(observations[:, 1] < 0, 0, 2)
