@@ -10,8 +10,9 @@ import torch
 from gymnasium.vector import SyncVectorEnv
 from torch import Tensor
 
+from gailkit.errors import DivergenceError
 from gailkit.generator.base import Generator
-from gailkit.rollouts.environments import SeedStream, check_finite, environment_failures
+from gailkit.rollouts.environments import SeedStream, all_finite, environment_failures, not_finite_failure
 from gailkit.spaces import clip_to_space, storage_dtype
 from gailkit.types import EpisodeSummary, Rollout
 
@@ -52,6 +53,7 @@ class Collector:
         stages = np.arange(envs.num_envs) * (time_limit or 0) // envs.num_envs
         self._stages = np.where(stages > 0, stages, NEVER)
         self._obs: np.ndarray | None
+        self._seeds: list[int | None]  # of the episodes in progress
         self._begin_anew()
 
     def collect(self, generator: Generator) -> Rollout:
@@ -69,8 +71,9 @@ class Collector:
             obs[t] = self._obs
             with torch.inference_mode():
                 act[t] = generator.act(torch.from_numpy(obs[t])).numpy()
+            if not all_finite(act[t]):
+                raise DivergenceError("the policy chose an action that is not finite (NaN or infinity)")
             next_obs[t], terminated[t], truncated[t] = self._step(clip_to_space(act_space, act[t]))
-        check_finite(next_obs)
         return _evaluated(generator, *map(torch.from_numpy, (obs, act, next_obs, terminated, truncated)))
 
     def state_dict(self) -> dict[str, Any]:
@@ -85,6 +88,7 @@ class Collector:
     def _begin_anew(self) -> None:
         """Give up the episodes in progress; the next rollout begins new ones, staggered."""
         self._obs = None
+        self._seeds = [None] * self.envs.num_envs
         self._returns = np.zeros(self.envs.num_envs)
         self._lengths = np.zeros(self.envs.num_envs, dtype=np.int64)
         self._cut_at = self._stages.copy()  # (N,) length at which an environment's first episode is cut off
@@ -93,7 +97,8 @@ class Collector:
         """Step all environments, begin new episodes where one ended; returns the true successors and how it ended."""
         with environment_failures("stepping"):
             successors, rewards, terminated, truncated, _ = self.envs.step(actions)
-        check_finite(rewards, what="a reward")
+        successors = self._acceptable(successors, self._lengths + 1)
+        self._check("a reward", rewards, rewards, self._lengths + 1)
         if self.on_rewards is not None:
             self.on_rewards(rewards)
         self._returns += rewards
@@ -115,10 +120,23 @@ class Collector:
     def _reset(self, which: np.ndarray) -> np.ndarray:
         """Begin an episode with a new seed in each environment of the mask ``which`` (N,); all observations."""
         seeds = [next(self.seeds) if chosen else None for chosen in which]
+        self._seeds = [old if new is None else new for old, new in zip(self._seeds, seeds, strict=True)]
         with environment_failures("resetting"):
             observations, _ = self.envs.reset(seed=seeds, options={"reset_mask": which})
-        check_finite(observations)
-        return np.asarray(observations)
+        return self._acceptable(observations, self._lengths)
+
+    def _acceptable(self, observations: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """Observations (N, *obs), ``steps`` (N,) into their episodes, in the type that a policy takes and finite."""
+        with np.errstate(over="ignore"):  # what the type cannot hold is not finite in it
+            stored = np.asarray(observations).astype(storage_dtype(self.envs.single_observation_space), copy=False)
+        self._check("an observation", observations, stored, steps)
+        return stored
+
+    def _check(self, what: str, values: np.ndarray, stored: np.ndarray, steps: np.ndarray) -> None:
+        """Raise EnvironmentFailure unless ``values`` (N, ...) of the environments are finite as they are ``stored``."""
+        if not all_finite(stored):
+            i = next(i for i in range(len(stored)) if not all_finite(stored[i]))
+            raise not_finite_failure(self.envs.envs[i], what, values[i], stored[i], self._seeds[i], int(steps[i]))
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium import Space
 from gymnasium.error import DependencyNotInstalled, UnregisteredEnv
 from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
@@ -19,7 +20,7 @@ from gymnasium.wrappers import FlattenObservation
 
 from gailkit.errors import EnvironmentFailure, GailkitError, InputError
 from gailkit.importing import describe_foreign, make_current_folder_importable
-from gailkit.spaces import check_supported, flattened_space
+from gailkit.spaces import check_supported, flattened_space, not_finite
 
 MAX_SEED = 2**31
 
@@ -93,10 +94,38 @@ def environment_failures(doing: str) -> Iterator[None]:
         ) from error
 
 
-def check_finite(values: np.ndarray | float, what: str = "an observation") -> None:
-    """Raise EnvironmentFailure, saying ``what`` the values are, if one of them is NaN or infinite."""
-    if not np.isfinite(values).all():
-        raise EnvironmentFailure(f"the environment returned {what} that is not finite (NaN or infinity)")
+def all_finite(values: np.ndarray) -> bool:
+    """Whether no number is NaN or infinite; whole numbers never are."""
+    return values.dtype.kind != "f" or bool(np.isfinite(values).all())
+
+
+def not_finite_failure(
+    env: gymnasium.Env[Any, Any],
+    what: str,
+    values: np.ndarray,
+    stored: np.ndarray,
+    seed: int | None,
+    step: int,
+) -> EnvironmentFailure:
+    """What is to be raised where ``env`` returned ``what``, an observation or a reward, that is not finite.
+
+    ``values`` are not all finite in the type of ``stored``; ``step`` is that of the episode, 0 where it began.
+    """
+    name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
+    when = f"at step {step} of the episode with seed {seed}" if step else f"when it was reset with seed {seed}"
+    place = not_finite(values, stored, _flattened_from(env) if values.ndim else None)
+    return EnvironmentFailure(f"the environment {name} returned {what} that is not finite {when}: {place}")
+
+
+def _flattened_from(env: gymnasium.Env[Any, Any]) -> Space[Any] | None:
+    """The space of the observations that ``make_env`` flattens to one vector; None where it does not."""
+    inner: gymnasium.Env[Any, Any] = env
+    while isinstance(inner, gymnasium.Wrapper):
+        if isinstance(inner, FlattenObservation):
+            space: Space[Any] = inner.env.observation_space
+            return space
+        inner = inner.env
+    return None
 
 
 class SeedStream:

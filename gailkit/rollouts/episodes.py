@@ -13,7 +13,7 @@ from gymnasium import Space
 from gymnasium.spaces import Discrete
 
 from gailkit.errors import EnvironmentFailure, InputError
-from gailkit.rollouts.environments import check_finite, environment_failures
+from gailkit.rollouts.environments import all_finite, environment_failures, not_finite_failure
 from gailkit.spaces import clip_to_space
 from gailkit.types import Policy, Trajectory
 
@@ -102,7 +102,7 @@ class RunningEpisode:
         self.terminated = False
         with environment_failures(f"it was reset with seed {self.seed}"):
             observation, _ = self.env.reset(seed=self.seed)
-        self.observations = [self._checked(observation)]
+        self.observations = [self._checked(observation, 0)]
         return True
 
     def step(self, action: np.ndarray | np.int64) -> bool:
@@ -113,9 +113,10 @@ class RunningEpisode:
         except Exception:  # an environment is foreign code and may raise anything; a block around each step is slow
             with environment_failures(f"it took step {len(self.actions) + 1} of the episode with seed {self.seed}"):
                 raise
+        checked = self._checked(observation, len(self.actions) + 1)
         if not math.isfinite(reward):
-            check_finite(reward, what="a reward")
-        self.observations.append(self._checked(observation))
+            raise self._not_finite("a reward", np.array(reward), np.array(reward), len(self.actions) + 1)
+        self.observations.append(checked)
         self.actions.append(action)
         self.rewards.append(reward)
         self.terminated = bool(terminated)
@@ -137,10 +138,11 @@ class RunningEpisode:
             seed=self.seed,
         )
 
-    def _checked(self, observation: Any) -> np.ndarray:
+    def _checked(self, observation: Any, step: int) -> np.ndarray:
         """A copy of the observation (*obs) in the dtype of the space; environments may reuse their arrays."""
         try:
-            values = np.array(observation, dtype=self._dtype)
+            found = np.asarray(observation)
+            values = found.copy() if found.dtype == self._dtype else _cast(found, self._dtype)
         except Exception:  # what an environment returns may be anything
             with environment_failures("its observation was read"):
                 raise
@@ -148,9 +150,18 @@ class RunningEpisode:
             raise EnvironmentFailure(
                 f"the environment returned an observation of shape {values.shape}; its space has {self._shape}"
             )
-        if not _surely_finite(values):
-            check_finite(values)
+        held = values if self._dtype.kind == "f" else found
+        if not (_surely_finite(held) or all_finite(held)):
+            raise self._not_finite("an observation", found, held, step)
         return values
+
+    def _not_finite(self, what: str, found: np.ndarray, stored: np.ndarray, step: int) -> EnvironmentFailure:
+        return not_finite_failure(self.env, what, found, stored, self.seed, step)
+
+
+def _cast(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):  # what the type cannot hold is refused afterwards
+        return values.astype(dtype)
 
 
 def _surely_finite(values: np.ndarray) -> bool:
@@ -170,6 +181,6 @@ def _ask(policy: Policy, observations: np.ndarray, space: Space[Any]) -> np.ndar
         )
     if isinstance(space, Discrete):
         return actions.astype(np.int64)
-    if not (_surely_finite(actions) or np.isfinite(actions).all()):
+    if not (_surely_finite(actions) or all_finite(actions)):
         raise InputError("the policy returned an action that is not finite (NaN or infinity)")
     return clip_to_space(space, actions)

@@ -13,7 +13,7 @@ import torch
 from gymnasium.spaces import Box, Discrete
 from torch import Tensor
 
-from gailkit.errors import EnvironmentFailure
+from gailkit.errors import DivergenceError, EnvironmentFailure
 from gailkit.generator import Generator
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
@@ -42,13 +42,16 @@ class Counter(gymnasium.Env[np.ndarray, np.ndarray]):
 
     def __init__(self, fault: str = "") -> None:
         self.fault = fault
+        if fault == "beyond float32":
+            self.observation_space = Box(-np.inf, np.inf, (3,), np.float64)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[np.ndarray, dict[str, Any]]:
         assert seed is not None, "every episode has a seed of its own"
         if self.fault == "raises when reset":
             raise RuntimeError("the door is locked\nand a second line")
         self.name, self.time = name_of(seed), 0
-        return np.array([self.name, 0, 0], np.float32), {}
+        first = np.nan if self.fault == "NaN at reset" else 0
+        return np.array([self.name, first, 0], np.float32), {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         self.time += 1
@@ -57,6 +60,8 @@ class Counter(gymnasium.Env[np.ndarray, np.ndarray]):
             raise ZeroDivisionError("the floor is gone")
         if self.time == 2 and self.fault == "NaN observation":
             observation[TIME] = np.nan
+        if self.time == 2 and self.fault == "beyond float32":
+            observation = np.array([1e300, 2, 0])
         if self.time == 2 and self.fault == "infinite reward":
             reward = float("inf")
         return observation, reward, self.time == 3 + self.name % 3, False, {}
@@ -267,8 +272,13 @@ def test_discrete_observations_and_actions_keep_their_numbers() -> None:
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ("NaN observation", r"an observation that is not finite"),
-        ("infinite reward", r"a reward that is not finite"),
+        (
+            "NaN observation",
+            r"Counter-v0 returned an observation that is not finite at step 2 of .*: element 1 is nan$",
+        ),
+        ("infinite reward", r"Counter-v0 returned a reward that is not finite at step 2 of the episode .*: it is inf$"),
+        ("NaN at reset", r"an observation that is not finite when it was reset with seed \d+: element 1 is nan$"),
+        ("beyond float32", r"at step 2 of .*: element 0 is 1e\+300, too large for float32$"),
         ("raises", r"failed while stepping: ZeroDivisionError: the floor is gone"),
         ("raises when reset", r"failed while resetting: RuntimeError: the door is locked"),
     ],
@@ -276,6 +286,31 @@ def test_discrete_observations_and_actions_keep_their_numbers() -> None:
 def test_whatever_the_environment_does_wrong_is_named(fault: str, said: str) -> None:
     with pytest.raises(EnvironmentFailure, match=said):
         collector(fault=fault).collect(generator())
+
+
+@pytest.mark.parametrize("fault", ["NaN observation", "NaN at reset", "beyond float32"])
+def test_no_policy_acts_on_what_is_not_finite(fault: str) -> None:
+    acting = generator()
+    act, asked = acting.act, []
+    acting.act = lambda obs: asked.append(obs) or act(obs)
+    with pytest.raises(EnvironmentFailure, match="not finite"):
+        collector(fault=fault).collect(acting)
+    assert len(asked) == (0 if fault == "NaN at reset" else 2)
+    assert all(torch.isfinite(obs).all() for obs in asked)
+
+
+def test_the_seed_that_is_named_is_that_of_the_episode() -> None:
+    runner = collector(fault="NaN observation", environments=3)
+    first = SeedStream(7, "training").take(3)[0]  # every environment fails at step 2; the first is named
+    with pytest.raises(EnvironmentFailure, match=f"the episode with seed {first}:"):
+        runner.collect(generator())
+
+
+def test_no_environment_is_given_an_action_that_is_not_finite() -> None:
+    lost = generator()
+    lost.act = lambda obs: torch.full((len(obs), 1), torch.nan)
+    with pytest.raises(DivergenceError, match=r"^the policy chose an action that is not finite"):
+        collector().collect(lost)
 
 
 def test_first_episodes_are_cut_at_staggered_lengths_and_only_whole_ones_are_reported() -> None:

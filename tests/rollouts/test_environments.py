@@ -16,11 +16,12 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Te
 from gailkit.errors import EnvironmentFailure, InputError, UnsupportedSpaceError
 from gailkit.rollouts.environments import (
     SeedStream,
+    all_finite,
     canonical_id,
-    check_finite,
     environment_failures,
     make_env,
     make_vector_env,
+    not_finite_failure,
 )
 from gailkit.spaces import flatten_values, flattened_space, from_gymnasium
 
@@ -244,9 +245,39 @@ def test_what_an_environment_raises_becomes_one_sentence() -> None:
         raise InputError("ours")
 
 
-def test_a_number_that_is_not_finite_is_a_failure_of_the_environment() -> None:
-    check_finite(np.zeros(3))
-    with pytest.raises(EnvironmentFailure, match="an observation"):
-        check_finite(np.array([0.0, np.nan]))
-    with pytest.raises(EnvironmentFailure, match="a reward"):
-        check_finite(np.array([0.0, -np.inf]), what="a reward")
+class Lost(gymnasium.Env[dict[str, Any], np.int64]):
+    """Observes a place, a kind and a speed, the second number of which is what the seed says: 1 NaN, 2 infinite."""
+
+    observation_space = Dict({"place": Box(-9, 9, (2, 2)), "kind": Discrete(3), "speed": Box(-np.inf, np.inf, (2,))})
+    action_space = ACTIONS
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        speed = np.array([0.0, {1: np.nan, 2: np.inf}.get(seed or 0, 0.0)], np.float32)
+        return {"place": np.zeros((2, 2), np.float32), "kind": np.int64(1), "speed": speed}, {}
+
+
+@pytest.fixture
+def lost() -> Iterator[str]:
+    gymnasium.register("gailkit-test/Lost-v0", entry_point=Lost, disable_env_checker=True)
+    yield "gailkit-test/Lost-v0"
+    gymnasium.registry.pop("gailkit-test/Lost-v0")
+
+
+@pytest.mark.parametrize(("seed", "number"), [(1, "nan"), (2, "inf")])
+def test_what_is_not_finite_is_told_with_environment_seed_and_step_and_in_which_part(
+    lost: str, seed: int, number: str
+) -> None:
+    env = make_env(lost)
+    values = env.reset(seed=seed)[0]
+    assert not all_finite(values)
+    begun = str(not_finite_failure(env, "an observation", values, values, seed, 0))
+    assert begun == (
+        f"the environment {lost} returned an observation that is not finite when it was reset with seed {seed}: "
+        f"element 1 of 'speed' is {number}"
+    )
+    later = str(not_finite_failure(env, "a reward", np.array(-np.inf), np.array(-np.inf), seed, 3))
+    assert later == (
+        f"the environment {lost} returned a reward that is not finite at step 3 of the episode with seed {seed}: "
+        "it is -inf"
+    )
+    assert all_finite(env.reset(seed=0)[0])
