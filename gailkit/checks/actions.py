@@ -11,7 +11,9 @@ from gymnasium.spaces import Box
 from gailkit.checks.finding import Finding, Outcome, Unchecked, count
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
-from gailkit.spaces import misfit
+from gailkit.spaces import box_center_and_scale, misfit
+
+OTHER_UNITS = 3.0  # half-widths of the Box: a Gaussian that is clipped to it seldom has more at the median
 
 
 def action_misfit(space: Space[Any], actions: np.ndarray) -> str | None:
@@ -36,13 +38,16 @@ def action_kind(subject: Subject, around: Surroundings | None) -> Outcome:
 
 
 def actions_in_bounds(subject: Subject, around: Surroundings | None) -> Outcome:
-    """Whether continuous actions lie within the Box."""
+    """Whether continuous actions lie within the Box.
+
+    Samples of a Gaussian do not, and need not: the environment clips them, and so does whatever judges or is judged.
+    """
     space = subject.about.action_space if around is None else around.action_space
     if space is None:
         return Unchecked("the file does not state an action space; --env ENV_ID would")
     if not isinstance(space, Box):
         return []
-    steps, outside, worst, concerned = 0, 0, 0.0, []
+    steps, outside, worst, concerned, sizes = 0, 0, 0.0, [], []
     for number, each in subject.numbered():
         if each.actions.dtype.names is not None or each.actions.shape[1:] != space.shape:
             return Unchecked("the actions do not have the shape of the action space")
@@ -50,17 +55,25 @@ def actions_in_bounds(subject: Subject, around: Surroundings | None) -> Outcome:
         wrong = beyond > 1e-6 * np.maximum(1.0, np.abs(each.actions).reshape(len(each), -1).max(axis=1))
         steps, outside = steps + len(each), outside + int(wrong.sum())
         worst = max(worst, float(beyond.max()))
+        sizes.append(_half_widths(space, each.actions))
         concerned += [number] if wrong.any() else []
     if not outside:
         return []
     box = f"{_side(space.low)} to {_side(space.high)}"
-    found = (
-        f"{outside:,} of {count(steps, 'action')} lie outside the Box ({box}), by up to {worst:.3g}; "
-        "an environment clips them or refuses them, and a policy cannot imitate them"
-    )
-    named = () if around is None else ("--env", around.env_id)
-    mend = subject.mend("convert", "--clip-actions", *named)
-    return [Finding("actions_outside_box", "warning", found, tuple(concerned), mend)]
+    found = f"{outside:,} of {count(steps, 'action')} lie outside the Box ({box}), by up to {worst:.3g}"
+    usual = float(np.median(np.concatenate(sizes), axis=0).max())
+    if usual > OTHER_UNITS:
+        cause = f"half of them by more than {usual - 1:.3g} half-widths of it: they may be in other units, and clipped"
+        return [Finding("actions_outside_box", "warning", f"{found}, {cause} they say nothing", tuple(concerned))]
+    harmless = "clipped when they are executed or compared; data convert --clip-actions is for tools that refuse them"
+    return [Finding("actions_outside_box", "note", f"{found}; {harmless}", tuple(concerned))]
+
+
+def _half_widths(space: Box, actions: np.ndarray) -> np.ndarray:
+    """How far actions (L, *act) lie from the middle of the Box, (L, size); 1 on its bounds, 0 where it has none."""
+    center, scale = (values.numpy() for values in box_center_and_scale(space))
+    bounded = np.isfinite(space.low).reshape(-1) & np.isfinite(space.high).reshape(-1)
+    return np.asarray(bounded * np.abs(actions.reshape(len(actions), -1) - center) / scale)
 
 
 def _side(bound: np.ndarray) -> str:

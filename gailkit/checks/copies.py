@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from gailkit.checks.chance import Coincidences
 from gailkit.checks.finding import Finding, Outcome, Unchecked, count, ranges
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
@@ -28,31 +29,51 @@ class Copy(NamedTuple):
     original: int
     start: int  # step of the original at which the copy begins
 
+    def shared_steps(self, trajectories: tuple[Trajectory, ...]) -> int:
+        """How many steps both have from there on."""
+        return min(len(trajectories[self.copy]), len(trajectories[self.original]) - self.start)
+
 
 def exact_copies(subject: Subject, around: Surroundings | None) -> Outcome:
-    """Whether every episode is there once."""
-    copies = repeated(subject.trajectories)
+    """Whether every episode is there once, but for equal ones that a task of few states or one start brings about."""
+    copies = all_copies = repeated(subject.trajectories)
+    unseeded = [copy.copy for copy in copies if subject.trajectories[copy.copy].seed is None]
+    if unseeded:
+        natural = set(unseeded).difference(Coincidences(subject.trajectories).unexplained(unseeded))
+        copies = [copy for copy in copies if copy.copy not in natural]
     if not copies:
         return []
     numbers = tuple(subject.numbers[copy.copy] for copy in copies)
     found = f"{_said(subject, copies, 'are exactly equal to an earlier one')} again"
-    return [Finding("exact_copies", "warning", found, numbers, subject.mend("select", "--unique"))]
+    chosen = ("--unique",) if len(copies) == len(all_copies) else ("--episodes", _all_but(subject, numbers))
+    return [Finding("exact_copies", "warning", found, numbers, subject.mend("select", *chosen))]
 
 
 def near_copies(subject: Subject, around: Surroundings | None) -> Outcome:
-    """Whether no episode is another with rounded numbers, or a part of another."""
+    """Whether no episode is another with rounded numbers, or a part of another, unless chance makes it so.
+
+    Episodes of different seeds are different episodes, however alike.
+    """
     kinds = {(each.observations.dtype, each.actions.dtype.names) for each in subject.trajectories}
     if any(dtype.names is not None or names is not None for dtype, names in kinds) or len(kinds) > 1:
         return Unchecked("episodes are compared step by step only where observations and actions are single arrays")
     exact = {copy.copy for copy in repeated(subject.trajectories)}
-    copies = [copy for copy in contained(subject.trajectories) if copy.copy not in exact]
+    chance = Coincidences(subject.trajectories)
+
+    def counts(copy: Copy) -> bool:
+        seeds = [subject.trajectories[index].seed for index in copy[:2]]
+        if None not in seeds:
+            return seeds[0] == seeds[1]
+        return not chance.as_part(copy.copy, copy.shared_steps(subject.trajectories))
+
+    copies = [copy for copy in contained(subject.trajectories, counts) if copy.copy not in exact]
     if not copies:
         return []
     numbers = tuple(subject.numbers[copy.copy] for copy in copies)
     share = _said(subject, copies, "repeat the steps of another within a tolerance")
     found = f"{share} from step {copies[0].start} on"
-    kept = ranges([number for number in subject.numbers if number not in numbers])
-    return [Finding("near_copies", "warning", found, numbers, subject.mend("select", "--episodes", kept))]
+    mend = subject.mend("select", "--episodes", _all_but(subject, numbers))
+    return [Finding("near_copies", "warning", found, numbers, mend)]
 
 
 def repeated(trajectories: tuple[Trajectory, ...]) -> list[Copy]:
@@ -66,18 +87,21 @@ def repeated(trajectories: tuple[Trajectory, ...]) -> list[Copy]:
     return copies
 
 
-def contained(trajectories: tuple[Trajectory, ...]) -> list[Copy]:
+def contained(
+    trajectories: tuple[Trajectory, ...], counts: Callable[[Copy], bool] = lambda _: True
+) -> list[Copy]:
     """Every trajectory whose steps, all or at least half of them, are found in another that is no such copy itself.
 
-    A copy begins somewhere in its original and goes on to the end of one of the two.
+    A copy begins somewhere in its original and goes on to the end of one of the two; it ``counts``.
     """
     places = _Places(trajectories)
     copies: dict[int, Copy] = {}
     by_length = sorted(range(len(trajectories)), key=lambda index: (len(trajectories[index]), -index))
     for index in by_length:
         for original, start in places.like_start_of(index):
-            if original != index and original not in copies and places.agree(index, original, start):
-                copies[index] = Copy(index, original, start)
+            copy = Copy(index, original, start)
+            if original != index and original not in copies and places.agree(copy) and counts(copy):
+                copies[index] = copy
                 break
     return [copies[index] for index in sorted(copies)]
 
@@ -87,6 +111,10 @@ def _said(subject: Subject, copies: list[Copy], what: str) -> str:
     copy, original = (subject.numbers[index] for index in copies[0][:2])
     share = f"{len(copies)} of {count(len(subject.trajectories), 'episode')}"
     return f"{share} {what}; episode {copy} is episode {original}"
+
+
+def _all_but(subject: Subject, numbers: tuple[int, ...]) -> str:
+    return ranges([number for number in subject.numbers if number not in numbers])
 
 
 class _Places:
@@ -118,10 +146,11 @@ class _Places:
             trajectory = int(np.searchsorted(self._firsts, row, side="right")) - 1
             yield trajectory, int(row - self._firsts[trajectory])
 
-    def agree(self, index: int, original: int, start: int) -> bool:
-        """Whether trajectory ``index`` and ``original`` from ``start`` on are one, as far as both go."""
+    def agree(self, candidate: Copy) -> bool:
+        """Whether the copy and its original from ``start`` on are one, as far as both go."""
+        index, original, start = candidate
         copy, source = self._trajectories[index], self._trajectories[original]
-        steps = min(len(copy), len(source) - start)
+        steps = candidate.shared_steps(self._trajectories)
         if steps < max(SHORTEST, len(copy) / 2):
             return False
         actions = _features(copy.actions[:steps]) - _features(source.actions[start : start + steps])

@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 
+from gailkit.checks.chance import ended_by_goal, more_than_chance
 from gailkit.checks.finding import Finding, Outcome, Unchecked, count
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
@@ -43,7 +44,8 @@ def time_outs_as_terminations(subject: Subject, around: Surroundings | None) -> 
     cut = tuple(number for number, length in lengths.items() if length == limit)
     if limit is None or not cut:
         return []
-    why = "no episode is longer" if around is None else f"which is the time limit of {around.env_id}"
+    known = around is not None and around.time_limit is not None
+    why = f"which is the time limit of {around.env_id}" if around is not None and known else "no episode is longer"
     found = (
         f"{len(cut)} of {count(len(subject.trajectories), 'episode')} are stored as terminated after exactly "
         f"{count(limit, 'step')}, {why}: a time limit stored as a termination teaches to end there"
@@ -71,13 +73,31 @@ def within_the_limit(subject: Subject, around: Surroundings | None) -> Outcome:
 def last_observations(subject: Subject, around: Surroundings | None) -> Outcome:
     """Whether each episode has the observation that follows its last action, or one that a reader made up."""
     shortened = subject.endings.shortened
-    repeated = tuple(number for number, each in subject.numbered() if stands_twice(each))
+    repeated = subject.endings.repeated or _standing_at_the_end(subject)
     if not shortened and not repeated:
         return []
     lost = [f"{count(shortened, 'cut-off episode')} lost the last step"] if shortened else []
     twice = [f"the last observation of {count(len(repeated), 'terminated episode')} stands twice"] if repeated else []
     found = f"last observations are missing: {', and '.join([*lost, *twice])}"
     return [Finding("no_last_observation", "warning", found, repeated)]
+
+
+def _standing_at_the_end(subject: Subject) -> tuple[int, ...]:
+    """Numbers of episodes whose last observation was made up, where more of them stand than other steps would.
+
+    A choice may end an episode and leave what is observed, so that whole numbers tell only if all episodes stand.
+    """
+    ended = [(number, each) for number, each in subject.numbered() if each.terminated]
+    standing = tuple(number for number, each in ended if stands_twice(each))
+    if not standing:
+        return ()
+    whole = subject.trajectories[0].observations.dtype.kind != "f"
+    if whole and (len(standing) < len(ended) or any(each.seed is not None for _, each in ended)):
+        return ()
+    stood = [(each.observations[:-2] == each.observations[1:-1]) for each in subject.trajectories]
+    still = [each if each.ndim == 1 else each.reshape(len(each), -1).all(axis=1) for each in stood]
+    share = sum(int(each.sum()) for each in still) / max(1, sum(map(len, still)))
+    return standing if more_than_chance(len(standing), len(ended), share) else ()
 
 
 def stands_twice(trajectory: Trajectory) -> bool:
@@ -98,6 +118,9 @@ def _limit(subject: Subject, terminated: list[int], around: Surroundings | None)
     if subject.endings.told or not terminated:
         return None
     longest = max(map(len, subject.trajectories))
+    cut = [index for index, each in enumerate(subject.trajectories) if each.terminated and len(each) == longest]
+    if ended_by_goal(subject.trajectories, cut):
+        return None
     (at_longest, *others) = _frequencies(terminated, longest)
     looks_like_one = at_longest >= FEWEST_AT_LIMIT and at_longest >= TIMES_THE_NEXT * max(others, default=0)
     return longest if looks_like_one or at_longest == len(terminated) > 1 else None

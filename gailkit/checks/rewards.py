@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import pdtrc
 
 from gailkit.checks.finding import Finding, Outcome, Unchecked, count, ranges
 from gailkit.checks.subject import Subject
@@ -10,7 +11,11 @@ from gailkit.checks.surroundings import Surroundings
 
 FEWEST_EPISODES = 5  # below that nobody can say what is usual
 FAR = 3.0  # distances between the quartiles
-SMALLEST_SPREAD = 0.02  # of the median: where most returns are equal, six hundredths below them are far
+SMALLEST_SPREAD = 0.1  # of the median: where most returns are equal, three tenths below them are far
+TOO_EARLY = 0.06  # chance that one who may fall at any step falls so early
+KEEP = "if the expert did so itself, keep them: imitation needs to see where it fails"
+LEAVE_OUT = "what is imitated of a failure is learned too"
+USUAL = 0.5  # of the rewards of random actions: an expert may avoid all others
 
 
 def rewards_present(subject: Subject, around: Surroundings | None) -> Outcome:
@@ -24,11 +29,8 @@ def rewards_present(subject: Subject, around: Surroundings | None) -> Outcome:
     if not values.size or values.min() != values.max():
         return []
     if around is None or around.rewards is None:
-        found = (
-            f"every one of {count(values.size, 'reward')} is {values[0]:g}; --env ENV_ID tells whether that is right"
-        )
-        return [Finding("constant_rewards", "note", found)]
-    if (around.rewards == values[0]).all():
+        return Unchecked(f"every one of {count(values.size, 'reward')} is {values[0]:g}; --env ENV_ID would tell")
+    if (around.rewards == values[0]).mean() > USUAL:
         return []
     low, high = around.rewards.min(), around.rewards.max()
     those = f"{low:g}" if low == high else f"{low:g} to {high:g}"
@@ -37,45 +39,67 @@ def rewards_present(subject: Subject, around: Surroundings | None) -> Outcome:
 
 
 def failed_episodes(subject: Subject, around: Surroundings | None) -> Outcome:
-    """Whether some episodes have returns (lengths, where there are no rewards) like those of a failure."""
+    """Whether some episodes have returns (lengths, where there are no rewards) that are not the expert's.
+
+    Where an expert falls of itself now and then, that is what it does: imitation has to see how such an episode ends.
+    So those that terminated are told only if they are worse step by step or ended earlier than chance explains, and
+    the command leaves out none of them.
+    """
     if len(subject.trajectories) < FEWEST_EPISODES:
         return Unchecked(f"what is usual can be told from {FEWEST_EPISODES} episodes or more")
-    returns = [each.episode_return for each in subject.trajectories if each.rewards is not None]
-    measured = len(returns) == len(subject.trajectories)
-    measure = "return" if measured else "length"
-    values = np.array(returns if measured else [len(each) for each in subject.trajectories], dtype=np.float64)
-    far = far_below(values)
+    rewards = [each.rewards for each in subject.trajectories if each.rewards is not None]
+    measured = len(rewards) == len(subject.trajectories)
+    lengths = np.array([len(each) for each in subject.trajectories], dtype=np.float64)
+    terminated = np.array([each.terminated for each in subject.trajectories])
+    values, worse, unit = lengths, np.zeros(len(lengths), dtype=np.bool_), 0.0
     if measured:
-        far |= ended_unlike_better(values, np.array([each.terminated for each in subject.trajectories]))
-    if not far.any():
-        return []
-    found = (
-        f"{int(far.sum())} of {count(len(values), 'episode')} look like failures: their {measure}s are "
-        f"{values[far].min():.6g} to {values[far].max():.6g}, where the median is {np.median(values):.6g}; "
-        "what is imitated of a failure is learned too"
-    )
-    mend = subject.mend("select", *_kept(subject, values, far, f"--min-{measure}"))
-    return [Finding("failed_episodes", "warning", found, _numbers(subject, far), mend)]
+        values = np.array([each.episode_return for each in subject.trajectories], dtype=np.float64)
+        worse = far_below(np.array([np.median(each) for each in rewards]))
+        unit = max(float(np.abs(each).max()) for each in rewards)
+    far = far_below(values, unit)
+    measure = "return" if measured else "length"
+    fallen = far & terminated & (worse | too_early(lengths, terminated))
+    broken = far & ~terminated & (worse | (lengths < np.median(lengths)))
+    findings = []
+    for chosen, advice in ((fallen, KEEP), (far & ~terminated & ~broken, KEEP), (broken, LEAVE_OUT)):
+        if chosen.any():
+            said = (
+                f"{int(chosen.sum())} of {count(len(values), 'episode')} look like failures: their {measure}s are "
+                f"{values[chosen].min():.6g} to {values[chosen].max():.6g}, where the median is "
+                f"{np.median(values):.6g}; {advice}"
+            )
+            mend = subject.mend("select", *_kept(subject, values, chosen, f"--min-{measure}"))
+            findings.append(
+                Finding(
+                    "failed_episodes",
+                    "warning",
+                    said,
+                    _numbers(subject, chosen),
+                    mend if advice == LEAVE_OUT else None,
+                )
+            )
+    return findings
 
 
-def far_below(values: np.ndarray) -> np.ndarray:
+def far_below(values: np.ndarray, unit: float = 0.0) -> np.ndarray:
     """Which values (N,) lie further below the first quartile than FAR times the distance between the quartiles.
 
-    That distance is taken to be at least SMALLEST_SPREAD of the median.
+    That distance is taken to be at least SMALLEST_SPREAD of the median, and one ``unit`` of which the values are made.
     """
     first, median, third = np.quantile(values, [0.25, 0.5, 0.75])
-    below: np.ndarray = values < first - FAR * max(third - first, SMALLEST_SPREAD * abs(median))
+    below: np.ndarray = values < first - FAR * max(third - first, SMALLEST_SPREAD * abs(median), unit)
     return below
 
 
-def ended_unlike_better(returns: np.ndarray, terminated: np.ndarray) -> np.ndarray:
-    """Which episodes (N,) ended in the way that fewer than half of all did, with less than most of the others got.
-
-    Where experts are cut off by a time limit, those are the ones that fell; where they reach a goal, those that do not.
-    """
-    usual = terminated if terminated.mean() > 0.5 else ~terminated
-    worse: np.ndarray = ~usual & (returns < np.median(returns[usual]))
-    return worse
+def too_early(lengths: np.ndarray, terminated: np.ndarray) -> np.ndarray:
+    """Which episodes (N,) terminated, where most are cut off, earlier than an even risk at every step explains."""
+    early = np.zeros(len(lengths), dtype=np.bool_)
+    if terminated.mean() < 0.5:
+        risk = terminated.sum() / lengths.sum()
+        for index in np.flatnonzero(terminated):
+            no_later = int((lengths[terminated] <= lengths[index]).sum())
+            early[index] = pdtrc(no_later - 1, risk * np.minimum(lengths, lengths[index]).sum()) < TOO_EARLY
+    return early
 
 
 def _numbers(subject: Subject, chosen: np.ndarray) -> tuple[int, ...]:

@@ -30,7 +30,7 @@ CHECKS = (  # in the order in which a person would mend what they find
     Check(observations.observation_shape, "observations are of the observation space's kind"),
     Check(observations.observations_in_bounds, "observations lie within their bounds"),
     Check(observations.observation_scale, "episodes begin where those of the environment do"),
-    Check(rewards.rewards_present, "rewards were recorded"),
+    Check(rewards.rewards_present, "rewards were recorded, and can be those of the task"),
     Check(rewards.failed_episodes, "no episode is far worse than the others"),
     Check(copies.exact_copies, "no episode is there twice"),
     Check(copies.near_copies, "no episode is a part of another"),

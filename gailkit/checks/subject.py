@@ -31,6 +31,7 @@ class Endings:
     assumed: tuple[str, ...] = ()  # option that says how they are taken to have ended, and its value
     told: bool = False  # whether options decided
     shortened: int = 0  # episodes that lost their last action, for want of a last observation
+    repeated: tuple[int, ...] = ()  # numbers of those that terminated and have it made up
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def read_subject(path: Path, options: ReadOptions, words: Sequence[str] = (), ti
     results = list(conversion.tolerant())
     sound = [(index, found) for index, found in results if isinstance(found, Trajectory)]
     broken = {index: found.reason for index, found in results if isinstance(found, Broken)}
+    made_up = tuple(index for index, found in sound if found.terminated and _lacks_last(episodes[index]))
     unreadable = {index: reason for index, reason in broken.items() if isinstance(episodes[index], Broken)}
     if not sound and (unreadable or not broken):
         reasons = "; ".join(dict.fromkeys(unreadable.values())) or "it holds no step whose successor is known"
@@ -102,9 +104,14 @@ def read_subject(path: Path, options: ReadOptions, words: Sequence[str] = (), ti
         tuple(words),
         unreadable,
         {index: reason for index, reason in broken.items() if index not in unreadable},
-        replace(endings, shortened=conversion.shortened + conversion.vanished),
+        replace(endings, shortened=conversion.shortened + conversion.vanished, repeated=made_up),
         contents.unheld,
     )
+
+
+def _lacks_last(episode: Episode | Broken) -> bool:
+    """Whether it does not hold the observation after its last action."""
+    return isinstance(episode, Episode) and len(episode.observations) == len(episode.actions)
 
 
 def _endings(
