@@ -67,9 +67,7 @@ def ended_by_goal(trajectories: Sequence[Trajectory], chosen: Sequence[int]) -> 
     return len(finals) <= len(chosen) / 2 and not np.isin(list(finals), before).any()
 
 
-def _both(
-    seen: Sequence[np.ndarray], acted: Sequence[np.ndarray]
-) -> list[tuple[int, tuple[np.ndarray, np.ndarray]]]:
+def _both(seen: Sequence[np.ndarray], acted: Sequence[np.ndarray]) -> list[tuple[int, tuple[np.ndarray, np.ndarray]]]:
     return list(enumerate(zip(seen, acted, strict=True)))
 
 

@@ -23,9 +23,21 @@ def test_actions_outside_the_box_are_counted(walks: Walks, subject_of: MakeSubje
     inside, outside = walks([8, 8])
     outside.actions[[2, 5], 1] = [1.5, -3.0]
     (found,) = actions_in_bounds(subject_of([inside, outside], BOX), None)
-    assert found.episodes == (1,)
+    assert (found.name, found.severity, found.episodes) == ("actions_outside_box", "note", (1,))
     assert "2 of 16 actions lie outside the Box (-1 to 1), by up to 2" in found.found
-    assert found.mend == "gailkit data convert demos.hdf5 -o demos-clipped.hdf5 --clip-actions"
+    assert found.mend is None
+
+
+def test_actions_in_other_units_are_a_fault_that_clipping_does_not_mend(walks: Walks, subject_of: MakeSubject) -> None:
+    """Torques in hundredths; and, on the side where it can go, beyond one bound of a Box that has no other."""
+    (walk,) = walks([40])
+    hundredths = replace(walk, actions=100 * walk.actions)
+    (found,) = actions_in_bounds(subject_of([hundredths], BOX), None)
+    assert (found.name, found.severity, found.mend) == ("actions_outside_box", "warning", None)
+    assert "they may be in other units" in found.found
+    half = Box(np.array([-np.inf, -1], np.float32), np.array([1, np.inf], np.float32))
+    (found,) = actions_in_bounds(subject_of([hundredths], half), None)
+    assert found.severity == "note"  # no width to measure by
 
 
 def test_actions_on_the_bound_are_inside(walks: Walks, subject_of: MakeSubject) -> None:
@@ -40,7 +52,6 @@ def test_the_box_of_the_environment_goes_before_that_of_the_file(
     torques = Trajectory(np.zeros((3, 3)), np.array([[1.9], [-2.1]]), None, False)
     (found,) = actions_in_bounds(subject_of([torques], Box(-1, 1, (1,))), around("Pendulum-v1"))
     assert "1 of 2 actions lie outside the Box (-2 to 2)" in found.found
-    assert found.mend is not None and found.mend.endswith("--clip-actions --env Pendulum-v1")
 
 
 def test_choices_beyond_the_last_are_no_actions(walks: Walks, subject_of: MakeSubject) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import Any
 
-import gymnasium
 import numpy as np
 import pytest
 from gymnasium import Space
@@ -15,7 +13,6 @@ from hypothesis import strategies as st
 
 from gailkit.evaluation import features as module
 from gailkit.evaluation.features import Description, Scale, cloud, scattered
-from gailkit.evaluation.names import NAMES, observation_names
 from gailkit.types import Trajectory
 
 ONE_ACTION = Box(-1, 1, (1,))
@@ -128,20 +125,6 @@ def test_names_are_those_of_the_environment_where_they_fit(
     features = Description(space, Box(-1, 1, (2,)), env_id).features()
     assert [feature.name for feature in features] == [*names, "action[0]", "action[1]"]
     assert Description(space, Discrete(2), env_id).features()[-1].name == "action"
-
-
-@pytest.mark.parametrize("family", NAMES)
-def test_well_known_observations_have_a_name_for_each_number(family: str) -> None:
-    if family == "Hopper":
-        pytest.importorskip("mujoco", reason="NOT TESTED: names of Hopper, as the package mujoco is not installed")
-    latest = max(name for name in gymnasium.registry if name.rpartition("-v")[0] == family)
-    with closing(gymnasium.make(latest)) as env:
-        assert env.observation_space.shape == (len(observation_names(latest)),)
-
-
-@pytest.mark.parametrize("env_id", [None, "", "CartPole", "Unheard-v1", "-v1"])
-def test_other_environments_lend_no_names(env_id: str | None) -> None:
-    assert observation_names(env_id) == ()
 
 
 def test_the_scale_is_the_experts() -> None:
