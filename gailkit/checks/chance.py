@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,11 +11,12 @@ from scipy.special import bdtrc, pdtrc
 
 from gailkit.types import Trajectory
 
-FEW_NUMBERS = 16  # whole numbers that an observation may consist of, and still be a state that comes again
+FEW_NUMBERS = 64  # whole numbers that an observation may consist of, and still be a state that comes again
 RECURRING = 0.1  # of the observations differ at most, where real numbers stand for states that come again
 RARE = 0.01  # expected coincidences in a file, below which one is none
 UNLIKELY = 1e-3  # chance of so many, below which they are no coincidences
 ROOM = 3.0  # times as many as expected: states are not equally likely, and some starts are none
+MANY = 10  # different episodes: that all are there an even number of times has the chance 2 to the power of -10
 AGAIN = 4  # as many episodes as different ones: few starts, from which all goes the same way
 
 
@@ -24,8 +27,10 @@ class Coincidences:
         self._count = len(trajectories)
         self._seen = _numbered_rows([each.observations for each in trajectories])
         acted = _numbered_rows([each.actions for each in trajectories])
-        distinct = {(seen.tobytes(), done.tobytes()): index for index, (seen, done) in _both(self._seen, acted)}
-        own = sorted(distinct.values())
+        contents = [(seen.tobytes(), done.tobytes()) for seen, done in zip(self._seen, acted, strict=True)]
+        own = sorted({content: index for index, content in enumerate(contents)}.values())
+        times = Counter(contents).values()
+        self._multiplied = len(times) >= MANY and math.gcd(*times) > 1
         joined = np.concatenate([self._seen[index] for index in own])
         self._visits = np.bincount(np.concatenate(self._seen))
         self.possible = _few_numbers(trajectories[0].observations) or len(np.unique(joined)) <= RECURRING * len(joined)
@@ -44,7 +49,7 @@ class Coincidences:
 
     def unexplained(self, copies: Sequence[int]) -> list[int]:
         """Those of ``copies``, trajectories that equal an earlier one, that cannot be there by chance."""
-        if not self.possible:
+        if not self.possible or self._multiplied:
             return list(copies)
         pairs = self._count * (self._count - 1) / 2
         expected = pairs * self._same_start * self._same_step**self._lengths  # (N,), if all were so long
@@ -65,10 +70,6 @@ def ended_by_goal(trajectories: Sequence[Trajectory], chosen: Sequence[int]) -> 
     finals = {int(seen[index][-1]) for index in chosen}
     before = np.concatenate([each[:-1] for each in seen])
     return len(finals) <= len(chosen) / 2 and not np.isin(list(finals), before).any()
-
-
-def _both(seen: Sequence[np.ndarray], acted: Sequence[np.ndarray]) -> list[tuple[int, tuple[np.ndarray, np.ndarray]]]:
-    return list(enumerate(zip(seen, acted, strict=True)))
 
 
 def _steps(
@@ -99,5 +100,5 @@ def _share(part: float, whole: float, otherwise: float) -> float:
 
 def _few_numbers(observations: np.ndarray) -> bool:
     names = observations.dtype.names
-    kinds = [observations.dtype[name].base.kind for name in names] if names else [observations.dtype.kind]
-    return set(kinds) <= set("biu") and observations[0].nbytes <= FEW_NUMBERS * np.dtype(np.int64).itemsize
+    parts = [observations[name] for name in names] if names else [observations]
+    return all(part.dtype.kind in "biu" for part in parts) and sum(part[0].size for part in parts) <= FEW_NUMBERS

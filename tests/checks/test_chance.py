@@ -66,6 +66,13 @@ def test_a_file_joined_to_itself_is_all_copies(subject_of: MakeSubject) -> None:
     assert found.mend is not None and found.mend.endswith("--unique")
 
 
+def test_a_file_joined_to_itself_is_so_even_where_equal_ones_are_likely(subject_of: MakeSubject) -> None:
+    """With 20 of 100 starts a few are equal; but not each of eleven an even number of times."""
+    episodes = corridors([*range(0, 90, 9), 9, 18])
+    assert names(subject_of(episodes)) == []
+    assert names(subject_of([*episodes, *episodes]))[:1] == ["exact_copies"]
+
+
 def test_one_way_from_one_start_repeats_itself(subject_of: MakeSubject) -> None:
     assert names(subject_of(corridors([60] * 8))) == []
     assert names(subject_of(corridors([60, 70, 60, 80, 75, 61, 90]))) == []  # parts of one another, as the task has it
