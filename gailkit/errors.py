@@ -46,6 +46,10 @@ class StorageError(GailkitError):
     exit_code = 5
 
 
+class InUseError(InputError):
+    """Another process writes to the same place."""
+
+
 class DivergenceError(GailkitError):
     """A number that must be finite was not; training stopped at the last good checkpoint."""
 

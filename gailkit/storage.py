@@ -7,11 +7,14 @@ import errno
 import io
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gailkit.errors import StorageError
+from gailkit.errors import InUseError, StorageError
+
+LOCK_FILE = ".in-use"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -52,6 +55,30 @@ def replacing(path: Path) -> Iterator[PatientFile]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+class SoleUse:
+    """The use of a folder by one process alone. It ends with ``release``, or with the process, however that ends.
+
+    Raises:
+        StorageError: if the folder cannot be written to.
+        InUseError: if another process, or another thread of this one, uses it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._file = (folder / LOCK_FILE).open("a+")
+        except OSError as error:
+            raise StorageError(f"nothing can be written into the folder {folder}: {error.strerror}") from error
+        try:
+            _lock(self._file.fileno())
+        except OSError as error:
+            self._file.close()
+            raise InUseError(f"{folder} is in use by another process") from error
+
+    def release(self) -> None:
+        """Let others use it."""
+        self._file.close()
 
 
 class PatientFile(io.RawIOBase):
@@ -131,6 +158,18 @@ class PatientFile(io.RawIOBase):
         except OSError as error:
             self._failure = self._failure or error
         return self.end
+
+
+def _lock(descriptor: int) -> None:
+    """Raises OSError if another has the lock; the system takes it from a process that ends."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 _CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.ENOSYS}

@@ -146,6 +146,14 @@ class Demonstrations:
         """
         return self._drawn.overview()
 
+    def place(self) -> dict[str, int]:
+        """How far ``sample`` has come in a file that is drawn from without replacement, to ``go_to`` it later."""
+        return self._drawn.place()
+
+    def go_to(self, place: Mapping[str, int]) -> None:
+        """Let ``sample`` go on from a ``place``."""
+        self._drawn.go_to(place)
+
     def endings(self) -> Transitions | None:
         """The last step of each trajectory that terminated, kept or not; of MOST_ENDINGS at most. None without one."""
         terminated = np.flatnonzero(self.episodes.terminated)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -32,6 +32,14 @@ class Drawn(ABC):
     @abstractmethod
     def overview(self) -> Transitions:
         """All of them where they are in memory; else as many of them, at random, as fit there easily."""
+
+    @abstractmethod
+    def place(self) -> dict[str, int]:
+        """How far ``sample`` has come, as far as the generator of random numbers does not tell."""
+
+    @abstractmethod
+    def go_to(self, place: Mapping[str, int]) -> None:
+        """Go on from where ``place`` was asked for."""
 
 
 class Episodes(Sequence[Trajectory], ABC):
@@ -79,6 +87,13 @@ class HeldSteps(Drawn):
     def overview(self) -> Transitions:
         """Every step once, in the order of the episodes."""
         return self.kept[torch.arange(len(self.kept))]
+
+    def place(self) -> dict[str, int]:
+        """Nowhere: every draw stands for itself."""
+        return {}
+
+    def go_to(self, place: Mapping[str, int]) -> None:
+        """Nothing is to be done."""
 
 
 class HeldEpisodes(Episodes):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from gymnasium.spaces import Box, Discrete
@@ -42,6 +42,15 @@ class WarmStart(NamedTuple):
 
     cloning: CloningResult
     used: bool  # whether the policy is the clone now
+
+    def record(self) -> dict[str, Any]:
+        """All of it, in plain values and tensors."""
+        return {"cloning": self.cloning._asdict(), "used": self.used}
+
+    @classmethod
+    def recorded(cls, record: Mapping[str, Any]) -> WarmStart:
+        """What ``record`` tells of."""
+        return cls(CloningResult(**record["cloning"]), bool(record["used"]))
 
 
 def negative_log_likelihood(distribution: ActionDistribution, act: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from gailkit.errors import DivergenceError
 from gailkit.generator.base import Generator
 from gailkit.rollouts.environments import SeedStream, all_finite, environment_failures, not_finite_failure
+from gailkit.rollouts.in_progress import EpisodesInProgress
 from gailkit.spaces import clip_to_space, storage_dtype
 from gailkit.types import EpisodeSummary, Rollout
 
@@ -53,7 +54,7 @@ class Collector:
         stages = np.arange(envs.num_envs) * (time_limit or 0) // envs.num_envs
         self._stages = np.where(stages > 0, stages, NEVER)
         self._obs: np.ndarray | None
-        self._seeds: list[int | None]  # of the episodes in progress
+        self.not_restored: list[int] = []
         self._begin_anew()
 
     def collect(self, generator: Generator) -> Rollout:
@@ -74,23 +75,44 @@ class Collector:
             if not all_finite(act[t]):
                 raise DivergenceError("the policy chose an action that is not finite (NaN or infinity)")
             next_obs[t], terminated[t], truncated[t] = self._step(clip_to_space(act_space, act[t]))
+        self._episodes.note_actions(act)
         return _evaluated(generator, *map(torch.from_numpy, (obs, act, next_obs, terminated, truncated)))
 
     def state_dict(self) -> dict[str, Any]:
-        """The position in the stream of seeds. Environments cannot be stored; their episodes start anew."""
-        return {"seeds": self.seeds.generator.bit_generator.state}
+        """The position in the stream of seeds, and the episodes in progress."""
+        return {
+            "seeds": self.seeds.generator.bit_generator.state,
+            "episodes": self._episodes.state_dict(),
+            "observations": None if self._obs is None else torch.from_numpy(self._obs),
+            "returns": self._returns.tolist(),
+            "cut_at": self._cut_at.tolist(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on with the stream of seeds where ``state_dict`` was taken."""
+        """Go on where ``state_dict`` was taken, between two rollouts.
+
+        ``not_restored`` then holds the numbers of the environments in which the same seed and actions led elsewhere;
+        they begin new episodes.
+        """
         self.seeds.generator.bit_generator.state = state["seeds"]
         self._begin_anew()
+        self.not_restored = []
+        if state["observations"] is None:
+            return
+        self._obs = state["observations"].numpy()
+        self._returns, self._cut_at = np.array(state["returns"]), np.array(state["cut_at"])
+        self._episodes.load_state_dict(state["episodes"])
+        self.not_restored = self._episodes.replay(self.envs, self._obs)
+        if self.not_restored:
+            strayed = np.isin(np.arange(self.envs.num_envs), self.not_restored)
+            self._returns[strayed], self._cut_at[strayed] = 0.0, NEVER
+            self._obs = np.where(_as_column(strayed, self._obs), self._reset(strayed), self._obs)
 
     def _begin_anew(self) -> None:
         """Give up the episodes in progress; the next rollout begins new ones, staggered."""
         self._obs = None
-        self._seeds = [None] * self.envs.num_envs
+        self._episodes = EpisodesInProgress(self.envs.num_envs)
         self._returns = np.zeros(self.envs.num_envs)
-        self._lengths = np.zeros(self.envs.num_envs, dtype=np.int64)
         self._cut_at = self._stages.copy()  # (N,) length at which an environment's first episode is cut off
 
     def _step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -102,8 +124,8 @@ class Collector:
         if self.on_rewards is not None:
             self.on_rewards(rewards)
         self._returns += rewards
-        self._lengths += 1
-        cut = (self._lengths == self._cut_at) & ~terminated
+        self._episodes.lengths += 1
+        cut = (self._episodes.lengths == self._cut_at) & ~terminated
         truncated = truncated | cut
         done = terminated | truncated
         self._obs = successors
@@ -113,17 +135,18 @@ class Collector:
 
     def _begin_episodes(self, done: np.ndarray, terminated: np.ndarray, cut: np.ndarray) -> None:
         for i in np.flatnonzero(done & ~cut):
-            self.finished.append(EpisodeSummary(int(self._lengths[i]), float(self._returns[i]), bool(terminated[i])))
-        self._returns[done], self._lengths[done], self._cut_at[done] = 0.0, 0, NEVER
+            length, earned = int(self._episodes.lengths[i]), float(self._returns[i])
+            self.finished.append(EpisodeSummary(length, earned, bool(terminated[i])))
+        self._returns[done], self._cut_at[done] = 0.0, NEVER
         self._obs = self._reset(done)
 
     def _reset(self, which: np.ndarray) -> np.ndarray:
         """Begin an episode with a new seed in each environment of the mask ``which`` (N,); all observations."""
         seeds = [next(self.seeds) if chosen else None for chosen in which]
-        self._seeds = [old if new is None else new for old, new in zip(self._seeds, seeds, strict=True)]
+        self._episodes.note_seeds(seeds)
         with environment_failures("resetting"):
             observations, _ = self.envs.reset(seed=seeds, options={"reset_mask": which})
-        return self._acceptable(observations, self._lengths)
+        return self._acceptable(observations, self._episodes.lengths)
 
     def _acceptable(self, observations: np.ndarray, steps: np.ndarray) -> np.ndarray:
         """Observations (N, *obs), ``steps`` (N,) into their episodes, in the type that a policy takes and finite."""
@@ -136,7 +159,12 @@ class Collector:
         """Raise EnvironmentFailure unless ``values`` (N, ...) of the environments are finite as they are ``stored``."""
         if not all_finite(stored):
             i = next(i for i in range(len(stored)) if not all_finite(stored[i]))
-            raise not_finite_failure(self.envs.envs[i], what, values[i], stored[i], self._seeds[i], int(steps[i]))
+            raise not_finite_failure(self.envs.envs[i], what, values[i], stored[i], int(self._episodes.seeds[i]), int(steps[i]))
+
+
+def _as_column(mask: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """A mask (N,) that chooses among the rows of an array (N, ...)."""
+    return mask.reshape(-1, *(1,) * (like.ndim - 1))
 
 
 @torch.no_grad()

@@ -30,7 +30,17 @@ from gailkit.errors import InputError
 from gailkit.functional import rewards, schedules
 from gailkit.functional.absorbing import absorbing_mass
 from gailkit.functional.schedules import Schedule
-from gailkit.generator import ACKTR, TRPO, Generator, Guidance, PolicyGradient, PPOClip, PPOPenalty, warm_start
+from gailkit.generator import (
+    ACKTR,
+    TRPO,
+    Generator,
+    Guidance,
+    PolicyGradient,
+    PPOClip,
+    PPOPenalty,
+    WarmStart,
+    warm_start,
+)
 from gailkit.importing import import_attribute
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
@@ -58,9 +68,16 @@ FEWEST_ENDINGS = 10  # of the expert, below which they do not tell how it ends
 
 
 def build_trainer(
-    config: TrainConfig, envs: SyncVectorEnv, demonstrations: Demonstrations, parts: Parts | None = None
+    config: TrainConfig,
+    envs: SyncVectorEnv,
+    demonstrations: Demonstrations,
+    parts: Parts | None = None,
+    began: WarmStart | None = None,
 ) -> Trainer:
     """Everything an imitation is made of, from its settings. ``demonstrations`` must fit the environments' spaces.
+
+    Args:
+        began: how the run began whose state is to be loaded; None for one that is to begin.
 
     Raises:
         InputError: for a name that is not known, or a part that is not what it should be.
@@ -91,8 +108,9 @@ def build_trainer(
         endings=_ending_judge(config, discriminator, loss, demonstrations.endings()),
     )
     teacher = Adversary(learner, demonstrations)
-    began = warm_start(actor_critic, shown)
+    began = began or warm_start(actor_critic, shown)
     if began.used:
+        encoder.freeze()
         generator.guidance = Guidance(teacher.draw_expert)
     candidates = Candidates(actor_critic, began)
     gamma = getattr(generator, "gamma", config.gamma)  # of one that somebody made with another

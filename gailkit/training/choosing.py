@@ -81,13 +81,12 @@ class Candidates:
 
     def state_dict(self) -> dict[str, Any]:
         """All that changes beside the policy itself."""
-        gain = self.began.cloning.gain
-        return {"clone": self.clone, "gain": gain, "averaged": self.averaged.state_dict()}
+        return {"clone": self.clone, "began": self.began.record(), "averaged": self.averaged.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` returned."""
         self.clone = state["clone"]
-        self.began = self.began._replace(cloning=self.began.cloning._replace(gain=state["gain"]))
+        self.began = WarmStart.recorded(state["began"])
         self.averaged.load_state_dict(state["averaged"])
 
 

@@ -12,6 +12,7 @@ import torch
 from gymnasium.vector import SyncVectorEnv
 
 from gailkit import __version__
+from gailkit.demonstrations import Demonstrations
 from gailkit.spaces import space_to_json
 from gailkit.training.config import RunConfig
 
@@ -26,12 +27,32 @@ def describe_run(
         "observation_space": space_to_json(envs.single_observation_space),
         "action_space": space_to_json(envs.single_action_space),
         "config": config.to_dict(),
-        "versions": {
-            "gailkit": __version__,
-            "torch": torch.__version__,
-            "gymnasium": gymnasium.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
+        "threads": torch.get_num_threads(),
         "command": command,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of what a run consists of."""
+    return {
+        "gailkit": __version__,
+        "torch": torch.__version__,
+        "gymnasium": gymnasium.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def describe_demonstrations(demonstrations: Demonstrations, held_out: int) -> dict[str, Any]:
+    """What ``config.json`` says of the demonstrations that are learned from, ``held_out`` others aside."""
+    episodes = len(demonstrations.trajectories)
+    return {
+        "episodes": episodes,
+        "held_out": {"episodes": held_out, "share": held_out / (held_out + episodes)},
+        "transitions": demonstrations.num_kept,
+        "stride": demonstrations.stride,
+        "offsets": list(demonstrations.offsets) if any(demonstrations.offsets) else None,  # None: all 0
+        "digests": demonstrations.digests(),
+        "provenance": dict(demonstrations.provenance),
     }

@@ -132,10 +132,14 @@ class Trainer:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` returned; the environments begin new episodes."""
+        """Go on from what ``state_dict`` returned, as if nothing had come in between.
+
+        Environments that cannot be brought back to where they were begin new episodes (``collector.not_restored``).
+        """
         self.generator.load_state_dict(state["generator"])
         self.teacher.load_state_dict(state["teacher"])
         self.collector.load_state_dict(state["collector"])
+        self.whole = True
         if self.candidates is not None:
             self.candidates.load_state_dict(state["candidates"])
         if self.discount is not None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from gailkit.errors import DataError
+from gailkit.storage import write_atomically
 
 METRICS_FILE = "metrics.jsonl"
 EVENTS_FOLDER = "tensorboard"
@@ -14,11 +18,13 @@ EVENTS_FOLDER = "tensorboard"
 class MetricsWriter:
     """Appends rows to ``metrics.jsonl`` and to TensorBoard events in a run folder; every row is flushed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, steps: int = 0) -> None:
+        """What an interrupted run wrote behind its first ``steps`` steps is to be taken out first (``keep_metrics``);
+        TensorBoard is told to leave it out."""
         from torch.utils.tensorboard import SummaryWriter
 
         self._file = (folder / METRICS_FILE).open("a", encoding="utf-8")
-        self._events = SummaryWriter(str(folder / EVENTS_FOLDER))
+        self._events = SummaryWriter(str(folder / EVENTS_FOLDER), purge_step=steps + 1 if steps else None)
 
     def write(self, metrics: Mapping[str, float]) -> None:
         """One row; ``metrics["steps"]`` is the position on TensorBoard's axis."""
@@ -27,10 +33,29 @@ class MetricsWriter:
         for name, value in metrics.items():
             self._events.add_scalar(name, value, int(metrics["steps"]))
 
+    def secure(self) -> None:
+        """Have everything on the disk, so that no checkpoint is ahead of the rows that led to it."""
+        os.fsync(self._file.fileno())
+        self._events.flush()
+
     def close(self) -> None:
         """Flush and close the files."""
         self._file.close()
         self._events.close()
+
+
+def keep_metrics(folder: Path, count: int) -> list[dict[str, Any]]:
+    """Take all rows but the first ``count`` out of ``metrics.jsonl``, and return those.
+
+    Raises:
+        DataError: if there are fewer.
+        StorageError: if the file cannot be written.
+    """
+    rows = read_metrics(folder)[:count]
+    if len(rows) < count:
+        raise DataError(f"{folder / METRICS_FILE} has {len(rows)} rows; a run of {count} iterations has as many")
+    write_atomically(folder / METRICS_FILE, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    return rows
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

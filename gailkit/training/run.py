@@ -3,8 +3,10 @@
 RUN/config.json             settings, environment, spaces, demonstrations, versions
 RUN/metrics.jsonl           one row an iteration
 RUN/tensorboard/            the same for TensorBoard
-RUN/checkpoints/            chosen.safetensors, last.safetensors, best.safetensors
+RUN/checkpoints/            chosen.safetensors, last.safetensors, best.safetensors; previous.safetensors, the one
+                            before last
 RUN/learning.svg            the curves, drawn when training ends
+RUN/.in-use                 locked while a process trains into the folder
 """
 
 from __future__ import annotations
@@ -15,10 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gailkit.errors import DataError, InputError, StorageError
+from gailkit.errors import DataError, GailkitError, InputError, StorageError
 from gailkit.generator import TrainedPolicy, Training
 from gailkit.spaces import space_from_json
-from gailkit.storage import write_atomically
+from gailkit.storage import LOCK_FILE, SoleUse, write_atomically
 from gailkit.training.acting import checked_names, imported_parts, made_again
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
 from gailkit.training.config import CHECKPOINTS, PolicyConfig
@@ -30,6 +32,7 @@ CONFIG_FILE = "config.json"
 FORMAT = "gailkit-run"
 FORMAT_VERSION = 1
 PICTURE_FILE = "learning.svg"
+LAST, PREVIOUS = "last", "previous"
 
 
 class RunFolder:
@@ -37,6 +40,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._sole_use: SoleUse | None = None
 
     @classmethod
     def create(cls, path: Path, description: Mapping[str, Any], overwrite: bool = False) -> RunFolder:
@@ -47,19 +51,35 @@ class RunFolder:
             DataError: if it is to be replaced but has a config.json that is not a run's.
             StorageError: if the folder cannot be made or written to.
         """
-        if path.is_dir() and any(path.iterdir()) and not overwrite:
+        if path.is_dir() and any(entry.name != LOCK_FILE for entry in path.iterdir()) and not overwrite:
             what = "already holds a run" if (path / CONFIG_FILE).exists() else "is not empty"
             raise InputError(f"{path} {what}; choose another folder, or say --overwrite to use it all the same")
+        folder = cls(path)
         if (path / CONFIG_FILE).exists():
-            cls(path).description()  # raises where the folder is somebody else's, which is not ours to remove
+            folder.description()  # raises where the folder is somebody else's, which is not ours to remove
         try:
-            cls(path)._remove()
             (path / "checkpoints").mkdir(parents=True, exist_ok=True)
+            folder.claim()
+            folder._remove()
         except OSError as error:
             raise StorageError(f"the run folder {path} cannot be made: {error.strerror}") from error
+        folder.describe(description)
+        return folder
+
+    def claim(self) -> None:
+        """Have the folder alone until ``close``. Raises InUseError if another process trains into it."""
+        self._sole_use = SoleUse(self.path)
+
+    def close(self) -> None:
+        """Let others use the folder."""
+        if self._sole_use is not None:
+            self._sole_use.release()
+            self._sole_use = None
+
+    def describe(self, description: Mapping[str, Any]) -> None:
+        """Write what the run is, atomically."""
         stamped = {"format": FORMAT, "format_version": FORMAT_VERSION, **description}
-        write_atomically(path / CONFIG_FILE, json.dumps(stamped, indent=2).encode())
-        return cls(path)
+        write_atomically(self.path / CONFIG_FILE, json.dumps(stamped, indent=2).encode())
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -92,6 +112,30 @@ class RunFolder:
         """Write a checkpoint, atomically."""
         save_checkpoint(self.checkpoint_path(name), state)
 
+    def save_last(self, state: Mapping[str, Any]) -> None:
+        """Write the last checkpoint; the one before stays beside it, in case that something damages this one."""
+        last = self.checkpoint_path(LAST)
+        try:
+            if last.is_file():
+                os.replace(last, self.checkpoint_path(PREVIOUS))
+        except OSError as error:
+            raise StorageError(f"{last} could not be kept beside a new one: {error.strerror}") from error
+        self.save(LAST, state)
+
+    def newest(self) -> tuple[str, dict[str, Any]]:
+        """Name and state of the last checkpoint that is whole: the one before the last where that is damaged.
+
+        Raises:
+            InputError: if there is none.
+            DataError: if both are damaged.
+        """
+        try:
+            return LAST, self.load(LAST)
+        except GailkitError:
+            if not self.checkpoint_path(PREVIOUS).is_file():
+                raise
+            return PREVIOUS, self.load(PREVIOUS)
+
     def load(self, name: str) -> dict[str, Any]:
         """Read a checkpoint; InputError if the run has none of that name, DataError if it is damaged."""
         if not self.checkpoint_path(name).is_file():
@@ -116,7 +160,7 @@ class RunFolder:
 
     def _remove(self) -> None:
         """Remove what a run consists of, its description last, and nothing else that may lie in the folder."""
-        for name in CHECKPOINTS:
+        for name in (*CHECKPOINTS, PREVIOUS):
             self.checkpoint_path(name).unlink(missing_ok=True)
         for events in (self.path / EVENTS_FOLDER).glob("events.out.tfevents.*"):
             events.unlink()
@@ -143,7 +187,7 @@ def load_policy(
     folder = RunFolder.open(Path(run_dir))
     described = folder.description()
     checkpoint = checkpoint or folder.usual_checkpoint()
-    state = folder.load(checkpoint)
+    checkpoint, state = folder.newest() if checkpoint == LAST else (checkpoint, folder.load(checkpoint))
     with _damaged(run_dir):
         spaces = space_from_json(described["observation_space"]), space_from_json(described["action_space"])
         policy = _policy_settings(described["config"]["policy"])

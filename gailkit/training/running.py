@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from gymnasium.vector import SyncVectorEnv
 
@@ -28,7 +28,7 @@ from gailkit.training.metrics import MetricsWriter
 from gailkit.training.own_runs import remember
 from gailkit.training.parts import Parts
 from gailkit.training.picture import draw_learning
-from gailkit.training.run import CONFIG_FILE, PICTURE_FILE, RunFolder
+from gailkit.training.run import CONFIG_FILE, LAST, PICTURE_FILE, RunFolder
 
 OnIteration = Callable[[dict[str, float]], None]
 CHECKPOINT_SECONDS = 30.0
@@ -71,26 +71,67 @@ def run_to_the_end(
     The arguments and what may be raised are those of ``training.train.train``.
     """
     kwargs = dict(env_kwargs or {})
-    with closing(make_vector_env(env_id, config.num_envs, kwargs)) as envs, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    with surroundings(env_id, config, kwargs) as envs:
         plan = make_plan(envs)
+        result = TrainingResult(policy_of(plan, envs, env_id, kwargs), plan.trainer, [], None)
+        observers = [] if on_iteration is None else [on_iteration]
+        if out is None:
+            _iterate(plan.trainer, [result.metrics.append, *observers])
+            return _chosen(result, plan.demonstrations, None)
         described = {**describe_run(env_id, kwargs, envs, config, command), **plan.description}
-        folder = None if out is None else _begun(Path(out), described, plan, overwrite)
-        policy = TrainedPolicy(
-            plan.trainer.generator.actor_critic,
-            envs.single_observation_space,
-            envs.single_action_space,
-            env_id,
-            kwargs,
-            frozenset(() if plan.demonstrations is None else plan.demonstrations.digests()),
-        )
-        result = TrainingResult(policy, plan.trainer, [], None if folder is None else folder.path)
-        observers = [result.metrics.append, *([] if on_iteration is None else [on_iteration])]
-        if folder is None:
-            _iterate(plan.trainer, observers)
-        else:
-            _train_into(folder, result, observers)
-        return _chosen(result, plan.demonstrations, folder)
+        with closing(_begun(Path(out), described, plan, overwrite)) as folder:
+            return train_into(folder, replace(result, folder=folder.path), plan.demonstrations, observers)
+
+
+@contextmanager
+def surroundings(env_id: str, config: RunConfig, env_kwargs: Mapping[str, Any]) -> Iterator[SyncVectorEnv]:
+    """The environments of a run, and random numbers of its own."""
+    with closing(make_vector_env(env_id, config.num_envs, env_kwargs)) as envs, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        yield envs
+
+
+def policy_of(plan: Plan, envs: SyncVectorEnv, env_id: str, env_kwargs: Mapping[str, Any]) -> TrainedPolicy:
+    """The policy that a plan trains."""
+    return TrainedPolicy(
+        plan.trainer.generator.actor_critic,
+        envs.single_observation_space,
+        envs.single_action_space,
+        env_id,
+        dict(env_kwargs),
+        frozenset(() if plan.demonstrations is None else plan.demonstrations.digests()),
+    )
+
+
+def train_into(
+    folder: RunFolder,
+    result: TrainingResult,
+    demonstrations: Demonstrations | None,
+    observers: Sequence[OnIteration],
+    best_return: float = -math.inf,
+) -> TrainingResult:
+    """Iterate to the end, and choose, with checkpoints in the folder.
+
+    Args:
+        result: what there is so far; of a run that goes on, with the metrics of its first part.
+        best_return: of the best checkpoint of a run that goes on.
+    """
+    trainer = result.trainer
+    with closing(MetricsWriter(folder.path, trainer.steps)) as writer:
+        keeper = _Keeper(folder, trainer, writer, best_return)
+        keeper.save()
+        try:
+            _iterate(trainer, [result.metrics.append, writer.write, keeper, *observers])
+        except DivergenceError as error:
+            keeper.save_best()
+            raise DivergenceError(f"{error}; the last good checkpoint is {folder.checkpoint_path(LAST)}") from error
+        except EnvironmentFailure as error:
+            raise EnvironmentFailure(f"{error}, after {trainer.steps} steps; what was learned is kept") from error
+        finally:
+            if trainer.whole:
+                keeper.save()
+            draw_learning(result.metrics, folder.path / PICTURE_FILE)
+    return _chosen(result, demonstrations, folder)
 
 
 def _begun(out: Path, described: Mapping[str, Any], plan: Plan, overwrite: bool) -> RunFolder:
@@ -119,27 +160,7 @@ def _chosen(result: TrainingResult, demonstrations: Demonstrations | None, folde
     return replace(result, policy=with_state(result.policy, choice.state), choice=choice)
 
 
-def _train_into(folder: RunFolder, result: TrainingResult, observers: list[OnIteration]) -> None:
-    """Iterate with checkpoints every half minute and at the end, however it comes, of what is whole and finite."""
-    keeper = _Keeper(folder, result.trainer)
-    keeper.save()
-    with closing(MetricsWriter(folder.path)) as writer:
-        try:
-            _iterate(result.trainer, [writer.write, keeper, *observers])
-        except DivergenceError as error:
-            keeper.save_best()
-            raise DivergenceError(f"{error}; the last good checkpoint is {folder.checkpoint_path('last')}") from error
-        except EnvironmentFailure as error:
-            raise EnvironmentFailure(
-                f"{error}, after {result.trainer.steps} steps; what was learned is kept"
-            ) from error
-        finally:
-            if result.trainer.whole:
-                keeper.save()
-            draw_learning(result.metrics, folder.path / PICTURE_FILE)
-
-
-def _iterate(trainer: Trainer, observers: list[OnIteration]) -> None:
+def _iterate(trainer: Trainer, observers: Sequence[OnIteration]) -> None:
     while trainer.iteration < trainer.config.total_iterations:
         metrics = trainer.iterate()
         for observe in observers:
@@ -149,10 +170,10 @@ def _iterate(trainer: Trainer, observers: list[OnIteration]) -> None:
 class _Keeper:
     """Keeps the last state, and the policy as it was when the mean true return of the last episodes was highest."""
 
-    def __init__(self, folder: RunFolder, trainer: Trainer) -> None:
-        self.folder, self.trainer = folder, trainer
+    def __init__(self, folder: RunFolder, trainer: Trainer, writer: MetricsWriter, best_return: float) -> None:
+        self.folder, self.trainer, self.writer = folder, trainer, writer
         self.saved_at = time.monotonic()
-        self.best_return = -np.inf
+        self.best_return = best_return
         self.best_state: dict[str, Any] | None = None
         self.best_steps = 0
 
@@ -166,9 +187,11 @@ class _Keeper:
             self.save()
 
     def save(self) -> None:
-        """Write the last state, and the best if there is a better one than was written."""
-        self.folder.save("last", self.trainer.state_dict())
+        """Write the best policy if there is a better one than was written, and the last state, which is ahead of
+        nothing: it goes last."""
+        self.writer.secure()
         self.save_best()
+        self.folder.save_last({**self.trainer.state_dict(), "best_return": self.best_return})
         self.saved_at = time.monotonic()
 
     def save_best(self) -> None:

@@ -58,12 +58,13 @@ class Adversary(Teacher):
         return {"discriminator": self.learner.discriminator, **judge}
 
     def state_dict(self) -> dict[str, Any]:
-        """That of the learner; the demonstrations do not change."""
-        return self.learner.state_dict()
+        """That of the learner, and how far the demonstrations were drawn from."""
+        return {"learner": self.learner.state_dict(), "demonstrations": self.demonstrations.place()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` returned."""
-        self.learner.load_state_dict(state)
+        self.learner.load_state_dict(state["learner"])
+        self.demonstrations.go_to(state["demonstrations"])
 
 
 class TrueReward(Teacher):

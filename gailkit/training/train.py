@@ -12,6 +12,7 @@ from gailkit.demonstrations import Demonstrations
 from gailkit.errors import InputError
 from gailkit.training.build import build_trainer
 from gailkit.training.config import TrainConfig
+from gailkit.training.describe import describe_demonstrations
 from gailkit.training.parts import Parts
 from gailkit.training.running import OnIteration, Plan, TrainingResult, run_to_the_end
 
@@ -62,7 +63,7 @@ def train(
 
     def plan(envs: SyncVectorEnv) -> Plan:
         fitted = demonstrations.fitted_to(envs.single_observation_space, envs.single_action_space)
-        description = {"demonstrations": _described(fitted, held_out)}
+        description = {"demonstrations": describe_demonstrations(fitted, held_out)}
         return Plan(build_trainer(config, envs, fitted, parts), description, fitted, parts)
 
     return run_to_the_end(
@@ -75,15 +76,3 @@ def train(
         on_iteration=on_iteration,
         command=command,
     )
-
-
-def _described(demonstrations: Demonstrations, held_out: int) -> dict[str, Any]:
-    episodes = len(demonstrations.trajectories)
-    return {
-        "episodes": episodes,
-        "held_out": {"episodes": held_out, "share": held_out / (held_out + episodes)},
-        "transitions": demonstrations.num_kept,
-        "stride": demonstrations.stride,
-        "digests": demonstrations.digests(),
-        "provenance": dict(demonstrations.provenance),
-    }

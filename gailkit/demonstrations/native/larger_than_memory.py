@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -95,16 +95,19 @@ class StoredSteps(Drawn):
         self._reader = WindowReader(stored.file, stride, offset, spaces)
         self._windows: Iterator[Window] | None = None
         self._window: Window | None = None
-        self._at = 0
+        self._seed: int | None = None  # of the order of all steps, from the first draw on
+        self._number = 0  # of windows that were begun
+        self._at = 0  # steps of the window that were drawn
 
     def __len__(self) -> int:
         return self._count
 
     def sample(self, batch_size: int, generator: torch.Generator) -> Transitions:
         """The next ``batch_size`` steps of an endless row of epochs, whose order ``generator`` decides at first."""
+        if self._seed is None:
+            self._seed = int(torch.randint(2**62, (1,), generator=generator))
         if self._windows is None:
-            seed = int(torch.randint(2**62, (1,), generator=generator))
-            self._windows = self._reader.endless(seed)
+            self._windows = self._reader.endless(self._seed, self._number)
         parts: list[Transitions] = []
         missing = batch_size
         while missing:
@@ -120,7 +123,21 @@ class StoredSteps(Drawn):
         self._windows = None  # where it raises: a generator that has done so says no more, not even why
         window = next(windows)
         self._windows = windows
+        self._number += 1
         return window
+
+    def place(self) -> dict[str, int]:
+        """The order of the steps, and how many of them were drawn."""
+        return {} if self._seed is None else {"seed": self._seed, "windows": self._number, "steps": self._at}
+
+    def go_to(self, place: Mapping[str, int]) -> None:
+        """The window is read again, those before it are not."""
+        self._windows, self._window, self._number, self._at = None, None, 0, 0
+        self._seed = place.get("seed")
+        if self._seed is not None and place["windows"]:
+            self._number = place["windows"] - 1
+            self._window = self._next_window(self._reader.endless(self._seed, self._number))
+            self._at = place["steps"]
 
     def overview(self) -> Transitions:
         """One window of random blocks, always the same."""

@@ -50,9 +50,9 @@ class WindowReader:
         self._block_rows = max(1, BLOCK_BYTES // row_bytes)
         self._blocks_a_window = max(1, WINDOW_BYTES // (self._block_rows * row_bytes))
 
-    def endless(self, seed: int) -> Generator[Window, None, None]:
-        """Window after window, epoch after epoch, each being read while those before it are in use."""
-        readers = [ahead(self.windows(seed, reader)) for reader in range(READERS)]
+    def endless(self, seed: int, first: int = 0) -> Generator[Window, None, None]:
+        """Window after window from number ``first`` on, epoch after epoch, each read while those before are in use."""
+        readers = [ahead(self.windows(seed, first + reader)) for reader in range(READERS)]
         try:
             for reader in cycle(readers):
                 yield next(reader)
@@ -60,10 +60,10 @@ class WindowReader:
             for reader in readers:
                 reader.close()
 
-    def windows(self, seed: int, reader: int) -> Generator[Window, None, None]:
-        """The windows of one reader, epoch after epoch."""
+    def windows(self, seed: int, first: int) -> Generator[Window, None, None]:
+        """The windows of one reader, from number ``first`` on, epoch after epoch."""
         with open_source(self._file.path, once=False) as source:
-            for blocks, order in islice(self._plans(np.random.default_rng(seed)), reader, None, READERS):
+            for blocks, order in islice(self._plans(np.random.default_rng(seed)), first, None, READERS):
                 kept = self._read_window(source, blocks)
                 yield Window(kept, torch.from_numpy(np.random.default_rng(order).permutation(len(kept))))
 
