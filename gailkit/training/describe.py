@@ -44,7 +44,9 @@ def versions() -> dict[str, str]:
     }
 
 
-def describe_demonstrations(demonstrations: Demonstrations, held_out: int) -> dict[str, Any]:
+def describe_demonstrations(
+    demonstrations: Demonstrations, held_out: int = 0, source: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """What ``config.json`` says of the demonstrations that are learned from, ``held_out`` others aside."""
     episodes = len(demonstrations.trajectories)
     return {
@@ -55,4 +57,5 @@ def describe_demonstrations(demonstrations: Demonstrations, held_out: int) -> di
         "offsets": list(demonstrations.offsets) if any(demonstrations.offsets) else None,  # None: all 0
         "digests": demonstrations.digests(),
         "provenance": dict(demonstrations.provenance),
+        "source": None if source is None else dict(source),
     }

@@ -92,9 +92,8 @@ def _config(
         return config
     longer = dataclasses.replace(config, steps=steps)
     if longer.total_iterations < state["iteration"]:
-        raise InputError(
-            f"{folder.path} has {state['steps']:,} steps behind it; accepted are more than {steps:,} in all"
-        )
+        done = f"{state['steps']:,}"
+        raise InputError(f"{folder.path} has {done} steps behind it; accepted are more than that, found {steps:,}")
     now, then = (state["iteration"] / each.total_iterations for each in (config, longer))
     tell(
         f"the run goes on to {steps:,} steps in place of {config.steps:,}; schedules go by the share of the steps that "
@@ -121,9 +120,7 @@ def _require_same_spaces(folder: RunFolder, described: Mapping[str, Any], envs: 
     for name in ("observation_space", "action_space"):
         found = space_to_json(getattr(envs, f"single_{name}"))
         if found != described[name]:
-            raise InputError(
-                f"{folder.path} was trained in a {name} {described[name]}; the environment's is {found} now"
-            )
+            raise InputError(f"{folder.path} was trained in the {name} {described[name]}; it is {found} now")
 
 
 def _plan(
@@ -149,7 +146,7 @@ def _plan(
 
 
 def _require_same_demonstrations(folder: RunFolder, described: Mapping[str, Any], found: Demonstrations) -> None:
-    here = describe_demonstrations(found, 0)
+    here = describe_demonstrations(found)
     if here["digests"] != described["digests"]:
         common = len(set(here["digests"]) & set(described["digests"]))
         raise InputError(

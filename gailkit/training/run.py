@@ -131,10 +131,11 @@ class RunFolder:
         """
         try:
             return LAST, self.load(LAST)
-        except GailkitError:
-            if not self.checkpoint_path(PREVIOUS).is_file():
-                raise
-            return PREVIOUS, self.load(PREVIOUS)
+        except GailkitError as error:
+            try:
+                return PREVIOUS, self.load(PREVIOUS)
+            except GailkitError:
+                raise error from None
 
     def load(self, name: str) -> dict[str, Any]:
         """Read a checkpoint; InputError if the run has none of that name, DataError if it is damaged."""

@@ -29,6 +29,7 @@ def train(
     on_iteration: OnIteration | None = None,
     command: str | None = None,
     held_out: int = 0,
+    source: Mapping[str, Any] | None = None,
 ) -> TrainingResult:
     """Train a policy that imitates ``demonstrations`` in the environment ``env_id``.
 
@@ -43,6 +44,7 @@ def train(
         on_iteration: sees the metrics of every iteration. What it raises ends the training, after a checkpoint.
         command: the command line that asked for the run, for the record.
         held_out: how many episodes were kept back from ``demonstrations``, for the record.
+        source: where the demonstrations come from, in plain JSON values, for the record.
 
     Raises:
         InputError: if the environment does not exist, the demonstrations do not fit it, a name is not known,
@@ -63,7 +65,7 @@ def train(
 
     def plan(envs: SyncVectorEnv) -> Plan:
         fitted = demonstrations.fitted_to(envs.single_observation_space, envs.single_action_space)
-        description = {"demonstrations": describe_demonstrations(fitted, held_out)}
+        description = {"demonstrations": describe_demonstrations(fitted, held_out, source)}
         return Plan(build_trainer(config, envs, fitted, parts), description, fitted, parts)
 
     return run_to_the_end(

@@ -25,7 +25,7 @@ def run_folder(tmp_path: Path) -> Path:
         "action_space": space_to_json(Discrete(2)),
         "command": "gailkit train X-v0 --out run",
     }
-    RunFolder.create(tmp_path / "run", description)
+    RunFolder.create(tmp_path / "run", description).close()
     return tmp_path / "run"
 
 

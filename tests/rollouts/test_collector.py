@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
@@ -238,26 +239,47 @@ def test_the_same_seeds_give_the_same_rollouts_and_others_do_not() -> None:
     assert not same(first[0], other[0])
 
 
-def test_a_restored_collector_begins_new_episodes_where_the_stream_of_seeds_stood() -> None:
+@pytest.mark.parametrize("rollouts", [1, 2, 5])
+def test_a_restored_collector_goes_on_in_the_middle_of_its_episodes(rollouts: int) -> None:
     original, restored, model = collector(), collector(seed=999), generator()
-    before = original.collect(model)
-    drawn = len(names_of_episodes(before)) + int((before.terminated | before.truncated)[-1].sum())
+    for _ in range(rollouts):
+        original.collect(model)
     restored.load_state_dict(original.state_dict())
-    after = restored.collect(model)
-    names = names_of_episodes(after)
-    assert (after.obs[0][:, TIME] == 0).all()
-    assert names == [name_of(seed) for seed in SeedStream(7, "training").take(200)][drawn : drawn + len(names)]
+    assert restored.not_restored == []
+    for _ in range(2):
+        torch.manual_seed(0)
+        expected = original.collect(model)
+        torch.manual_seed(0)
+        assert same(restored.collect(model), expected)
+        assert restored.finished == original.finished
 
 
-def test_a_collector_that_was_in_use_gives_up_its_episodes_when_it_is_restored() -> None:
+def test_a_collector_that_was_in_use_goes_back_to_where_its_state_was_taken() -> None:
     runner, model = collector(steps=2), generator()
     runner.collect(model)  # no episode ends within two steps
-    runner.load_state_dict(runner.state_dict())
-    runner.steps = 5
-    assert (runner.collect(model).obs[0][:, TIME] == 0).all()
-    assert runner.finished
-    assert all(episode.length <= TIME_LIMIT for episode in runner.finished)
-    assert all(episode.true_return <= 1 + 2 + 3 + 4 for episode in runner.finished)
+    state = copy.deepcopy(runner.state_dict())
+    torch.manual_seed(0)
+    expected = runner.collect(model)
+    runner.load_state_dict(state)
+    torch.manual_seed(0)
+    assert same(runner.collect(model), expected)
+
+
+def test_a_collector_that_has_not_begun_has_nothing_to_go_back_to() -> None:
+    original, restored, model = collector(), collector(seed=999), generator()
+    restored.collect(model)
+    restored.load_state_dict(original.state_dict())
+    assert (restored.collect(model).obs[0][:, TIME] == 0).all()
+
+
+def test_only_actions_of_episodes_in_progress_are_kept() -> None:
+    runner, model = collector(), generator()
+    for _ in range(50):
+        runner.collect(model)
+    actions = runner.state_dict()["episodes"]["actions"]
+    assert actions is None or len(actions) == sum(runner.state_dict()["episodes"]["lengths"])
+    kept = runner._episodes._actions
+    assert sum(map(len, kept)) < TIME_LIMIT + 2 * runner.steps
 
 
 def test_discrete_observations_and_actions_keep_their_numbers() -> None:

@@ -130,11 +130,13 @@ def test_the_state_of_a_trainer_is_all_that_another_one_needs(
     names = {name for name, _ in expected}
     assert {"/random", "/iteration"} <= names
     of_teacher = {name for name in names if name.startswith("/teacher")}
-    assert ({"/teacher/policy_mass", "/teacher/optimizer/state/0/exp_avg"} <= of_teacher) is (teacher == "adversary")
+    assert ({"/teacher/learner/policy_mass", "/teacher/learner/optimizer/state/0/exp_avg"} <= of_teacher) is (
+        teacher == "adversary"
+    )
 
 
 @pytest.mark.parametrize("teacher", ["adversary", "true reward"])
-def test_a_trainer_that_is_put_back_begins_new_episodes_from_nothing(
+def test_a_trainer_that_is_put_back_goes_on_as_one_that_is_new(
     cartpole: Demonstrations, tiny: TrainConfig, tiny_expert: ExpertConfig, teacher: str
 ) -> None:
     config, shown = {"adversary": (tiny, cartpole), "true reward": (tiny_expert, None)}[teacher]

@@ -154,6 +154,7 @@ def test_a_damaged_checkpoint_is_noticed(run: Path, damage: str, name: str) -> N
     content[-5] ^= 1
     damaged = {"cut": content[:-5], "flipped": content, "pickle": pickle.dumps({"generator": {}}), "empty": b""}
     path.write_bytes(damaged[damage])
+    (run / "checkpoints" / "previous.safetensors").write_bytes(b"")  # no way back
     with pytest.raises(DataError, match=rf"{name}.safetensors is damaged"):
         load_policy(run, name)
 
@@ -190,5 +191,5 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(InputError, match="is not empty"):
         RunFolder.create(tmp_path, {})
-    RunFolder.create(tmp_path, {}, overwrite=True)
+    RunFolder.create(tmp_path, {}, overwrite=True).close()
     assert (tmp_path / "thesis.tex").read_text() == "years of work"

@@ -54,8 +54,8 @@ def equal_states(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def test_a_run_folder_holds_settings_metrics_events_a_checkpoint_and_a_picture(run: Run) -> None:
-    checkpoints = {"checkpoints/last.safetensors", "checkpoints/chosen.safetensors"}
-    expected = {"config.json", "metrics.jsonl", "tensorboard/events", "learning.svg", *checkpoints}
+    checkpoints = {f"checkpoints/{name}.safetensors" for name in ("last", "previous", "chosen")}
+    expected = {"config.json", "metrics.jsonl", "tensorboard/events", "learning.svg", ".in-use", *checkpoints}
     assert files(run.folder) == expected  # no best checkpoint: fewer than 50 episodes ended
     assert run.result.folder == run.folder
 
@@ -96,7 +96,7 @@ def test_the_last_checkpoint_is_the_state_at_the_end(run: Run) -> None:
     assert (state["iteration"], state["steps"]) == (3, 192)
     assert equal_states(state["generator"], run.result.trainer.generator.state_dict())
     discriminator = run.result.trainer.teacher.learner.discriminator.state_dict()
-    assert equal_states(state["teacher"]["discriminator"], discriminator)
+    assert equal_states(state["teacher"]["learner"]["discriminator"], discriminator)
 
 
 def test_the_picture_is_an_svg_with_a_panel_for_all_that_an_imitation_has(run: Run) -> None:

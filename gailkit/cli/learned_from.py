@@ -1,0 +1,81 @@
+"""Which demonstrations a run learns from: as they were asked for, and as its folder remembers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from gailkit.cli.demonstrations import ReadingOptions, load
+from gailkit.errors import DataError
+
+if TYPE_CHECKING:
+    from gailkit.demonstrations import Demonstrations
+
+
+@dataclass(frozen=True)
+class LearnedFrom:
+    """Some of the episodes in a file, and some of their pairs."""
+
+    demos: Path
+    options: ReadingOptions
+    trajectories: int | None = None  # the first so many episodes; the others are held out
+    hold_out: float | None = None  # share of the episodes that is held out; None for the usual one
+    subsample: int | None = None  # every so-manieth pair
+    seed: int = 0  # of the first pair
+
+    def load(self, env_id: str, env_kwargs: Mapping[str, Any]) -> tuple[Demonstrations, int]:
+        """The demonstrations as the environment takes them, and how many episodes were held out."""
+        from gailkit.rollouts.environments import make_env
+
+        whole = load(self.demos, self.options, env_id)
+        env = make_env(env_id, env_kwargs)
+        whole = whole.fitted_to(env.observation_space, env.action_space)
+        env.close()
+        learned_from, held_out = _held_out(whole, self.trajectories, self.hold_out)
+        if self.subsample is not None:
+            learned_from = learned_from.subsample(self.subsample, self.seed)
+        return learned_from, held_out
+
+    def record(self) -> dict[str, Any]:
+        """All of it in plain JSON values."""
+        return {**asdict(self), "demos": str(self.demos.absolute())}
+
+    @classmethod
+    def recorded(cls, record: Any) -> LearnedFrom:
+        """What ``record`` tells of. Raises DataError if it tells nothing of the kind."""
+        try:
+            own = cls(**record)
+            return replace(own, demos=Path(own.demos), options=ReadingOptions(**record["options"]))
+        except (TypeError, KeyError) as error:
+            raise DataError(f"the run does not say which demonstrations it learned from ({error})") from error
+
+
+def _held_out(whole: Demonstrations, trajectories: int | None, share: float | None) -> tuple[Demonstrations, int]:
+    """The episodes to learn from, and how many others are new to whom learns from them.
+
+    Only their number is kept, so that the memory they take is free during the training.
+    """
+    from gailkit.demonstrations.hold_out import FEWEST, hold_out, hold_out_all_but
+
+    sides = hold_out(whole, share) if trajectories is None else hold_out_all_but(whole, trajectories)
+    learned_from, held_out = sides
+    if held_out is not None:
+        return learned_from, len(held_out.trajectories)
+    if trajectories is not None:
+        _note_nothing_held_out(f"--trajectories {trajectories} leaves no other episode", "choose fewer")
+    elif share is None:
+        found = f"it takes at least {FEWEST} different episodes; found {len(set(whole.digests()))}"
+        _note_nothing_held_out(found, "record more, or name a share with --hold-out")
+    return learned_from, 0
+
+
+def _note_nothing_held_out(why: str, remedy: str) -> None:
+    click.echo(
+        f"note: nothing is held out, {why}: gailkit evaluate will compare the policy with demonstrations that it has "
+        f"learned from; {remedy}, or evaluate with other episodes of this expert",
+        err=True,
+    )
