@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,26 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     with replacing(path) as file:
         file.write(content)
+
+
+def give_second_name(path: Path, second: Path) -> None:
+    """Let ``second`` be what ``path`` is now, also when ``path`` is replaced later.
+
+    Raises:
+        StorageError: if the disk refuses; ``second`` is then as it was.
+    """
+    temporary = second.with_name(f".gailkit-{secrets.token_hex(8)}.tmp")
+    try:
+        try:
+            os.link(path, temporary)
+        except OSError:  # there are file systems that know no links
+            shutil.copyfile(path, temporary)
+        os.replace(temporary, second)
+    except OSError as error:
+        raise StorageError(f"{path} could not be kept as {second}: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 @contextlib.contextmanager

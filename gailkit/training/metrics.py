@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from gailkit.errors import DataError
+from gailkit.errors import DataError, StorageError
 from gailkit.storage import write_atomically
 
 METRICS_FILE = "metrics.jsonl"
@@ -23,25 +24,41 @@ class MetricsWriter:
         TensorBoard is told to leave it out."""
         from torch.utils.tensorboard import SummaryWriter
 
-        self._file = (folder / METRICS_FILE).open("a", encoding="utf-8")
+        self._path = folder / METRICS_FILE
+        self._file = self._path.open("a", encoding="utf-8")
         self._events = SummaryWriter(str(folder / EVENTS_FOLDER), purge_step=steps + 1 if steps else None)
 
     def write(self, metrics: Mapping[str, float]) -> None:
-        """One row; ``metrics["steps"]`` is the position on TensorBoard's axis."""
-        self._file.write(json.dumps(dict(metrics)) + "\n")
-        self._file.flush()
-        for name, value in metrics.items():
-            self._events.add_scalar(name, value, int(metrics["steps"]))
+        """One row; ``metrics["steps"]`` is the position on TensorBoard's axis. Raises StorageError if it cannot be."""
+        with self._storage_failures():
+            self._file.write(json.dumps(dict(metrics)) + "\n")
+            self._file.flush()
+            for name, value in metrics.items():
+                self._events.add_scalar(name, value, int(metrics["steps"]))
 
     def secure(self) -> None:
-        """Have everything on the disk, so that no checkpoint is ahead of the rows that led to it."""
-        os.fsync(self._file.fileno())
-        self._events.flush()
+        """Have everything on the disk, so that no checkpoint is ahead of the rows that led to it.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        with self._storage_failures():
+            os.fsync(self._file.fileno())
+            self._events.flush()
 
     def close(self) -> None:
-        """Flush and close the files."""
-        self._file.close()
-        self._events.close()
+        """Flush and close the files; what the disk refuses by now was refused before."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._events.close()
+
+    @contextmanager
+    def _storage_failures(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(f"{self._path} could not be written: {error.strerror or error}") from error
 
 
 def keep_metrics(folder: Path, count: int) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from gailkit.generator import WarmStart
 from gailkit.spaces import space_to_json
 from gailkit.training.build import build_expert_trainer, build_trainer
 from gailkit.training.config import ExpertConfig, RunConfig, TrainConfig
-from gailkit.training.describe import describe_demonstrations, versions, where_defined
+from gailkit.training.describe import describe_demonstrations, versions
 from gailkit.training.loop import Trainer
 from gailkit.training.metrics import keep_metrics
 from gailkit.training.parts import Parts

@@ -20,7 +20,7 @@ from typing import Any
 from gailkit.errors import DataError, GailkitError, InputError, StorageError
 from gailkit.generator import TrainedPolicy, Training
 from gailkit.spaces import space_from_json
-from gailkit.storage import LOCK_FILE, SoleUse, write_atomically
+from gailkit.storage import LOCK_FILE, SoleUse, give_second_name, write_atomically
 from gailkit.training.acting import checked_names, imported_parts, made_again
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
 from gailkit.training.config import CHECKPOINTS, PolicyConfig
@@ -115,11 +115,8 @@ class RunFolder:
     def save_last(self, state: Mapping[str, Any]) -> None:
         """Write the last checkpoint; the one before stays beside it, in case that something damages this one."""
         last = self.checkpoint_path(LAST)
-        try:
-            if last.is_file():
-                os.replace(last, self.checkpoint_path(PREVIOUS))
-        except OSError as error:
-            raise StorageError(f"{last} could not be kept beside a new one: {error.strerror}") from error
+        if last.is_file():
+            give_second_name(last, self.checkpoint_path(PREVIOUS))
         self.save(LAST, state)
 
     def newest(self) -> tuple[str, dict[str, Any]]:
