@@ -16,7 +16,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,16 @@ def check_trusted(description: Path, name: str, option: str) -> None:
     if found != place:
         moved = f"{run} names {name!r}, found in {place} when it was made; here it would import {found}"
         raise UntrustedError(moved, option, name)
+
+
+def check_all_trusted(description: Path, trust: Collection[str]) -> None:
+    """Raise unless everything that the run with this ``description`` names is in ``trust`` or in a run of one's own.
+
+    Raises: as ``check_trusted``.
+    """
+    for name in _names(json.loads(description.read_bytes())):
+        if name not in trust:
+            check_trusted(description, name, "--trust")
 
 
 def _remembered(description: Path) -> Mapping[str, str]:

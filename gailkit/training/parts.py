@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import torch
@@ -15,7 +15,7 @@ from gailkit.discriminator import Discriminator, DiscriminatorLoss, Weights
 from gailkit.discriminator.losses import optimal_logit, weighted
 from gailkit.errors import GailkitError, InputError
 from gailkit.generator import Generator
-from gailkit.importing import describe_foreign
+from gailkit.importing import describe_foreign, where_defined
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import NetworkFactory
@@ -44,6 +44,12 @@ class Parts:
     reward: RewardForm | None = None
     generator: GeneratorFactory | None = None
     policy_network: NetworkFactory | None = None  # of the policy and, with one output, of its value function
+
+
+def described_parts(parts: Parts) -> dict[str, str | None]:
+    """Where each part was defined, by its name; None where the configuration names it."""
+    given = {each.name: getattr(parts, each.name) for each in fields(Parts)}
+    return {name: None if part is None else where_defined(part) for name, part in given.items()}
 
 
 def made(what: str, factory: Callable[..., Made], *arguments: object) -> Made:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from gailkit.training.config import ExpertConfig, RunConfig, TrainConfig
 from gailkit.training.describe import describe_demonstrations, versions
 from gailkit.training.loop import Trainer
 from gailkit.training.metrics import keep_metrics
-from gailkit.training.parts import Parts
-from gailkit.training.run import LAST, RunFolder
+from gailkit.training.own_runs import check_all_trusted, remember
+from gailkit.training.parts import Parts, described_parts
+from gailkit.training.run import CONFIG_FILE, LAST, RunFolder
 from gailkit.training.running import OnIteration, Plan, TrainingResult, policy_of, surroundings, train_into
 from gailkit.training.settings import config_from_dict
 
@@ -36,6 +37,7 @@ def resume(
     parts: Parts | None = None,
     steps: int | None = None,
     on_iteration: OnIteration | None = None,
+    trust: Collection[str] = (),
     tell: Tell = warnings.warn,
 ) -> TrainingResult:
     """Go on with the run in ``run_dir`` from its last checkpoint to its end.
@@ -50,11 +52,13 @@ def resume(
         steps: of the whole run, where they shall be more, or fewer, than it was begun with. Schedules stretch with
             them: they go by the share of the steps that is done.
         on_iteration: sees the metrics of every further iteration.
+        trust: names in the run that may be imported although it is not one of one's own (``training.own_runs``).
         tell: takes what there is to say before it goes on; a warning where it is not given.
 
     Raises:
         InputError: if there is no run, another process trains into it, the demonstrations or parts are others, or the
             environment has other spaces.
+        UntrustedError: if the run is somebody else's and names what a module would have to be imported for.
         DataError: if the run is damaged, or was made by a gailkit whose runs could not go on.
         EnvironmentFailure, StorageError, DivergenceError: as ``training.train.train``.
     """
@@ -62,6 +66,7 @@ def resume(
     described = folder.description()
     with closing(folder):
         folder.claim()
+        check_all_trusted(folder.path / CONFIG_FILE, trust)
         name, state = folder.newest()
         if name != LAST:
             tell(f"the last checkpoint of {run_dir} is damaged; the run goes on from the one before")
@@ -74,9 +79,16 @@ def resume(
             _load(folder, plan.trainer, state, tell)
             rows = keep_metrics(folder.path, plan.trainer.iteration)
             result = TrainingResult(policy_of(plan, envs, env_id, kwargs), plan.trainer, rows, folder.path)
-            folder.describe({**described, "config": config.to_dict()})
+            _describe_again(folder, {**described, "config": config.to_dict()})
             observers = [] if on_iteration is None else [on_iteration]
             return train_into(folder, result, plan.demonstrations, observers, state["best_return"])
+
+
+def _describe_again(folder: RunFolder, described: Mapping[str, Any]) -> None:
+    """Write what the run is now; who was trusted with what it names still is."""
+    if described != folder.description():
+        folder.describe(described)
+        remember(folder.path / CONFIG_FILE)
 
 
 def _config(
@@ -135,7 +147,7 @@ def _plan(
     described = folder.description()
     _require_same_parts(folder, described["parts"], parts)
     if isinstance(config, ExpertConfig):
-        return Plan(build_expert_trainer(config, envs, None if parts is None else parts.generator), {})
+        return Plan(build_expert_trainer(config, envs, parts), {})
     assert isinstance(config, TrainConfig)
     if demonstrations is None:
         raise InputError(f"{folder.path} learns from demonstrations, which are needed to go on; found none")
@@ -161,9 +173,8 @@ def _require_same_demonstrations(folder: RunFolder, described: Mapping[str, Any]
 
 
 def _require_same_parts(folder: RunFolder, described: Mapping[str, Any], parts: Parts | None) -> None:
-    names = [field.name for field in dataclasses.fields(Parts)]
-    found = {name: where_defined(getattr(parts, name, None)) for name in names}
-    for name in names:
+    found = described_parts(parts or Parts())
+    for name in found:
         if found[name] != described.get(name):
             raise InputError(f"the {name} of {folder.path} is {described.get(name)}; found {found[name]}")
 

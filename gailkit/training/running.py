@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from gymnasium.vector import SyncVectorEnv
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DivergenceError, EnvironmentFailure
 from gailkit.generator import TrainedPolicy
-from gailkit.importing import where_defined
 from gailkit.rollouts.environments import make_vector_env
 from gailkit.training.acting import parts_to_act, warn_of_nameless
 from gailkit.training.choosing import Choice, choose, with_state
@@ -26,7 +25,7 @@ from gailkit.training.describe import describe_run
 from gailkit.training.loop import Trainer
 from gailkit.training.metrics import MetricsWriter
 from gailkit.training.own_runs import remember
-from gailkit.training.parts import Parts
+from gailkit.training.parts import Parts, described_parts
 from gailkit.training.picture import draw_learning
 from gailkit.training.run import CONFIG_FILE, LAST, PICTURE_FILE, RunFolder
 
@@ -139,10 +138,8 @@ def _begun(out: Path, described: Mapping[str, Any], plan: Plan, overwrite: bool)
     actor_critic, parts = plan.trainer.generator.actor_critic, plan.parts
     spaces = (actor_critic.encoder.space, actor_critic.action_space)
     acts_by = parts_to_act(plan.trainer.config, parts, spaces, actor_critic)
-    given = {each.name: getattr(parts, each.name) for each in fields(Parts)}
-    swapped = {name: None if part is None else where_defined(part) for name, part in given.items()}
     warn_of_nameless(acts_by, parts, out)
-    folder = RunFolder.create(out, {**described, "parts": swapped, "acts_by": acts_by}, overwrite)
+    folder = RunFolder.create(out, {**described, "parts": described_parts(parts), "acts_by": acts_by}, overwrite)
     remember(out / CONFIG_FILE)
     return folder
 
