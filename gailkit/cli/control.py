@@ -114,7 +114,7 @@ def _watch_training(teacher: str, config: TrainConfig, out: Path) -> Iterator[Ca
     from gailkit.cli.training_progress import watched_training
 
     click.echo(f"training the imitator of {teacher} actions: {out}", err=True)
-    with watched_training(config.steps_of_rollouts, out, config.steps) as on_iteration:
+    with watched_training(config.steps_of_rollouts, out, config.steps, None) as on_iteration:
         yield on_iteration
 
 

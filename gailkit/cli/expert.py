@@ -5,26 +5,32 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from gailkit.cli.common import typed_command
 from gailkit.cli.options import config_from_options, config_options, run_options
+from gailkit.cli.resuming import Resumable, go_on, resume_options, to_resume
 from gailkit.training.config import ExpertConfig
+
+if TYPE_CHECKING:
+    from gailkit.training.running import TrainingResult
 
 EXAMPLES = (
     "Examples:",
     "gailkit expert CartPole-v1 --steps 100000 --seed 0 --out expert",
     "gailkit expert Hopper-v5 --generator trpo --steps 1000000 --out expert",
+    "gailkit expert --resume expert --steps 2000000",
     "gailkit record CartPole-v1 --policy expert --episodes 10 --seed 0 -o demos.hdf5",
 )
 
 
-@click.command("expert", epilog="\n\n".join(EXAMPLES))
+@click.command("expert", cls=Resumable, epilog="\n\n".join(EXAMPLES))
 @click.option_panel("Options")
 @click.argument("env_id")
 @run_options
+@resume_options
 @config_options(ExpertConfig)
 def expert(
     env_id: str,
@@ -32,6 +38,8 @@ def expert(
     overwrite: bool,
     threads: int,
     env_kwargs: dict[str, Any],
+    resume: Path | None,
+    trust: tuple[str, ...],
     config: Path | None,
     **options: Any,
 ) -> None:
@@ -39,6 +47,9 @@ def expert(
 
     The run folder, what is shown and what Ctrl-C does are those of `gailkit train`.
     """
+    if resume is not None:
+        _tell(resume, go_on(resume, "expert", steps=options["steps"], threads=threads, trust=trust)[0])
+        return
     settings = config_from_options(options, config, ExpertConfig)
 
     import torch
@@ -49,7 +60,7 @@ def expert(
 
     torch.set_num_threads(threads)
     env_id = canonical_id(env_id)
-    with watched_training(settings.steps, out, settings.steps) as on_iteration:
+    with watched_training(settings.steps, out, settings.steps, to_resume("expert", out)) as on_iteration:
         result = train_expert(
             env_id,
             settings,
@@ -59,9 +70,14 @@ def expert(
             on_iteration=on_iteration,
             command=typed_command(),
         )
+    _tell(out, result)
+
+
+def _tell(out: Path, result: TrainingResult) -> None:
+    """How far it came, and what to do with it."""
     reached = result.metrics[-1].get("episode/true_return")
     shown = "no episode has ended yet" if reached is None else f"mean return of the last episodes {reached:.1f}"
     click.echo(f"trained for {result.trainer.steps:,} steps, {shown}: {out}")
+    env_id, arguments = result.policy.env_id, result.policy.env_kwargs
     words = ["gailkit", "record", env_id, "--policy", str(out), "--episodes", "10", "--seed", "0", "-o", "demos.hdf5"]
-    arguments = ["--env-kwargs", json.dumps(env_kwargs)] if env_kwargs else []
-    click.echo(f"Record it: {shlex.join([*words, *arguments])}")
+    click.echo(f"Record it: {shlex.join([*words, *(['--env-kwargs', json.dumps(arguments)] if arguments else [])])}")

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from gailkit.cli.common import PATH, note_differences, typed_command
-from gailkit.cli.demonstrations import ReadingOptions, load, reading_options
+from gailkit.cli.demonstrations import ReadingOptions, reading_options
+from gailkit.cli.learned_from import LearnedFrom
 from gailkit.cli.options import config_from_options, config_options, run_options
+from gailkit.cli.resuming import Resumable, go_on, resume_options, to_resume
 from gailkit.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from gailkit.demonstrations import Demonstrations
+    from gailkit.training.running import TrainingResult
 
 EXAMPLES = (
     "Examples:",
@@ -22,11 +24,12 @@ EXAMPLES = (
     "gailkit train Hopper-v5 --demos expert.hdf5 --trajectories 4 --subsample 20 --out run",
     "gailkit train Hopper-v5 --demos expert.hdf5 --loss bce --policy-learning-rate 3e-4 --out run",
     "gailkit train Hopper-v5 --demos expert.hdf5 --generator trpo --out run",
+    "gailkit train --resume run",
     "gailkit train my_module:MyEnv-v0 --demos my.hdf5 --reward my_module:my_reward --config my.toml --out run",
 )
 
 
-@click.command("train", epilog="\n\n".join(EXAMPLES))
+@click.command("train", cls=Resumable, epilog="\n\n".join(EXAMPLES))
 @click.option_panel("Options")
 @click.argument("env_id")
 @click.option(
@@ -51,6 +54,7 @@ EXAMPLES = (
 )
 @click.option("--subsample", metavar="K", type=click.IntRange(1), help="Use only every K-th pair of each episode.")
 @run_options
+@resume_options
 @reading_options
 @config_options(TrainConfig)
 def train(
@@ -63,6 +67,8 @@ def train(
     overwrite: bool,
     threads: int,
     env_kwargs: dict[str, Any],
+    resume: Path | None,
+    trust: tuple[str, ...],
     config: Path | None,
     options: ReadingOptions,
     **given: Any,
@@ -70,29 +76,31 @@ def train(
     """Train a policy in ENV_ID that imitates demonstrations.
 
     The run folder gets the settings, metrics.jsonl, TensorBoard events, checkpoints and a picture of the learning
-    curves. Ctrl-C stops after the iteration in progress and keeps everything.
+    curves. Ctrl-C stops after the iteration in progress and keeps everything; --resume goes on from there.
     """
+    if resume is not None:
+        result, shown = go_on(
+            resume, "train", steps=given["steps"], threads=threads, trust=trust, demos=demos, options=options
+        )
+        assert shown is not None
+        _tell(resume, result, shown)
+        return
     if trajectories is not None and hold_out is not None:
         raise click.UsageError("--trajectories holds out all other episodes, --hold-out a share; give one of them.")
     settings = config_from_options(given, config, TrainConfig)
+    source = LearnedFrom(demos, options, trajectories, hold_out, subsample, settings.seed)
 
     import torch
 
-    from gailkit.cli.training_progress import told_choice, watched_training
-    from gailkit.rollouts.environments import canonical_id, make_env
+    from gailkit.cli.training_progress import watched_training
+    from gailkit.rollouts.environments import canonical_id
     from gailkit.training.train import train as run_training
 
     torch.set_num_threads(threads)
-    demonstrations = load(demos, options, env_id)
     env_id = canonical_id(env_id)
-    env = make_env(env_id, env_kwargs)
-    demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space)
-    env.close()
+    demonstrations, held_out = source.load(env_id, env_kwargs)
     note_differences(demonstrations, env_id, env_kwargs)
-    demonstrations, held_out = _held_out(demonstrations, trajectories, hold_out)
-    if subsample is not None:
-        demonstrations = demonstrations.subsample(subsample, settings.seed)
-    with watched_training(settings.steps_of_rollouts, out, settings.steps) as on_iteration:
+    with watched_training(settings.steps_of_rollouts, out, settings.steps, to_resume("train", out)) as on_iteration:
         result = run_training(
             env_id,
             demonstrations,
@@ -103,13 +111,24 @@ def train(
             on_iteration=on_iteration,
             command=typed_command(),
             held_out=held_out,
+            source=source.record(),
         )
-    pairs, episodes = demonstrations.num_kept, len(demonstrations.trajectories)
-    click.echo(f"trained on {pairs:,} pairs of {episodes} expert episodes: {out}; {_told_of(held_out)}")
+    _tell(out, result, source)
+
+
+def _tell(out: Path, result: TrainingResult, source: LearnedFrom) -> None:
+    """What was learned from, which policy was chosen, and how to find out more."""
+    from gailkit.cli.training_progress import told_choice
+    from gailkit.training.run import RunFolder
+
+    described = RunFolder.open(out).description()
+    env_id, shown = described["env_id"], described["demonstrations"]
+    held_out = _told_of(shown["held_out"]["episodes"])
+    click.echo(f"trained on {shown['transitions']:,} pairs of {shown['episodes']} expert episodes: {out}; {held_out}")
     assert result.choice is not None
     click.echo(told_choice(result.choice))
     named = ["--env", env_id] if ":" in env_id else []
-    words = ["gailkit", "evaluate", str(out), "--demos", str(demos), *options.words(), *named]
+    words = ["gailkit", "evaluate", str(out), "--demos", str(source.demos), *source.options.words(), *named]
     click.echo(f"How closely does it match? {shlex.join(words)}")
 
 
@@ -121,30 +140,3 @@ def _told_of(held_out: int) -> str:
         return "none held out for evaluate"
     enough = "" if held_out >= ENOUGH_EPISODES else f" (its verdict takes {ENOUGH_EPISODES})"
     return f"{held_out} held out for evaluate{enough}"
-
-
-def _held_out(whole: Demonstrations, trajectories: int | None, share: float | None) -> tuple[Demonstrations, int]:
-    """The episodes to learn from, and how many others are new to whom learns from them.
-
-    Only their number is kept, so that the memory they take is free during the training.
-    """
-    from gailkit.demonstrations.hold_out import FEWEST, hold_out, hold_out_all_but
-
-    sides = hold_out(whole, share) if trajectories is None else hold_out_all_but(whole, trajectories)
-    learned_from, held_out = sides
-    if held_out is not None:
-        return learned_from, len(held_out.trajectories)
-    if trajectories is not None:
-        _note_nothing_held_out(f"--trajectories {trajectories} leaves no other episode", "choose fewer")
-    elif share is None:
-        found = f"it takes at least {FEWEST} different episodes; found {len(set(whole.digests()))}"
-        _note_nothing_held_out(found, "record more, or name a share with --hold-out")
-    return learned_from, 0
-
-
-def _note_nothing_held_out(why: str, remedy: str) -> None:
-    click.echo(
-        f"note: nothing is held out, {why}: gailkit evaluate will compare the policy with demonstrations that it has "
-        f"learned from; {remedy}, or evaluate with other episodes of this expert",
-        err=True,
-    )

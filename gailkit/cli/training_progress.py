@@ -42,10 +42,10 @@ ROWS: tuple[Row, ...] = (  # label, the metrics behind it, how they are written
 
 
 @contextmanager
-def watched_training(total: int, out: Path, planned: int) -> Iterator[Show]:
+def watched_training(total: int, out: Path, planned: int, to_resume: str | None) -> Iterator[Show]:
     """As ``show_training``, and SIGINT or SIGTERM stops the training after the iteration in progress, a second at once.
 
-    What was reached of the ``planned`` steps is said then, and what can be done with it.
+    What was reached of the ``planned`` steps is said then, and what goes on ``to_resume`` it.
     """
     reached = 0.0
     with interruptible() as interruption, show_training(total) as show:
@@ -59,17 +59,15 @@ def watched_training(total: int, out: Path, planned: int) -> Iterator[Show]:
         try:
             yield on_iteration
         except Interrupted:
-            click.echo(_stopped(reached, planned, out), err=True)
+            click.echo(_stopped(reached, planned, out, to_resume), err=True)
             raise
 
 
-def _stopped(reached: float, planned: int, out: Path) -> str:
+def _stopped(reached: float, planned: int, out: Path, to_resume: str | None) -> str:
     if not (out / "checkpoints").is_dir():
         return "stopped before the first step; there is nothing to keep"
-    return (
-        f"stopped early, after {reached:,.0f} of {planned:,} steps; saved in {out}. It can be played, evaluated and "
-        "recorded as it is, but not gone on with: --overwrite, or another --out, begins anew."
-    )
+    further = "it cannot go on, and begins anew" if to_resume is None else f"it goes on with: {to_resume}"
+    return f"stopped early, after {reached:,.0f} of {planned:,} steps; saved in {out}; {further}"
 
 
 def told_choice(choice: Choice) -> str:

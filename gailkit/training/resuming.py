@@ -71,7 +71,8 @@ def resume(
         if name != LAST:
             tell(f"the last checkpoint of {run_dir} is damaged; the run goes on from the one before")
         _tell_what_differs(described, tell)
-        config = _config(folder, described, steps, state, tell)
+        config = config_of(folder.path, described, steps)
+        _tell_what_it_means(folder, described, config, state, tell)
         env_id, kwargs = str(described["env_id"]), dict(described["env_kwargs"])
         with surroundings(env_id, config, kwargs) as envs:
             _require_same_spaces(folder, described, envs)
@@ -91,27 +92,36 @@ def _describe_again(folder: RunFolder, described: Mapping[str, Any]) -> None:
         remember(folder.path / CONFIG_FILE)
 
 
-def _config(
-    folder: RunFolder, described: Mapping[str, Any], steps: int | None, state: Mapping[str, Any], tell: Tell
-) -> RunConfig:
-    """The settings of the run, for ``steps`` where that is given."""
+def config_of(run: Path, described: Mapping[str, Any], steps: int | None = None) -> RunConfig:
+    """The settings of the run that is ``described``, for ``steps`` in all where that is given.
+
+    Raises:
+        DataError: if they are not known here.
+        InputError: for steps that a run cannot have.
+    """
     kind = ExpertConfig if described["demonstrations"] is None else TrainConfig
     try:
         config = config_from_dict(described["config"], kind)
     except InputError as error:
-        raise DataError(f"{folder.path} has settings that are not known here: {error}") from error
-    if steps is None or steps == config.steps:
-        return config
-    longer = dataclasses.replace(config, steps=steps)
-    if longer.total_iterations < state["iteration"]:
-        done = f"{state['steps']:,}"
-        raise InputError(f"{folder.path} has {done} steps behind it; accepted are more than that, found {steps:,}")
-    now, then = (state["iteration"] / each.total_iterations for each in (config, longer))
+        raise DataError(f"{run} has settings that are not known here: {error}") from error
+    return config if steps is None else dataclasses.replace(config, steps=steps)
+
+
+def _tell_what_it_means(
+    folder: RunFolder, described: Mapping[str, Any], config: RunConfig, state: Mapping[str, Any], tell: Tell
+) -> None:
+    """Say what other steps than the run was begun with mean. Raises InputError for fewer than it has behind it."""
+    before = config_of(folder.path, described)
+    if config.steps == before.steps:
+        return
+    if config.total_iterations < state["iteration"]:
+        done, asked = f"{state['steps']:,}", f"{config.steps:,}"
+        raise InputError(f"{folder.path} has {done} steps behind it; accepted are more than that, found {asked}")
+    was, now = (state["iteration"] / each.total_iterations for each in (before, config))
     tell(
-        f"the run goes on to {steps:,} steps in place of {config.steps:,}; schedules go by the share of the steps that "
-        f"is done, which is {then:.0%} now and was {now:.0%}"
+        f"the run goes on to {config.steps:,} steps in place of {before.steps:,}; schedules go by the share of the "
+        f"steps that is done, which is {now:.0%} now and was {was:.0%}"
     )
-    return longer
 
 
 def _tell_what_differs(described: Mapping[str, Any], tell: Tell) -> None:

@@ -131,8 +131,7 @@ def test_a_run_that_was_stopped_is_not_taken_for_a_finished_one(
         patch.setattr(Interruption, "check", stop)  # as Ctrl-C does in the first iteration
         done = run_here("train", "workshop:Cart-v0", "--demos", "demos.hdf5", "--out", "run", *TINY)
     assert done.returncode == 130
-    assert "stopped early, after 64 of 192 steps; saved in run. It can be played, evaluated and" in done.stderr
-    assert "not gone on with: --overwrite, or another --out, begins anew." in done.stderr
+    assert "after 64 of 192 steps; saved in run; it goes on with: gailkit train --resume run" in done.stderr
     said = "run is not finished: checkpoint last, at 64 of 192 steps"
     extra = {"evaluate": ("--json", "found.json", "--report", "page.html")}
     for name, words in uses.items():
