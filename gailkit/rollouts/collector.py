@@ -119,8 +119,8 @@ class Collector:
         """Step all environments, begin new episodes where one ended; returns the true successors and how it ended."""
         with environment_failures("stepping"):
             successors, rewards, terminated, truncated, _ = self.envs.step(actions)
-        successors = self._acceptable(successors, self._lengths + 1)
-        self._check("a reward", rewards, rewards, self._lengths + 1)
+        successors = self._acceptable(successors, self._episodes.lengths + 1)
+        self._check("a reward", rewards, rewards, self._episodes.lengths + 1)
         if self.on_rewards is not None:
             self.on_rewards(rewards)
         self._returns += rewards
@@ -159,7 +159,8 @@ class Collector:
         """Raise EnvironmentFailure unless ``values`` (N, ...) of the environments are finite as they are ``stored``."""
         if not all_finite(stored):
             i = next(i for i in range(len(stored)) if not all_finite(stored[i]))
-            raise not_finite_failure(self.envs.envs[i], what, values[i], stored[i], int(self._episodes.seeds[i]), int(steps[i]))
+            seed, step = int(self._episodes.seeds[i]), int(steps[i])
+            raise not_finite_failure(self.envs.envs[i], what, values[i], stored[i], seed, step)
 
 
 def _as_column(mask: np.ndarray, like: np.ndarray) -> np.ndarray:

@@ -48,6 +48,7 @@ def test_the_settings_of_a_generator_are_its_defaults_and_what_was_given(generat
     config = TrainConfig(generator=generator)
     assert config.policy.of(generator) == own
     assert {name: value for name, value in config.to_dict()["policy"].items() if value is not None} == {
+        "network": "mlp",
         "hidden": (64, 64),
         "initial_log_std": 0.0,
         "std": "free",
