@@ -56,6 +56,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "mlp": "gailkit.networks.mlp:mlp",
     "rewards": "gailkit.functional.rewards",
     "run_control": "gailkit.training.control:run_control",
+    "resume": "gailkit.training.resuming:resume",
     "train": "gailkit.training.train:train",
     "train_expert": "gailkit.training.expert:train_expert",
     "with_gradient_penalty": "gailkit.discriminator:with_gradient_penalty",
@@ -105,6 +106,7 @@ __all__ = [
     "make_env",
     "make_vector_env",
     "mlp",
+    "resume",
     "rewards",
     "run_control",
     "train",
@@ -150,6 +152,7 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.training.control import run_control
     from gailkit.training.expert import train_expert
     from gailkit.training.parts import Parts
+    from gailkit.training.resuming import resume
     from gailkit.training.run import load_policy
     from gailkit.training.train import train
     from gailkit.types import Batched, Rollout, Trajectory, Transitions
