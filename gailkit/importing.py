@@ -85,6 +85,20 @@ def module_place(name: str) -> str | None:
     return os.pathsep.join(map(os.path.realpath, spec.submodule_search_locations or [])) or spec.origin
 
 
+def require(what: str, extra: str, *packages: str) -> None:
+    """Raise InputError, with the command that installs them, unless ``packages`` of an ``extra`` of gailkit are here.
+
+    ``what`` needs them, a file or something to be done.
+    """
+    if any(importlib.util.find_spec(package) is None for package in packages):
+        raise missing_package(what, extra)
+
+
+def missing_package(what: str, extra: str) -> InputError:
+    """The error for ``what`` cannot be had without an ``extra`` of gailkit."""
+    return InputError(f"{what} needs a package that is not installed: pip install 'gailkit[{extra}]'")
+
+
 def make_current_folder_importable() -> None:
     """Let ``import`` find modules in the current folder first, as ``python -m`` does."""
     folder = os.getcwd()

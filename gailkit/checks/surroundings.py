@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 from gymnasium import Space
+from gymnasium.spaces import Box, Discrete
 
 from gailkit.checks.subject import Subject
 from gailkit.rollouts.environments import environment_failures, make_env
-from gailkit.spaces import flatten_values, flattened_space, from_gymnasium, is_composite
+from gailkit.spaces import flatten_values, flattened_space, from_gymnasium
 
 NUM_STARTS = 64
 NUM_STEPS = 100
@@ -46,9 +47,11 @@ def surroundings_of(env_id: str, env_kwargs: Mapping[str, Any]) -> Surroundings:
 
 
 def as_observed(subject: Subject, around: Surroundings) -> Subject:
-    """The subject as the environment shows it: observations of several parts are flattened where those of it are."""
+    """The subject as the environment shows it: observations are flattened where those of it are."""
     stated = subject.about.observation_space
-    if stated is None or not is_composite(stated) or flattened_space(stated).shape != around.observation_space.shape:
+    if stated is None or isinstance(stated, Box | Discrete):
+        return subject
+    if flattened_space(stated).shape != around.observation_space.shape:
         return subject
     flat = tuple(replace(each, observations=flatten_values(stated, each.observations)) for each in subject.trajectories)
     about = subject.about._replace(observation_space=flattened_space(stated))

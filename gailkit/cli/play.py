@@ -19,7 +19,7 @@ from gailkit.cli.common import (
     show_progress,
     use_one_thread,
 )
-from gailkit.cli.specs import CHECKPOINT_HELP, choose_environment, resolve_policy, trust_option
+from gailkit.cli.specs import CHECKPOINT_HELP, choose_environment, clip_actions_option, resolve_policy, trust_option
 from gailkit.errors import GailkitError, InputError
 from gailkit.training.config import CHECKPOINTS
 
@@ -63,6 +63,7 @@ EXAMPLES = (
     help=CHECKPOINT_HELP,
 )
 @click.option("--stochastic", is_flag=True, help="Sample a run's actions instead of taking the likeliest.")
+@clip_actions_option
 @click.option("--max-steps", type=click.IntRange(1), help="Cut an episode off after so many steps.")
 @trust_option
 @env_kwargs_option
@@ -76,6 +77,7 @@ def play(
     fps: int | None,
     checkpoint: str | None,
     stochastic: bool,
+    clip_actions: bool,
     max_steps: int | None,
     trust: tuple[str, ...],
     env_kwargs: dict[str, Any],
@@ -91,17 +93,19 @@ def play(
         _check_film(video, overwrite)
     env_id, env_kwargs = choose_environment(spec, env_id, env_kwargs)
     from gailkit.rollouts.environments import SeedStream, make_env
+    from gailkit.rollouts.global_generators import seeded_globally
 
     use_one_thread()
-    with closing(make_env(env_id, env_kwargs)) as env:
-        policy = resolve_policy(spec, env, seed, deterministic=not stochastic, checkpoint=checkpoint, trust=trust)
-    seeds = SeedStream(seed, "evaluation").take(episodes)
-    stage = None if video else _open_window(env_id, env_kwargs, seeds[0])
-    if stage is None:
-        path = video or Path(_file_name(spec, env_id))
-        _refuse_to_replace(path, overwrite)
-        stage = _open_film(path, env_id, env_kwargs, fps)
-    _run(policy, stage, f"playing {spec} in {env_id}", seeds, max_steps)
+    with seeded_globally(seed):
+        with closing(make_env(env_id, env_kwargs)) as env:
+            policy = resolve_policy(spec, env, seed, not stochastic, checkpoint, trust=trust, clip_actions=clip_actions)
+        seeds = SeedStream(seed, "evaluation").take(episodes)
+        stage = None if video else _open_window(env_id, env_kwargs, seeds[0])
+        if stage is None:
+            path = video or Path(_file_name(spec, env_id))
+            _refuse_to_replace(path, overwrite)
+            stage = _open_film(path, env_id, env_kwargs, fps)
+        _run(policy, stage, f"playing {spec} in {env_id}", seeds, max_steps)
 
 
 class _Stage(NamedTuple):

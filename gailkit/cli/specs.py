@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from gailkit.cli.common import printable
+from gailkit.cli.common import Decorated, printable
 from gailkit.errors import DataError, InputError, UntrustedError
 
 if TYPE_CHECKING:
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from gailkit.generator import Training
     from gailkit.types import BatchPolicy
 
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
 SPEC_HELP = (
     "Where actions come from: random, a run directory, a Stable-Baselines3 .zip, an .onnx model, or module:attribute, "
-    "a callable that takes one observation and returns an action."
+    "a callable that takes one observation and returns an action, both as the environment has them: a dict of arrays "
+    "where it observes a Dict, a whole number where it acts in a Discrete space."
 )
 CHECKPOINT_HELP = (
     "Of a run. chosen: the policy that was nearest to the demonstrations; last: as training left it; best: from when "
@@ -38,6 +37,16 @@ def trust_option(command: Decorated) -> Decorated:
     return click.option("--trust", multiple=True, metavar="MODULE:NAME", help=TRUST_HELP)(command)
 
 
+def clip_actions_option(command: Decorated) -> Decorated:
+    """The option ``--clip-actions``, for a callable."""
+    decorate = click.option(
+        "--clip-actions",
+        is_flag=True,
+        help="Clip what a callable returns to the Box of actions, as other policies' are, instead of refusing it.",
+    )
+    return decorate(command)
+
+
 def resolve_policy(
     spec: str,
     env: gymnasium.Env[Any, Any],
@@ -45,11 +54,13 @@ def resolve_policy(
     deterministic: bool,
     checkpoint: str | None = None,
     trust: Collection[str] = (),
+    clip_actions: bool = False,
 ) -> BatchPolicy:
     """The policy that ``spec`` names, for the spaces of ``env``. How far a run had come is said where it is unfinished.
 
     Only a run can sample its actions and has checkpoints; the ``seed`` is that of sampled or random actions. ``trust``
-    are names that the run of a stranger may import.
+    are names that the run of a stranger may import. Only a callable's actions are refused where they lie outside their
+    Box, unless ``clip_actions``.
 
     Raises:
         InputError: if ``spec`` names no policy (what is accepted is listed) or one that does not fit ``env``.
@@ -63,10 +74,11 @@ def resolve_policy(
         )
     from gailkit.experts.resolve import expert_policy
     from gailkit.experts.sb3 import vecnormalize_beside
+    from gailkit.rollouts.environments import stated_observation_space
 
     if spec.endswith(".zip") and (statistics := vecnormalize_beside(Path(spec))):
         click.echo(f"note: observations are normalised by {statistics}", err=True)
-    return expert_policy(spec, env.observation_space, env.action_space, seed)
+    return expert_policy(spec, stated_observation_space(env), env.action_space, seed, clip_actions)
 
 
 def spec_files(spec: str) -> list[Path]:
@@ -150,6 +162,7 @@ def _run_policy(
     checkpoint: str | None,
     trust: Collection[str],
 ) -> BatchPolicy:
+    from gailkit.spaces import brief
     from gailkit.training.run import load_policy
 
     run = load_policy(folder, checkpoint, trust=trust)
@@ -160,5 +173,7 @@ def _run_policy(
         ("actions", run.action_space, env.action_space),
     ):
         if found != wanted:
-            raise InputError(f"{folder} is a run in {run.env_id} with {what} {found}; the environment has {wanted}")
+            raise InputError(
+                f"{folder} is a run in {run.env_id} with {what} {brief(found)}; the environment has {brief(wanted)}"
+            )
     return run.deterministic() if deterministic else run.sampling(seed)

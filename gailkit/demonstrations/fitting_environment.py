@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, Discrete
 from gailkit.demonstrations.episodes import Drawn, Episodes, Spaces
 from gailkit.demonstrations.file_contents import About
 from gailkit.errors import InputError
-from gailkit.spaces import check_supported, flatten_values, flattened_space
+from gailkit.spaces import brief, check_supported, flatten_values, flattened_space
 from gailkit.types import Trajectory
 
 
@@ -87,7 +87,8 @@ def check_fit(
     ):
         if stated is not None and not _alike(stated, space):
             raise InputError(
-                f"the demonstrations' {role} space is {stated}, the environment's is {space}: they do not fit"
+                f"the demonstrations' {role} space is {brief(stated)}, the environment's is {brief(space)}: "
+                "they do not fit"
             )
     each_counts = any(_whole_numbers_held(space) is not None for space in (observation_space, action_space))
     for index, trajectory in enumerate(trajectories):
@@ -110,7 +111,7 @@ def _check_values(role: str, values: np.ndarray, space: Space[Any], index: int) 
     problem = _misfit(values, space)
     if problem is not None:
         raise InputError(
-            f"the demonstrations' {role}s do not fit the environment's {role} space {space}: "
+            f"the demonstrations' {role}s do not fit the environment's {role} space {brief(space)}: "
             f"in episode {index} they are {values.dtype} of shape {values.shape[1:]}{problem}"
         )
 

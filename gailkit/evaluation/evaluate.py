@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -21,8 +22,9 @@ from gailkit.evaluation.statement import statement
 from gailkit.experts.function import as_policy
 from gailkit.experts.random import random_policy
 from gailkit.generator import TrainedPolicy, Training
-from gailkit.rollouts.environments import SeedStream, make_env
+from gailkit.rollouts.environments import SeedStream, make_env, stated_observation_space
 from gailkit.rollouts.episodes import collect_episodes
+from gailkit.rollouts.global_generators import seeded_globally
 from gailkit.types import BatchPolicy, OneByOne, Policy, Trajectory
 
 
@@ -107,9 +109,9 @@ class Reference:
     ) -> None:
         if episodes < 1:
             raise InputError(f"the number of episodes must be at least 1; found {episodes}")
-        env = make_env(env_id, env_kwargs)
-        self.spaces: tuple[Space[Any], Space[Any]] = (env.observation_space, env.action_space)
-        env.close()
+        with seeded_globally(seed), closing(make_env(env_id, env_kwargs)) as env:
+            self.spaces: tuple[Space[Any], Space[Any]] = (env.observation_space, env.action_space)
+            self._stated = stated_observation_space(env)
         self.demonstrations = demonstrations.fitted_to(*self.spaces)
         self.env_id, self.episodes, self.seed = env_id, episodes, seed
         self.trained_on = frozenset(trained_on)
@@ -129,7 +131,7 @@ class Reference:
             InputError: if it is not callable, or what it returns is no action.
             EnvironmentFailure: if the environment fails.
         """
-        policy = as_policy(policy, self.spaces[1])
+        policy = as_policy(policy, self._stated, self.spaces[1])
         played = self._collect(policy, on_episode=on_episode)
         shown, held_out = self._unseen(policy)
         expert = self.demonstrations

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from gailkit.errors import EnvironmentFailure, InputError
 from gailkit.evaluation.retelling import Retelling, draw, retelling
 from gailkit.rollouts.environments import environment_failures
+from gailkit.rollouts.global_generators import seeded_globally
 from gailkit.types import Trajectory
 from gailkit.viewing.film import choose_pace, tick_durations
 from gailkit.viewing.mujoco_camera import draw_cheaply
@@ -92,7 +93,7 @@ def side_by_side(env_id: str, env_kwargs: Mapping[str, Any], policy: Trajectory,
         InputError: if the environment cannot be drawn here or the policy's episode not be shown; and as ``make_env``.
         EnvironmentFailure: if the environment raises, or draws what is no frame.
     """
-    with closing(make_drawn(env_id, env_kwargs)) as env:
+    with seeded_globally(0), closing(make_drawn(env_id, env_kwargs)) as env:
         draw_cheaply(env)
         sides, notes = _sides(env, policy, expert)
         own = steps_per_second(env)

@@ -12,12 +12,15 @@ from gymnasium.spaces import Box, Discrete
 
 from gailkit.errors import InputError
 from gailkit.importing import describe_foreign, import_attribute, import_module
+from gailkit.spaces import brief, to_gymnasium, unflatten_values
 from gailkit.types import BatchPolicy, Policy
 
 CONTRACT = "one observation -> one action; gailkit.Batched(function) is a function of N observations"
 
 
-def function_policy(spec: str, action_space: Space[Any]) -> Policy:
+def function_policy(
+    spec: str, observation_space: Space[Any], action_space: Space[Any], clip_actions: bool = False
+) -> Policy:
     """The callable ``module:attribute`` as a policy, by the contract of ``as_policy``.
 
     The module may lie in the current folder.
@@ -25,15 +28,26 @@ def function_policy(spec: str, action_space: Space[Any]) -> Policy:
     Raises:
         InputError: if the module or the attribute is missing (near matches are listed), and as ``as_policy``.
     """
-    return as_policy(import_attribute(spec), action_space, spec)
+    return as_policy(import_attribute(spec), observation_space, action_space, spec, clip_actions)
 
 
-def as_policy(policy: object, action_space: Space[Any], name: str | None = None) -> Policy:
+def as_policy(
+    policy: object,
+    observation_space: Space[Any],
+    action_space: Space[Any],
+    name: str | None = None,
+    clip_actions: bool = False,
+) -> Policy:
     """``policy`` as it is asked by whoever runs episodes, with N observations at a time.
 
-    A plain callable is called with one observation (*obs) and returns one action (*act) of ``action_space``, wherever
-    it is named: on the command line and in Python. A ``BatchPolicy``, such as a trained one, is returned as it is;
-    ``Batched(function)`` makes one of a function of N observations.
+    A plain callable is called with one observation and returns one action of ``action_space``, wherever it is named: on
+    the command line and in Python. It sees an element of ``observation_space`` as the environment itself gives it, a
+    dict of arrays for a Dict and a whole number for Discrete, while whoever runs episodes asks about values of
+    ``flattened_space(observation_space)``. A ``BatchPolicy``, such as a trained one, is returned as it is and gets
+    those; ``Batched(function)`` makes one of a function of N observations.
+
+    Args:
+        clip_actions: clip what a callable returns to a Box instead of refusing what lies outside.
 
     Raises:
         InputError: calling the policy ``name``, if it is not callable; when it runs, if the callable raises or returns
@@ -45,10 +59,12 @@ def as_policy(policy: object, action_space: Space[Any], name: str | None = None)
     if not callable(policy):
         shown = _shown(policy) if name is None else f"{name} is {_shown(policy)}"
         raise InputError(f"{shown}; it must be a callable: {CONTRACT}")
-    function: Callable[[np.ndarray], Any] = policy
+    function: Callable[[Any], Any] = policy
 
     def act(observations: np.ndarray) -> np.ndarray:
-        return np.stack([_checked(called, _call(called, function, row), action_space) for row in observations])
+        values = unflatten_values(observation_space, observations)
+        seen = (to_gymnasium(observation_space, values, index) for index in range(len(values)))
+        return np.stack([_checked(called, _call(called, function, each), action_space, clip_actions) for each in seen])
 
     return act
 
@@ -59,34 +75,51 @@ def function_source(spec: str) -> Path | None:
     return Path(origin.origin) if origin and origin.origin and origin.has_location else None
 
 
-def _call(spec: str, function: Callable[[np.ndarray], Any], observation: np.ndarray) -> Any:
+def _call(spec: str, function: Callable[[Any], Any], observation: Any) -> Any:
     try:
         return function(observation)
     except Exception as error:  # the function is foreign code and may raise anything
+        shape = f" of shape {observation.shape}" if isinstance(observation, np.ndarray) else ""
         told = describe_foreign(error, __file__)
-        raise InputError(
-            f"{spec} failed for an observation of shape {observation.shape}: {told} ({CONTRACT})"
-        ) from error
+        raise InputError(f"{spec} failed for an observation{shape}: {told} ({CONTRACT})") from error
 
 
-def _checked(spec: str, action: Any, space: Space[Any]) -> np.ndarray:
-    """``action`` as an array (*act) of the type of ``space``; InputError, printing both, if it is none of it."""
-    problem = InputError(f"{spec} returned {_shown(action)}; an action must be in {space} ({CONTRACT})")
+def _checked(spec: str, action: Any, space: Space[Any], clip_actions: bool) -> np.ndarray:
+    """``action`` as an array (*act) of the type of ``space``; InputError, saying what is wrong, if it is none of it."""
     try:
         values = np.asarray(action)
     except ValueError as error:  # a ragged list
-        raise problem from error
+        raise _refused(spec, action, space, f" ({CONTRACT})") from error
     kinds = "iub" if isinstance(space, Discrete) else "iuf"
     if values.shape != space.shape or values.dtype.kind not in kinds:
-        raise problem
-    typed = values.astype(space.dtype)
-    outside = isinstance(space, Box) and not bool(np.all((typed >= space.low) & (typed <= space.high)))
-    if outside or (isinstance(space, Discrete) and not 0 <= int(typed) - int(space.start) < int(space.n)):
-        raise problem
+        raise _refused(spec, action, space, f" ({CONTRACT})")
+    typed: np.ndarray = values.astype(space.dtype)
+    if isinstance(space, Discrete) and not 0 <= int(typed) - int(space.start) < int(space.n):
+        raise _refused(spec, action, space)
+    if isinstance(space, Box) and not bool(np.all((typed >= space.low) & (typed <= space.high))):
+        if clip_actions and not np.isnan(typed).any():
+            clipped: np.ndarray = np.clip(typed, space.low, space.high)
+            return clipped
+        raise _refused(spec, action, space, _first_outside(typed, space))
     return typed
 
 
+def _refused(spec: str, action: Any, space: Space[Any], more: str = "") -> InputError:
+    return InputError(f"{spec} returned {_shown(action)}; an action must be in {brief(space)}{more}")
+
+
+def _first_outside(action: np.ndarray, space: Box) -> str:
+    """Which number of an action is beyond which bound of the Box, and what serves."""
+    index = tuple(np.argwhere(~((action >= space.low) & (action <= space.high)))[0].tolist())
+    name = f"its element {', '.join(map(str, index))}" if index else "it"
+    value, low, high = action[index], space.low[index], space.high[index]
+    if np.isnan(value):
+        return f", and {name} is not a number"
+    beyond = f"above {high}" if value > high else f"below {low}"
+    return f", and {name} is {value}, {beyond}; --clip-actions clips such actions, as numpy.clip does"
+
+
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = " ".join(repr(value).split())
     shape = f" of shape {value.shape}" if isinstance(value, np.ndarray) else ""
     return f"{text if len(text) <= 80 else text[:77] + '...'}{shape} ({type(value).__name__})"

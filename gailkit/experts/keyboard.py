@@ -16,6 +16,7 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 
 from gailkit.errors import InputError, UnsupportedSpaceError
+from gailkit.spaces import brief
 
 Action = np.ndarray | np.int64
 
@@ -184,7 +185,9 @@ def _usual_box(name: str, count: int) -> str:
 
 
 def _without_keys(space: Space[Any]) -> UnsupportedSpaceError:
-    return UnsupportedSpaceError(f"there are no keys for the action space {space}; there are for Box and Discrete")
+    return UnsupportedSpaceError(
+        f"there are no keys for the action space {brief(space)}; there are for Box and Discrete"
+    )
 
 
 def _check_enough(count: int, most: int, what: str, example: str) -> None:

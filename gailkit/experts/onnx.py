@@ -8,18 +8,28 @@ whose work grows with the numbers in an observation can still hang.
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from gymnasium import Space
-from gymnasium.spaces import Discrete
+from gymnasium.spaces import Discrete, MultiDiscrete
 
 from gailkit.errors import InputError
-from gailkit.experts.onnx_model import NUMBERS, brief, content_of, session_of
+from gailkit.experts.onnx_model import NUMBERS, content_of, first_line, session_of
 from gailkit.experts.onnx_trial import try_out
-from gailkit.spaces import clip_to_space
+from gailkit.importing import require
+from gailkit.spaces import (
+    array_dtype,
+    brief,
+    clip_to_space,
+    flatten_values,
+    flattened_space,
+    is_composite,
+    leaf,
+    leaves,
+    unflatten_values,
+)
 from gailkit.types import Policy
 
 NAMED = ("action", "actions")
@@ -27,6 +37,10 @@ NAMED = ("action", "actions")
 
 def onnx_policy(path: Path, observation_space: Space[Any], action_space: Space[Any]) -> Policy:
     """The policy in the ONNX model at ``path``: one input (B, *obs), B of any size or 1, and the actions as an output.
+
+    Where ``observation_space`` has parts, the model has an input for each, called as the part is (one within another
+    "outer/inner"; a Discrete part is whole numbers (B,)), or a single one for the vector (B, size) that Gymnasium's
+    ``flatten`` makes of them. In either case the policy is asked about values of ``flattened_space``.
 
     The output is the one called action or actions, else the first. For Discrete actions it holds scores (B, A), of
     which the best is taken, or the actions themselves, whole numbers (B,); for a Box actions (B, *act), which are
@@ -38,51 +52,90 @@ def onnx_policy(path: Path, observation_space: Space[Any], action_space: Space[A
             it returns no number.
         DataError: if the file is damaged, or takes too much memory or time to run.
     """
-    network = _Network(path, _session(path, observation_space.shape or ()), observation_space)
-    outputs = network(np.zeros((1, *(observation_space.shape or ())), observation_space.dtype))
+    network = _Network(path, _session(path, observation_space), observation_space)
+    outputs = network(_zeros(observation_space))
     _check_output(path, outputs, action_space)
     if isinstance(action_space, Discrete):
         return lambda observations: _choices(path, network(observations), action_space)
     return lambda observations: clip_to_space(action_space, network(observations))
 
 
-def _session(path: Path, shape: tuple[int, ...]) -> Any:
-    """An onnxruntime session of the model in ``path``, which has been tried out on an observation of ``shape``."""
-    missing = [name for name in ("onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise InputError(f"{path} needs a package that is not installed: pip install 'gailkit[onnx]'")
+def check_installed(path: Path) -> None:
+    """Raise InputError, with the command that installs them, unless the packages are here that run ONNX models."""
+    require(str(path), "onnx", "onnx", "onnxruntime")
+
+
+def _session(path: Path, space: Space[Any]) -> Any:
+    """An onnxruntime session of the model in ``path``, which has been tried out on an observation of zeros."""
+    check_installed(path)
     content = content_of(path)
-    try_out(path, content, shape)
+    shapes = {name: part.shape or () for name, part in _parts(space).items()}
+    try_out(path, content, flattened_space(space).shape or (), shapes)
     return session_of(path, content)
 
 
+def _parts(space: Space[Any]) -> dict[str, Space[Any]]:
+    """The parts that an input may be called by; none where the observation has no parts."""
+    return {"/".join(path): part for path, part in leaves(space)} if is_composite(space) else {}
+
+
+def _zeros(space: Space[Any]) -> np.ndarray:
+    """The first element (1, ...) of each set, and zeros of everything else, flattened."""
+    values = np.zeros(1, array_dtype(space))
+    for path, part in leaves(space):
+        if isinstance(part, Discrete | MultiDiscrete):
+            leaf(values, path)[...] = part.start
+    return flatten_values(space, values)
+
+
 class _Network:
-    """Observations (N, *obs) to the output (N, ...) that means actions."""
+    """Observations (N, *obs), flattened, to the output (N, ...) that means actions."""
 
     def __init__(self, path: Path, session: Any, space: Space[Any]) -> None:
-        self.path = path
-        self.session = session
+        self.path, self.session, self.space = path, session, space
         inputs = session.get_inputs()
-        found = ", ".join(f"{each.name} {each.type} {each.shape}" for each in inputs) or "none"
-        expected = f"accepted is one input of numbers of shape {['B', *(space.shape or ())]}"
-        if len(inputs) != 1 or inputs[0].type not in NUMBERS or not _fits(inputs[0].shape, space.shape or ()):
-            raise InputError(f"{path} has the inputs {found}; {expected}, B being 1 or any number")
-        self.input, self.dtype = inputs[0].name, NUMBERS[inputs[0].type]
-        self.one_by_one = inputs[0].shape[0] == 1
+        parts = _parts(space)
+        self.in_parts = bool(parts) and {each.name for each in inputs} == parts.keys()
+        flat = flattened_space(space)
+        wanted = {each.name: parts[each.name] if self.in_parts else flat for each in inputs}
+        fitting = all(
+            each.type in NUMBERS and _fits(each.shape, wanted[each.name].shape or ()) for each in inputs
+        ) and (self.in_parts or len(inputs) == 1)
+        if not fitting:
+            found = ", ".join(f"{each.name} {each.type} {each.shape}" for each in inputs) or "none"
+            several = f", or one for each of {', '.join(parts)}" if parts else ""
+            raise InputError(
+                f"{path} has the inputs {found}; accepted is one input of numbers of shape "
+                f"{['B', *(flat.shape or ())]}{several}, B being 1 or any number"
+            )
+        self.dtypes = {each.name: NUMBERS[each.type] for each in inputs}
+        self.one_by_one = any(each.shape[0] == 1 for each in inputs)
         names = [output.name for output in session.get_outputs()]
         self.output = next((name for name in names if name in NAMED), names[0])
 
     def __call__(self, observations: np.ndarray) -> np.ndarray:
-        rows = np.ascontiguousarray(observations, dtype=self.dtype)
+        fed = self._fed(observations)
         if self.one_by_one:
-            return np.concatenate([self._run(rows[index : index + 1]) for index in range(len(rows))])
-        return self._run(rows)
+            rows = range(len(observations))
+            return np.concatenate([self._run({name: part[i : i + 1] for name, part in fed.items()}) for i in rows])
+        return self._run(fed)
 
-    def _run(self, rows: np.ndarray) -> np.ndarray:
+    def _fed(self, observations: np.ndarray) -> dict[str, np.ndarray]:
+        """What each input gets, (N, *shape)."""
+        given = dict.fromkeys(self.dtypes, observations)
+        if self.in_parts:
+            values = unflatten_values(self.space, observations)
+            given = {"/".join(path): leaf(values, path) for path, _ in leaves(self.space)}
+        return {name: np.ascontiguousarray(given[name], dtype=dtype) for name, dtype in self.dtypes.items()}
+
+    def _run(self, fed: dict[str, np.ndarray]) -> np.ndarray:
+        rows = next(iter(fed.values()))
         try:
-            (values,) = self.session.run([self.output], {self.input: rows})
+            (values,) = self.session.run([self.output], fed)
         except Exception as error:  # the library declares no base of what it raises
-            raise InputError(f"{self.path} failed for observations of shape {rows.shape}: {brief(error)}") from error
+            raise InputError(
+                f"{self.path} failed for observations of shape {rows.shape}: {first_line(error)}"
+            ) from error
         found = np.asarray(values)
         if found.ndim < 1 or len(found) != len(rows):
             raise InputError(
@@ -108,7 +161,8 @@ def _check_output(path: Path, outputs: np.ndarray, space: Space[Any]) -> None:
         accepted = f"numbers of shape {['B', *(space.shape or ())]}"
     if not fitting:
         raise InputError(
-            f"{path} returns {outputs.dtype} of shape {['B', *shape]} as actions of {space}; accepted are {accepted}"
+            f"{path} returns {outputs.dtype} of shape {['B', *shape]} as actions of {brief(space)}; "
+            f"accepted are {accepted}"
         )
 
 
@@ -121,5 +175,5 @@ def _choices(path: Path, outputs: np.ndarray, space: Discrete[Any]) -> np.ndarra
         return best
     outside = (outputs < space.start) | (outputs >= space.start + space.n)
     if outside.any():
-        raise InputError(f"{path} returned the action {outputs[outside][0]}; an action must be in {space}")
+        raise InputError(f"{path} returned the action {outputs[outside][0]}; an action must be in {brief(space)}")
     return outputs

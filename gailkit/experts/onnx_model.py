@@ -52,7 +52,7 @@ def session_of(path: Path, content: bytes) -> Any:
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the library declares no base of what it raises
-        raise DataError(f"{path} cannot be run by onnxruntime: {brief(error)}") from error
+        raise DataError(f"{path} cannot be run by onnxruntime: {first_line(error)}") from error
 
 
 def check_model(path: Path, content: bytes) -> None:
@@ -68,7 +68,7 @@ def check_model(path: Path, content: bytes) -> None:
     try:
         model = onnx.ModelProto.FromString(content)
     except Exception as error:  # which class it is belongs to protobuf, not to onnx
-        raise DataError(f"{path} is damaged or no ONNX model: {brief(error)}") from error
+        raise DataError(f"{path} is damaged or no ONNX model: {first_line(error)}") from error
     if not model.graph.output:
         raise DataError(f"{path} is damaged or no ONNX model: it computes nothing")
     _check_operators(path, model)
@@ -80,7 +80,7 @@ def check_model(path: Path, content: bytes) -> None:
             )
 
 
-def brief(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """What a library says, its first line and not too much of it."""
     line = next(iter(str(error).strip().splitlines()), type(error).__name__)
     return line if len(line) <= 200 else f"{line[:197]}..."

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,15 +25,18 @@ _START = (
 PATIENCE = 10 * CPU_SECONDS  # seconds, where the machine is busy, or the system knows no bound of a process's time
 
 
-def try_out(path: Path, content: bytes, shape: tuple[int, ...]) -> None:
-    """Check the model and run it on one observation of zeros of ``shape``.
+def try_out(
+    path: Path, content: bytes, shape: tuple[int, ...], parts: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+) -> None:
+    """Check the model and run it on one observation of zeros of ``shape``; inputs called as ``parts`` get theirs.
 
     What it raises when it runs is not told here: whoever runs it meets the same.
 
     Raises:
         InputError, DataError: what ``onnx_model.check_model`` finds; or if running it was ended by a limit.
     """
-    told = json.dumps([str(path), list(shape), str(Path(__file__).parents[2]), *sys.path])
+    shapes = {"": list(shape), **{name: list(own) for name, own in parts.items()}}
+    told = json.dumps([str(path), shapes, str(Path(__file__).parents[2]), *sys.path])
     command = [sys.executable, "-I", "-S", "-c", _START, told]
     try:
         trial = subprocess.run(
@@ -48,7 +53,7 @@ def try_out(path: Path, content: bytes, shape: tuple[int, ...]) -> None:
         raise DataError(f"{path} cannot be run: trying it with one observation {how_it_ended(trial.returncode)}")
 
 
-def main(path: str, shape: list[int]) -> None:
+def main(path: str, shapes: dict[str, list[int]]) -> None:
     """Read a model from stdin and say on stdout what a check of it finds; then run it."""
     for library in ("onnx", "onnxruntime"):
         import_module(library)
@@ -66,7 +71,7 @@ def main(path: str, shape: list[int]) -> None:
         said = {"data": f"{path} takes more memory than a policy may take"}
     print(json.dumps(said), flush=True)
     if session is not None:
-        _run(session, shape)
+        _run(session, shapes)
 
 
 def _checked(path: Path, content: bytes) -> Any:
@@ -74,6 +79,9 @@ def _checked(path: Path, content: bytes) -> Any:
     return session_of(path, content)
 
 
-def _run(session: Any, shape: list[int]) -> None:
-    (only,) = session.get_inputs()
-    session.run(None, {only.name: np.zeros((1, *shape), NUMBERS[only.type])})
+def _run(session: Any, shapes: dict[str, list[int]]) -> None:
+    """Run it; the shape of what is not called as a part is at ""."""
+    inputs = session.get_inputs()
+    named = {each.name for each in inputs} == shapes.keys() - {""}
+    fed = {each.name: np.zeros((1, *shapes[each.name if named else ""]), NUMBERS[each.type]) for each in inputs}
+    session.run(None, fed)

@@ -10,9 +10,10 @@ from gymnasium import Space
 
 from gailkit.errors import InputError
 from gailkit.experts.function import function_policy, function_source
-from gailkit.experts.onnx import onnx_policy
+from gailkit.experts.onnx import check_installed, onnx_policy
 from gailkit.experts.random import random_policy
 from gailkit.experts.sb3 import sb3_policy, vecnormalize_beside
+from gailkit.spaces import flattened_space
 from gailkit.types import Batched, BatchPolicy, Policy
 
 ACCEPTED = (
@@ -22,29 +23,35 @@ ACCEPTED = (
 SUFFIXES = (".zip", ".onnx")
 
 
-def expert_policy(spec: str, observation_space: Space[Any], action_space: Space[Any], seed: int) -> BatchPolicy:
+def expert_policy(
+    spec: str, observation_space: Space[Any], action_space: Space[Any], seed: int, clip_actions: bool = False
+) -> BatchPolicy:
     """The policy that ``spec`` names: ``random``, a Stable-Baselines3 ``.zip``, an ``.onnx`` model, or a function.
 
-    ``seed`` decides what a random policy does; the others are deterministic as far as gailkit is concerned.
+    Args:
+        observation_space: as the environment states it. The policy is asked about values of
+            ``flattened_space(observation_space)``, and a function sees elements of the space all the same.
+        seed: decides what a random policy does; the others are deterministic as far as gailkit is concerned.
+        clip_actions: let a function return actions outside the Box, which are clipped to it as those of all others.
 
     Raises:
         InputError: if ``spec`` names none of these (what is accepted is listed, with near matches) or the policy does
             not fit the spaces.
         DataError: if a file is damaged.
     """
-    policy = _named(spec, observation_space, action_space, seed)
+    policy = _named(spec, observation_space, action_space, seed, clip_actions)
     return policy if isinstance(policy, BatchPolicy) else Batched(policy)
 
 
-def _named(spec: str, observation_space: Space[Any], action_space: Space[Any], seed: int) -> Policy:
+def _named(spec: str, observation_space: Space[Any], action_space: Space[Any], seed: int, clip_actions: bool) -> Policy:
     if spec == "random":
         return random_policy(action_space, seed)
     if spec.endswith(".zip"):
-        return sb3_policy(_existing(spec), observation_space, action_space)
+        return sb3_policy(_existing(spec), flattened_space(observation_space), action_space)
     if spec.endswith(".onnx"):
         return onnx_policy(_existing(spec), observation_space, action_space)
     if _is_function(spec):
-        return function_policy(spec, action_space)
+        return function_policy(spec, observation_space, action_space, clip_actions)
     raise _unknown(spec)
 
 
@@ -52,6 +59,12 @@ def check_spec(spec: str) -> None:
     """Raise InputError unless ``spec`` has the looks of a policy's: near matches are listed."""
     if spec != "random" and not spec.endswith(SUFFIXES) and not _is_function(spec):
         raise _unknown(spec)
+
+
+def check_packages(spec: str) -> None:
+    """Raise InputError, with the command that installs it, if a package is missing that the policy ``spec`` needs."""
+    if spec.endswith(".onnx"):
+        check_installed(Path(spec))
 
 
 def _unknown(spec: str) -> InputError:

@@ -14,7 +14,7 @@ from gailkit.errors import InputError
 from gailkit.networks.distributions import ActionDistribution, Categorical, DiagonalGaussian, TanhGaussian
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import NetworkFactory, ending_in_linear, mlp
-from gailkit.spaces import box_center_and_scale, encoded_size
+from gailkit.spaces import box_center_and_scale, brief, encoded_size
 
 STDS = ("free", "state")
 BOUNDS = ("clip", "tanh")
@@ -205,7 +205,9 @@ def _check_head(action_space: Space[Any], initial_log_std: float, std: str, boun
         if found not in accepted:
             raise InputError(f"{name} must be {' or '.join(accepted)}; found {found!r}")
         if isinstance(action_space, Discrete) and found != accepted[0]:
-            raise InputError(f"{name} {found!r} is for Box actions; found {action_space}, which takes {accepted[0]!r}")
+            raise InputError(
+                f"{name} {found!r} is for Box actions; found {brief(action_space)}, which takes {accepted[0]!r}"
+            )
     low, high = LOG_STD_RANGE
     if std == "state" and not low < initial_log_std < high:
         raise InputError(
@@ -216,7 +218,8 @@ def _check_head(action_space: Space[Any], initial_log_std: float, std: str, boun
         if not wide.all():
             raise InputError(
                 f"bounds 'tanh' needs a Box that is bounded on both sides and has a width in every dimension; found "
-                f"{action_space}, of which {int((~wide).sum())} of {len(wide)} are not so: it takes bounds 'clip'"
+                f"{brief(action_space)}, of which {int((~wide).sum())} of {len(wide)} are not so: it takes bounds "
+                "'clip'"
             )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from gailkit.errors import InputError
+from gailkit.importing import require
 from gailkit.recording.keyboard_session import KeyboardSession, Phase, Standing
 from gailkit.recording.keyboard_text import headline, prompt, session_legend, wrapped
 from gailkit.viewing.rendering import has_display
@@ -76,10 +76,7 @@ def check_for_window() -> None:
     """Raise InputError if there can be no window: without a display, or without pygame."""
     if not has_display():
         raise InputError("a person at the keyboard needs a window, and there is no display here (DISPLAY is not set)")
-    if importlib.util.find_spec("pygame") is None:
-        raise InputError(
-            "a window for the keyboard needs a package that is not installed: pip install 'gailkit[classic]'"
-        )
+    require("a window for the keyboard", "classic", "pygame")
 
 
 class Window:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from gailkit.demonstrations.native import writing
 from gailkit.errors import InputError, StorageError
 from gailkit.recording.provenance import merged_provenance
 from gailkit.recording.shards import Shards
-from gailkit.rollouts.environments import SeedStream
+from gailkit.rollouts.environments import SeedStream, stated_observation_space
+from gailkit.spaces import brief, unflatten_values
 from gailkit.types import Trajectory
 
 JOINED = 32
@@ -49,6 +51,7 @@ class Recording:
                 shards.finish(earlier.save)
         self.shards = shards
         self.env = env
+        self.observation_space = stated_observation_space(env)
         self.env_id = env_id
         self.env_kwargs = env_kwargs
         self.provenance = provenance
@@ -89,9 +92,14 @@ class Recording:
     def add(self, index: int, trajectory: Trajectory) -> None:
         """Take in a finished episode, the ``index``-th of those asked for; it will be durable soon.
 
+        Its observations are kept as the environment states them, a Dict as a Dict, where ``make_env`` flattened them.
+
         Raises:
             StorageError: if it is committed now, with others, and the disk refuses.
         """
+        if self.observation_space is not self.env.observation_space:
+            stated = unflatten_values(self.observation_space, trajectory.observations)
+            trajectory = replace(trajectory, observations=stated)
         self.finished[index] = trajectory
         self.commit_if_due()
 
@@ -209,7 +217,7 @@ class Recording:
         """These episodes of the run."""
         return Demonstrations(
             trajectories=tuple(self.finished[index] for index in indices),
-            observation_space=self.env.observation_space,
+            observation_space=self.observation_space,
             action_space=self.env.action_space,
             env_id=self.env_id,
             env_kwargs=self.env_kwargs,
@@ -258,11 +266,13 @@ def _check_continues(
     pairs = {
         "environment": (earlier.env_id, env_id),
         "arguments of the environment": (dict(earlier.env_kwargs), dict(env_kwargs)),
-        "observation space": (earlier.observation_space, env.observation_space),
+        "observation space": (earlier.observation_space, stated_observation_space(env)),
         "action space": (earlier.action_space, env.action_space),
     }
     for what, (found, wanted) in pairs.items():
         if found != wanted:
-            raise InputError(f"{path} cannot be continued: its {what} is {found}, to be recorded is {wanted}")
+            raise InputError(
+                f"{path} cannot be continued: its {what} is {brief(found)}, to be recorded is {brief(wanted)}"
+            )
     if earlier.returns() is None:
         raise InputError(f"{path} cannot be continued: its episodes have no rewards")

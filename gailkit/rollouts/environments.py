@@ -19,7 +19,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import FlattenObservation
 
 from gailkit.errors import EnvironmentFailure, GailkitError, InputError
-from gailkit.importing import describe_foreign, make_current_folder_importable
+from gailkit.importing import describe_foreign, make_current_folder_importable, missing_package
 from gailkit.spaces import check_supported, flattened_space, not_finite
 
 MAX_SEED = 2**31
@@ -29,7 +29,8 @@ def make_env(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnas
     """The environment that Gymnasium registers as ``env_id``, made with the keyword arguments ``env_kwargs``.
 
     Its spaces are known to be supported; observations that are neither in a Box nor in a Discrete space are flattened
-    to one vector. ``module:ENV_ID`` imports the module first, as Gymnasium does.
+    to one vector, and ``stated_observation_space`` tells what it was. ``module:ENV_ID`` imports the module first, as
+    Gymnasium does.
 
     Raises:
         InputError: for a name that is not registered (near matches are listed), a missing dependency, arguments that
@@ -41,6 +42,8 @@ def make_env(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnas
     except UnregisteredEnv as error:
         raise InputError(f"no environment is called {env_id!r}; {_near_matches(env_id)}") from error
     except DependencyNotInstalled as error:
+        if _is_mujoco(env_id):
+            raise missing_package(env_id, "mujoco") from error
         raise InputError(f"{env_id} needs a package that is not installed: {error}") from error
     except ImportError as error:
         raise InputError(f"{env_id} cannot be imported: {error}; {_near_matches(env_id)}") from error
@@ -51,9 +54,19 @@ def make_env(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnas
         raise InputError(f"{env_id} does not accept the arguments {dict(env_kwargs or {})}: {cause}") from error
     if not isinstance(env.observation_space, Box | Discrete):
         flattened_space(env.observation_space)  # refuses what Gymnasium would not flatten to one vector
-        env = FlattenObservation(env)
+        env = _Flattened(env)
     check_supported(env.observation_space, env.action_space)
     return env
+
+
+class _Flattened(FlattenObservation[Any, Any, Any]):
+    """Observations of several parts as one vector, which is what networks and everything that measures them see."""
+
+
+def stated_observation_space(env: gymnasium.Env[Any, Any]) -> Space[Any]:
+    """The observation space that the environment itself states: a Dict, say, where ``make_env`` flattens it."""
+    space: Space[Any] = (env.env if isinstance(env, _Flattened) else env).observation_space
+    return space
 
 
 def canonical_id(env_id: str) -> str:
@@ -175,8 +188,7 @@ def _make_quietly(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env[A
 @contextmanager
 def _quiet_mujoco(env_id: str) -> Iterator[None]:
     """Keep MuJoCo's advice on the models of Gymnasium from filling a MUJOCO_LOG.TXT in the current folder."""
-    spec = gymnasium.registry.get(canonical_id(env_id))
-    if spec is None or "mujoco" not in str(spec.entry_point) or importlib.util.find_spec("mujoco") is None:
+    if not _is_mujoco(env_id) or importlib.util.find_spec("mujoco") is None:
         yield
         return
     mujoco = importlib.import_module("mujoco")
@@ -186,6 +198,11 @@ def _quiet_mujoco(env_id: str) -> Iterator[None]:
         yield
     finally:
         mujoco.set_mju_user_warning(handler)
+
+
+def _is_mujoco(env_id: str) -> bool:
+    spec = gymnasium.registry.get(canonical_id(env_id))
+    return spec is not None and "mujoco" in str(spec.entry_point)
 
 
 def _near_matches(env_id: str) -> str:

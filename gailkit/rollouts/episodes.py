@@ -14,6 +14,7 @@ from gymnasium.spaces import Discrete
 
 from gailkit.errors import EnvironmentFailure, InputError
 from gailkit.rollouts.environments import all_finite, environment_failures, not_finite_failure
+from gailkit.rollouts.global_generators import seeded_globally
 from gailkit.spaces import clip_to_space
 from gailkit.types import Policy, Trajectory
 
@@ -74,12 +75,17 @@ def collect_episodes(
     on_episode: Callable[[Trajectory], None] | None = None,
     on_steps: Callable[[int], None] | None = None,
 ) -> list[Trajectory]:
-    """The episodes of ``run_episodes`` in the order of their seeds; ``on_episode`` sees each as it ends."""
+    """The episodes of ``run_episodes`` in the order of their seeds; ``on_episode`` sees each as it ends.
+
+    The same seeds and number of environments give the same episodes, also where an environment draws from global
+    generators.
+    """
     finished: dict[int, Trajectory] = {}
-    for index, trajectory in run_episodes(policy, env_factory, seeds, num_envs, on_steps=on_steps):
-        finished[index] = trajectory
-        if on_episode is not None:
-            on_episode(trajectory)
+    with seeded_globally([len(seeds), *seeds]):
+        for index, trajectory in run_episodes(policy, env_factory, seeds, num_envs, on_steps=on_steps):
+            finished[index] = trajectory
+            if on_episode is not None:
+                on_episode(trajectory)
     return [finished[index] for index in range(len(seeds))]
 
 

@@ -14,7 +14,7 @@ from gailkit.spaces.encoding import (
 )
 from gailkit.spaces.flattening import flatten_values, flattened_space, unflatten_values
 from gailkit.spaces.minari import space_from_minari_json, space_to_minari_json
-from gailkit.spaces.structure import STORABLE, array_dtype, assemble, is_composite, leaf, leaves
+from gailkit.spaces.structure import STORABLE, array_dtype, assemble, brief, is_composite, leaf, leaves
 
 __all__ = [
     "MAX_BOX_SIZE",
@@ -24,6 +24,7 @@ __all__ = [
     "as_batch",
     "assemble",
     "box_center_and_scale",
+    "brief",
     "check_supported",
     "clip_to_space",
     "encoded_size",

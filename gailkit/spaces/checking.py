@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import Space
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
-from gailkit.spaces.structure import Path, leaves, said_of, shape_of, subspaces
+from gailkit.spaces.structure import Path, brief, leaves, said_of, shape_of, subspaces
 
 _WORDS = {"f": "real numbers", "i": "integers", "u": "integers", "b": "booleans"}
 
@@ -32,7 +32,7 @@ def _misfit(space: Space[Any], values: np.ndarray, path: Path) -> str | None:
     fields = values.dtype.names or ()
     if set(fields) != set(parts) or values.ndim != 1:
         found = f"the parts {', '.join(fields)}" if fields else f"{values.dtype} of shape {values.shape[1:]}"
-        return f"{said_of(path, 'an element')} has {found}; {space} has the parts {', '.join(parts)}"
+        return f"{said_of(path, 'an element')} has {found}; {brief(space)} has the parts {', '.join(parts)}"
     problems = (_misfit(part, values[name], (*path, name)) for name, part in parts.items())
     return next((problem for problem in problems if problem is not None), None)
 
@@ -42,7 +42,7 @@ def _leaf_misfit(space: Space[Any], values: np.ndarray, name: str) -> str | None
     if values.dtype.names is not None or values.shape[1:] != shape_of(space) or values.dtype.kind not in wanted:
         return (
             f"{name} is {values.dtype} of shape {values.shape[1:]}; "
-            f"{space} has {_WORDS[wanted[0]]} of shape {shape_of(space)}"
+            f"{brief(space)} has {_WORDS[wanted[0]]} of shape {shape_of(space)}"
         )
     if not values.size:
         return None
@@ -58,7 +58,7 @@ def _leaf_misfit(space: Space[Any], values: np.ndarray, name: str) -> str | None
     where = f" in dimension {worst}" if flat.shape[1] > 1 else ""
     return (
         f"{name} ranges from {flat[:, worst].min()} to {flat[:, worst].max()}{where}, "
-        f"where {space} allows {low[worst]} to {high[worst]}"
+        f"where {brief(space)} allows {low[worst]} to {high[worst]}"
     )
 
 

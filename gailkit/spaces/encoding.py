@@ -11,6 +11,7 @@ from gymnasium.spaces import Box, Discrete
 from torch import Tensor
 
 from gailkit.errors import UnsupportedSpaceError
+from gailkit.spaces.structure import brief
 
 SUPPORTED = "Box (any shape, flattened) and Discrete"
 
@@ -19,9 +20,13 @@ def check_supported(observation_space: Space[Any], action_space: Space[Any]) -> 
     """Raise UnsupportedSpaceError, naming the space and what is supported, unless both can be encoded."""
     for role, space in (("observation", observation_space), ("action", action_space)):
         if not isinstance(space, Box | Discrete):
-            raise UnsupportedSpaceError(f"the {role} space {space} is not supported; supported are {SUPPORTED}")
+            raise UnsupportedSpaceError(f"the {role} space {brief(space)} is not supported; supported are {SUPPORTED}")
+        if encoded_size(space) == 0:
+            raise UnsupportedSpaceError(
+                f"the {role} space {space} is not supported: with the shape {space.shape} it holds no number"
+            )
     if isinstance(action_space, Box) and not np.issubdtype(action_space.dtype, np.floating):
-        raise UnsupportedSpaceError(f"the action space {action_space} is not supported: a Box of whole numbers")
+        raise UnsupportedSpaceError(f"the action space {brief(action_space)} is not supported: a Box of whole numbers")
 
 
 def encoded_size(space: Space[Any]) -> int:
@@ -30,7 +35,7 @@ def encoded_size(space: Space[Any]) -> int:
         return int(space.n)
     if isinstance(space, Box):
         return int(np.prod(space.shape))
-    raise UnsupportedSpaceError(f"the space {space} is not supported; supported are {SUPPORTED}")
+    raise UnsupportedSpaceError(f"the space {brief(space)} is not supported; supported are {SUPPORTED}")
 
 
 def box_center_and_scale(space: Space[Any]) -> tuple[Tensor, Tensor]:

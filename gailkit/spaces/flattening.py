@@ -10,7 +10,7 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Discrete, MultiDiscrete, flatten_space
 
 from gailkit.errors import InputError, UnsupportedSpaceError
-from gailkit.spaces.structure import Path, array_dtype, leaf, leaves, said_of, shape_of
+from gailkit.spaces.structure import Path, array_dtype, brief, leaf, leaves, said_of, shape_of
 
 MAX_FLAT_SIZE = 2**26
 
@@ -26,7 +26,7 @@ def flattened_space(space: Space[Any]) -> Space[Any]:
         return space
     if size > MAX_FLAT_SIZE:
         raise UnsupportedSpaceError(
-            f"the space {space} is not supported: flattened it has {size} numbers, accepted are {MAX_FLAT_SIZE}"
+            f"the space {brief(space)} is not supported: flattened it has {size} numbers, accepted are {MAX_FLAT_SIZE}"
         )
     flat = flatten_space(space)
     assert isinstance(flat, Box)
@@ -59,7 +59,9 @@ def unflatten_values(space: Space[Any], flat: np.ndarray) -> np.ndarray:
         return flat
     parts = _columns(space)
     if flat.shape[1:] != (parts[-1].columns.stop,):
-        raise InputError(f"flat values of {space} have the shape (N, {parts[-1].columns.stop}); found {flat.shape}")
+        raise InputError(
+            f"flat values of {brief(space)} have the shape (N, {parts[-1].columns.stop}); found {flat.shape}"
+        )
     values = np.empty(len(flat), array_dtype(space))
     for part in parts:
         leaf(values, part.path)[...] = _unflattened_leaf(flat[:, part.columns], part)
@@ -111,7 +113,7 @@ def _flatten_leaf(flat: np.ndarray, part: _Part, values: np.ndarray) -> None:
     outside = (index < 0) | (index >= sizes) | (index + starts != values)
     if outside.any():
         name, found = said_of(part.path, "an element"), values[outside][0]
-        raise InputError(f"{name} is {found}, which {part.space} does not have")
+        raise InputError(f"{name} is {found}, which {brief(part.space)} does not have")
     np.put_along_axis(flat, index + np.cumsum(sizes) - sizes, 1, axis=1)
 
 
@@ -124,7 +126,9 @@ def _unflattened_leaf(flat: np.ndarray, part: _Part) -> np.ndarray:
     chosen = np.empty((len(flat), len(sizes)), np.int64)
     for k, marked in enumerate(np.split(flat != 0, np.cumsum(sizes)[:-1], axis=1)):
         if not marked.any(axis=1).all():
-            raise InputError(f"{said_of(part.path, 'an element')} marks none of the numbers that {part.space} has")
+            raise InputError(
+                f"{said_of(part.path, 'an element')} marks none of the numbers that {brief(part.space)} has"
+            )
         chosen[:, k] = marked.argmax(axis=1)
     values: np.ndarray = (chosen + starts).reshape(shape)
     return values

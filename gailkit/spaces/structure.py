@@ -19,6 +19,8 @@ from gailkit.errors import InputError, UnsupportedSpaceError
 
 STORABLE = "Box, Discrete, MultiDiscrete, MultiBinary, and Dict and Tuple of these"
 
+LONGEST_SAID = 200  # letters of a space or an array in a message
+
 Path = tuple[str, ...]
 
 
@@ -35,10 +37,10 @@ def subspaces(space: Space[Any]) -> dict[str, Space[Any]]:
     elif isinstance(space, Tuple):
         named = {str(index): part for index, part in enumerate(space.spaces)}
     else:
-        raise UnsupportedSpaceError(f"the space {space} is not supported; supported are {STORABLE}")
+        raise UnsupportedSpaceError(f"the space {brief(space)} is not supported; supported are {STORABLE}")
     if not named or not all(isinstance(name, str) and name and name.isprintable() for name in named):
         raise UnsupportedSpaceError(
-            f"the space {space} is not supported: it needs at least one part, and names of printable characters"
+            f"the space {brief(space)} is not supported: it needs at least one part, and names of printable characters"
         )
     return named
 
@@ -52,12 +54,16 @@ def leaves(space: Space[Any]) -> list[tuple[Path, Space[Any]]]:
     """Path and space of every leaf, in the order of the space.
 
     Raises:
-        UnsupportedSpaceError: if one of them is of a kind that is not supported.
+        UnsupportedSpaceError: if one of them is of a kind that is not supported, or holds no number.
     """
-    parts = subspaces(space)
-    if not parts:
-        return [((), space)]
-    return [((name, *path), own) for name, part in parts.items() for path, own in leaves(part)]
+    found = _leaves(space)
+    for path, own in found:
+        if 0 in shape_of(own):
+            raise UnsupportedSpaceError(
+                f"the space {brief(space)} is not supported: {said_of(path, 'an element')} holds no number, "
+                f"as its shape is {shape_of(own)}"
+            )
+    return found
 
 
 def shape_of(leaf_space: Space[Any]) -> tuple[int, ...]:
@@ -114,6 +120,19 @@ def assemble(space: Space[Any], arrays: Mapping[Path, np.ndarray]) -> np.ndarray
 def said_of(path: Path, whole: str) -> str:
     """A leaf in a message: its path, or ``whole`` where the space is one leaf."""
     return repr("/".join(path)) if path else whole
+
+
+def brief(thing: object) -> str:
+    """A space, an array or what else a message names, cut off where it is long."""
+    text = str(thing)
+    return text if len(text) <= LONGEST_SAID else f"{text[: LONGEST_SAID - 3]}..."
+
+
+def _leaves(space: Space[Any]) -> list[tuple[Path, Space[Any]]]:
+    parts = subspaces(space)
+    if not parts:
+        return [((), space)]
+    return [((name, *path), own) for name, part in parts.items() for path, own in _leaves(part)]
 
 
 def _held_dtype(space: Space[Any], arrays: Mapping[Path, np.ndarray], path: Path) -> np.dtype[Any]:

@@ -7,7 +7,7 @@ teachers that know nothing of the task; an imitator that does much better than i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -24,6 +24,7 @@ from gailkit.experts.random import random_policy
 from gailkit.generator import TrainedPolicy
 from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
+from gailkit.rollouts.global_generators import seeded_globally
 from gailkit.spaces import box_center_and_scale, clip_to_space
 from gailkit.training.config import TrainConfig
 from gailkit.training.control_result import Control, ControlResult, Played, Scale
@@ -157,9 +158,8 @@ class _Stage:
 
     def __init__(self, method: Method, watching: Watching) -> None:
         self.method, self.watching = method, watching
-        env = self._make_env()
-        self.spaces = env.observation_space, env.action_space
-        env.close()
+        with seeded_globally(method.config.seed), closing(self._make_env()) as env:
+            self.spaces = env.observation_space, env.action_space
 
     def play(self, who: str, policy: Policy, starts: Sequence[int]) -> list[Trajectory]:
         """An episode of ``policy`` from each of ``starts``."""

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from gymnasium.vector import SyncVectorEnv
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DivergenceError, EnvironmentFailure
 from gailkit.generator import TrainedPolicy
 from gailkit.rollouts.environments import make_vector_env
+from gailkit.rollouts.global_generators import seeded_globally
 from gailkit.training.acting import parts_to_act, warn_of_nameless
 from gailkit.training.choosing import Choice, choose, with_state
 from gailkit.training.config import RunConfig
@@ -85,8 +85,7 @@ def run_to_the_end(
 @contextmanager
 def surroundings(env_id: str, config: RunConfig, env_kwargs: Mapping[str, Any]) -> Iterator[SyncVectorEnv]:
     """The environments of a run, and random numbers of its own."""
-    with closing(make_vector_env(env_id, config.num_envs, env_kwargs)) as envs, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    with seeded_globally(config.seed), closing(make_vector_env(env_id, config.num_envs, env_kwargs)) as envs:
         yield envs
 
 

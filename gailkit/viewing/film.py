@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import subprocess
 import tempfile
@@ -17,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from gailkit.errors import EnvironmentFailure, InputError, StorageError
+from gailkit.importing import require
 from gailkit.storage import write_atomically
 
 SUFFIXES = (".gif", ".webp", ".mp4")
@@ -52,8 +52,8 @@ def check_film(path: Path) -> None:
     """Raise InputError unless a film can be written to a file of this name here."""
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path} does not end in the name of a film; accepted are {', '.join(SUFFIXES)}")
-    if path.suffix.lower() == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
-        raise InputError(f"{path} needs a package that is not installed: pip install 'gailkit[video]'; .gif does not")
+    if path.suffix.lower() == ".mp4":
+        require(f"{path}, unlike a .gif,", "video", "imageio_ffmpeg")
 
 
 def open_film(path: Path, fps: float) -> Film:

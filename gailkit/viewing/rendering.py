@@ -15,6 +15,7 @@ import numpy as np
 from gymnasium.error import DependencyNotInstalled
 
 from gailkit.errors import GailkitError, InputError
+from gailkit.importing import missing_package
 from gailkit.rollouts.environments import environment_failures, make_env
 from gailkit.viewing.mujoco_camera import follow_body
 
@@ -47,9 +48,12 @@ def steps_per_second(env: gymnasium.Env[Any, Any]) -> float:
 def make_drawn(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
     """The environment with a ``render()`` that returns frames; MuJoCo has been shown a way to draw.
 
+    Others are reset and drawn once, so that what is missing is known before anything is played.
+
     Raises:
-        InputError: if the environment returns no frames, or MuJoCo can draw in no way here; and as ``make_env``.
-        EnvironmentFailure: as ``make_env``.
+        InputError: if the environment returns no frames, a package is missing, or MuJoCo can draw in no way here; and
+            as ``make_env``.
+        EnvironmentFailure: if it fails to draw, and as ``make_env``.
     """
     if not has_display():
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # else SDL looks for a display, and complains on stderr
@@ -58,7 +62,11 @@ def make_drawn(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env[Any,
         if _is_mujoco(env):
             _choose_mujoco_gl()
             follow_body(env, env_kwargs)
-    except InputError:
+        else:
+            with environment_failures("it was reset"):
+                env.reset(seed=0)
+            _drawn(env)
+    except GailkitError:
         env.close()
         raise
     return env
@@ -125,8 +133,9 @@ def _drawn(env: gymnasium.Env[Any, Any]) -> np.ndarray:
         try:
             return np.asarray(env.render())
         except DependencyNotInstalled as error:
-            advice = "pip install 'gailkit[classic]'" if "pygame is not" in str(error) else str(error)
-            raise InputError(f"drawing needs a package that is not installed: {advice}") from error
+            if "pygame is not" in str(error):
+                raise missing_package("drawing", "classic") from error
+            raise InputError(f"drawing needs a package that is not installed: {error}") from error
 
 
 def _make_in_mode(env_id: str, env_kwargs: Mapping[str, Any], mode: str) -> gymnasium.Env[Any, Any]:

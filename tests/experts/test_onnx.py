@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Dict, Discrete, flatten
 
 from gailkit.errors import DataError, InputError, StorageError
 from gailkit.experts.onnx import onnx_policy
 from gailkit.experts.resolve import expert_files, expert_policy
+from gailkit.spaces import flatten_values, from_gymnasium
 
 onnx = pytest.importorskip("onnx", reason="NOT TESTED: policies in ONNX files; pip install 'gailkit[onnx]'")
 pytest.importorskip("onnxruntime", reason="NOT TESTED: policies in ONNX files; pip install 'gailkit[onnx]'")
@@ -102,6 +103,42 @@ def test_observations_take_the_type_of_the_input(save: Save) -> None:
     ]
     path = save(nodes, [("y", TensorProto.FLOAT, [None, 3])], input_type=TensorProto.DOUBLE)
     assert onnx_policy(path, PLANE, LATE)(ROWS).tolist() == [5, 6, 7]
+
+
+PARTS = Dict({"w": Discrete(3, start=5), "x": Box(-9, 9, (2,), np.float32)})
+
+
+@pytest.mark.parametrize("batch", ["B", 1])
+def test_parts_of_an_observation_reach_the_inputs_called_as_they_are(save: Save, batch: Any) -> None:
+    """The score of the action that part w names is the sum of part x, which is positive; that of others is 0."""
+    nodes = [
+        helper.make_node("Unsqueeze", ["w", "axis"], ["column"]),
+        helper.make_node("Equal", ["column", "actions"], ["marked"]),
+        helper.make_node("Cast", ["marked"], ["number"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceSum", ["x", "axis"], ["sum"]),
+        helper.make_node("Mul", ["number", "sum"], ["y"]),
+    ]
+
+    def change(model: Any) -> None:
+        model.graph.input.append(helper.make_tensor_value_info("w", TensorProto.INT64, [batch]))
+        del model.graph.initializer[:]
+        for name, values in {"actions": [[5, 6, 7]], "axis": [1]}.items():
+            model.graph.initializer.append(numpy_helper.from_array(np.array(values, np.int64), name))
+
+    path = save(nodes, [("y", TensorProto.FLOAT, [None, 3])], batch=batch, change=change)
+    elements = [{"w": 5 + k, "x": np.array([k, 1], np.float32)} for k in (2, 0, 1)]
+    rows = flatten_values(PARTS, from_gymnasium(PARTS, elements))
+    assert onnx_policy(path, PARTS, LATE)(rows).tolist() == [7, 5, 6]
+    other = Dict({"w": Discrete(3, start=5), "v": Box(-9, 9, (2,), np.float32)})
+    with pytest.raises(InputError, match=r"accepted is one input .* \['B', 5\], or one for each of v, w, B being 1"):
+        onnx_policy(path, other, LATE)
+
+
+def test_parts_may_also_come_as_the_vector_that_gymnasium_makes(save: Save) -> None:
+    pair = Dict({"b": Box(-9, 9, (1,), np.float32), "a": Box(-9, 9, (1,), np.float32)})
+    elements = [{"a": row[:1], "b": row[1:]} for row in ROWS]
+    rows = np.array([flatten(pair, element) for element in elements])
+    assert onnx_policy(linear(save), pair, LATE)(rows).tolist() == [5, 6, 7]
 
 
 @pytest.mark.parametrize(

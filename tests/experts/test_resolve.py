@@ -91,12 +91,12 @@ def test_a_function_sees_one_observation_at_a_time() -> None:
 
 @pytest.mark.parametrize(("attribute", "action"), [("driver", [[1.0]]), ("driver.coast", [[0.0]])])
 def test_any_callable_will_do(attribute: str, action: list[list[float]]) -> None:
-    np.testing.assert_array_equal(function_policy(f"my_drivers:{attribute}", SLIDER)(rows(1)), action)
+    np.testing.assert_array_equal(function_policy(f"my_drivers:{attribute}", PLANE, SLIDER)(rows(1)), action)
 
 
 def test_discrete_actions_are_integers_of_the_space() -> None:
-    assert function_policy("my_drivers:first", LATE)(rows(2)).tolist() == [5, 5]
-    assert function_policy("my_drivers:true", Discrete(2))(rows(2)).tolist() == [0, 1]
+    assert function_policy("my_drivers:first", PLANE, LATE)(rows(2)).tolist() == [5, 5]
+    assert function_policy("my_drivers:true", PLANE, Discrete(2))(rows(2)).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_discrete_actions_are_integers_of_the_space() -> None:
 )
 def test_what_is_no_action_is_printed_beside_the_space(attribute: str, space: Any, shown: str) -> None:
     with pytest.raises(InputError, match=f"my_drivers:{attribute} returned {shown}"):
-        function_policy(f"my_drivers:{attribute}", space)(rows(1))
+        function_policy(f"my_drivers:{attribute}", PLANE, space)(rows(1))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_function_that_cannot_be_had_is_explained(spec: str, said: str, curren
 def test_what_a_function_raises_is_told_with_its_place() -> None:
     line = 1 + MODULE.splitlines().index('def fails(observation): raise KeyError("no idea")')
     with pytest.raises(InputError, match=rf"shape \(2,\): KeyError: 'no idea' \(my_drivers\.py, line {line}\)"):
-        function_policy("my_drivers:fails", SLIDER)(rows(1))
+        function_policy("my_drivers:fails", PLANE, SLIDER)(rows(1))
 
 
 @pytest.mark.parametrize("spec", ["", "rndom", "nothing", "a/b:c", "my_drivers:", ":steer", "policy.pt"])

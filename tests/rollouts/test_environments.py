@@ -54,6 +54,19 @@ def test_a_missing_dependency_is_named() -> None:
         gymnasium.registry.pop("gailkit-test/Needy-v0")
 
 
+def test_a_missing_extra_of_gailkit_is_named() -> None:
+    gymnasium.register("gailkit-test/Needy-v0", entry_point=_needs_mujoco)
+    try:
+        with pytest.raises(InputError, match=r"Needy-v0 needs a package that is .*: pip install 'gailkit\[mujoco\]'$"):
+            make_env("gailkit-test/Needy-v0")
+    finally:
+        gymnasium.registry.pop("gailkit-test/Needy-v0")
+
+
+def _needs_mujoco() -> gymnasium.Env:
+    raise gymnasium.error.DependencyNotInstalled("MuJoCo is not installed")
+
+
 def _needs_box2d() -> gymnasium.Env:
     raise gymnasium.error.DependencyNotInstalled("pip install box2d")
 

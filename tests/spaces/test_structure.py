@@ -11,7 +11,17 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Dict, Discrete, Graph, MultiBinary, MultiDiscrete, OneOf, Sequence, Text, Tuple
 
 from gailkit.errors import InputError, UnsupportedSpaceError
-from gailkit.spaces import array_dtype, assemble, flattened_space, is_composite, leaf, leaves, misfit, space_to_json
+from gailkit.spaces import (
+    array_dtype,
+    assemble,
+    brief,
+    flattened_space,
+    is_composite,
+    leaf,
+    leaves,
+    misfit,
+    space_to_json,
+)
 
 CAMERA, JOINTS = Box(0, 255, (4, 5, 3), np.uint8), Box(-1, 1, (2,))
 ROBOT = Dict({"see": CAMERA, "feel": Tuple([JOINTS, Discrete(3)])})
@@ -109,3 +119,23 @@ def test_other_spaces_are_refused_by_whatever_meets_them(space: Space[Any]) -> N
     for call in (leaves, array_dtype, space_to_json, flattened_space, lambda own: misfit(own, np.zeros(1))):
         with pytest.raises(UnsupportedSpaceError, match="not supported"):
             call(space)
+
+
+@pytest.mark.parametrize(
+    ("space", "name"),
+    [
+        (Box(-1, 1, (0,)), "an element"),
+        (Dict({"a": Discrete(2), "b": Tuple((Discrete(2), Box(0, 1, (3, 0))))}), "'b/1'"),
+        (Dict({"a": MultiDiscrete([])}), "'a'"),
+    ],
+)
+def test_a_part_without_a_number_is_refused(space: Space[Any], name: str) -> None:
+    with pytest.raises(UnsupportedSpaceError, match=f"{name} holds no number, as its shape is"):
+        leaves(space)
+
+
+def test_what_a_message_names_is_cut_off_where_it_is_long() -> None:
+    wide = Box(-np.arange(1.0, 501.0), np.arange(1.0, 501.0), dtype=np.float64)
+    assert len(brief(wide)) == 200
+    assert re.match(r"Box\(\[ *-1\. +-2\.", brief(wide))
+    assert brief(Discrete(3)) == "Discrete(3)"

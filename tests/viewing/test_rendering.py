@@ -235,11 +235,13 @@ def test_a_film_that_takes_no_more_frames_is_the_failure_it_names() -> None:
 
 def test_without_pygame_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pygame", None)
-    with closing(Filmed(make_drawn("CartPole-v1", {}), 1, lambda frame: None)) as env:
-        env.reset(seed=0)
-        assert isinstance(env.failure, InputError)
-        assert "pip install 'gailkit[classic]'" in str(env.failure)
-        monkeypatch.undo()  # closing looks for pygame too
+    with pytest.raises(InputError, match=r"drawing needs a package .*: pip install 'gailkit\[classic\]'$"):
+        make_drawn("CartPole-v1", {})
+
+
+def test_what_cannot_be_drawn_at_all_is_known_before_it_is_played() -> None:
+    with pytest.raises(EnvironmentFailure, match="failed while it was drawn: RuntimeError: out of paint"):
+        make_drawn("Drawn-v0", {"breaks_at": 0})
 
 
 def test_a_window_opens_on_a_display(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,8 +47,10 @@ def check(
     from gailkit.checks.subject import read_subject
     from gailkit.checks.surroundings import as_observed, surroundings_of
     from gailkit.rollouts.environments import canonical_id
+    from gailkit.rollouts.global_generators import seeded_globally
 
     with ExitStack() as opened:
+        opened.enter_context(seeded_globally(0))
         around = None if env_id is None else surroundings_of(canonical_id(env_id), env_kwargs)
         if around is not None and around.env is not None:
             opened.callback(around.env.close)

@@ -13,7 +13,7 @@ from gailkit.cli.demonstrations import ReadingOptions, reading_options
 from gailkit.cli.evaluate.method_names import refuse_twice
 from gailkit.cli.evaluate.policies import Request, run_policies, said_to_be
 from gailkit.cli.evaluate.tables import show_comparison, show_evaluation, show_rule
-from gailkit.cli.specs import CHECKPOINT_HELP, trust_option
+from gailkit.cli.specs import CHECKPOINT_HELP, clip_actions_option, trust_option
 from gailkit.training.config import CHECKPOINTS
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ EXAMPLES = (
     help=CHECKPOINT_HELP,
 )
 @click.option("--stochastic", is_flag=True, help="Sample a run's actions instead of taking the likeliest.")
+@clip_actions_option
 @click.option(
     "--env",
     "env_id",
@@ -78,7 +79,7 @@ def evaluate(
     SPEC is random, a run directory, a Stable-Baselines3 .zip, an .onnx model, or module:attribute. Runs that differ
     only in their seed count as one method. A run is compared with the episodes that it was not trained on.
     """
-    request = Request(specs, demos, **given)
+    request = Request(specs, demos, filmed=report is not None and len(specs) == 1, **given)
     refuse_twice(specs)
     _check_outputs(json_file, report, [demos, *map(Path, specs)])
     with stopped_at_once():
@@ -108,7 +109,7 @@ def _evaluate(
     if report is not None:
         from gailkit.cli.evaluate.report import report_on
 
-        report_on(report, comparison, request.demos, env_kwargs)
+        report_on(report, comparison, request, env_kwargs)
 
 
 def _check_outputs(json_file: Path | None, report: Path | None, inputs: Sequence[Path]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import rich_click as click
 
 from gailkit.cli.common import (
     EpisodeProgress,
@@ -19,11 +21,14 @@ from gailkit.cli.common import (
 from gailkit.cli.demonstrations import ReadingOptions, load
 from gailkit.cli.evaluate.method_names import method_names
 from gailkit.cli.specs import choose_environment, resolve_policy
-from gailkit.errors import InputError
+from gailkit.errors import GailkitError, InputError
 
 if TYPE_CHECKING:
     from gailkit.evaluation.compare import Candidate
     from gailkit.types import Policy
+
+
+NOT_SHOWN = "policy and expert are not shown side by side: {}"
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,11 @@ class Request:
     seed: int
     checkpoint: str | None
     stochastic: bool
+    clip_actions: bool
     num_envs: int
     trust: tuple[str, ...] = ()
+    filmed: bool = False  # whether the policy and the expert are to be drawn
+    said: list[str] = field(default_factory=list)  # notes that were given before the policies ran
 
 
 class Watch:
@@ -74,9 +82,12 @@ def run_policies(
     """Every policy, run and compared with what none of them was trained on; the arguments of the environment."""
     from gailkit.evaluation.compare import Candidate
     from gailkit.evaluation.evaluate import Reference
+    from gailkit.experts.resolve import check_packages
     from gailkit.generator import TrainedPolicy
     from gailkit.rollouts.environments import make_env
 
+    for spec in request.specs:
+        check_packages(spec)
     demonstrations = load(request.demos, options, env_id)
     env_id, env_kwargs = _environment(request.specs, env_id, env_kwargs, demonstrations.env_id)
     env = make_env(env_id, env_kwargs)
@@ -84,6 +95,8 @@ def run_policies(
     demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space)
     env.close()
     note_differences(demonstrations, env_id, env_kwargs)
+    if request.filmed:
+        _note_unless_drawn(request, env_id, env_kwargs)
     seen = [policy.trained_on for policy in policies if isinstance(policy, TrainedPolicy)]
     candidates = []
     with interruptible() as interruption:
@@ -111,6 +124,19 @@ def run_policies(
     return candidates, env_kwargs
 
 
+def _note_unless_drawn(request: Request, env_id: str, env_kwargs: dict[str, Any]) -> None:
+    """Say now, while little is done, what the report will lack."""
+    from gailkit.rollouts.global_generators import seeded_globally
+    from gailkit.viewing.rendering import make_drawn
+
+    try:
+        with seeded_globally(0):
+            make_drawn(env_id, env_kwargs).close()
+    except GailkitError as error:
+        request.said.append(NOT_SHOWN.format(error))
+        click.echo(f"note: {printable(request.said[-1])}", err=True)
+
+
 def _environment(
     specs: Sequence[str], env_id: str | None, env_kwargs: dict[str, Any], recorded_in: str | None
 ) -> tuple[str, dict[str, Any]]:
@@ -131,5 +157,11 @@ def _shown(environment: tuple[str, dict[str, Any]]) -> str:
 
 def _policy(request: Request, spec: str, env: Any) -> Policy:
     return resolve_policy(
-        spec, env, request.seed, not request.stochastic, checkpoint=request.checkpoint, trust=request.trust
+        spec,
+        env,
+        request.seed,
+        not request.stochastic,
+        request.checkpoint,
+        trust=request.trust,
+        clip_actions=request.clip_actions,
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from gailkit.cli.common import printable, typed_command
-from gailkit.cli.evaluate.policies import said_to_be
+from gailkit.cli.evaluate.policies import NOT_SHOWN, Request, said_to_be
 from gailkit.errors import GailkitError
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 PACKAGES = ("gymnasium", "numpy", "scipy", "torch")
 
 
-def report_on(path: Path, comparison: Comparison, demos: Path, env_kwargs: dict[str, Any]) -> None:
+def report_on(path: Path, comparison: Comparison, request: Request, env_kwargs: dict[str, Any]) -> None:
     """Write a page on one policy, or one that compares several."""
+    demos = request.demos
     notes: list[str] = []
     candidates = [candidate for method in comparison.methods for candidate in method.candidates]
     notes += [said for candidate in candidates if (said := _unfinished(candidate))]
@@ -34,6 +35,8 @@ def report_on(path: Path, comparison: Comparison, demos: Path, env_kwargs: dict[
         else:
             _report_on_several(path, comparison, demos, notes)
     for note in notes[told:]:
+        if note in request.said:
+            continue
         click.echo(f"note: {printable(note)}", err=True)
     click.echo(f"wrote {path}: {path.stat().st_size / 1e3:,.0f} kB")
 
@@ -78,7 +81,7 @@ def _animation(candidate: Candidate, env_kwargs: dict[str, Any], notes: list[str
     try:
         return side_by_side(evaluation.env_id, env_kwargs, played, shown)
     except GailkitError as error:
-        notes.append(f"policy and expert are not shown side by side: {error}")
+        notes.append(NOT_SHOWN.format(error))
         return None
 
 

@@ -23,7 +23,15 @@ from gailkit.cli.common import (
     typed_command,
     use_one_thread,
 )
-from gailkit.cli.specs import KEYBOARD, SPEC_HELP, resolve_policy, run_training, spec_files, trust_option
+from gailkit.cli.specs import (
+    KEYBOARD,
+    SPEC_HELP,
+    clip_actions_option,
+    resolve_policy,
+    run_training,
+    spec_files,
+    trust_option,
+)
 from gailkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,6 +70,7 @@ PATIENCE, PATIENCE_EACH = 100, 20  # episodes in a row that may miss --min-retur
     help="Stray from the policy: by Gaussian noise of SCALE half-widths of each action, or with probability SCALE "
     "by a random one of discrete actions. What was done is what is recorded.",
 )
+@clip_actions_option
 @click.option(
     "--min-return", metavar="R", type=float, help="Keep only episodes that return at least R; others replace the rest."
 )
@@ -81,6 +90,10 @@ def record(**options: Any) -> None:
     """
     request = Request(**options)
     _check_options(request)
+    if request.spec == KEYBOARD:
+        from gailkit.recording.keyboard_window import check_for_window
+
+        check_for_window()
     prepare_output(request.output)
     from gailkit.recording.shards import Shards
 
@@ -104,6 +117,7 @@ class Request:
     num_envs: int
     stochastic: bool
     noise: float | None
+    clip_actions: bool
     min_return: float | None
     fps: float | None
     keys: str | None
@@ -115,7 +129,12 @@ def _check_options(request: Request) -> None:
     if request.append and request.overwrite:
         raise click.UsageError("--append continues FILE and --overwrite replaces it; give one of them.")
     by_hand = request.spec == KEYBOARD
-    policys = {"--stochastic": request.stochastic, "--noise": request.noise, "--min-return": request.min_return}
+    policys = {
+        "--stochastic": request.stochastic,
+        "--noise": request.noise,
+        "--clip-actions": request.clip_actions,
+        "--min-return": request.min_return,
+    }
     hands = {"--fps": request.fps, "--keys": request.keys}
     for option, value in (policys if by_hand else hands).items():
         if value not in (None, False):
@@ -133,12 +152,14 @@ def _refuse_to_replace(request: Request, shards: Shards) -> None:
 
 
 def _record(request: Request, shards: Shards) -> tuple[Recording, LeastReturn | None]:
-    from gailkit.recording.recorder import Recording, earlier_episodes
+    from gailkit.recording.recorder import Recording, action_seed, earlier_episodes
     from gailkit.rollouts.environments import canonical_id, make_env
+    from gailkit.rollouts.global_generators import seeded_globally
 
     use_one_thread()
-    with closing(make_env(request.env_id, request.env_kwargs)) as env:
-        earlier = earlier_episodes(shards) if request.append else None
+    earlier = earlier_episodes(shards) if request.append else None
+    drawn = action_seed(request.seed, earlier, "global generators")
+    with seeded_globally(drawn), closing(make_env(request.env_id, request.env_kwargs)) as env:
         policy = None if request.spec == KEYBOARD else _policy(request, env, earlier)
         kept = _least_return(request)
         described = (env, canonical_id(request.env_id), request.env_kwargs, _provenance(request))
@@ -180,7 +201,14 @@ def _policy(request: Request, env: gymnasium.Env[Any, Any], earlier: Demonstrati
     from gailkit.recording.recorder import action_seed
 
     seed = action_seed(request.seed, earlier)
-    policy = resolve_policy(request.spec, env, seed, deterministic=not request.stochastic, trust=request.trust)
+    policy = resolve_policy(
+        request.spec,
+        env,
+        seed,
+        deterministic=not request.stochastic,
+        trust=request.trust,
+        clip_actions=request.clip_actions,
+    )
     if request.noise is None:
         return policy
     return noisy(policy, env.action_space, request.noise, action_seed(request.seed, earlier, "noise"))

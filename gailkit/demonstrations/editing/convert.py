@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import Space
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
 
 from gailkit.demonstrations.file_contents import About, ReadOptions
 from gailkit.demonstrations.fitting_environment import check_fit
@@ -18,7 +18,7 @@ from gailkit.demonstrations.opening import open_contents
 from gailkit.demonstrations.provenance import next_step
 from gailkit.demonstrations.to_trajectories import Conversion
 from gailkit.errors import DataError, InputError
-from gailkit.spaces import flatten_values, flattened_space, is_composite, misfit
+from gailkit.spaces import brief, flatten_values, flattened_space, misfit
 from gailkit.types import Trajectory
 
 Write = Callable[[Path, About, Iterable[Trajectory]], int]
@@ -130,14 +130,14 @@ def _described(stated: About, target: Target) -> About:
 
 
 def _shows_parts(stated: About, observed: Space[Any] | None) -> bool:
-    """Whether the file states a space of several parts that the environment shows flattened."""
+    """Whether the file states a space that the environment shows flattened."""
     space = stated.observation_space
-    return space is not None and is_composite(space) and not (observed is None or is_composite(observed))
+    return not isinstance(space, Box | Discrete | None) and isinstance(observed, Box | Discrete)
 
 
 def _box(about: About) -> Box:
     if not isinstance(about.action_space, Box):
-        found = "not stated" if about.action_space is None else str(about.action_space)
+        found = "not stated" if about.action_space is None else brief(about.action_space)
         raise InputError(f"actions can be clipped to a Box; the action space is {found}, --env ENV_ID would give one")
     return about.action_space
 

@@ -14,7 +14,6 @@ episode, where several are as long, is asked about.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from gailkit.demonstrations.file_contents import About, Broken, Contents, Episod
 from gailkit.demonstrations.file_digest import sha256_of
 from gailkit.demonstrations.to_trajectories import doubtful
 from gailkit.errors import DataError, InputError
+from gailkit.importing import require
 from gailkit.untrusted.folder import member
 from gailkit.untrusted.source import Source, Span, open_source
 
@@ -63,8 +63,7 @@ def read(folder: Path, options: ReadOptions) -> Contents:
     if not (folder / _STATE).is_file() and (folder / _SPLITS).is_file():
         inside = ", ".join(sorted(str(state.parent) for state in folder.glob(f"*/{_STATE}")))
         raise InputError(f"{folder} holds data sets in folders of their own; name one of: {inside or 'none'}")
-    if importlib.util.find_spec("pyarrow") is None:
-        raise InputError(f"{folder} needs the package pyarrow to be read: pip install 'gailkit[arrow]'")
+    require(str(folder), "arrow", "pyarrow")
     paths = _data_files(folder)
     files = []
     for path in paths:

@@ -17,7 +17,7 @@ from gailkit.demonstrations.file_contents import About
 from gailkit.demonstrations.joined_episodes import FlatEpisodes, row_types
 from gailkit.demonstrations.native.layout import DIGEST_BYTES, FORMAT, VERSION, header_digest, header_texts, quoted
 from gailkit.errors import InputError
-from gailkit.spaces import array_dtype
+from gailkit.spaces import array_dtype, brief
 from gailkit.storage import PatientFile, replacing, write_atomically
 from gailkit.types import Trajectory, parts_of
 
@@ -165,7 +165,7 @@ def _check_parts(role: str, found: np.dtype[Any] | None, space: Space[Any] | Non
         for dtype in (found, None if space is None else array_dtype(space))
     )
     if parts != wanted:
-        raise InputError(f"the {role}s have the parts {found}, which are not those of the {role} space {space}")
+        raise InputError(f"the {role}s have the parts {found}, which are not those of the {role} space {brief(space)}")
 
 
 def _extend(file: h5py.File, name: str, values: np.ndarray) -> None:
@@ -184,7 +184,13 @@ def rows_within(chunk_bytes: int, values: np.ndarray) -> int:
 
 
 def pack(group: h5py.Group, name: str, values: np.ndarray, rows: int) -> None:
-    """Store ``values`` under ``name``, checksummed and in chunks of ``rows`` rows; more rows may follow."""
+    """Store ``values`` under ``name``, checksummed and in chunks of ``rows`` rows; more rows may follow.
+
+    Raises:
+        InputError: if a row holds no number.
+    """
+    if 0 in values.shape[1:]:
+        raise InputError(f"{name} of shape {values.shape[1:]} hold no number, and cannot be written")
     group.create_dataset(
         name,
         data=np.ascontiguousarray(values),

@@ -49,6 +49,7 @@ def test_a_task_that_cannot_be_drawn_is_a_note_and_the_rest_is_made(run_here: Ru
     (note,) = [line for line in done.stderr.splitlines() if line.startswith("note: ")]
     assert "policy and expert are not shown side by side: " in note
     assert "rgb_array" in note
+    assert done.stderr.startswith(note)  # it is said before anything is run
     page = (tmp_path / "page.html").read_text()
     assert "not shown side by side" in page
     assert "image/webp" not in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
@@ -156,12 +157,31 @@ def test_the_keyboard_is_asked_with_what_it_needs(
             recording.add(index, trajectory)
         recording.undo()
 
+    pytest.importorskip("pygame", reason="NOT TESTED what the keyboard is asked with: no pygame here")
+    monkeypatch.setenv("DISPLAY", ":54321")  # which nobody looks at
     monkeypatch.setattr(keyboard, "record_from_keyboard", plays)
     done = record("--fps", "20", "--keys", "left=0,right=1", env="CartPole-v1", policy="keyboard")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("recorded 2 episodes")
     assert len(loaded(tmp_path).trajectories) == 2
     assert loaded(tmp_path).provenance["source"] == "keyboard"
+
+
+def test_a_package_that_is_missing_is_named_before_anything_is_done(
+    record: RunHere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    absent = {"pygame", "onnxruntime"}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in absent else find(name))
+    monkeypatch.setenv("DISPLAY", ":54321")
+    (tmp_path / "a.hdf5").write_text("precious")
+    (tmp_path / "a.onnx").write_text("")
+    for policy, extra in (("keyboard", "classic"), ("a.onnx", "onnx")):
+        done = record("--overwrite", env="CartPole-v1", policy=policy)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert done.stderr.endswith(f"needs a package that is not installed: pip install 'gailkit[{extra}]'\n")
+    assert {path.name for path in tmp_path.glob("a.*")} == {"a.hdf5", "a.onnx"}
+    assert (tmp_path / "a.hdf5").read_text() == "precious"
 
 
 def test_what_a_killed_recording_left_is_not_passed_over(record: RunHere, tmp_path: Path) -> None:

@@ -427,3 +427,10 @@ def test_what_cannot_be_written_down_is_refused_and_leaves_no_file(
 def test_a_seed_that_does_not_fit_is_refused(seed: int) -> None:
     with pytest.raises(InputError, match="episode seeds must lie in"):
         FlatEpisodes.of([Trajectory(np.zeros((2, 1)), np.zeros(1), None, True, seed)])
+
+
+def test_observations_without_a_number_are_refused(tmp_path: Path) -> None:
+    episode = Trajectory(np.zeros((4, 0), np.float32), np.zeros(3, np.int64), np.zeros(3), terminated=False)
+    with pytest.raises(InputError, match=r"observations of shape \(0,\) hold no number, and cannot be written"):
+        Demonstrations((episode,)).save(tmp_path / "a.hdf5")
+    assert not list(tmp_path.iterdir())

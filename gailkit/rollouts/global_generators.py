@@ -1,0 +1,38 @@
+"""Random numbers that an environment, or a policy that somebody wrote, takes from where everybody takes them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.random import mtrand
+
+
+@contextmanager
+def seeded_globally(seed: int | Sequence[int]) -> Iterator[None]:
+    """Inside the block the global generators of Python, NumPy and torch begin where ``seed`` says; each stands
+    afterwards where it stood before, whatever ended the block.
+
+    Blocks may lie in one another: each begins anew, and the outer one then goes on as if the inner had not been. What
+    gailkit itself draws comes from generators of its own, but for training, which draws from torch's inside a block.
+
+    Args:
+        seed: 0 or positive; of several numbers all count.
+    """
+    sequence = np.random.SeedSequence(seed)
+    bits, numpy_state = mtrand.get_bit_generator(), np.random.get_state(legacy=False)
+    python_state = random.getstate()
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices):
+        try:
+            random.seed(int(sequence.generate_state(1, np.uint64)[0]))
+            mtrand.set_bit_generator(np.random.MT19937(sequence))
+            torch.manual_seed(seed if isinstance(seed, int) else int(sequence.generate_state(2, np.uint64)[1] >> 1))
+            yield
+        finally:
+            random.setstate(python_state)
+            mtrand.set_bit_generator(bits)
+            np.random.set_state(numpy_state)
