@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,3 +37,24 @@ def seeded_globally(seed: int | Sequence[int]) -> Iterator[None]:
             random.setstate(python_state)
             mtrand.set_bit_generator(bits)
             np.random.set_state(numpy_state)
+
+
+def global_state() -> dict[str, Any]:
+    """Where the three generators stand, in plain values and tensors; NumPy's inside ``seeded_globally``."""
+    version, numbers, gauss = random.getstate()
+    numpy_state: Any = np.random.get_state(legacy=False)
+    key = torch.from_numpy(numpy_state["state"]["key"].astype(np.int64))
+    return {
+        "python": [version, list(numbers), gauss],
+        "numpy": {**numpy_state, "state": {**numpy_state["state"], "key": key}},
+        "torch": torch.get_rng_state(),
+    }
+
+
+def set_global_state(state: Mapping[str, Any]) -> None:
+    """Let the three generators go on from what ``global_state`` returned."""
+    version, numbers, gauss = state["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    key = state["numpy"]["state"]["key"].numpy().astype(np.uint32)
+    np.random.set_state({**state["numpy"], "state": {**state["numpy"]["state"], "key": key}})
+    torch.set_rng_state(state["torch"])

@@ -14,6 +14,7 @@ import torch
 from gailkit.errors import DivergenceError, InputError
 from gailkit.generator import Generator
 from gailkit.rollouts.collector import Collector
+from gailkit.rollouts.global_generators import global_state, set_global_state
 from gailkit.training.choosing import Candidates
 from gailkit.training.config import RunConfig
 from gailkit.training.discount import Discount
@@ -27,7 +28,8 @@ EPISODES_REMEMBERED = 50
 class Trainer:
     """Every object of a run, and one iteration of the algorithm. All that changes is in ``state_dict``.
 
-    Random numbers come from torch's global generator, which ``state_dict`` therefore holds too.
+    Random numbers come from torch's global generator, and an environment's perhaps from the others that everybody uses:
+    ``state_dict`` holds them too.
     """
 
     def __init__(
@@ -124,7 +126,7 @@ class Trainer:
             "collector": self.collector.state_dict(),
             "candidates": None if self.candidates is None else self.candidates.state_dict(),
             "discount": None if self.discount is None else self.discount.state_dict(),
-            "random": torch.get_rng_state(),
+            "random": global_state(),
             "iteration": self.iteration,
             "steps": self.steps,
             "seconds": self.seconds,
@@ -144,7 +146,7 @@ class Trainer:
             self.candidates.load_state_dict(state["candidates"])
         if self.discount is not None:
             self.discount.load_state_dict(state["discount"])
-        torch.set_rng_state(state["random"])
+        set_global_state(state["random"])
         self.iteration, self.steps, self.seconds = state["iteration"], state["steps"], state["seconds"]
         self.recent = deque((EpisodeSummary(*episode) for episode in state["recent"]), maxlen=EPISODES_REMEMBERED)
 

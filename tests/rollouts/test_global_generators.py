@@ -17,7 +17,7 @@ from gailkit.evaluation.evaluate import evaluate
 from gailkit.experts.random import random_policy
 from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
-from gailkit.rollouts.global_generators import seeded_globally
+from gailkit.rollouts.global_generators import global_state, seeded_globally, set_global_state
 from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
 from gailkit.training.control import Method, run_control
 from gailkit.training.expert import train_expert
@@ -179,3 +179,16 @@ def test_an_expert_an_evaluation_and_a_control_are_too() -> None:
     first = all_of_it()
     draw()
     assert all_of_it() == first
+
+
+def test_a_state_that_is_set_again_gives_the_same_numbers() -> None:
+    def drawn() -> tuple[float, ...]:
+        return random.random(), random.gauss(0, 1), float(np.random.normal()), float(torch.rand(()))
+
+    with seeded_globally(3):
+        drawn()
+        state = global_state()
+        first = drawn(), drawn()
+        drawn()
+        set_global_state(state)
+        assert (drawn(), drawn()) == first

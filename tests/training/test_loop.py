@@ -128,7 +128,7 @@ def test_the_state_of_a_trainer_is_all_that_another_one_needs(
     assert continued[0] == continued[1] == continued[2]
     assert continued[0][0]["steps"] == 192
     names = {name for name, _ in expected}
-    assert {"/random", "/iteration"} <= names
+    assert {"/random/torch", "/random/numpy/state/key", "/random/python/1/0", "/iteration"} <= names
     of_teacher = {name for name in names if name.startswith("/teacher")}
     assert ({"/teacher/learner/policy_mass", "/teacher/learner/optimizer/state/0/exp_avg"} <= of_teacher) is (
         teacher == "adversary"
