@@ -178,6 +178,9 @@ class RunConfig:
     gamma: float = setting(0.99, "Discount of future rewards.", at_least=0, below=1)
     lam: float = setting(0.95, "Lambda of generalized advantage estimation.", at_least=0, at_most=1)
     least_deviation: float = setting(0.0, LEAST_DEVIATION, at_least=0)
+    checkpoint_every: float = setting(
+        30.0, "Seconds between checkpoints, which a run goes on from; 0 for one an iteration.", at_least=0
+    )
     generator: str = setting(
         "ppo-clip",
         "How the policy improves: ppo-clip, ppo-penalty, trpo, acktr, pg, or package.module:attribute.",

@@ -30,7 +30,6 @@ from gailkit.training.picture import draw_learning
 from gailkit.training.run import CONFIG_FILE, LAST, PICTURE_FILE, RunFolder
 
 OnIteration = Callable[[dict[str, float]], None]
-CHECKPOINT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,7 @@ class _Keeper:
             self.best_return = metrics["episode/true_return"]
             self.best_state = copy.deepcopy(self.trainer.generator.state_dict())
             self.best_steps = self.trainer.steps
-        if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
+        if time.monotonic() - self.saved_at >= self.trainer.config.checkpoint_every:
             self.save()
 
     def save(self) -> None:

@@ -1,0 +1,149 @@
+"""Kill trainings at random moments and go on with them: is the end that of a run that was never killed?"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import torch
+
+from benchmarks.tasks import REPOSITORY
+from gailkit.demonstrations import Demonstrations
+from gailkit.errors import GailkitError
+from gailkit.training.config import DiscriminatorConfig, PolicyConfig, TrainConfig
+from gailkit.training.metrics import read_metrics
+from gailkit.training.resuming import resume
+from gailkit.training.run import RunFolder
+from gailkit.training.train import train
+
+CONFIG = TrainConfig(
+    steps=6_000,
+    num_envs=4,
+    rollout_size=256,
+    checkpoint_every=0.0,
+    discriminator=DiscriminatorConfig(hidden=(16,), updates=4),
+    policy=PolicyConfig(hidden=(16,), epochs=2),
+)
+CLOCK = ("seconds", "steps_per_second")
+RESULTS = REPOSITORY / "benchmarks" / "results" / "resuming.txt"
+
+
+@dataclass
+class Tally:
+    """What the kills have shown so far."""
+
+    kills: int = 0
+    done_before: int = 0  # processes that ended before they could be killed
+    nothing_kept: int = 0  # kills before the first checkpoint
+    runs: int = 0  # that came to their end
+    faults: list[str] = field(default_factory=list)
+
+
+@click.command()
+@click.option("--kills", "wanted", default=100, show_default=True, help="How many trainings to kill.")
+@click.option("--seed", default=0, show_default=True, help="Decides when.")
+@click.option("--keep", is_flag=True, help="Also write what is printed to benchmarks/results/.")
+def resuming(wanted: int, seed: int, keep: bool) -> None:
+    """Kill `gailkit train` (SIGKILL) again and again, go on, and compare the end; exits with 1 if it is another."""
+    torch.set_num_threads(1)
+    draw, tally = random.Random(seed), Tally()
+    shown = Demonstrations.load(REPOSITORY / "datasets" / "cartpole-v1.hdf5").choose(2).subsample(20)
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.monotonic()
+        _go_on(Path(folder) / "whole", shown)
+        longest = time.monotonic() - started
+        expected = _end(Path(folder) / "whole")
+        while tally.kills < wanted:
+            run = Path(folder) / f"run{tally.runs}"
+            while _killed(run, shown, draw.uniform(0, 1.2 * longest), tally):
+                if tally.kills >= wanted:
+                    _go_on(run, shown)
+                    break
+            tally.runs += 1
+            tally.faults += [f"run {tally.runs}: {name} is another" for name in _differing(expected, _end(run))]
+    lines = [
+        f"{tally.kills} trainings in CartPole-v1 killed within {1.2 * longest:.1f} s, {tally.nothing_kept} of them before",
+        f"their first checkpoint; {tally.runs} runs were gone on with until they came to their end:",
+        f"  {len(tally.faults)} faults (another row, weight, optimiser, random number, choice; not to be gone on with)",
+        *(f"  {fault}" for fault in tally.faults),
+    ]
+    click.echo("\n".join(lines))
+    if keep:
+        RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    sys.exit(1 if tally.faults else 0)
+
+
+def _killed(run: Path, shown: Demonstrations, delay: float, tally: Tally) -> bool:
+    """Go on with a run in a process of its own, and kill it after a while; whether it was still at it."""
+    child = os.fork()  # of a process that has loaded everything: what is killed is the training, not an import
+    if child == 0:
+        _go_on_here(run, shown)
+    time.sleep(delay)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGKILL:
+        tally.kills += 1
+        tally.nothing_kept += not _begun(run)
+        return True
+    if code:
+        tally.faults.append(f"run {tally.runs + 1} cannot be gone on with")
+    tally.done_before += 1
+    return False
+
+
+def _go_on_here(run: Path, shown: Demonstrations) -> NoReturn:
+    """In the child: the run to its end, and out without what the parent has open."""
+    try:
+        _go_on(run, shown)
+    except GailkitError as error:
+        print(error, file=sys.stderr, flush=True)
+        os._exit(1)
+    os._exit(0)
+
+
+def _go_on(run: Path, shown: Demonstrations) -> None:
+    """From the last checkpoint where there is one, else from the beginning."""
+    if _begun(run):
+        resume(run, shown, tell=lambda text: None)
+    else:
+        train("CartPole-v1", shown, CONFIG, out=run, overwrite=True)
+
+
+def _begun(run: Path) -> bool:
+    return (run / "config.json").is_file() and RunFolder(run).checkpoint_path("last").is_file()
+
+
+def _end(run: Path) -> dict[str, Any]:
+    """All that a run leaves behind, clocks aside."""
+    folder = RunFolder(run)
+    rows = [{name: value for name, value in row.items() if name not in CLOCK} for row in read_metrics(run)]
+    return {"metrics": rows, **{name: folder.load(name) for name in ("last", "chosen")}}
+
+
+def _differing(one: Any, other: Any, path: str = "") -> list[str]:
+    """Where two trees of state differ, bit by bit."""
+    if isinstance(one, Mapping):
+        names = one.keys() - set(CLOCK)
+        if names != other.keys() - set(CLOCK):
+            return [path]
+        return [
+            found for name in sorted(names, key=str) for found in _differing(one[name], other[name], f"{path}/{name}")
+        ]
+    if isinstance(one, list):
+        if len(one) != len(other):
+            return [path]
+        return [
+            found for i, pair in enumerate(zip(one, other, strict=True)) for found in _differing(*pair, f"{path}/{i}")
+        ]
+    equal = torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+    return [] if equal else [path]
