@@ -56,7 +56,7 @@ def resuming(wanted: int, seed: int, keep: bool) -> None:
     """Kill `gailkit train` (SIGKILL) again and again, go on, and compare the end; exits with 1 if it is another."""
     torch.set_num_threads(1)
     draw, tally = random.Random(seed), Tally()
-    shown = Demonstrations.load(REPOSITORY / "datasets" / "cartpole-v1.hdf5").choose(2).subsample(20)
+    shown = Demonstrations.load(REPOSITORY / "datasets" / "cartpole-v1.hdf5").choose(2).subsample(100)  # soon cloned
     with tempfile.TemporaryDirectory() as folder:
         for name in ("first", "whole"):  # the first loads what is loaded once
             started = time.monotonic()
@@ -72,8 +72,8 @@ def resuming(wanted: int, seed: int, keep: bool) -> None:
             tally.runs += 1
             tally.faults += [f"run {tally.runs}: {name} is another" for name in _differing(expected, _end(run))]
     lines = [
-        f"{tally.kills} trainings in CartPole-v1 killed within {longest:.1f} s, {tally.nothing_kept} of them before their",
-        f"first checkpoint; {tally.runs} runs were gone on with until they came to their end:",
+        f"{tally.kills} trainings in CartPole-v1 killed within {longest:.1f} s,",
+        f"{tally.nothing_kept} of them before their first checkpoint; {tally.runs} runs were gone on with until they came to their end:",
         f"  {len(tally.faults)} faults (another row, weight, optimiser, random number, choice; not to be gone on with)",
         *(f"  {fault}" for fault in tally.faults),
     ]
