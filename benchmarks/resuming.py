@@ -71,9 +71,10 @@ def resuming(wanted: int, seed: int, keep: bool) -> None:
                     break
             tally.runs += 1
             tally.faults += [f"run {tally.runs}: {name} is another" for name in _differing(expected, _end(run))]
+    kept_nothing = f"{tally.nothing_kept} of them before their first checkpoint"
     lines = [
-        f"{tally.kills} trainings in CartPole-v1 killed within {longest:.1f} s,",
-        f"{tally.nothing_kept} of them before their first checkpoint; {tally.runs} runs were gone on with until they came to their end:",
+        f"{tally.kills} trainings in CartPole-v1 killed within {longest:.1f} s, {kept_nothing};",
+        f"{tally.runs} runs were gone on with until they came to their end:",
         f"  {len(tally.faults)} faults (another row, weight, optimiser, random number, choice; not to be gone on with)",
         *(f"  {fault}" for fault in tally.faults),
     ]
