@@ -10,6 +10,7 @@ from benchmarks.data import data
 from benchmarks.evaluation import evaluation
 from benchmarks.imitation import imitation
 from benchmarks.kills import kills
+from benchmarks.memory import memory
 from benchmarks.mutations import mutations
 from benchmarks.paper import paper
 from benchmarks.peers import peers
@@ -35,6 +36,7 @@ benchmarks.add_command(data)
 benchmarks.add_command(evaluation)
 benchmarks.add_command(imitation)
 benchmarks.add_command(kills)
+benchmarks.add_command(memory)
 benchmarks.add_command(mutations)
 benchmarks.add_command(paper)
 benchmarks.add_command(peers)

@@ -41,9 +41,10 @@ def cloning(
     expert = Demonstrations.load(demos).fitted_to(env.observation_space, env.action_space)
     chosen = expert.choose(trajectories).subsample(subsample, seed)
     encoder = ObservationEncoder(env.observation_space)
-    encoder.update(chosen.transitions().obs)
+    for observations in chosen.steps().in_blocks():
+        encoder.update(observations)
     actor_critic = build_actor_critic(PolicyConfig(), encoder, env.action_space)
-    clone_behaviour(actor_critic, chosen.transitions())
+    clone_behaviour(actor_critic, chosen.steps())
     policy = TrainedPolicy(
         actor_critic, env.observation_space, env.action_space, env_id, trained_on=frozenset(chosen.digests())
     )

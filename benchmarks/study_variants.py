@@ -22,7 +22,7 @@ from gailkit.generator import Guidance, WarmStart, clone_behaviour
 from gailkit.training.loop import Trainer
 from gailkit.training.parts import Parts
 from gailkit.training.teachers import Adversary, Teacher
-from gailkit.types import Rollout, Transitions
+from gailkit.types import Pairs, Rollout, Transitions
 
 Change = Callable[[Trainer], None]
 REPLAYED = 5  # rollouts that D sees policy samples of
@@ -114,7 +114,7 @@ def learner_of(trainer: Trainer) -> DiscriminatorLearner:
 def begin_cold() -> Any:
     """A context in which no clone is of use."""
 
-    def refuse(actor_critic: Any, expert: Transitions) -> WarmStart:
+    def refuse(actor_critic: Any, expert: Pairs) -> WarmStart:
         return WarmStart(clone_behaviour(actor_critic, expert, max_epochs=0), used=False)
 
     return patch("gailkit.training.build.warm_start", refuse)

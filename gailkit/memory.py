@@ -1,8 +1,9 @@
-"""How much memory there is to fill."""
+"""How much memory there is to fill, and how much of it a large array is worked on in."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 _MEMINFO = Path("/proc/meminfo")
@@ -11,6 +12,7 @@ _GROUPS = (  # what a container may fill and has filled, in the two ways in whic
     (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
 )
 _UNKNOWN = 4 * 2**30
+BLOCK = 2**20  # numbers that are worked on at a time
 
 
 def available_memory() -> int:
@@ -34,3 +36,12 @@ def _of_the_machine() -> int:
     if {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= names.keys():
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     return _UNKNOWN
+
+
+def blocks(rows: int, row_numbers: int, most: int = BLOCK) -> Iterator[slice]:
+    """Runs of rows that cover all ``rows`` in their order, each of one row or of ``most`` numbers at most.
+
+    What is made of an array on the way to a result, such as float64 of bytes, then takes no more than that of a block.
+    """
+    step = max(1, most // max(1, row_numbers))
+    return (slice(start, min(start + step, rows)) for start in range(0, rows, step))

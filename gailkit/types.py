@@ -9,13 +9,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gailkit.errors import InputError
+from gailkit.memory import blocks
 
 Policy = Callable[[np.ndarray], np.ndarray]
 """Observations (N, *obs) of N environments to actions (N, *act); what record and evaluate run."""
@@ -74,7 +75,7 @@ class Trajectory:
             raise InputError(f"rewards must have shape ({steps},), one for each action; found {self.rewards.shape}")
         for name in ("observations", "actions", "rewards"):
             values = getattr(self, name)
-            if values is not None and not all(map(_finite, plain_arrays(values))):
+            if values is not None and not all(map(finite, plain_arrays(values))):
                 raise InputError(f"{name} of a trajectory hold a number that is not finite (NaN or infinity)")
 
     def __len__(self) -> int:
@@ -107,6 +108,14 @@ class Transitions:
         """The transitions at ``index`` (K,) int64, in that order."""
         return Transitions(self.obs[index], self.act[index], self.next_obs[index], self.terminated[index])
 
+    def observations_at(self, index: Tensor) -> Tensor:
+        """Observations (K, *obs) of the transitions at ``index`` (K,) int64, in that order."""
+        return self.obs[index]
+
+    def actions_at(self, index: Tensor) -> Tensor:
+        """Actions (K, *act) of the transitions at ``index`` (K,) int64, in that order."""
+        return self.act[index]
+
     def last(self, count: int) -> Transitions:
         """The last ``count`` transitions, or all where there are fewer."""
         return Transitions(**{name: values[max(len(self) - count, 0) :] for name, values in self.to_dict().items()})
@@ -119,6 +128,20 @@ class Transitions:
     def joined(cls, parts: Sequence[Transitions]) -> Transitions:
         """All ``parts``, one after another."""
         return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+
+class Pairs(Protocol):
+    """K observations and the actions taken there, to be looked at some at a time: all at once, encoded for a network,
+    may take many times their memory. Transitions are such pairs."""
+
+    def __len__(self) -> int:
+        """K."""
+
+    def observations_at(self, index: Tensor) -> Tensor:
+        """Observations (B, *obs) at ``index`` (B,) int64, in that order."""
+
+    def actions_at(self, index: Tensor) -> Tensor:
+        """Actions (B, *act) at ``index`` (B,) int64, in that order."""
 
 
 @dataclass(frozen=True)
@@ -168,8 +191,11 @@ def plain_arrays(values: np.ndarray) -> Iterator[np.ndarray]:
     return (part for _, part in parts_of(values))
 
 
-def _finite(values: np.ndarray) -> bool:
-    return not np.issubdtype(values.dtype, np.floating) or bool(np.isfinite(values).all())
+def finite(values: np.ndarray) -> bool:
+    """Whether no number of a plain array (N, ...) is NaN or infinite."""
+    if not np.issubdtype(values.dtype, np.floating):
+        return True
+    return all(bool(np.isfinite(values[block]).all()) for block in blocks(len(values), values[:1].size))
 
 
 def all_finite(tensor: Tensor) -> bool:

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box, Discrete
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.types import Trajectory
@@ -74,6 +76,25 @@ def run_cli(tmp_path: Path) -> RunCli:
         )
 
     return run
+
+
+class LargestTensor(TorchDispatchMode):
+    """``bytes`` of the largest tensor that an operation gave while the block ran, views among them."""
+
+    bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for each in made if isinstance(made, tuple | list) else [made]:
+            if isinstance(each, torch.Tensor):
+                self.bytes = max(self.bytes, each.nbytes)
+        return made
+
+
+@pytest.fixture
+def largest_tensor() -> type[LargestTensor]:
+    """``with largest_tensor() as made: ...; made.bytes``: numpy's peak is for tracemalloc, torch's is not."""
+    return LargestTensor
 
 
 def numbered(lengths: Sequence[int]) -> Demonstrations:

@@ -11,7 +11,7 @@ from gailkit.checks.chance import Coincidences
 from gailkit.checks.finding import Finding, Outcome, Unchecked, count, ranges
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
-from gailkit.demonstrations.joined_episodes import FlatEpisodes
+from gailkit.demonstrations.joined_episodes import digest_of
 from gailkit.types import Trajectory
 
 TOLERANCE = 1e-3  # of the standard deviation of each feature
@@ -81,7 +81,7 @@ def repeated(trajectories: tuple[Trajectory, ...]) -> list[Copy]:
     first: dict[bytes, int] = {}
     copies = []
     for index, each in enumerate(trajectories):
-        original = first.setdefault(FlatEpisodes.of([each]).digest(0), index)
+        original = first.setdefault(digest_of(each), index)
         if original != index:
             copies.append(Copy(index, original, 0))
     return copies

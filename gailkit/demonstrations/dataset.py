@@ -20,6 +20,7 @@ from gailkit.demonstrations.file_contents import About, ReadOptions
 from gailkit.demonstrations.fitting_environment import as_observed, check_fit
 from gailkit.demonstrations.native import writing
 from gailkit.demonstrations.opening import read
+from gailkit.demonstrations.step_tensors import KeptSteps
 from gailkit.errors import DataError, InputError
 from gailkit.types import Trajectory, Transitions, plain_arrays
 
@@ -144,6 +145,11 @@ class Demonstrations:
         Observations and actions are float32 in a Box and int64 in a Discrete space; where the space is not known,
         floating numbers are float32, integers int64, and uint8 (images) stays uint8.
         """
+        steps = self.steps()
+        return steps[torch.arange(len(steps))]
+
+    def steps(self) -> KeptSteps:
+        """What ``transitions`` copies, to be looked at some at a time: it takes no memory beside the trajectories."""
         return self._drawn.overview()
 
     def place(self) -> dict[str, int]:
@@ -161,7 +167,8 @@ class Demonstrations:
             return None
         chosen = terminated[np.linspace(0, len(terminated) - 1, min(len(terminated), MOST_ENDINGS)).astype(int)]
         held = HeldEpisodes([_last_step(self.trajectories[index]) for index in chosen.tolist()])
-        return held.drawn(1, (0,) * len(held), (self.observation_space, self.action_space)).overview()
+        ends = held.drawn(1, (0,) * len(held), (self.observation_space, self.action_space)).overview()
+        return ends[torch.arange(len(ends))]
 
     def subsample(self, k: int, seed: int = 0) -> Demonstrations:
         """Keep every k-th step of each full trajectory, beginning at a random step below k, as in the GAIL paper.

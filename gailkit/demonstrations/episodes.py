@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import torch
 from gymnasium import Space
 
-from gailkit.demonstrations.joined_episodes import FlatEpisodes
+from gailkit.demonstrations.common_dtypes import widened
+from gailkit.demonstrations.joined_episodes import digest_of
 from gailkit.demonstrations.step_tensors import KeptSteps
 from gailkit.types import Trajectory, Transitions
 
@@ -30,7 +32,7 @@ class Drawn(ABC):
         """``batch_size`` of them at random."""
 
     @abstractmethod
-    def overview(self) -> Transitions:
+    def overview(self) -> KeptSteps:
         """All of them where they are in memory; else as many of them, at random, as fit there easily."""
 
     @abstractmethod
@@ -84,9 +86,9 @@ class HeldSteps(Drawn):
         """Uniformly, with replacement."""
         return self.kept[torch.randint(len(self.kept), (batch_size,), generator=generator)]
 
-    def overview(self) -> Transitions:
+    def overview(self) -> KeptSteps:
         """Every step once, in the order of the episodes."""
-        return self.kept[torch.arange(len(self.kept))]
+        return self.kept
 
     def place(self) -> dict[str, int]:
         """Nowhere: every draw stands for itself."""
@@ -118,8 +120,7 @@ class HeldEpisodes(Episodes):
 
     def digests(self) -> list[str]:
         """Computed from what is in memory."""
-        flat = FlatEpisodes.of(self._trajectories)
-        return [flat.digest(index).hex() for index in range(len(self))]
+        return list(self._digests)
 
     def returns(self) -> np.ndarray | None:
         """Sums of the rewards."""
@@ -133,6 +134,10 @@ class HeldEpisodes(Episodes):
     def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces) -> Drawn:
         """All in memory."""
         return HeldSteps(KeptSteps.of(self._trajectories, stride, offsets, spaces))
+
+    @cached_property
+    def _digests(self) -> list[str]:
+        return [digest_of(trajectory).hex() for trajectory in widened(self._trajectories)]
 
 
 def as_episodes(trajectories: Sequence[Trajectory]) -> Episodes:

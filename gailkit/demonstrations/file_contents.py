@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -47,8 +47,11 @@ class Contents(NamedTuple):
     num_episodes: int
     episodes: Iterable[Episode | Broken]  # to be gone through once, while the file is open
     unheld: tuple[str, ...] = ()  # what the file holds beside and is left behind, such as "infos/qpos"
-    num_bytes: int | None = None  # that all of it takes in memory; None where it can only be read as a whole
+    num_bytes: int | None = (
+        None  # that drawing from all of it takes in memory; None where it can only be read as a whole
+    )
     verified: bool = False  # whether each episode is compared with a digest of the file's
+    together: Callable[[], Iterable[Episode | Broken]] | None = None  # all episodes, as rows of arrays that hold all
 
 
 @dataclass(frozen=True)

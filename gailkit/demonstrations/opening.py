@@ -76,13 +76,12 @@ def read(path: Path, options: ReadOptions | None = None, memory: int | None = No
     """
     options = options or ReadOptions()
     with open_contents(path, options) as (name, contents):
-        conversion = Conversion(path, contents, options)
         most = available_memory() // 2 if memory is None else memory
-        trajectories: Episodes
-        if contents.num_bytes is not None and contents.num_bytes > most:
-            trajectories = stored_episodes(conversion)
-        else:
-            trajectories = HeldEpisodes(tuple(conversion.strict()))
+        stays = contents.num_bytes is not None and contents.num_bytes > most
+        if contents.together is not None and not stays:
+            contents = contents._replace(episodes=contents.together())
+        conversion = Conversion(path, contents, options)
+        trajectories = stored_episodes(conversion) if stays else HeldEpisodes(tuple(conversion.strict()))
     if not len(trajectories):
         raise DataError(f"{path} holds no step whose successor is known")
     provenance = {**contents.about.provenance, **conversion.notes()}

@@ -1,57 +1,65 @@
-"""The steps that are drawn from, as tensors ready for indexing."""
+"""The steps that are drawn from, without a copy of them: what is drawn is made ready when it is drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from gymnasium import Space
+from gymnasium.spaces import Box, Discrete
 from torch import Tensor
 
+from gailkit.demonstrations.joined_episodes import rows_in_common
 from gailkit.errors import InputError
+from gailkit.memory import blocks
 from gailkit.spaces import flatten_values, flattened_space, storage_dtype
-from gailkit.types import Trajectory, Transitions
+from gailkit.types import Trajectory, Transitions, finite
+
+Spaces = tuple[Space[Any] | None, Space[Any] | None]
+"""Of observations and of actions; None where it is not known."""
 
 
 @dataclass(frozen=True)
 class KeptSteps:
     """K steps that point into all observations and actions; a successor is the next row, so nothing is stored twice."""
 
-    observations: Tensor  # (sum(L_i + 1), *obs)
-    actions: Tensor  # (sum(L_i), *act)
-    at_observation: Tensor  # (K,) int64, row of each step's observation
-    at_action: Tensor  # (K,) int64, row of each step's action
-    terminated: Tensor  # (K,) bool, whether the step ended its episode in a terminal state
-    observation_dtype: torch.dtype  # of what is drawn
-    action_dtype: torch.dtype
+    observations: np.ndarray  # (rows, *obs), in whatever numbers they are held
+    actions: np.ndarray  # (rows, *act), likewise
+    at_observation: np.ndarray  # (K,) int64, row of each step's observation
+    at_action: np.ndarray  # (K,) int64, row of each step's action
+    terminated: np.ndarray  # (K,) bool, whether the step ended its episode in a terminal state
+    observation_dtype: np.dtype[Any]  # of what is drawn
+    action_dtype: np.dtype[Any]
 
     @classmethod
-    def of(
-        cls,
-        trajectories: Sequence[Trajectory],
-        stride: int,
-        offsets: Sequence[int],
-        spaces: tuple[Space[Any] | None, Space[Any] | None],
-    ) -> KeptSteps:
-        """Steps offsets[i], offsets[i] + stride, ... of trajectory i; ``spaces`` of observations and of actions."""
-        rows, terminated, start = [], [], 0
-        for trajectory, offset in zip(trajectories, offsets, strict=True):
+    def of(cls, trajectories: Sequence[Trajectory], stride: int, offsets: Sequence[int], spaces: Spaces) -> KeptSteps:
+        """Steps offsets[i], offsets[i] + stride, ... of trajectory i.
+
+        The trajectories are copied only where they are not rows of one array, as those of a native file are, or where
+        their spaces have several parts, which are drawn flat.
+
+        Raises:
+            InputError: as ``assembled``.
+        """
+        observations, seen = _held([trajectory.observations for trajectory in trajectories], spaces[0])
+        actions, done = _held([trajectory.actions for trajectory in trajectories], spaces[1])
+        at_observation, at_action, terminated = [], [], []
+        for trajectory, offset, first, first_action in zip(trajectories, offsets, seen, done, strict=True):
             steps = np.arange(offset, len(trajectory), stride)
-            rows.append(start + steps)
+            at_observation.append(first + steps)
+            at_action.append(first_action + steps)
             terminated.append((steps == len(trajectory) - 1) & trajectory.terminated)
-            start += len(trajectory)
-        episode = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
-        at_action = np.concatenate(rows)
-        return cls.assembled(
-            np.concatenate([trajectory.observations for trajectory in trajectories]),
-            np.concatenate([trajectory.actions for trajectory in trajectories]),
-            at_action + episode,
-            at_action,
+        return cls(
+            observations,
+            actions,
+            np.concatenate(at_observation),
+            np.concatenate(at_action),
             np.concatenate(terminated),
-            spaces,
+            _drawn_dtype(observations, spaces[0]),
+            _drawn_dtype(actions, spaces[1]),
         )
 
     @classmethod
@@ -62,55 +70,95 @@ class KeptSteps:
         at_observation: np.ndarray,
         at_action: np.ndarray,
         terminated: np.ndarray,
-        spaces: tuple[Space[Any] | None, Space[Any] | None],
+        spaces: Spaces,
     ) -> KeptSteps:
         """From arrays of the shapes that the fields have, or in spaces that are flattened (``flatten_values``).
 
         Raises:
             InputError: for structured arrays of a space that is not known, or a number that is not in its set.
         """
-        observed, acted = _tensor(observations, spaces[0]), _tensor(actions, spaces[1])
-        return cls(
-            observed,
-            acted,
-            torch.from_numpy(at_observation),
-            torch.from_numpy(at_action),
-            torch.from_numpy(terminated),
-            _drawn_dtype(observed, spaces[0]),
-            _drawn_dtype(acted, spaces[1]),
-        )
+        (observed, _), (acted, _) = _held([observations], spaces[0]), _held([actions], spaces[1])
+        dtypes = _drawn_dtype(observed, spaces[0]), _drawn_dtype(acted, spaces[1])
+        return cls(observed, acted, at_observation, at_action, terminated, *dtypes)
 
     def __len__(self) -> int:
         return len(self.at_action)
 
     def __getitem__(self, index: Tensor) -> Transitions:
         """The steps at ``index`` (B,) int64, in that order."""
-        row = self.at_observation.index_select(0, index)
+        following = self.at_observation[index.numpy()] + 1
         return Transitions(
-            self.observations.index_select(0, row).to(self.observation_dtype),
-            self.actions.index_select(0, self.at_action.index_select(0, index)).to(self.action_dtype),
-            self.observations.index_select(0, row + 1).to(self.observation_dtype),
-            self.terminated.index_select(0, index),
+            self.observations_at(index),
+            self.actions_at(index),
+            _drawn(self.observations, following, self.observation_dtype),
+            torch.from_numpy(self.terminated[index.numpy()]),
         )
 
+    def observations_at(self, index: Tensor) -> Tensor:
+        """Observations (B, *obs) of the steps at ``index`` (B,) int64, in that order."""
+        return _drawn(self.observations, self.at_observation[index.numpy()], self.observation_dtype)
 
-def _tensor(values: np.ndarray, space: Space[Any] | None) -> Tensor:
-    """Flat values: floating numbers as float32, integers as int64, uint8 (images) as it is."""
-    if space is not None:
-        values = flatten_values(space, values)
-    elif values.dtype.names is not None:
+    def actions_at(self, index: Tensor) -> Tensor:
+        """Actions (B, *act) of the steps at ``index`` (B,) int64, in that order."""
+        return _drawn(self.actions, self.at_action[index.numpy()], self.action_dtype)
+
+    def in_blocks(self) -> Iterator[Tensor]:
+        """The observations of all steps in their order, some at a time."""
+        for block in blocks(len(self), self.observations[:1].size):
+            yield _drawn(self.observations, self.at_observation[block], self.observation_dtype)
+
+    def chosen(self, index: Tensor) -> KeptSteps:
+        """Those at ``index`` (K',) int64 alone, in that order."""
+        at = index.numpy()
+        rows = {name: getattr(self, name)[at] for name in ("at_observation", "at_action", "terminated")}
+        return replace(self, **rows)
+
+
+def _held(arrays: Sequence[np.ndarray], space: Space[Any] | None) -> tuple[np.ndarray, np.ndarray]:
+    """One array that holds the rows of all ``arrays``, flat, and the row (N,) int64 at which each of them begins."""
+    starts = np.cumsum([0, *(len(values) for values in arrays[:-1])])
+    if space is not None and not isinstance(space, Box | Discrete):
+        return _flattened(arrays, starts, space), starts
+    if arrays[0].dtype.names is not None:
         raise InputError(
-            f"steps with the parts {', '.join(values.dtype.names)} can be drawn where their space is known; it is not"
+            f"steps with the parts {', '.join(arrays[0].dtype.names)} can be drawn where their space is "
+            "known; it is not"
         )
-    dtype = np.float32 if values.dtype.kind == "f" else np.uint8 if values.dtype == np.uint8 else np.int64
+    for values in arrays:
+        for block in blocks(len(values), values[:1].size):
+            _check_magnitude(values[block])
+    return rows_in_common(arrays) or (np.concatenate(arrays), starts)
+
+
+def _flattened(arrays: Sequence[np.ndarray], starts: np.ndarray, space: Space[Any]) -> np.ndarray:
+    """The rows of all ``arrays`` (sum(len), size), flat; each array begins at its start."""
+    drawn = flattened_space(space)
+    flat = np.empty((sum(map(len, arrays)), *(drawn.shape or ())), storage_dtype(drawn))
+    for start, values in zip(starts.tolist(), arrays, strict=True):
+        for block in blocks(len(values), flat[:1].size):
+            own = flatten_values(space, values[block])
+            _check_magnitude(own)
+            flat[start + block.start : start + block.stop] = own
+    return flat
+
+
+def _check_magnitude(values: np.ndarray) -> None:
+    held = _held_dtype(values)
     with np.errstate(over="ignore"):  # it is found out right below
-        held = values.astype(dtype, copy=False)
-    too_large = values > np.iinfo(np.int64).max if values.dtype == np.uint64 else ~np.isfinite(held)
-    if np.any(too_large):
-        raise InputError(f"a number is too large for {np.dtype(dtype)}, in which steps are drawn")
-    return torch.from_numpy(held)
+        fits = finite(values.astype(held, copy=False)) if held.kind == "f" else True
+    if not fits or (values.dtype == np.uint64 and bool((values > np.iinfo(np.int64).max).any())):
+        raise InputError(f"a number is too large for {held}, in which steps are drawn")
 
 
-def _drawn_dtype(stored: Tensor, space: Space[Any] | None) -> torch.dtype:
-    """What a rollout in ``space`` has; where the space is not known, what is stored."""
-    return stored.dtype if space is None else torch.from_numpy(np.empty(0, storage_dtype(flattened_space(space)))).dtype
+def _drawn(values: np.ndarray, rows: np.ndarray, dtype: np.dtype[Any]) -> Tensor:
+    return torch.from_numpy(np.take(values, rows, axis=0).astype(dtype, copy=False))
+
+
+def _held_dtype(values: np.ndarray) -> np.dtype[Any]:
+    """Floating numbers as float32, integers as int64, uint8 (images) as it is."""
+    return np.dtype(np.float32 if values.dtype.kind == "f" else np.uint8 if values.dtype == np.uint8 else np.int64)
+
+
+def _drawn_dtype(values: np.ndarray, space: Space[Any] | None) -> np.dtype[Any]:
+    """What a rollout in ``space`` has; where the space is not known, that of the numbers themselves."""
+    return _held_dtype(values) if space is None else np.dtype(storage_dtype(flattened_space(space)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -13,9 +13,10 @@ from torch import Tensor
 
 from gailkit.errors import DivergenceError
 from gailkit.functional.schedules import linear
+from gailkit.memory import blocks
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
-from gailkit.types import Transitions
+from gailkit.types import Pairs
 
 CloningLoss = Callable[[ActionDistribution, Tensor], Tensor]
 """The policy in B states and the expert's actions there, (B, *act), to a scalar."""
@@ -24,6 +25,7 @@ ROUGH_LOG_STD = -1.5  # of Box actions while their means are cloned for a warm s
 DEVIATIONS = (0.01, 1.0)  # of Box actions after it, in half-widths: never certain, and no wider than the Box
 LEAST_GAIN = 0.1  # nats, of a clone that is of use: clones of some dozens of random actions gain up to 0.06 by luck
 MOST_UPDATES = 20_000  # of the first part of cloning
+CHUNK = 2**21  # numbers of features that are held at a time
 LONGER = 1.5  # passes of the second part beside the best number of the first
 
 
@@ -71,7 +73,7 @@ def negative_log_likelihood_of_means(distribution: ActionDistribution, act: Tens
 
 def clone_behaviour(
     actor_critic: ActorCritic,
-    expert: Transitions,
+    expert: Pairs,
     *,
     loss: CloningLoss = negative_log_likelihood,
     learning_rate: float = 1e-3,
@@ -88,7 +90,7 @@ def clone_behaviour(
     Pendulum, HalfCheetah and Hopper; 7 % in the median).
 
     Args:
-        loss: what is minimised, of the policy in B states and the expert's actions there.
+        loss: what is minimised, a mean over B states, of the policy in them and the expert's actions there.
         validation_share: of the pairs, held out at random, in (0, 1); a single pair is shown and held out alike.
         patience: passes without improvement after which the first part stops.
         max_epochs: passes of the first part at most, and no more than take MOST_UPDATES.
@@ -100,17 +102,18 @@ def clone_behaviour(
     held_out = order[: max(1, round(validation_share * len(expert)))]
     shown = order[len(held_out) :] if len(held_out) < len(expert) else order
     cloner = _Cloner(actor_critic, expert, loss, learning_rate, batch_size)
-    start, best_state, best_loss, best_epoch, epoch = cloner.state(), cloner.state(), math.inf, 0, 0
+    start = copy.deepcopy(actor_critic.state_dict())
+    best, best_loss, best_epoch, epoch = start, math.inf, 0, 0
     most = min(max_epochs, max(1, MOST_UPDATES // -(-len(shown) // batch_size)))
     while epoch < most and epoch - best_epoch < patience:
         epoch += 1
         cloner.one_pass(shown)
         validation = cloner.loss_on(held_out)
         if validation < best_loss:
-            best_state, best_loss, best_epoch = cloner.state(), validation, epoch
+            best, best_loss, best_epoch = copy.deepcopy(actor_critic.state_dict()), validation, epoch
     if epoch and not math.isfinite(best_loss):
         raise DivergenceError("behaviour cloning never reached a finite likelihood on the held-out pairs")
-    actor_critic.load_state_dict(best_state)
+    actor_critic.load_state_dict(best)
     worth = _worth(actor_critic, expert, shown, held_out)
     if epoch:
         actor_critic.load_state_dict(start)
@@ -119,34 +122,25 @@ def clone_behaviour(
 
 
 class _Cloner:
-    """Passes of Adam over pairs of the expert's."""
+    """Passes of Adam over pairs of the expert's, of which a chunk at a time is encoded: all may not fit into memory."""
 
     def __init__(
-        self, actor_critic: ActorCritic, expert: Transitions, loss: CloningLoss, learning_rate: float, batch_size: int
+        self, actor_critic: ActorCritic, expert: Pairs, loss: CloningLoss, learning_rate: float, batch_size: int
     ) -> None:
-        self.actor_critic, self.loss = actor_critic, loss
+        self.actor_critic, self.expert, self.loss = actor_critic, expert, loss
         self.learning_rate, self.batch_size = learning_rate, batch_size
-        self.act = expert.act
-        with torch.no_grad():
-            self.features = actor_critic.encoder(expert.obs)
         self.optimizer = self._fresh_optimizer()
-
-    def state(self) -> dict[str, Tensor]:
-        """A copy of the policy as it is."""
-        return copy.deepcopy(self.actor_critic.state_dict())
 
     def one_pass(self, pairs: Tensor) -> None:
         """One pass over the pairs with these numbers, in random order."""
-        for index in pairs[torch.randperm(len(pairs))].split(self.batch_size):
-            self.optimizer.zero_grad()
-            negative = self.loss(self.actor_critic.distribution(self.features[index]), self.act[index])
-            negative.backward()
-            self.optimizer.step()
+        shuffled = pairs[torch.randperm(len(pairs))]
+        for chunk in _chunks(self.actor_critic, len(pairs), self.batch_size):
+            self._learn(shuffled[chunk])
 
     def learn_from_all(self, passes: int) -> None:
         """From the policy as it is, at a learning rate that falls to 0."""
         self.optimizer = self._fresh_optimizer()
-        everything = torch.arange(len(self.act))
+        everything = torch.arange(len(self.expert))
         for done in range(passes):
             for group in self.optimizer.param_groups:
                 group["lr"] = self.learning_rate * linear(done / passes)
@@ -155,13 +149,37 @@ class _Cloner:
     @torch.no_grad()
     def loss_on(self, pairs: Tensor) -> float:
         """The loss on the pairs with these numbers."""
-        return float(self.loss(self.actor_critic.distribution(self.features[pairs]), self.act[pairs]))
+        chunks = _chunks(self.actor_critic, len(pairs), self.batch_size)
+        return sum(self._loss_on_chunk(pairs[chunk]) * (len(pairs[chunk]) / len(pairs)) for chunk in chunks)
+
+    def _learn(self, chunk: Tensor) -> None:
+        """One step for each batch of a chunk, in its order."""
+        batches = (values.split(self.batch_size) for values in self._encoded(chunk))
+        for features, act in zip(*batches, strict=True):
+            self.optimizer.zero_grad()
+            self.loss(self.actor_critic.distribution(features), act).backward()
+            self.optimizer.step()
+
+    def _loss_on_chunk(self, chunk: Tensor) -> float:
+        features, act = self._encoded(chunk)
+        return float(self.loss(self.actor_critic.distribution(features), act))
+
+    @torch.no_grad()
+    def _encoded(self, chunk: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (B, size) and actions (B, *act) of the pairs with these numbers."""
+        return self.actor_critic.encoder(self.expert.observations_at(chunk)), self.expert.actions_at(chunk)
 
     def _fresh_optimizer(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.actor_critic.policy_parameters(), self.learning_rate, fused=True)
 
 
-def warm_start(actor_critic: ActorCritic, expert: Transitions) -> WarmStart:
+def _chunks(actor_critic: ActorCritic, count: int, batch_size: int = 1) -> Iterator[slice]:
+    """Runs of whole batches that cover ``count`` pairs, as many batches a run as CHUNK holds."""
+    batches = blocks(-(-count // batch_size), batch_size * actor_critic.encoder.size, CHUNK)
+    return (slice(run.start * batch_size, min(run.stop * batch_size, count)) for run in batches)
+
+
+def warm_start(actor_critic: ActorCritic, expert: Pairs) -> WarmStart:
     """Make the policy a clone of the expert, with room to explore, if the clone knows what the expert does.
 
     It does where it predicts held-out actions better, by LEAST_GAIN, than a policy that acts alike in all states, or is
@@ -196,23 +214,28 @@ def _is_certain(cloning: CloningResult) -> bool:
 
 
 @torch.no_grad()
-def _worth(
-    actor_critic: ActorCritic, expert: Transitions, shown: Tensor, held_out: Tensor
-) -> tuple[float, Tensor | None]:
+def _worth(actor_critic: ActorCritic, expert: Pairs, shown: Tensor, held_out: Tensor) -> tuple[float, Tensor | None]:
     """``gain`` and ``deviation`` of a CloningResult, of a policy that has learned from the pairs ``shown``."""
-    learned, unseen = expert.act[shown], expert[held_out]
+    learned, unseen = expert.actions_at(shown), expert.actions_at(held_out)
+    chunks = list(_chunks(actor_critic, len(held_out)))
     space = actor_critic.action_space
     if isinstance(space, Discrete):
         counts = torch.bincount(learned - int(space.start), minlength=int(space.n)) + 1.0
-        unconditional = (counts / counts.sum()).log()[unseen.act - int(space.start)]
-        return float((actor_critic(unseen.obs).log_prob(unseen.act) - unconditional).mean()), None
+        unconditional = (counts / counts.sum()).log()[unseen - int(space.start)]
+        known = torch.empty_like(unconditional)
+        for chunk in chunks:
+            known[chunk] = actor_critic(expert.observations_at(held_out[chunk])).log_prob(unseen[chunk])
+        return float((known - unconditional).mean()), None
     assert isinstance(space, Box)
     low, high = (torch.as_tensor(bound) for bound in (space.low, space.high))
 
     def deviation(predicted: Tensor) -> Tensor:
         """Root mean square of what the held-out actions differ by, in half-widths, as the environment sees them."""
-        apart = (unseen.act.clamp(low, high) - predicted.clamp(low, high)) / actor_critic.action_scale
+        apart = (unseen.clamp(low, high) - predicted.clamp(low, high)) / actor_critic.action_scale
         return apart.square().mean(0).sqrt().clamp(*DEVIATIONS)
 
-    own = deviation(actor_critic(unseen.obs).mode())
+    predicted = torch.empty_like(unseen)
+    for chunk in chunks:
+        predicted[chunk] = actor_critic(expert.observations_at(held_out[chunk])).mode()
+    own = deviation(predicted)
     return float((deviation(learned.clamp(low, high).mean(0)) / own).log().mean()), own

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gailkit.memory import blocks
+
 
 class RunningNormalizer(nn.Module):
     """Standardises features by the mean and variance of all that ``update`` was given, in whatever batches.
@@ -31,19 +33,22 @@ class RunningNormalizer(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (B, size) to standardised features (B, size)."""
-        return ((features - self.offset) * self.scale).clamp(-self.limit, self.limit)
+        return (features - self.offset).mul_(self.scale).clamp_(-self.limit, self.limit)
 
     @torch.no_grad()
     def update(self, features: Tensor) -> None:
-        """Take in features (B, size). Chan et al. 1979, pairwise update of mean and variance."""
-        batch = features.double()
+        """Take in features (B, size). Chan et al. 1979, pairwise update of mean and variance, block by block."""
+        for block in blocks(len(features), features[:1].numel()):
+            self._take_in(features[block].double())
+        self._refresh()
+
+    def _take_in(self, batch: Tensor) -> None:
         total = self.count + len(batch)
         delta = batch.mean(0) - self.mean
         within = self.variance * self.count + batch.var(0, correction=0) * len(batch)
         self.variance.copy_((within + delta.square() * self.count * len(batch) / total) / total)
         self.mean.add_(delta * len(batch) / total)
         self.count.copy_(total)
-        self._refresh()
 
     def _load_from_state_dict(self, *arguments: Any) -> None:
         super()._load_from_state_dict(*arguments)

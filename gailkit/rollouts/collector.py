@@ -12,12 +12,14 @@ from torch import Tensor
 
 from gailkit.errors import DivergenceError
 from gailkit.generator.base import Generator
+from gailkit.memory import blocks
 from gailkit.rollouts.environments import SeedStream, all_finite, environment_failures, not_finite_failure
 from gailkit.rollouts.in_progress import EpisodesInProgress
 from gailkit.spaces import clip_to_space, storage_dtype
 from gailkit.types import EpisodeSummary, Rollout
 
 NEVER = -1
+CHUNK = 2**21  # numbers of observations that a network sees at a time
 
 
 class Collector:
@@ -172,10 +174,13 @@ def _as_column(mask: np.ndarray, like: np.ndarray) -> np.ndarray:
 def _evaluated(
     generator: Generator, obs: Tensor, act: Tensor, next_obs: Tensor, terminated: Tensor, truncated: Tensor
 ) -> Rollout:
-    """The rollout with log-probabilities and values, computed for all T * N steps at once."""
-    lead = terminated.shape
-    flat = obs.flatten(0, 1)
-    log_prob = generator.log_prob(flat, act.flatten(0, 1)).reshape(lead)
-    value = generator.value(flat).reshape(lead)
-    next_value = generator.value(next_obs.flatten(0, 1)).reshape(lead)
+    """The rollout with log-probabilities and values, computed for as many of the T * N steps at once as are a chunk."""
+    flat = obs.flatten(0, 1), act.flatten(0, 1), next_obs.flatten(0, 1)
+    chunks = [
+        (generator.log_prob(some_obs, some_act), generator.value(some_obs), generator.value(some_next))
+        for some_obs, some_act, some_next in (
+            [values[chunk] for values in flat] for chunk in blocks(len(flat[0]), flat[0][:1].numel(), CHUNK)
+        )
+    ]
+    log_prob, value, next_value = (torch.cat(parts).reshape(terminated.shape) for parts in zip(*chunks, strict=True))
     return Rollout(obs, act, next_obs, log_prob, value, next_value, terminated, truncated)

@@ -12,7 +12,7 @@ from gailkit.spaces.encoding import (
     encoded_size,
     storage_dtype,
 )
-from gailkit.spaces.flattening import flatten_values, flattened_space, unflatten_values
+from gailkit.spaces.flattening import flat_size, flatten_values, flattened_space, unflatten_values
 from gailkit.spaces.minari import space_from_minari_json, space_to_minari_json
 from gailkit.spaces.structure import STORABLE, array_dtype, assemble, brief, is_composite, leaf, leaves
 
@@ -28,6 +28,7 @@ __all__ = [
     "check_supported",
     "clip_to_space",
     "encoded_size",
+    "flat_size",
     "flatten_values",
     "flattened_space",
     "from_gymnasium",

@@ -21,7 +21,7 @@ def flattened_space(space: Space[Any]) -> Space[Any]:
     Raises:
         UnsupportedSpaceError: for a space of another kind, or one whose vector would be longer than MAX_FLAT_SIZE.
     """
-    size = _columns(space)[-1].columns.stop
+    size = flat_size(space)
     if isinstance(space, Box | Discrete):
         return space
     if size > MAX_FLAT_SIZE:
@@ -31,6 +31,11 @@ def flattened_space(space: Space[Any]) -> Space[Any]:
     flat = flatten_space(space)
     assert isinstance(flat, Box)
     return flat
+
+
+def flat_size(space: Space[Any]) -> int:
+    """How many numbers an element has once it is flat; UnsupportedSpaceError for a space of an unknown kind."""
+    return int(_columns(space)[-1].columns.stop)
 
 
 def flatten_values(space: Space[Any], values: np.ndarray) -> np.ndarray:

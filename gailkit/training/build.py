@@ -83,9 +83,10 @@ def build_trainer(
         InputError: for a name that is not known, or a part that is not what it should be.
     """
     parts = parts or Parts()
-    shown = demonstrations.transitions()
+    shown = demonstrations.steps()
     encoder = ObservationEncoder(envs.single_observation_space)
-    encoder.update(shown.obs)
+    for observations in shown.in_blocks():
+        encoder.update(observations)
     given = build_actor_critic(config.policy, encoder, envs.single_action_space, parts.policy_network)
     make_discriminator = parts.discriminator or discriminator_factory(config.discriminator)
     discriminator = made("discriminator", make_discriminator, encoder, envs.single_action_space)

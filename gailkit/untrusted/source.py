@@ -149,12 +149,18 @@ class Source:
         self._send({"ask": "read", "spans": spans, "dtype": None})
         return map(self._rows, spans)
 
-    def gather(self, spans: Sequence[Span], dtype: np.dtype[Any] | None = None) -> np.ndarray:
-        """The rows of all ``spans`` of one array, one behind the other; made ``dtype`` on their way if it is given."""
+    def gather(
+        self, spans: Sequence[Span], dtype: np.dtype[Any] | None = None, target: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The rows of all ``spans`` of one array, one behind the other; made ``dtype`` on their way if it is given.
+
+        They are read into ``target`` where there is one: so many rows, in that dtype.
+        """
         name = spans[0].name
         made = np.dtype(dtype or self.dtype(name))
         rows = sum(max(0, span.stop - span.start) for span in spans)
-        target = self._empty(name, (rows, *self.shape(name)[1:]), made)
+        if target is None:
+            target = self.room(name, (rows, *self.shape(name)[1:]), made)
         self._send({"ask": "read", "spans": spans, "dtype": made.str})
         done = 0
         for _ in spans:
@@ -168,7 +174,7 @@ class Source:
         self._send({"ask": "ragged", "name": name, "start": start, "stop": stop})
         found = []
         for dtype, shape in self._pieces():
-            found.append(self._empty(name, shape, dtype))
+            found.append(self.room(name, shape, dtype))
             self._fill(found[-1])
         return found
 
@@ -192,7 +198,7 @@ class Source:
         done = 0
         for dtype, shape in self._pieces():
             if values is None:
-                values = self._empty(span.name, (max(0, span.stop - span.start), *shape[1:]), dtype)
+                values = self.room(span.name, (max(0, span.stop - span.start), *shape[1:]), dtype)
             self._fill(values[done : done + shape[0]])
             done += shape[0]
         if values is None:
@@ -200,8 +206,12 @@ class Source:
             return np.empty((0, *entry.shape[1:]) if entry else (0,), entry.dtype if entry else np.float32)
         return values[:done]
 
-    def _empty(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-        """Room for an array; what was handed out since the last look at the memory counts, for many may be small."""
+    def room(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+        """Room for an array; what was handed out since the last look at the memory counts, for many may be small.
+
+        Raises:
+            DataError: if it is more than is free.
+        """
         needed = math.prod(shape) * dtype.itemsize
         self._unchecked += needed
         if self._unchecked > _LITTLE:

@@ -56,7 +56,8 @@ def test_flattened_episodes_are_known_by_the_same_digests_lengths_and_returns() 
 
 def test_what_is_drawn_is_what_is_shown() -> None:
     episodes, about = shown(ROBOT, flattened_space(ROBOT))
-    steps = episodes.drawn(2, (0, 1, 0), (about.observation_space, ACTIONS)).overview()
+    drawn = episodes.drawn(2, (0, 1, 0), (about.observation_space, ACTIONS)).overview()
+    steps = drawn[torch.arange(len(drawn))]
     rows = [(0, 0), (1, 1), (1, 3), (2, 0), (2, 2)]
     assert steps.obs.dtype == torch.float32
     assert steps.obs.tolist() == [episodes[index].observations[time].tolist() for index, time in rows]
@@ -89,7 +90,8 @@ def test_several_numbers_are_shown_one_hot() -> None:
     held = HeldEpisodes([Trajectory(np.array([[0, 2], [1, 0]]), np.zeros(1, int), None, False)])
     episodes, about = shown(keys, Box(0, 1, (5,), np.int64), held)
     assert episodes[0].observations.tolist() == [[1, 0, 0, 0, 1], [0, 1, 1, 0, 0]]
-    assert episodes.drawn(1, (0,), (about.observation_space, ACTIONS)).overview().obs.tolist() == [[1, 0, 0, 0, 1]]
+    steps = episodes.drawn(1, (0,), (about.observation_space, ACTIONS)).overview()
+    assert steps[torch.arange(1)].obs.tolist() == [[1, 0, 0, 0, 1]]
 
 
 def test_a_space_that_cannot_be_flattened_is_named() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box, Discrete
@@ -259,3 +261,51 @@ def test_a_clone_that_knows_less_than_the_frequencies_is_not_used_and_leaves_not
     policy.encoder.update(7 + states(50))
     mean = policy.encoder.state_dict()["normalizer.mean"]
     assert torch.equal(mean, before["encoder.normalizer.mean"]) is used
+
+
+@pytest.mark.parametrize("space", [Discrete(3), Box(-1, 1, (2,))], ids=["discrete", "box"])
+def test_in_chunks_it_is_the_same_clone(space: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    obs = states(600)
+    act = (obs[:, 0] > 0).long() + (obs[:, 1] > 0) if isinstance(space, Discrete) else obs @ WEIGHTS.T
+
+    def cloned() -> tuple[cloning.CloningResult, ActorCritic]:
+        torch.manual_seed(1)
+        policy = novice(space, obs)
+        return clone_behaviour(policy, pairs(obs, act), batch_size=32, max_epochs=4), policy
+
+    whole, policy = cloned()
+    monkeypatch.setattr(cloning, "CHUNK", 2 * 32 * 3)  # two batches of three features
+    result, chunked = cloned()
+    torch.testing.assert_close(chunked.state_dict(), policy.state_dict())
+    assert result.epochs == whole.epochs
+    assert result[1:4] == pytest.approx(whole[1:4], rel=1e-4)
+    torch.testing.assert_close(result.deviation, whole.deviation)
+
+
+def test_images_are_encoded_a_chunk_at_a_time(monkeypatch: pytest.MonkeyPatch, largest_tensor: Any) -> None:
+    images = torch.randint(256, (2000, 50), dtype=torch.uint8)
+    encoder = ObservationEncoder(Box(0, 255, (50,), np.uint8))
+    encoder.update(images)
+    policy = ActorCritic(encoder, Discrete(2), (4,))
+    monkeypatch.setattr(cloning, "CHUNK", 200 * 50)
+    expert = Numbered(images.numpy(), (images[:, 0] > 99).long().numpy())
+    with largest_tensor() as made:
+        clone_behaviour(policy, expert, batch_size=20, max_epochs=2)
+    assert made.bytes == 200 * 50 * 4  # of 2000 * 50 * 4 that they are in float32
+
+
+@dataclass
+class Numbered:
+    """Pairs whose arrays are looked at in numpy, as those of demonstrations are."""
+
+    obs: np.ndarray
+    act: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.act)
+
+    def observations_at(self, index: Tensor) -> Tensor:
+        return torch.from_numpy(self.obs[index.numpy()])
+
+    def actions_at(self, index: Tensor) -> Tensor:
+        return torch.from_numpy(self.act[index.numpy()])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
+from gailkit.memory import blocks
 from gailkit.networks.normalizer import RunningNormalizer
 
 
@@ -78,3 +82,21 @@ def test_a_stored_normaliser_goes_on_as_if_it_had_never_stopped() -> None:
         normalizer.update(second)
     assert torch.equal(restored(second), original(second))
     assert restored(second).abs().max() > 0.5
+
+
+@pytest.mark.parametrize("most", [1, 3 * 7, 3 * 499, 3 * 500])
+def test_in_any_blocks_it_is_numpy_on_all_of_them(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gailkit.networks.normalizer.blocks", partial(blocks, most=most))
+    everything = stream().double().numpy()
+    normalizer = fed(stream())
+    np.testing.assert_allclose(normalizer.mean.numpy(), everything.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(normalizer.variance.numpy(), everything.var(0), rtol=1e-12)
+
+
+def test_many_bytes_are_not_widened_at_once(largest_tensor: Any) -> None:
+    images = torch.arange(256, dtype=torch.uint8).repeat(2**14).reshape(-1, 256)  # 4 million, 32 MB in float64
+    with largest_tensor() as made:
+        normalizer = fed(images)
+    assert made.bytes <= 8 * 2**20
+    torch.testing.assert_close(normalizer.mean, torch.arange(256.0, dtype=torch.float64), rtol=1e-15, atol=0.0)
+    assert normalizer.count == 2**14

@@ -345,3 +345,13 @@ def test_first_episodes_are_cut_at_staggered_lengths_and_only_whole_ones_are_rep
     assert ends == [[200, 400], [50, 250], [100, 300], [150, 350]]
     assert [episode.length for episode in staggered.finished] == [200] * 5
     assert not rollout.terminated.any()
+
+
+def test_a_rollout_is_valued_in_chunks_as_it_would_be_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gailkit.rollouts.collector.CHUNK", 7 * 3)  # seven observations of 60
+    model = generator()
+    rollout = collector().collect(model)
+    obs, act = rollout.obs.flatten(0, 1), rollout.act.flatten(0, 1)
+    torch.testing.assert_close(rollout.log_prob.flatten(), model.log_prob(obs, act))
+    torch.testing.assert_close(rollout.value.flatten(), model.value(obs))
+    torch.testing.assert_close(rollout.next_value.flatten(), model.value(rollout.next_obs.flatten(0, 1)))

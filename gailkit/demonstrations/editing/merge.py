@@ -12,7 +12,7 @@ import numpy as np
 from gailkit.demonstrations.common_dtypes import Types, cast, widest
 from gailkit.demonstrations.dataset import Demonstrations
 from gailkit.demonstrations.file_contents import About
-from gailkit.demonstrations.joined_episodes import FlatEpisodes, row_types
+from gailkit.demonstrations.joined_episodes import digest_of, row_types
 from gailkit.errors import InputError
 from gailkit.types import Trajectory
 
@@ -50,7 +50,7 @@ class Merged:
                 yield from part.digests()
             else:
                 for episode in part.trajectories:
-                    yield FlatEpisodes.of([cast(episode, self.types)]).digest(0).hex()
+                    yield digest_of(cast(episode, self.types)).hex()
 
     def unique(self) -> Merged:
         """Every episode once: of those with equal digests the first."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gailkit.demonstrations.editing.convert import OnEpisode, kind_of, told
 from gailkit.demonstrations.file_contents import Broken, ReadOptions
 from gailkit.demonstrations.file_digest import sha256_of
-from gailkit.demonstrations.joined_episodes import FlatEpisodes
+from gailkit.demonstrations.joined_episodes import digest_of
 from gailkit.demonstrations.native import writing
 from gailkit.demonstrations.native.truncated_file import missing_bytes, padded_copy
 from gailkit.demonstrations.opening import open_contents
@@ -138,5 +138,5 @@ def _agreed(found: Sequence[Trajectory | Broken]) -> Trajectory | Broken:
     for each in found:
         if isinstance(each, Broken):
             return each
-    digests = {FlatEpisodes.of([each]).digest(0) for each in found if isinstance(each, Trajectory)}
+    digests = {digest_of(each) for each in found if isinstance(each, Trajectory)}
     return found[0] if len(digests) == 1 else Broken(CUT)

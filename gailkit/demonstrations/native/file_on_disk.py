@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from gailkit.demonstrations.file_contents import Broken
-from gailkit.demonstrations.native.reading import Columns, Layout, episodes, read_block
+from gailkit.demonstrations.native.reading import Columns, episodes, read_block
+from gailkit.demonstrations.native.rows import Layout
 from gailkit.errors import DataError
 from gailkit.types import Trajectory
 from gailkit.untrusted.source import DamageError, Source, open_source

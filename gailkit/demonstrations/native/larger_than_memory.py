@@ -11,8 +11,10 @@ import torch
 
 from gailkit.demonstrations.episodes import Drawn, Episodes, Spaces
 from gailkit.demonstrations.native.file_on_disk import StoredFile
-from gailkit.demonstrations.native.reading import read_columns, read_layout
+from gailkit.demonstrations.native.reading import read_columns
+from gailkit.demonstrations.native.rows import read_layout
 from gailkit.demonstrations.native.windows import Window, WindowReader
+from gailkit.demonstrations.step_tensors import KeptSteps
 from gailkit.demonstrations.to_trajectories import Conversion
 from gailkit.types import Trajectory, Transitions
 from gailkit.untrusted.source import open_source
@@ -139,8 +141,8 @@ class StoredSteps(Drawn):
             self._window = self._next_window(self._reader.endless(self._seed, self._number))
             self._at = place["steps"]
 
-    def overview(self) -> Transitions:
+    def overview(self) -> KeptSteps:
         """One window of random blocks, always the same."""
         with closing(self._reader.windows(0, 0)) as windows:
             window = next(windows)
-        return window.kept[window.order]
+        return window.kept.chosen(window.order)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Iterator, Sequence
+from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from gymnasium import Space
 
 from gailkit.demonstrations.file_contents import About, Broken, Contents, Episode, ReadOptions
 from gailkit.demonstrations.joined_episodes import FlatEpisodes
-from gailkit.demonstrations.native.layout import DIGEST_BYTES, FORMAT, VERSION, header_digest, quoted
+from gailkit.demonstrations.native.layout import DIGEST_BYTES, FORMAT, VERSION, header_digest
+from gailkit.demonstrations.native.rows import Layout, Parts, bytes_flat, read_layout, read_rows, room_for
 from gailkit.errors import DataError, InputError
-from gailkit.spaces import array_dtype, space_from_json
-from gailkit.types import parts_of
+from gailkit.spaces import space_from_json
 from gailkit.untrusted.ahead import ahead
-from gailkit.untrusted.source import DamageError, Source, Span, open_source
+from gailkit.untrusted.source import DamageError, Source, open_source
 
 NAME = "gailkit native"
 _TEXTS = ("env_id", "env_kwargs", "observation_space", "action_space", "provenance")
@@ -34,18 +34,6 @@ class Columns(NamedTuple):
     seeds: np.ndarray  # (N,) int64, -1 for none
     digests: np.ndarray  # (N, 32) uint8
 
-
-class Parts(NamedTuple):
-    """The arrays of a file that together are its observations, its actions or its rewards."""
-
-    names: tuple[str, ...]
-    dtype: np.dtype[Any] | None  # how they are put together; None where there is only one array
-    rows: int
-    row_bytes: int
-
-
-Layout = tuple[Parts, Parts, Parts | None]
-"""Where observations, actions and rewards stand."""
 
 _Found = Sequence[tuple[int, FlatEpisodes | DamageError]]
 """The number of an episode, and the block that begins with it or why it cannot be read."""
@@ -66,8 +54,10 @@ def read(source: Source, options: ReadOptions) -> Contents:
     columns = read_columns(source)
     layout = read_layout(source, about, columns.lengths)
     needed = sum(parts.rows * parts.row_bytes for parts in layout if parts is not None)
+    needed += bytes_flat(layout[0], about.observation_space) + bytes_flat(layout[1], about.action_space)
     found = episodes(source, columns, layout)
-    return Contents(about, len(columns.lengths), found, num_bytes=needed, verified=True)
+    together = partial(_episodes_together, source, columns, layout)
+    return Contents(about, len(columns.lengths), found, num_bytes=needed, verified=True, together=together)
 
 
 def read_about(source: Source, options: ReadOptions) -> About:
@@ -103,31 +93,27 @@ def read_columns(source: Source) -> Columns:
     return Columns(lengths, terminated, seeds, digests)
 
 
-def read_layout(source: Source, about: About, lengths: np.ndarray) -> Layout:
-    """Where observations, actions and rewards stand. Raises DataError unless they fit the ``lengths``."""
-    actions = _parts(source, "actions", about.action_space)
-    observations = _parts(source, "observations", about.observation_space)
-    rewards = _parts(source, "rewards", None) if source.has("rewards") else None
-    steps = actions.rows
-    if (lengths < 1).any() or (lengths > steps).any() or int(lengths.sum()) != steps:
-        raise DataError(f"{source.path}: the episode lengths do not add up to the {steps} actions of the file")
-    expected = [("observations", observations, steps + len(lengths)), ("rewards", rewards, steps)]
-    for name, parts, rows in expected:
-        if parts is not None and parts.rows != rows:
-            raise DataError(f"{source.path}: {name!r} must have {rows} rows for these episodes; found {parts.rows}")
-    return observations, actions, rewards
+def _episodes_together(source: Source, columns: Columns, layout: Layout) -> Iterator[Episode | Broken]:
+    """Every episode as rows of arrays that hold those of all: whoever keeps them need not join them."""
+    observed, acted, rewarded = (None if parts is None else room_for(source, parts) for parts in layout)
+    assert observed is not None and acted is not None
+    whole = FlatEpisodes(observed, acted, rewarded, columns.lengths, columns.terminated, columns.seeds)
+    yield from episodes(source, columns, layout, whole)
 
 
-def episodes(source: Source, columns: Columns, layout: Layout) -> Iterator[Episode | Broken]:
+def episodes(
+    source: Source, columns: Columns, layout: Layout, whole: FlatEpisodes | None = None
+) -> Iterator[Episode | Broken]:
     """Every episode, read in blocks, each block while the one before it is compared with its digests.
 
-    A second process reads every other block of a large file: unpacking takes most of the time.
+    Where there is room for the ``whole`` file they are read into it. A second process reads every other block of a
+    large file: unpacking takes most of the time.
     """
     spans = list(_blocks(columns.lengths, sum(parts.row_bytes for parts in layout if parts is not None)))
-    shares = [_read_spans(source, columns, layout, spans)]
+    shares = [_read_spans(source, columns, layout, spans, whole)]
     if len(spans) >= _FEWEST_FOR_TWO:
-        second = _read_spans_apart(source.path, columns, layout, spans[1::2])
-        shares = [_read_spans(source, columns, layout, spans[::2]), second]
+        second = _read_spans_apart(source.path, columns, layout, spans[1::2], whole)
+        shares = [_read_spans(source, columns, layout, spans[::2], whole), second]
     in_turn = (found for pair in zip_longest(*map(ahead, shares), fillvalue=()) for found in pair)
     for first, block in chain.from_iterable(in_turn):
         if isinstance(block, DamageError):
@@ -141,50 +127,42 @@ def episodes(source: Source, columns: Columns, layout: Layout) -> Iterator[Episo
             yield Episode(*block.episode(index), bool(block.terminated[index]), None if seed == -1 else seed)
 
 
-def read_rows(
-    source: Source, parts: Parts, spans: Sequence[tuple[int, int]], floats: np.dtype[Any] | None = None
-) -> np.ndarray:
-    """The rows of several ``spans`` of what ``parts`` make up, one behind the other; floating numbers as ``floats``."""
-    found = []
-    for name in parts.names:
-        kept = parts.dtype is not None or source.dtype(name).kind != "f"
-        found.append(source.gather([Span(name, *span) for span in spans], None if kept else floats))
-    if parts.dtype is None:
-        return found[0]
-    whole = np.empty(len(found[0]), parts.dtype)
-    for (_, target), values in zip(parts_of(whole), found, strict=True):
-        target[...] = values
-    return whole
-
-
 def _read_spans(
-    source: Source, columns: Columns, layout: Layout, spans: Sequence[tuple[int, int]]
+    source: Source, columns: Columns, layout: Layout, spans: Sequence[tuple[int, int]], whole: FlatEpisodes | None
 ) -> Generator[_Found, None, None]:
     """The episodes of each span as one block, or one by one where it is damaged."""
+    block_of = partial(read_block, source, columns, layout, whole=whole)
     for first, last in spans:
-        block = read_block(source, columns, layout, first, last)
+        block = block_of(first, last)
         if isinstance(block, DamageError) and last - first > 1:
-            yield [(index, read_block(source, columns, layout, index, index + 1)) for index in range(first, last)]
+            yield [(index, block_of(index, index + 1)) for index in range(first, last)]
         else:
             yield [(first, block)]
 
 
 def _read_spans_apart(
-    path: Path, columns: Columns, layout: Layout, spans: Sequence[tuple[int, int]]
+    path: Path, columns: Columns, layout: Layout, spans: Sequence[tuple[int, int]], whole: FlatEpisodes | None
 ) -> Generator[_Found, None, None]:
     with open_source(path) as source:
-        yield from _read_spans(source, columns, layout, spans)
+        yield from _read_spans(source, columns, layout, spans, whole)
 
 
-def read_block(source: Source, columns: Columns, layout: Layout, first: int, last: int) -> FlatEpisodes | DamageError:
-    """Episodes ``first`` to ``last``, or why they cannot be read."""
+def read_block(
+    source: Source, columns: Columns, layout: Layout, first: int, last: int, whole: FlatEpisodes | None = None
+) -> FlatEpisodes | DamageError:
+    """Episodes ``first`` to ``last``, in their place in the ``whole`` if it is there; or why they cannot be read."""
     start, stop = int(columns.lengths[:first].sum()), int(columns.lengths[:last].sum())
+    observed, acted = (start + first, stop + last), (start, stop)
     observations, actions, rewards = layout
+
+    def rows(parts: Parts, span: tuple[int, int], place: np.ndarray | None) -> np.ndarray:
+        return read_rows(source, parts, [span], target=None if place is None else place[slice(*span)])
+
     try:
         return FlatEpisodes(
-            read_rows(source, observations, [(start + first, stop + last)]),
-            read_rows(source, actions, [(start, stop)]),
-            None if rewards is None else read_rows(source, rewards, [(start, stop)]),
+            rows(observations, observed, None if whole is None else whole.observations),
+            rows(actions, acted, None if whole is None else whole.actions),
+            None if rewards is None else rows(rewards, acted, None if whole is None else whole.rewards),
             columns.lengths[first:last],
             columns.terminated[first:last],
             columns.seeds[first:last],
@@ -202,24 +180,6 @@ def _blocks(lengths: np.ndarray, row_bytes: int) -> Iterator[tuple[int, int]]:
         last = int(np.searchsorted(stops, done + max(1, _BLOCK_BYTES // max(1, row_bytes)), side="right"))
         yield first, max(first + 1, last)
         first = max(first + 1, last)
-
-
-def _parts(source: Source, name: str, space: Space[Any] | None) -> Parts:
-    entry = source.entry(name)
-    if entry is None or entry.kind != "group":
-        row_size = int(np.prod(source.shape(name)[1:], dtype=np.int64))
-        return Parts((name,), None, source.rows(name), row_size * source.dtype(name).itemsize)
-    if space is None:
-        raise DataError(f"{source.path}: {name!r} has parts, and no space says how they belong together")
-    dtype = array_dtype(space)
-    names = tuple("/".join([name, *map(quoted, path)]) for path, _ in parts_of(np.empty(0, dtype)))
-    rows = {source.rows(part) for part in names}
-    if len(rows) != 1:
-        raise DataError(f"{source.path}: the parts of {name!r} have different numbers of rows: {sorted(rows)}")
-    for part, (_, values) in zip(names, parts_of(np.empty(0, dtype)), strict=True):
-        if source.shape(part)[1:] != values.shape[1:] or source.dtype(part).newbyteorder("=") != values.dtype:
-            raise DataError(f"{source.path}: {part!r} must be {values.dtype} {values.shape[1:]}, as the space says")
-    return Parts(names, dtype, rows.pop(), dtype.itemsize)
 
 
 def _read_header(source: Source) -> dict[str, str]:

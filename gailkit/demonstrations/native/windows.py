@@ -19,7 +19,7 @@ from torch import Tensor
 
 from gailkit.demonstrations.episodes import Spaces
 from gailkit.demonstrations.native.file_on_disk import StoredFile
-from gailkit.demonstrations.native.reading import Parts, read_rows
+from gailkit.demonstrations.native.rows import Parts, read_rows
 from gailkit.demonstrations.step_tensors import KeptSteps
 from gailkit.errors import DataError, InputError
 from gailkit.untrusted.ahead import ahead

@@ -1,0 +1,157 @@
+"""How much memory the start of training takes, beside the demonstrations that it starts from."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+import numpy as np
+
+from benchmarks.tasks import REPOSITORY
+
+if TYPE_CHECKING:
+    from gymnasium.vector import SyncVectorEnv
+
+STEPS = 100  # of an episode
+ACTIONS = 4
+MOST = 1.5  # times the demonstrations
+STAGES = ("loaded", "trainer built", "described")
+RESULTS = REPOSITORY / "benchmarks" / "results" / "memory.txt"
+
+
+class Kind(NamedTuple):
+    """What is observed."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+KINDS = {
+    "images": Kind("uint8 images", (84, 84, 4), "uint8"),
+    "vectors": Kind("float32 vectors", (2000,), "float32"),
+}
+
+FEW = Kind("numbers", (2,), "float32")
+
+
+@click.command()
+@click.option("--megabytes", default=400, show_default=True, help="Of each set of demonstrations.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where the files go for the time being.")
+@click.option("--keep", is_flag=True, help="Also write what is printed to benchmarks/results/.")
+def memory(megabytes: int, folder: Path | None, keep: bool) -> None:
+    """Load demonstrations and build a trainer, with a warm start of one pass, each in a process of its own."""
+    lines = [f"Peak memory of the start of training, a warm start of one pass, one thread, {os.cpu_count()} cores:"]
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        for name, kind in KINDS.items():
+            path = Path(scratch) / f"{name}.hdf5"
+            size = write_demonstrations(path, kind, megabytes * 10**6)
+            lines += (measured := [*told(kind, size, _in_a_process(path, kind))])
+            click.echo("\n".join(measured))
+            path.unlink()
+    if keep:
+        RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def told(kind: Kind, size: int, measured: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    """Lines on demonstrations of ``size`` bytes: peak bytes above an empty process, and seconds, until each stage."""
+    peaks, seconds = measured["peaks"], measured["seconds"]
+    yield f"{size / 1e6:.0f} MB of {kind.name} {kind.shape}:"
+    for stage, peak, taken in zip(STAGES, peaks, seconds, strict=True):
+        yield f"  {stage:<15}{taken:7.1f} s  {peak / 1e6:7.0f} MB"
+    yield f"  peak / demonstrations   {max(peaks) / size:6.2f}         (at most {MOST:g})"
+
+
+def write_demonstrations(path: Path, kind: Kind, size: int) -> int:
+    """Write episodes of noise that take about ``size`` bytes in memory; how many they take."""
+    from gymnasium.spaces import Discrete
+
+    from gailkit import Trajectory
+    from gailkit.demonstrations.file_contents import About
+    from gailkit.demonstrations.native import writing
+
+    random, row = np.random.default_rng(0), int(np.prod(kind.shape)) * np.dtype(kind.dtype).itemsize
+    count = max(1, round(size / (row * (STEPS + 1))))
+    episodes = (
+        Trajectory(random.integers(0, 16, (STEPS + 1, *kind.shape)).astype(kind.dtype), acted, None, False)
+        for acted in random.integers(0, ACTIONS, (count, STEPS))
+    )
+    writing.write(path, About(_space(kind), Discrete(ACTIONS)), episodes)
+    return count * ((STEPS + 1) * row + STEPS * 8)
+
+
+def measure(path: Path, kind: Kind) -> dict[str, list[float]]:
+    """Peak resident bytes above those of a process that has imported everything, and seconds, until each stage."""
+    import torch
+
+    from gailkit.generator import cloning
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    cloning.MOST_UPDATES = 1  # one pass, instead of some hundred that take no more memory
+    with tempfile.TemporaryDirectory() as scratch:  # what is imported on the way is not memory of the demonstrations
+        write_demonstrations(Path(scratch) / "few.hdf5", FEW, 1)
+        list(_stages(Path(scratch) / "few.hdf5", FEW))
+    before, started = _resident("VmRSS"), time.perf_counter()
+    told = [(_resident("VmHWM") - before, time.perf_counter() - started) for _ in _stages(path, kind)]
+    return {"peaks": [peak for peak, _ in told], "seconds": [taken for _, taken in told]}
+
+
+def _stages(path: Path, kind: Kind) -> Iterator[None]:
+    """The start of a training, with a pause behind each of STAGES."""
+    from gailkit import Demonstrations, TrainConfig
+    from gailkit.training.build import build_trainer
+
+    envs = _environments(kind)
+    demonstrations = Demonstrations.load(path, memory=2**40)
+    fitted = demonstrations.fitted_to(envs.single_observation_space, envs.single_action_space)
+    yield
+    trainer = build_trainer(TrainConfig(), envs, fitted)
+    yield
+    fitted.digests()
+    yield
+    del trainer
+
+
+def _resident(field: str) -> int:
+    """Bytes that this process has in memory (VmRSS), or the most that it ever had (VmHWM)."""
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(fields[field].split()[0]) * 1024
+
+
+def _in_a_process(path: Path, kind: Kind) -> dict[str, list[float]]:
+    """What ``measure`` finds in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.memory", str(path), next(n for n, k in KINDS.items() if k == kind)]
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY).stdout
+    found: dict[str, list[float]] = json.loads(said)
+    return found
+
+
+def _space(kind: Kind) -> Any:
+    from gymnasium.spaces import Box
+
+    return Box(0, 255, kind.shape, np.dtype(kind.dtype).type)
+
+
+def _environments(kind: Kind) -> SyncVectorEnv:
+    """One that is never stepped."""
+    import gymnasium
+    from gymnasium.spaces import Discrete
+    from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+    class Still(gymnasium.Env[np.ndarray, np.int64]):
+        observation_space, action_space = _space(kind), Discrete(ACTIONS)
+
+    return SyncVectorEnv([Still], autoreset_mode=AutoresetMode.DISABLED)
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(Path(sys.argv[1]), KINDS[sys.argv[2]])))
