@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gailkit.generator.cloning import LEAST_GAIN
+from gailkit.report.beginning import began_as_clone
 from gailkit.report.blocks import Note
 from gailkit.report.both_sides import accuracies, logits
 from gailkit.report.curves import Curves
@@ -44,12 +44,11 @@ def chased(curves: Curves) -> Note:
 
 def separated(shares: str, curves: Curves, plan: Plan) -> Note:
     """What is said where D is right about nearly everything at the end, as ``shares`` tells; saturated or not."""
-    gain = curves.get("clone/gain")
     advice = (
         "a lower --discriminator-learning-rate, a larger --discriminator-gradient-penalty, more demonstrations, or a "
         "smaller --gamma"
     )
-    if plan.action_components and (gain is None or gain.values[-1] < LEAST_GAIN):
+    if plan.action_components and not began_as_clone(curves):
         advice += "; where the policy did not begin as a clone also a lower --policy-initial-log-std"
     if not _is_saturated(curves, plan):
         return Note(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gailkit.report.beginning import clone
 from gailkit.report.blocks import Note
 from gailkit.report.curves import Curves
 from gailkit.report.discriminator_health import discriminator_accuracy, discriminator_logits, rewards
 from gailkit.report.policy_health import (
-    clone,
     entropy,
     line_searches,
     step_sizes,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from gailkit.generator.cloning import LEAST_GAIN
 from gailkit.report.blocks import Note
 from gailkit.report.both_sides import balanced_accuracy
 from gailkit.report.curves import Curves
@@ -127,30 +126,6 @@ def true_return(curves: Curves, plan: Plan) -> Note | None:
             f"more steps; it had {curve.steps[-1]:,.0f}.",
         )
     return None
-
-
-def clone(curves: Curves, plan: Plan) -> Note | None:
-    """What the policy began with."""
-    curve = curves.get("clone/gain")
-    if curve is None:
-        return None
-    gain = float(curve.values[-1])
-    unit = "nats a component" if plan.action_components else "nats"
-    plain = "their mean" if plan.action_components else "their frequencies"
-    compared = "worse" if gain < 0 else "hardly better"
-    if gain >= LEAST_GAIN:
-        return Note(
-            "good",
-            "The policy began as a clone",
-            f"From the demonstrations alone it knew held-out actions better than {plain}, by {gain:.3g} {unit}.",
-        )
-    return Note(
-        "note",
-        "The policy did not begin as a clone",
-        f"A clone of the demonstrations knew held-out actions {compared} than {plain}, by {abs(gain):.3g} {unit}; "
-        f"it takes {LEAST_GAIN:g} more to be of use. They are too few or too poor to clone.",
-        "more demonstrations.",
-    )
 
 
 def unfinished(curves: Curves, plan: Plan) -> Note | None:

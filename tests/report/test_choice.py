@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gailkit.demonstrations import Demonstrations
 from gailkit.generator.cloning import LEAST_GAIN
 from gailkit.report.blocks import Note
 from gailkit.report.choice import choice_paragraph
-from gailkit.report.curves import Curve
+from gailkit.report.curves import Curve, curves_of
 from gailkit.report.diagnosis import diagnose
 from gailkit.report.page import Section
 from gailkit.report.thresholds import Plan
 from gailkit.report.training import training_section
+from gailkit.training.config import TrainConfig
+from gailkit.training.train import train
+from gailkit.types import Trajectory
 
 Say = Callable[[Section], str]
 
@@ -24,15 +28,20 @@ def played(policy: Any = "last", actions: Any = "sampled", distance: Any = 0.5, 
     return {"policy": policy, "actions": actions, "episodes": episodes, "distance": distance}
 
 
-def began(gain: float, components: int | None) -> list[Note]:
-    """All that is said of a run of which nothing but the worth of its clone is known."""
-    return diagnose({"clone/gain": Curve(np.arange(20.0), np.full(20, gain))}, Plan(action_components=components))
+def began(gain: float, components: int | None, guidance: float | None = None) -> list[Note]:
+    """All that is said of a run of which nothing but its clone's worth is known, and how strongly it guided at first."""
+    steps = np.arange(20.0)
+    curves = {"clone/gain": Curve(steps, np.full(20, gain))}
+    if guidance is not None:
+        curves["clone/guidance"] = Curve(steps, guidance * np.linspace(1, 0, 20))
+    return diagnose(curves, Plan(action_components=components))
 
 
 @pytest.mark.parametrize(
     "components, plain",
-    [(None, "frequencies, by 0.68 nats"), (0, "frequencies, by 0.68 nats"), (3, "mean, by 0.68 nats a component")],
-)
+    [(None, "frequencies do, by 0.68 nats"), (0, "frequencies do, by 0.68 nats"),
+     (3, "mean does, by 0.68 nats a component")],
+)  # fmt: skip
 def test_what_a_clone_was_worth_is_said_whether_it_was_used_or_not(components: int | None, plain: str) -> None:
     used, healthy = began(0.68, components)
     (unused,) = began(-0.68, components)
@@ -44,8 +53,34 @@ def test_what_a_clone_was_worth_is_said_whether_it_was_used_or_not(components: i
 def test_a_clone_that_is_hardly_better_is_not_used() -> None:
     (unused,) = began(LEAST_GAIN / 2, 0)
     assert unused.title == "The policy did not begin as a clone"
-    assert "hardly better than their frequencies, by 0.05 nats" in unused.meaning
+    assert "hardly better than their frequencies do, by 0.05 nats" in unused.meaning
     assert began(LEAST_GAIN, 0)[0].title == "The policy began as a clone"
+
+
+@pytest.mark.parametrize(
+    "gain, guidance, title",
+    [(0.0, 0.1, "The policy began as a clone"), (0.0, 0.0, "The policy did not begin as a clone"),
+     (0.68, 0.1, "The policy began as a clone"), (0.68, 0.0, "The policy did not begin as a clone")],
+)  # fmt: skip
+def test_whether_the_clone_was_used_is_what_the_run_did_not_what_its_gain_would_have_been_worth(
+    gain: float, guidance: float, title: str
+) -> None:
+    note = began(gain, 0, guidance)[0]
+    assert note.title == title
+    assert ("nearly certain" in note.meaning) is (gain == 0 and guidance > 0)
+    assert ("0.1 more" in note.meaning) is (gain == 0 and guidance == 0)
+
+
+def test_of_an_expert_that_always_does_the_same_the_report_says_that_its_clone_was_used() -> None:
+    """Its frequencies know its actions as well as any clone, which gains nothing and is nearly certain of them."""
+    config = TrainConfig(steps=10 * 64, num_envs=2, rollout_size=64)
+    observations = np.random.default_rng(0).normal(0, 0.02, (3, 51, 4)).astype(np.float32)
+    shown = [Trajectory(each, np.zeros(50, np.int64), None, terminated=False) for each in observations]
+    result = train("CartPole-v1", Demonstrations(shown), config)
+    assert result.metrics[0]["clone/gain"] < LEAST_GAIN
+    notes = diagnose(curves_of(result.metrics), Plan(action_components=0))
+    (note,) = [each for each in notes if "clone" in each.title]
+    assert note.title == "The policy began as a clone" and "nearly certain" in note.meaning
 
 
 def test_the_chosen_policy_and_the_mean_distance_of_each_are_said(said: Say) -> None:
