@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import signal
 import sys
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 
+from gailkit.cli.time_left import TimeLeft, expected_steps, left_words
 from gailkit.errors import StorageError
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Update = Callable[[float, str], None]
-"""Takes how much is completed and a few words on how it goes."""
+"""Takes how much is completed and a few words on how it goes, the time left among them."""
 
 PATH = click.Path(readable=False, path_type=Path)
 """The type of an option that names a file; whether it may be read is found out when it is, and is exit code 5."""
@@ -156,41 +158,48 @@ def typed_command() -> str:
 
 
 def show_progress(title: str, total: float, unit: str) -> AbstractContextManager[Update]:
-    """A live bar on stderr if that is a terminal, plain lines every few seconds if not: done, words, time left."""
+    """A live bar on stderr if that is a terminal, plain lines every few seconds if not: done, and words."""
     show = _live_bar if sys.stderr.isatty() else _plain_lines
     return show(printable(title), total, unit)
 
 
 class EpisodeProgress:
-    """Counts steps and finished episodes and shows them through ``update``: steps/s and the mean return so far."""
+    """Counts steps and finished episodes and shows them through ``update``: steps/s, the mean return, the time left."""
 
-    def __init__(self, update: Update) -> None:
-        self.update = update
-        self.steps = 0
+    def __init__(self, update: Update, episodes: int) -> None:
+        """``episodes`` are to be finished in all."""
+        self.update, self.episodes = update, episodes
+        self.steps = self.finished_steps = self.running = 0
         self.returns: list[float] = []
         self.started = time.monotonic()
         self.shown = 0.0
+        self.time_left = TimeLeft()
 
     def on_steps(self, count: int) -> None:
-        """``count`` more steps were taken."""
+        """``count`` more steps were taken, one in each episode that runs."""
         self.steps += count
+        self.running = count
         if time.monotonic() - self.shown >= SECONDS_BETWEEN_UPDATES:
             self.show()
 
     def on_episode(self, trajectory: Trajectory) -> None:
         """An episode ended."""
         self.returns.append(trajectory.episode_return or 0.0)
+        self.finished_steps += len(trajectory)
 
     def show(self) -> None:
         """Show how it stands now; to be called at the end, when nothing else will."""
         self.shown = time.monotonic()
-        self.update(len(self.returns), self._words(self.shown - self.started))
+        self.update(len(self.returns), self._words(self.shown))
 
-    def _words(self, seconds: float) -> str:
-        speed = f"{self.steps / max(seconds, 1e-9):,.0f} steps/s"
-        if not self.returns:
+    def _words(self, now: float) -> str:
+        speed = f"{self.steps / max(now - self.started, 1e-9):,.0f} steps/s"
+        finished = len(self.returns)
+        total = expected_steps(self.episodes, finished, self.finished_steps, self.steps, self.running)
+        left = self.time_left.after(self.steps, math.inf if total is None else total, now)
+        if not finished:
             return speed
-        return f"{speed}, mean return {sum(self.returns) / len(self.returns):.1f}"
+        return f"{speed}, mean return {sum(self.returns) / finished:.1f}{left_words(left)}"
 
 
 def _parse_env_kwargs(context: click.Context, parameter: click.Parameter, text: str) -> dict[str, Any]:
@@ -206,14 +215,13 @@ def _parse_env_kwargs(context: click.Context, parameter: click.Parameter, text: 
 @contextmanager
 def _live_bar(title: str, total: float, unit: str) -> Iterator[Update]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.text import Text
 
     columns = (
-        BarColumn(bar_width=10),  # the rest has to fit a terminal of 80 columns
+        BarColumn(bar_width=8),  # the rest has to fit a terminal of 80 columns
         MofNCompleteColumn(),
         TextColumn(f"{unit}{{task.fields[words]}}", markup=False),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
     )
     console = Console(stderr=True)
     console.print(Text(title))  # a name may hold brackets, which are not rich's markup
@@ -224,7 +232,7 @@ def _live_bar(title: str, total: float, unit: str) -> Iterator[Update]:
 
 @contextmanager
 def _plain_lines(title: str, total: float, unit: str) -> Iterator[Update]:
-    started = printed = time.monotonic()
+    printed = time.monotonic()
 
     def update(completed: float, words: str) -> None:
         nonlocal printed
@@ -232,7 +240,6 @@ def _plain_lines(title: str, total: float, unit: str) -> Iterator[Update]:
         if now - printed < SECONDS_BETWEEN_LINES:
             return
         printed = now
-        left = f", {(total - completed) / completed * (now - started):.0f} s left" if completed else ""
-        click.echo(f"{title}: {completed:g}/{total:g} {unit}, {words}{left}", err=True)
+        click.echo(f"{title}: {completed:g}/{total:g} {unit}, {words}", err=True)
 
     yield update

@@ -121,7 +121,7 @@ def _watch_training(teacher: str, config: TrainConfig, out: Path) -> Iterator[Ca
 @contextmanager
 def _watch_playing(who: str, episodes: int) -> Iterator[tuple[Callable[[Trajectory], None], Callable[[int], None]]]:
     with interruptible() as interruption, show_progress(who, episodes, "episodes") as update:
-        progress = EpisodeProgress(update)
+        progress = EpisodeProgress(update, episodes)
 
         def on_steps(count: int) -> None:
             progress.on_steps(count)

@@ -171,7 +171,7 @@ def _run(policy: Policy, stage: _Stage, title: str, seeds: list[int], max_steps:
     with interruptible() as interruption:
         try:
             with show_progress(title, len(seeds), "episodes") as update:
-                progress = EpisodeProgress(update)
+                progress = EpisodeProgress(update, len(seeds))
 
                 def on_steps(count: int) -> None:
                     progress.on_steps(count)

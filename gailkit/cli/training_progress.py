@@ -13,6 +13,7 @@ import rich_click as click
 from rich.table import Table
 
 from gailkit.cli.common import Interrupted, interruptible
+from gailkit.cli.time_left import TimeLeft, left_words
 
 if TYPE_CHECKING:
     from gailkit.training.choosing import Choice
@@ -92,28 +93,42 @@ def _live_table(total: int) -> Iterator[Show]:
     from rich.console import Console
     from rich.live import Live
 
-    with Live(console=Console(stderr=True), refresh_per_second=4) as live:
-        yield lambda metrics: live.update(_table(metrics, total))
+    position = _Position(total)
+    with Live("getting ready for the first iteration", console=Console(stderr=True), refresh_per_second=4) as live:
+        yield lambda metrics: live.update(_table(metrics, position.words(metrics)))
 
 
 @contextmanager
 def _plain_lines(total: int) -> Iterator[Show]:
-    printed = time.monotonic()
+    position, printed = _Position(total), time.monotonic()
 
     def show(metrics: Mapping[str, float]) -> None:
         nonlocal printed
-        last = metrics["steps"] >= total
-        if time.monotonic() - printed < SECONDS_BETWEEN_LINES and not last:
+        now, words = time.monotonic(), position.words(metrics)
+        if now - printed < SECONDS_BETWEEN_LINES and metrics["steps"] < total:
             return
-        printed = time.monotonic()
+        printed = now
         shown = (f"{label}: {_values(metrics, names, form)}" for label, names, form in _rows(metrics))
-        click.echo("; ".join((_position(metrics, total), *shown)), err=True)
+        click.echo("; ".join((words, *shown)), err=True)
 
     yield show
 
 
-def _table(metrics: Mapping[str, float], total: int) -> Table:
-    table = Table(title=_position(metrics, total), show_header=False)
+class _Position:
+    """Where in a training of ``total`` steps one is; to be told of every iteration."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.time_left = TimeLeft()
+
+    def words(self, metrics: Mapping[str, float]) -> str:
+        steps = metrics["steps"]
+        left = left_words(self.time_left.after(steps, self.total, time.monotonic()))
+        return f"step {steps:,.0f} of {self.total:,}, {metrics['steps_per_second']:,.0f} steps/s{left}"
+
+
+def _table(metrics: Mapping[str, float], position: str) -> Table:
+    table = Table(title=position, show_header=False)
     for label, names, form in _rows(metrics):
         table.add_row(label, _values(metrics, names, form))
     return table
@@ -122,18 +137,6 @@ def _table(metrics: Mapping[str, float], total: int) -> Table:
 def _rows(metrics: Mapping[str, float]) -> list[Row]:
     """What there is to show: not every teacher and generator has every metric, and the first episodes end later."""
     return [row for row in ROWS if any(name in metrics or name.startswith("episode/") for name in row[1])]
-
-
-def _position(metrics: Mapping[str, float], total: int) -> str:
-    steps = metrics["steps"]
-    left = max(total - steps, 0) * metrics["seconds"] / steps
-    return f"step {steps:,.0f} of {total:,}, {metrics['steps_per_second']:,.0f} steps/s, {_duration(left)} left"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _values(metrics: Mapping[str, float], names: tuple[str, ...], form: str) -> str:

@@ -81,17 +81,15 @@ def episode(reward: float) -> Trajectory:
     return Trajectory(np.zeros((2, 1)), np.zeros(1), np.array([reward]), terminated=False)
 
 
-def test_a_pipe_gets_plain_lines_with_the_time_left(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pipe_gets_plain_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 1.0, 6.0, 7.0, 20.0])
     monkeypatch.setattr(common.time, "monotonic", lambda: next(clock))
     with show_progress("recording X-v0", 10, "episodes") as update:
         for completed in (1, 2, 3, 5):
             update(completed, "fine")
     assert capsys.readouterr().err.splitlines() == [
-        "recording X-v0: 2/10 episodes, fine, 24 s left",  # 2 took 6 s, 8 are left; the line at 1 s came too soon
-        "recording X-v0: 5/10 episodes, fine, 20 s left",
+        "recording X-v0: 2/10 episodes, fine",  # the line at 1 s came too soon
+        "recording X-v0: 5/10 episodes, fine",
     ]
 
 
@@ -100,10 +98,10 @@ def test_a_terminal_gets_a_live_bar(capsys: pytest.CaptureFixture[str], monkeypa
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("NO_COLOR", "1")
     with show_progress("recording X-v0", 1000, "episodes") as update:
-        update(1000, "100,000 steps/s, mean return -1234.5")
+        update(1000, "100,000 steps/s, mean return -1234.5, 9 s left")
     title, *drawn = capsys.readouterr().err.splitlines()
     assert title == "recording X-v0"
-    assert any("1000/1000 episodes, 100,000 steps/s, mean return -1234.5" in line for line in drawn)
+    assert any("1000/1000 episodes, 100,000 steps/s, mean return -1234.5, 9 s left" in line for line in drawn)
 
 
 @pytest.mark.parametrize("name", ["runs/[a]", "x[/b]", ":smile:"])
@@ -140,11 +138,27 @@ def test_control_characters_in_names_are_written_out(
 
 def test_episodes_are_counted_and_averaged() -> None:
     shown: list[tuple[float, str]] = []
-    progress = EpisodeProgress(lambda completed, words: shown.append((completed, words)))
+    progress = EpisodeProgress(lambda completed, words: shown.append((completed, words)), episodes=2)
     progress.on_steps(8)
     progress.on_episode(episode(10.0))
     progress.on_episode(episode(-4.0))
     progress.show()
     assert [completed for completed, _ in shown] == [0, 2]
     assert "mean return" not in shown[0][1]
-    assert shown[1][1].endswith("steps/s, mean return 3.0")
+    assert shown[1][1].endswith("steps/s, mean return 3.0, 0 s left")
+
+
+def test_the_time_left_of_episodes_goes_by_their_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two side by side, each of 2 steps, a second each: 6 episodes take 6 seconds, after 5 of getting ready."""
+    now = [0.0]
+    monkeypatch.setattr(common.time, "monotonic", lambda: now[0])
+    shown: list[str] = []
+    progress = EpisodeProgress(lambda _, words: shown.append(words), episodes=6)
+    two_steps = Trajectory(np.zeros((3, 1)), np.zeros(2), np.zeros(2), terminated=False)
+    for second in range(1, 7):
+        now[0] = 5.0 + second
+        if second % 2 == 0:
+            progress.on_episode(two_steps)
+            progress.on_episode(two_steps)
+        progress.on_steps(2)
+    assert [words.partition(" left")[0].rpartition(", ")[2] for words in shown[1::2]] == ["4 s", "2 s", "0 s"]

@@ -16,17 +16,24 @@ from gailkit.training.choosing import Choice, Played
 def test_lines_come_every_ten_seconds_with_the_time_left(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clock = iter([0.0, 5.0, 11.0, 11.0, 15.0, 22.0, 22.0])
-    monkeypatch.setattr(training_progress.time, "monotonic", lambda: next(clock))
+    now = [0.0]
+    monkeypatch.setattr(training_progress.time, "monotonic", lambda: now[0])
     with show_training(1000) as show:
-        for steps in (50, 100, 150, 200):
-            show({"steps": float(steps), "seconds": steps / 0.1, "steps_per_second": 10.0})
+        for steps, seconds in ((50, 8.0), (100, 11.0), (150, 14.0), (200, 22.0)):
+            now[0] = seconds
+            show({"steps": float(steps), "seconds": seconds, "steps_per_second": 10.0})
     lines = capsys.readouterr().err.splitlines()
     assert [line.split("; ")[0] for line in lines] == [
-        "step 100 of 1,000, 10 steps/s, 2 h 30 min left",
-        "step 200 of 1,000, 10 steps/s, 2 h 13 min left",
+        "step 100 of 1,000, 10 steps/s, 54 s left",  # the second iteration took 3 s, and 18 like it are left
+        "step 200 of 1,000, 10 steps/s, 1 min 28 s left",  # the third and the fourth 11 s, and 16 are left
     ]
     assert "true return: -" in lines[0]  # no episode has ended
+
+
+def test_after_one_iteration_nobody_knows_how_long_the_others_take(capsys: pytest.CaptureFixture[str]) -> None:
+    for total, shown in ((51, "step 50 of 51, 10 steps/s"), (50, "step 50 of 50, 10 steps/s, 0 s left")):
+        position = training_progress._Position(total)
+        assert position.words({"steps": 50.0, "steps_per_second": 10.0}) == shown
 
 
 def test_a_terminal_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +48,7 @@ def test_a_terminal_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     with show_training(1000) as show:
         show({"steps": 250.0, "seconds": 10.0, "steps_per_second": 25.0, "policy/entropy": 0.625, "policy/kl": 0.01})
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
-    assert "step 250 of 1,000, 25 steps/s, 30 s left" in shown
+    assert "getting ready for the first iteration" in shown and "step 250 of 1,000, 25 steps/s" in shown
     assert re.search(r"policy entropy \| KL of the update\W+0\.6250 \| 0\.0100", shown)
 
 

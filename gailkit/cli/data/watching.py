@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from gailkit.cli.common import Update, interruptible, show_progress
+from gailkit.cli.time_left import TimeLeft, left_words
 
 SECONDS_UNSEEN = 2.0  # what is done by then needs no bar
 
@@ -20,12 +21,14 @@ def watched(title: str) -> Iterator[Callable[[int, int, int], None]]:
     with interruptible() as interruption, ExitStack() as opened:
         started = time.monotonic()
         updates: list[Update] = []
+        time_left = TimeLeft()
 
         def on_episode(done: int, total: int, steps: int) -> None:
             interruption.check()
+            left = left_words(time_left.after(done, total, time.monotonic()))
             if not updates and time.monotonic() - started > SECONDS_UNSEEN:
                 updates.append(opened.enter_context(show_progress(title, total, "episodes")))
             for update in updates:
-                update(done, f"{steps:,} steps")
+                update(done, f"{steps:,} steps{left}")
 
         yield on_episode

@@ -112,12 +112,12 @@ def run_policies(
             trained_on=frozenset().union(*seen),
         )
         with show_progress("running random actions", request.episodes, "episodes") as update:
-            watch.progress = EpisodeProgress(update)
+            watch.progress = EpisodeProgress(update, request.episodes)
             reference.at_random(watch.progress.on_episode)
             watch.progress.show()
         for spec, method, policy in zip(request.specs, method_names(request.specs), policies, strict=True):
             with show_progress(f"evaluating {spec}", request.episodes, "episodes") as update:
-                watch.progress = EpisodeProgress(update)
+                watch.progress = EpisodeProgress(update, request.episodes)
                 evaluation = reference.evaluate(policy, watch.progress.on_episode)
                 watch.progress.show()
             candidates.append(Candidate(spec, method, evaluation))

@@ -234,7 +234,7 @@ def _run(
 ) -> None:
     """Run episodes until enough are kept."""
     with show_progress(f"recording {recording.env_id}", request.episodes, "episodes") as update:
-        progress = EpisodeProgress(lambda _, words: update(recording.acknowledged, words))
+        progress = EpisodeProgress(lambda _, words: update(recording.acknowledged, words), request.episodes)
 
         def on_steps(count: int) -> None:
             recording.commit_if_due()
