@@ -1,4 +1,4 @@
-"""Behaviour cloning of a task's demonstrations, as a floor: ``python -m benchmarks.cloning --help``."""
+"""Behaviour cloning of a task's demonstrations, as a baseline: ``python -m benchmarks.cloning --help``."""
 
 from __future__ import annotations
 

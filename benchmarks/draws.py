@@ -49,7 +49,7 @@ class Setting:
 
 
 PENDULUM = Null("Pendulum-v1", "zoo/tqc/Pendulum-v1.zip", 0.0)  # 200 steps always
-CARTPOLE = Null("CartPole-v1", "zoo/ppo/CartPole-v1.zip", 0.4)  # falls after 15 to 500 steps, or is cut off at 500
+CARTPOLE = Null("CartPole-v1", "zoo/ppo/CartPole-v1.zip", 0.4)  # falls after 15 to 500 steps, or is truncated at 500
 NOISES = (0.05, 0.1, 0.2, 0.4)
 REFERENCE = Setting("many episodes at noise 0.2", PENDULUM, 0.2, 5, 200)
 SETTINGS = (

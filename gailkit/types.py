@@ -51,7 +51,7 @@ RewardForm = Callable[[Tensor], Tensor]
 class Trajectory:
     """One whole episode of L >= 1 steps.
 
-    An episode that did not terminate was cut off, by a time limit or otherwise; what would have followed its last
+    An episode that did not terminate was truncated, by a time limit or otherwise; what would have followed its last
     observation is unknown. ``rewards`` are the environment's own, kept for reports; nothing trains on them.
 
     Raises:

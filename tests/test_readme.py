@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 import subprocess
@@ -11,11 +12,16 @@ from pathlib import Path
 import pytest
 
 from gailkit import Demonstrations
+from gailkit.evaluation.classifier import TwoSample
+from gailkit.evaluation.coverage import Coverage
+from gailkit.evaluation.evaluate import Evaluation
+from gailkit.evaluation.occupancy import Occupancy
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 DEMONSTRATIONS = README.parent / "docs" / "demonstrations.md"
 OWN_PARTS = README.parent / "docs" / "own-parts.md"
 CLOSENESS = README.parent / "docs" / "closeness.md"
+GLOSSARY = README.parent / "docs" / "glossary.md"
 PENDULUM = README.parent / "datasets" / "pendulum-v1.hdf5"
 RUN_SECONDS = 300
 
@@ -91,8 +97,25 @@ def test_the_python_example_swaps_three_parts_and_ends_with_a_statement(checkout
     assert "The policy's mean return is" in run(["example.py"], checkout)
 
 
-@pytest.mark.parametrize("page", [README, DEMONSTRATIONS, CLOSENESS], ids=lambda page: page.name)
+def test_the_glossary_has_every_word_once_and_names_numbers_that_there_are() -> None:
+    page = GLOSSARY.read_text(encoding="utf-8")
+    terms = [
+        term
+        for row in re.findall(r"^\| (\*\*.*?) \|", page, re.MULTILINE)
+        for term in re.findall(r"\*\*(.*?)\*\*", row)
+    ]
+    assert len(terms) > 30 and len(set(terms)) == len(terms)
+    names = re.findall(r"\(`([a-z_./]+)`\)", page)
+    fields = {field.name for kind in (Evaluation, Occupancy, TwoSample, Coverage) for field in dataclasses.fields(kind)}
+    known = fields | {"verdict", "closeness", "terminated", "truncated"}
+    metrics = README.read_text(encoding="utf-8")
+    assert len(names) > 15
+    assert [name for name in names if "/" not in name and name.rpartition(".")[2] not in known] == []
+    assert [name for name in names if "/" in name and f"`{name}`" not in metrics] == []
+
+
+@pytest.mark.parametrize("page", [README, DEMONSTRATIONS, CLOSENESS, GLOSSARY], ids=lambda page: page.name)
 def test_every_file_that_is_linked_to_exists(page: Path) -> None:
-    links = re.findall(r"\]\(((?!https?:)[^)#]+)\)", page.read_text(encoding="utf-8"))
+    links = re.findall(r"\]\(((?!https?:)[^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert links
     assert [link for link in links if not (page.parent / link).exists()] == []

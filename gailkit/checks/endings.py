@@ -27,16 +27,16 @@ def ambiguous_endings(subject: Subject, around: Surroundings | None) -> Outcome:
         known = f"; {around.env_id} has a time limit of {around.time_limit} steps"
     otherwise = "if all ended alike, --ends terminated or --ends truncated says so"
     if "--ends" in endings.assumed:
-        otherwise = "they are taken to have ended by themselves, --ends truncated would say that they were cut off"
+        otherwise = "they are taken to have terminated; --ends truncated says that they did not"
     found = (
         f"the file does not say how {asked} of {count(whole, 'episode')} ended, the longest of them after "
-        f"{count(endings.longest, 'step')}: by a time limit or by themselves{known}; {otherwise}"
+        f"{count(endings.longest, 'step')}: by a time limit or by the task itself{known}; {otherwise}"
     )
     return [Finding("ambiguous_ending", "error", found, endings.ambiguous, subject.mend("convert"))]
 
 
 def time_outs_as_terminations(subject: Subject, around: Surroundings | None) -> Outcome:
-    """Whether episodes that a time limit cut off are stored as if they had ended by themselves."""
+    """Whether episodes that a time limit truncated are stored as if they had terminated."""
     if subject.endings.ambiguous:
         return Unchecked("the file does not say how its episodes ended")
     lengths = dict(_terminated(subject))
@@ -76,7 +76,7 @@ def last_observations(subject: Subject, around: Surroundings | None) -> Outcome:
     repeated = subject.endings.repeated or _standing_at_the_end(subject)
     if not shortened and not repeated:
         return []
-    lost = [f"{count(shortened, 'cut-off episode')} lost the last step"] if shortened else []
+    lost = [f"{count(shortened, 'truncated episode')} lost the last step"] if shortened else []
     twice = [f"the last observation of {count(len(repeated), 'terminated episode')} stands twice"] if repeated else []
     found = f"last observations are missing: {', and '.join([*lost, *twice])}"
     return [Finding("no_last_observation", "warning", found, repeated)]

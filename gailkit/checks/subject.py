@@ -132,5 +132,5 @@ def _endings(
 def _assumption(asked: Sequence[int], longest: int, time_limit: int | None) -> dict[str, Any]:
     """The option that most likely says how episodes of ``asked`` steps ended; the longest of all has ``longest``."""
     limit = max(*asked, time_limit or 0)
-    alone = asked.count(limit) == 1 < len(asked) and limit != time_limit  # a time limit would have cut off several
+    alone = asked.count(limit) == 1 < len(asked) and limit != time_limit  # a time limit would have truncated several
     return {"ends": "terminated"} if alone or longest > limit else {"max_episode_steps": limit}

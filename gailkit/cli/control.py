@@ -42,7 +42,7 @@ EXAMPLES = (
 @click.argument("run", type=PATH)
 @click.option("--demos", required=True, type=PATH, help="The real expert's demonstrations; they give the scale.")
 @click.option("--out", required=True, type=PATH, help="A folder for the two runs, constant and random.")
-@click.option("--overwrite", is_flag=True, help="Replace runs that the folder already holds.")
+@click.option("--overwrite", is_flag=True, help="Replace the runs that the folder already holds.")
 @click.option("--steps", type=click.IntRange(1), help="Environment steps to train each. [default: those of RUN]")
 @click.option("--seed", type=click.IntRange(0), help="Decides every random number. [default: that of RUN]")
 @click.option(
@@ -142,8 +142,8 @@ def _print(result: ControlResult) -> None:
         table.add_column(column, justify="right" if column else "left")
     for found in result.controls:
         table.add_row(found.teacher, *_cells(found.own), "")
-        table.add_row("- imitator", *_cells(found.imitator), "yes" if found.passes else "no")
-        table.add_row("- sampled", *_cells(found.sampled), "", end_section=True)
+        table.add_row("- imitator, likeliest", *_cells(found.imitator), "yes" if found.passes else "no")
+        table.add_row("- imitator, sampled", *_cells(found.sampled), "", end_section=True)
     Console().print(table, markup=False)
     click.echo(result.rule())
     click.echo(result.verdict())

@@ -143,7 +143,7 @@ _OPTIONS = (
         "--max-episode-steps",
         type=click.IntRange(1),
         metavar="N",
-        help="Time limit: episodes of N steps were cut off; shorter ones terminated unless the file says otherwise.",
+        help="Time limit: episodes of N steps were truncated; shorter ones terminated unless the file says otherwise.",
     ),
     _option("--obs-keys", metavar="A,B", help="Which of several observations, in this order."),
     _option("--mask", metavar="NAME", help="Only the episodes that the file lists under this name."),

@@ -60,7 +60,7 @@ def run_options(command: Decorated) -> Decorated:
             show_default=True,
             help="Threads of torch; 1 is fastest for small networks.",
         ),
-        click.option("--overwrite", is_flag=True, help="Replace a run that the folder already holds."),
+        click.option("--overwrite", is_flag=True, help="Replace the run that the folder already holds."),
         click.option("--out", required=True, type=PATH, help="The run folder to make."),
     ):
         command = option(command)

@@ -84,7 +84,7 @@ def play(
 ) -> None:
     """Show what the policy SPEC does, episode by episode.
 
-    SPEC is random, a run directory, a Stable-Baselines3 .zip, or module:attribute. Interrupting with Ctrl-C or SIGTERM
+    SPEC is random, a run folder, a Stable-Baselines3 .zip, or module:attribute. Interrupting with Ctrl-C or SIGTERM
     keeps the film of what was played so far.
     """
     if fps is not None and video is None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gailkit.types import BatchPolicy
 
 SPEC_HELP = (
-    "Where actions come from: random, a run directory, a Stable-Baselines3 .zip, an .onnx model, or module:attribute, "
+    "Where actions come from: random, a run folder, a Stable-Baselines3 .zip, an .onnx model, or module:attribute, "
     "a callable that takes one observation and returns an action, both as the environment has them: a dict of arrays "
     "where it observes a Dict, a whole number where it acts in a Discrete space."
 )
@@ -69,9 +69,7 @@ def resolve_policy(
     if is_run(spec):
         return _run_policy(Path(spec), env, seed, deterministic, checkpoint, trust)
     if not deterministic or checkpoint is not None:
-        raise InputError(
-            f"{spec} is not a run directory: it has neither sampled actions nor checkpoints to choose from"
-        )
+        raise InputError(f"{spec} is not a run folder: it has neither sampled actions nor checkpoints to choose from")
     from gailkit.experts.resolve import expert_policy
     from gailkit.experts.sb3 import vecnormalize_beside
     from gailkit.rollouts.environments import stated_observation_space
@@ -105,7 +103,7 @@ def run_training(spec: str) -> Training | None:
 
 
 def run_environment(spec: str) -> tuple[str, dict[str, Any]] | None:
-    """Id and arguments of the environment that a run was trained in; None where ``spec`` is no run directory."""
+    """Id and arguments of the environment that a run was trained in; None where ``spec`` is no run folder."""
     if not is_run(spec):
         return None
     from gailkit.training.run import RunFolder

@@ -24,12 +24,12 @@ SECONDS_BETWEEN_LINES = 10.0
 
 ROWS: tuple[Row, ...] = (  # label, the metrics behind it, how they are written
     (
-        "discriminator accuracy, expert | policy",
+        "discriminator accuracy (0.5: a guess), expert | policy",
         ("discriminator/accuracy_expert", "discriminator/accuracy_policy"),
         "{:.2f}",
     ),
     ("discriminator logit, expert | policy", ("discriminator/logit_expert", "discriminator/logit_policy"), "{:+.2f}"),
-    ("clone, gain in nats | guidance", ("clone/gain", "clone/guidance"), "{:+.3f}"),
+    ("clone gain, nats | guidance, weight of expert's actions", ("clone/gain", "clone/guidance"), "{:+.3f}"),
     ("reward, mean | deviation", ("reward/mean", "reward/std"), "{:+.3f}"),
     ("policy entropy | KL of the update", ("policy/entropy", "policy/kl"), "{:.4f}"),
     ("explained variance of the value", ("policy/explained_variance",), "{:.2f}"),
@@ -79,7 +79,7 @@ def told_choice(choice: Choice) -> str:
     found = "; ".join(f"{each.policy} by {each.actions} actions {each.distance:.3g}" for each in choice.played)
     return (
         f"chosen: the {choice.policy} policy, whose steps lie nearest to the demonstrations\n"
-        f"  distances over {episodes} episode{'s' * (episodes != 1)} each ({choice.steps:,} steps): {found}"
+        f"  mean distances over {episodes} episode{'s' * (episodes != 1)} each ({choice.steps:,} steps): {found}"
     )
 
 

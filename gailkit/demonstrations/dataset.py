@@ -119,7 +119,7 @@ class Demonstrations:
 
     @property
     def num_terminated(self) -> int:
-        """Trajectories that terminated; the others were cut off."""
+        """Trajectories that terminated; the others were truncated."""
         return int(self.episodes.terminated.sum())
 
     @property

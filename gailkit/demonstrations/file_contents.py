@@ -64,7 +64,7 @@ class ReadOptions:
 
     format: str | None = None  # name of the format; None to find it out
     ends: Ending | None = None  # how episodes ended of which the file does not tell
-    max_episode_steps: int | None = None  # the time limit: an episode of so many steps was cut off, and none has more
+    max_episode_steps: int | None = None  # the time limit: an episode of so many steps was truncated, and none has more
     obs_keys: tuple[str, ...] = ()  # which of several observations, in this order; () for all
     mask: str | None = None  # name of a list in the file that says which episodes
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what plain columns mean, see formats/columns

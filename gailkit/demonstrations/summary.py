@@ -31,8 +31,8 @@ class Description:
     actions: str
     episodes: int
     steps: int
-    terminated: int  # episodes that ended by themselves
-    truncated: int  # episodes that were cut off
+    terminated: int  # episodes that the task itself ended
+    truncated: int  # the others, that a time limit ended
     endings_known: bool  # False where neither the file nor its reader says how episodes ended
     ending: str  # what that means for imitation, or what has to be said, one sentence
     length_min: int
@@ -48,7 +48,7 @@ class Description:
 def describe(path: Path, options: ReadOptions | None = None, memory: int | None = None) -> Description:
     """Read all of the file, checking what can be checked, and sum it up.
 
-    Where it is open how episodes ended, they are counted as cut off, and that is said.
+    Where it is open how episodes ended, they are counted as truncated, and that is said.
 
     Raises:
         InputError: if there is no such file.
@@ -90,12 +90,14 @@ def describe(path: Path, options: ReadOptions | None = None, memory: int | None 
 
 
 def ending(terminated: int, episodes: int) -> str:
-    """What it means for imitation that ``terminated`` of ``episodes`` ended by themselves."""
+    """What it means for imitation that ``terminated`` of ``episodes`` terminated."""
     if terminated == 0:
         return "No episode shows an end of the task: nothing is learned about ending, only about going on."
     if terminated == episodes:
-        return "Every episode ended by itself: when to end is part of what is imitated."
-    return "Where an episode terminated its end is imitated too; where it was cut off what follows is taken as unknown."
+        return "Every episode terminated: when to end is part of what is imitated."
+    return (
+        "Where an episode terminated its end is imitated too; where it was truncated what follows is taken as unknown."
+    )
 
 
 def _returns(known: np.ndarray | None) -> dict[str, float | None]:

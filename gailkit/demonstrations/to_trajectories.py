@@ -30,7 +30,7 @@ class Conversion:
     path: Path
     contents: Contents
     options: ReadOptions = field(default_factory=ReadOptions)
-    shortened: int = 0  # cut-off episodes that lost their last action
+    shortened: int = 0  # truncated episodes that lost their last action
     repeated: int = 0  # terminated episodes whose last observation stands twice
     vanished: int = 0  # episodes of which no step is left
     decided: Counter[str] = field(default_factory=Counter)  # endings that the options decided
@@ -73,7 +73,7 @@ class Conversion:
         notes = {}
         if self.shortened or self.repeated or self.vanished:
             notes["conversion"] = (
-                f"the file has no last observations: the last step of {self.shortened + self.vanished} cut-off "
+                f"the file has no last observations: the last step of {self.shortened + self.vanished} truncated "
                 f"episodes was dropped, the last observation of {self.repeated} terminated episodes repeated"
             )
         if self.decided:
@@ -106,7 +106,7 @@ class Conversion:
 def decide(steps: int, terminated: bool | None, options: ReadOptions) -> bool | None:
     """Whether an episode of ``steps`` steps terminated; None if neither the file nor the options tell.
 
-    One that reached the time limit was cut off, whatever the file calls it. Otherwise the file is believed, and the
+    One that reached the time limit was truncated, whatever the file calls it. Otherwise the file is believed, and the
     options tell where it says nothing.
     """
     if steps == options.max_episode_steps:
@@ -148,9 +148,9 @@ def _question(path: Path, known: int, episodes: Sequence[Episode | Broken]) -> s
     ended = f"{lengths.count(longest)} of {len(lengths)} after {longest} steps, none after more"
     told = known + len(episodes) - len(lengths)
     ended += f"; of {told} others it does" if told else ""
-    limit = f"--max-episode-steps {longest} if a time limit of {longest} steps cut off those that reached it"
+    limit = f"--max-episode-steps {longest} if a time limit of {longest} steps truncated those that reached it"
     alike = "--ends terminated or --ends truncated if all ended alike"
     answers = f"{limit} and the others terminated, or {alike}"
-    if lengths.count(longest) == 1 < len(lengths):  # a time limit would have cut off several
+    if lengths.count(longest) == 1 < len(lengths):  # a time limit would have truncated several
         answers = f"{alike}, or {limit} and the others terminated"
     return f"{path} does not say how its episodes ended ({ended}), which decides what is imitated: say {answers}"

@@ -20,7 +20,7 @@ class Endings:
     expert_length: Estimate
     random_length: Estimate
     length_p: float
-    terminated: Estimate  # share of the episodes that the task itself ended; the others were cut off
+    terminated: Estimate  # share of the episodes that the task itself ended; the others were truncated
     expert_terminated: Estimate
     random_terminated: Estimate
     terminated_p: float

@@ -58,7 +58,7 @@ class Side(NamedTuple):
         """What is said beneath its last frame."""
         if self.told.steps < len(self.trajectory):
             return f"shown up to step {self.told.steps} of {len(self.trajectory)}"
-        return f"{'ended' if self.trajectory.terminated else 'cut off'} after {self.told.steps} steps"
+        return f"{'terminated' if self.trajectory.terminated else 'truncated'} after {self.told.steps} steps"
 
 
 def typical(trajectories: Sequence[Trajectory]) -> int:

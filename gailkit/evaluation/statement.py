@@ -25,10 +25,9 @@ def statement(found: Closeness, actions: ActionMatch) -> str:
 
 
 def statement_lines(found: Closeness, actions: ActionMatch) -> list[str]:
-    """The same, a line each; what gives the policy away as a list."""
+    """The same, a line each, without the verdict; what gives the policy away as a list."""
     given_away = [f"- {words}" for words in _give_aways(found)]
     return [
-        found.verdict.sentence,
         score_sentence(found.returns),
         occupancy_sentence(found.occupancy),
         *(["What gives it away:", *given_away] if given_away else []),
@@ -57,11 +56,11 @@ def occupancy_sentence(occupancy: Occupancy) -> str:
     if occupancy.floor is None:
         return "How far it moves from the expert is not known: one episode of the expert has no distance to another."
     distance = (
-        f"Its steps lie {occupancy.distance:.2f} from the expert's, the expert's own {occupancy.floor:.2f} and those "
-        f"of random actions {occupancy.random_distance:.2f}"
+        f"Its steps lie {occupancy.distance:.2f} from the expert's, the expert's own {occupancy.floor:.2f} (the floor) "
+        f"and those of random actions {occupancy.random_distance:.2f}"
     )
     if occupancy.closeness is None:
-        return f"{distance}, which is not surely further than the expert's own: there is no scale for a closeness."
+        return f"{distance}, which is not surely further than the floor: there is no scale for a closeness."
     value, low, high = occupancy.closeness
     return (
         f"{distance}: a closeness of {value:.3f} (95 % interval {low:.3f} to {high:.3f}), where 0 is random and 1 is "

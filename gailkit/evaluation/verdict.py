@@ -27,10 +27,16 @@ RULE = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict in one of the words above, and in a sentence."""
+    """The verdict in one of the words above, and why it is so."""
 
     verdict: str
-    sentence: str
+    reason: str  # a sentence
+    caveats: tuple[str, ...] = ()  # sentences on what so many episodes cannot show
+
+    @property
+    def sentence(self) -> str:
+        """The reason and what there is to know beside it."""
+        return " ".join((self.reason, *self.caveats))
 
 
 def judge(
@@ -41,13 +47,15 @@ def judge(
         return Verdict(
             NOT_ENOUGH_EXPERT,
             f"There is not enough expert data to say: {_episodes(expert_episodes)} of the expert, and at least "
-            f"{ENOUGH_EPISODES} are needed.{_detectable(occupancy)}",
+            f"{ENOUGH_EPISODES} are needed.",
+            _detectable(occupancy),
         )
     if policy_episodes < ENOUGH_EPISODES:
         return Verdict(
             NOT_ENOUGH_POLICY,
             f"Too few episodes of the policy were run to say: {policy_episodes}, and at least {ENOUGH_EPISODES} are "
-            f"needed.{_detectable(occupancy)}",
+            "needed.",
+            _detectable(occupancy),
         )
     assert two_sample is not None and occupancy.excess is not None  # there are enough episodes for both
     include_0 = occupancy.excess.low <= 0 <= occupancy.excess.high
@@ -55,21 +63,20 @@ def judge(
         return Verdict(
             INDISTINGUISHABLE,
             f"Indistinguishable at {policy_episodes} episodes: a classifier cannot tell the policy's steps from the "
-            f"expert's (AUC {two_sample.auc:.2f}, p = {two_sample.p:.2g}), and its occupancy is not measurably "
-            f"further from the expert's than the expert's own.{_detectable(occupancy)}{_luck(returns)}",
+            f"expert's ({_auc(two_sample)}), and they lie not measurably further from the expert's than the expert's "
+            "own do.",
+            (*_detectable(occupancy), *_luck(returns)),
         )
     reasons = []
     if two_sample.p <= ALPHA:
-        reasons.append(
-            f"a classifier tells its steps from the expert's (AUC {two_sample.auc:.2f}, p = {two_sample.p:.2g})"
-        )
+        reasons.append(f"a classifier tells its steps from the expert's ({_auc(two_sample)})")
     if not include_0:
         further = "further" if occupancy.excess.value > 0 else "less far"
-        reasons.append(f"its occupancy lies {further} from the expert's than the expert's own")
-    told = f"{' and '.join(reasons)}.{_detectable(occupancy)}"
+        reasons.append(f"its steps lie {further} from the expert's than the expert's own do")
+    told, caveats = f"{' and '.join(reasons)}.", _detectable(occupancy)
     if _scores(returns):
-        return Verdict(MOVES_DIFFERENTLY, f"It scores like the expert but moves differently: {told}")
-    return Verdict(DIFFERENT, f"It is different from the expert: {told}")
+        return Verdict(MOVES_DIFFERENTLY, f"It scores like the expert but moves differently: {told}", caveats)
+    return Verdict(DIFFERENT, f"It is different from the expert: {told}", caveats)
 
 
 def _scores(returns: Returns) -> bool:
@@ -79,22 +86,27 @@ def _scores(returns: Returns) -> bool:
     return returns.score.value >= SCORES or returns.difference.high >= 0
 
 
-def _luck(returns: Returns) -> str:
+def _auc(two_sample: TwoSample) -> str:
+    return f"AUC {two_sample.auc:.2f}, where chance is 0.5; p = {two_sample.p:.2g}"
+
+
+def _luck(returns: Returns) -> tuple[str, ...]:
     """Who moves alike and earns otherwise began elsewhere, or too few episodes tell."""
     if returns.difference is None or returns.difference.low <= 0 <= returns.difference.high:
-        return ""
+        return ()
     value, low, high = returns.difference
     return (
-        f" Its mean return differs from the expert's by {value:.3g} [{low:.3g}, {high:.3g}] all the same: returns do "
-        "not enter this verdict, and other starts of the episodes change them too."
+        f"Its mean return differs from the expert's by {value:.3g} [{low:.3g}, {high:.3g}] all the same: returns do "
+        "not enter this verdict, and other starts of the episodes change them too.",
     )
 
 
-def _detectable(occupancy: Occupancy) -> str:
+def _detectable(occupancy: Occupancy) -> tuple[str, ...]:
     if occupancy.detectable is None:
-        return ""
+        return ()
     return (
-        f" With so many episodes a distance of less than {occupancy.detectable:.2g} above the floor may go unnoticed."
+        f"With so many episodes a distance of less than {occupancy.detectable:.2g} above the floor, the expert's "
+        "distance from itself, may go unnoticed.",
     )
 
 

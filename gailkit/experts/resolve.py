@@ -17,7 +17,7 @@ from gailkit.spaces import flattened_space
 from gailkit.types import Batched, BatchPolicy, Policy
 
 ACCEPTED = (
-    "random, a run directory, a Stable-Baselines3 .zip, an .onnx model, or module:attribute "
+    "random, a run folder, a Stable-Baselines3 .zip, an .onnx model, or module:attribute "
     "(a callable observation -> action)"
 )
 SUFFIXES = (".zip", ".onnx")

@@ -18,8 +18,8 @@ class Estimates(NamedTuple):
 def generalized_advantages(rollout: Rollout, rewards: Tensor, gamma: float, lam: float) -> Estimates:
     """GAE(gamma, lambda): A_t = delta_t + gamma lambda A_{t+1}, delta_t = r_t + gamma V(s_{t+1}) - V(s_t).
 
-    A termination has nothing after it: V(s_{t+1}) counts as 0. A truncation bootstraps from the value of the state
-    it cut off. Either ends the sum. Targets are A + V. Schulman et al. 2016, equation 16.
+    A termination has nothing after it: V(s_{t+1}) counts as 0. A truncation bootstraps from the value of the last
+    state. Either ends the sum. Targets are A + V. Schulman et al. 2016, equation 16.
 
     Args:
         rewards: (T, N).

@@ -56,7 +56,7 @@ class ACKTR(Generator):
             step_schedule: of the progress; every step is multiplied by it.
             damping: lambda, added to the Fisher matrices where they are inverted.
             decay: weight of the past in the average of the Kronecker factors, for each rollout.
-            epochs: passes over each rollout.
+            epochs: how many times each rollout is gone through.
             batch_size: steps in a minibatch.
             entropy_bonus: weight of the entropy in J.
 

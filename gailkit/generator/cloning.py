@@ -26,13 +26,13 @@ DEVIATIONS = (0.01, 1.0)  # of Box actions after it, in half-widths: never certa
 LEAST_GAIN = 0.1  # nats, of a clone that is of use: clones of some dozens of random actions gain up to 0.06 by luck
 MOST_UPDATES = 20_000  # of the first part of cloning
 CHUNK = 2**21  # numbers of features that are held at a time
-LONGER = 1.5  # passes of the second part beside the best number of the first
+LONGER = 1.5  # epochs of the second part beside the best number of the first
 
 
 class CloningResult(NamedTuple):
     """How the cloning ended."""
 
-    epochs: int  # passes of the first part
+    epochs: int  # epochs of the first part
     training_loss: float  # the loss of the policy as it is now, on all pairs; nats for a likelihood
     validation_loss: float  # the least on the held-out pairs, while the others were learned from
     gain: float  # nats, a component of Box actions, by which it knew held-out actions better than their frequencies do
@@ -84,16 +84,16 @@ def clone_behaviour(
 ) -> CloningResult:
     """Maximise the likelihood of the expert's actions, for as long as that of held-out pairs says.
 
-    First the held-out pairs tell how many passes are best, as in Ho & Ermon 2016, section 6. Then the policy learns
-    from all pairs, for half as many passes more, since the learning rate falls to 0 in the course of them: its actions
+    First the held-out pairs tell how many epochs are best, as in Ho & Ermon 2016, section 6. Then the policy learns
+    from all pairs, for half as many epochs more, since the learning rate falls to 0 in the course of them: its actions
     in states it has not seen are off by 5 to 23 % less than those of the best policy of the first part (six clones in
     Pendulum, HalfCheetah and Hopper; 7 % in the median).
 
     Args:
         loss: what is minimised, a mean over B states, of the policy in them and the expert's actions there.
         validation_share: of the pairs, held out at random, in (0, 1); a single pair is shown and held out alike.
-        patience: passes without improvement after which the first part stops.
-        max_epochs: passes of the first part at most, and no more than take MOST_UPDATES.
+        patience: epochs without improvement after which the first part stops.
+        max_epochs: epochs of the first part at most, and no more than take MOST_UPDATES.
 
     Raises:
         DivergenceError: if the likelihood is never finite.
@@ -107,7 +107,7 @@ def clone_behaviour(
     most = min(max_epochs, max(1, MOST_UPDATES // -(-len(shown) // batch_size)))
     while epoch < most and epoch - best_epoch < patience:
         epoch += 1
-        cloner.one_pass(shown)
+        cloner.one_epoch(shown)
         validation = cloner.loss_on(held_out)
         if validation < best_loss:
             best, best_loss, best_epoch = copy.deepcopy(actor_critic.state_dict()), validation, epoch
@@ -122,7 +122,7 @@ def clone_behaviour(
 
 
 class _Cloner:
-    """Passes of Adam over pairs of the expert's, of which a chunk at a time is encoded: all may not fit into memory."""
+    """Epochs of Adam over pairs of the expert's, of which a chunk at a time is encoded: all may not fit into memory."""
 
     def __init__(
         self, actor_critic: ActorCritic, expert: Pairs, loss: CloningLoss, learning_rate: float, batch_size: int
@@ -131,20 +131,20 @@ class _Cloner:
         self.learning_rate, self.batch_size = learning_rate, batch_size
         self.optimizer = self._fresh_optimizer()
 
-    def one_pass(self, pairs: Tensor) -> None:
-        """One pass over the pairs with these numbers, in random order."""
+    def one_epoch(self, pairs: Tensor) -> None:
+        """One epoch over the pairs with these numbers, in random order."""
         shuffled = pairs[torch.randperm(len(pairs))]
         for chunk in _chunks(self.actor_critic, len(pairs), self.batch_size):
             self._learn(shuffled[chunk])
 
-    def learn_from_all(self, passes: int) -> None:
+    def learn_from_all(self, epochs: int) -> None:
         """From the policy as it is, at a learning rate that falls to 0."""
         self.optimizer = self._fresh_optimizer()
         everything = torch.arange(len(self.expert))
-        for done in range(passes):
+        for done in range(epochs):
             for group in self.optimizer.param_groups:
-                group["lr"] = self.learning_rate * linear(done / passes)
-            self.one_pass(everything)
+                group["lr"] = self.learning_rate * linear(done / epochs)
+            self.one_epoch(everything)
 
     @torch.no_grad()
     def loss_on(self, pairs: Tensor) -> float:

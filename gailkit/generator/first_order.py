@@ -26,7 +26,7 @@ from gailkit.types import Rollout
 
 
 class FirstOrderGenerator(Generator):
-    """Passes of Adam over the minibatches of a rollout, policy and value function together.
+    """Epochs of Adam over the minibatches of a rollout, policy and value function together.
 
     Descends value loss - objective - c entropy + guidance (``Generator.guided``). A subclass gives the ``objective``
     and what follows an update.
@@ -50,12 +50,12 @@ class FirstOrderGenerator(Generator):
         Args:
             gamma: discount of future rewards, in [0, 1).
             lam: lambda of generalized advantage estimation.
-            epochs: passes over each rollout.
+            epochs: how many times each rollout is gone through.
             batch_size: steps in a minibatch.
             learning_rate: Adam's, multiplied by ``learning_rate_schedule`` of the progress.
             entropy_bonus: c.
             max_gradient_norm: longer gradients, of policy and value function together, are shortened to it.
-            target_kl: no further pass once mean KL(old, new) over the rollout exceeds it, in nats; 0 never stops.
+            target_kl: no further epoch once mean KL(old, new) over the rollout exceeds it, in nats; 0 never stops.
         """
         super().__init__(actor_critic)
         self.gamma, self.lam = gamma, lam
@@ -76,18 +76,18 @@ class FirstOrderGenerator(Generator):
         """What follows an update that led to what is ``told``: adapt coefficients, and more to tell, by name."""
 
     def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
-        """Passes over the rollout; see ``Generator.update``."""
+        """Epochs over the rollout; see ``Generator.update``."""
         set_learning_rate(self.optimizer, self.learning_rate * self.learning_rate_schedule(progress))
         batch, explained = learning_batch(
             self.actor_critic, rollout, rewards, self.gamma, self.lam, self.least_deviation
         )
-        passes, far = 0, False
-        while passes < self.epochs and not far:
+        epochs, far = 0, False
+        while epochs < self.epochs and not far:
             for minibatch in minibatches(batch, self.batch_size):
                 self._step(minibatch, progress)
-            passes += 1
+            epochs += 1
             far = self._far_enough(batch)
-        told = {**describe_update(self.actor_critic, batch), "explained_variance": explained, "epochs": float(passes)}
+        told = {**describe_update(self.actor_critic, batch), "explained_variance": explained, "epochs": float(epochs)}
         return {**told, **self.conclude(batch, told, progress)}
 
     def _step(self, batch: Batch, progress: float) -> None:

@@ -68,7 +68,7 @@ def learning_batch(
 
 
 def minibatches(batch: Batch, size: int) -> Iterator[Batch]:
-    """One pass over the steps in random order, ``size`` at a time; the last minibatch may be smaller."""
+    """One epoch over the steps in random order, ``size`` at a time; the last minibatch may be smaller."""
     shuffled = batch.take(torch.randperm(len(batch)))
     for start in range(0, len(batch), size):
         yield shuffled.take(slice(start, start + size))

@@ -15,7 +15,7 @@ from gailkit.networks.distributions import ActionDistribution
 
 
 class PolicyGradient(FirstOrderGenerator):
-    """Maximises J = E over pi_old of (p / p_old) A, in one pass over a rollout; every rollout has a new pi_old.
+    """Maximises J = E over pi_old of (p / p_old) A, in one epoch over a rollout; every rollout has a new pi_old.
 
     The weights p / p_old correct for the minibatches before: at p = p_old the gradient is E A grad ln p.
     """

@@ -16,7 +16,7 @@ from gailkit.networks.distributions import ActionDistribution
 
 
 class PPOClip(FirstOrderGenerator):
-    """Maximises mean min(r A, clip(r, 1 - eps, 1 + eps) A), r = p / p_old, for several passes over a rollout."""
+    """Maximises mean min(r A, clip(r, 1 - eps, 1 + eps) A), r = p / p_old, for several epochs over a rollout."""
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ from gailkit.networks.distributions import ActionDistribution
 
 
 class PPOPenalty(FirstOrderGenerator):
-    """Maximises J(theta) - beta mean KL(theta_old, theta), for several passes over a rollout.
+    """Maximises J(theta) - beta mean KL(theta_old, theta), for several epochs over a rollout.
 
     beta doubles after an update that moved further than ``kl_max`` and halves after one that stayed below ``kl_min``.
     """

@@ -65,7 +65,7 @@ class TRPO(Generator):
             fisher_stride: one in so many steps of the rollout, drawn at random, serves for F.
             cg_iterations: Fisher-vector products a step.
             backtracks: lengths that the line search tries, each 0.7 of the last.
-            epochs: passes of the value function over each rollout, in minibatches of ``batch_size``.
+            epochs: how many times the value function goes through each rollout, in minibatches of ``batch_size``.
             learning_rate: Adam's for the value function, multiplied by ``learning_rate_schedule`` of the progress.
             entropy_bonus: weight of the entropy in J.
             max_gradient_norm: of the value function.
@@ -85,7 +85,7 @@ class TRPO(Generator):
         self.register_buffer("failures", torch.zeros((), dtype=torch.int64))
 
     def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
-        """One step of the policy, several passes of the value function; see ``Generator.update``."""
+        """One step of the policy, several epochs of the value function; see ``Generator.update``."""
         batch, explained = learning_batch(
             self.actor_critic, rollout, rewards, self.gamma, self.lam, self.least_deviation
         )

@@ -28,7 +28,7 @@ def prompt(standing: Standing) -> list[str]:
         case Phase.PAUSED:
             return ["Paused."]
         case Phase.ENDED:
-            how = "terminated" if standing.terminated else "cut off by its limit"
+            how = "terminated" if standing.terminated else "truncated"
             return [f"The episode has ended, {how}.", "Right or Enter: keep it.", "Left or Backspace: try again."]
         case _:
             return ["All episodes are kept and saved."]

@@ -138,7 +138,7 @@ def unfinished(curves: Curves, plan: Plan) -> Note | None:
         "warning",
         "The run was not finished",
         done,
-        "the same command once more, with --overwrite.",
+        "the same command with another --out, or with --overwrite, which replaces this run.",
     )
 
 

@@ -30,7 +30,7 @@ class Collector:
 
     Episodes that all begin together and all last as long would put every environment at the same stage in every
     rollout, and the discriminator would tell expert from policy by the stage. The first episode of environment i is
-    therefore cut off after i/N of the time limit, as a truncation, and does not count as finished.
+    therefore truncated after i/N of the time limit, as a truncation, and does not count as finished.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Collector:
         self._obs = None
         self._episodes = EpisodesInProgress(self.envs.num_envs)
         self._returns = np.zeros(self.envs.num_envs)
-        self._cut_at = self._stages.copy()  # (N,) length at which an environment's first episode is cut off
+        self._cut_at = self._stages.copy()  # (N,) length at which an environment's first episode is truncated
 
     def _step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Step all environments, begin new episodes where one ended; returns the true successors and how it ended."""

@@ -76,7 +76,7 @@ class PolicyConfig:
     )
     epochs: int | None = setting_of(
         {**dict.fromkeys(("ppo-clip", "ppo-penalty", "trpo"), 5), "acktr": 1},
-        "Passes over each rollout; trpo's are those of the value function.",
+        "Epochs, each of which sees a whole rollout once; trpo's are those of the value function.",
         at_least=1,
     )
     batch_size: int | None = setting_of(
@@ -94,7 +94,7 @@ class PolicyConfig:
     )
     target_kl: float | None = setting_of(
         dict.fromkeys(("ppo-clip", "ppo-penalty"), 0.0),
-        "No further pass over a rollout once KL(old, new) exceeds this; 0 never stops.",
+        "No further epoch on a rollout once KL(old, new) exceeds this; 0 never stops.",
         at_least=0,
     )
     kl_penalty: float | None = setting_of({"ppo-penalty": 1.0}, "Weight of KL(old, new) at the start.", above=0)

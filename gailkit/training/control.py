@@ -110,7 +110,7 @@ def run_control(
         episodes: how many each teacher and each imitator plays, all from the same starts; an imitator its likeliest
             actions, and sampled ones.
         out: gets the run folders ``constant`` and ``random``; nothing is written when None.
-        overwrite: use ``out`` although it is not empty.
+        overwrite: use ``out`` although it is not empty, and replace the runs in it.
         command: the command line that asked for it, for the record.
 
     Raises: as ``training.train.train``; InputError also if ``episodes`` is below 1.
@@ -200,7 +200,9 @@ class _Stage:
 
 def _check_empty(folder: Path, overwrite: bool) -> None:
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise InputError(f"{folder} is not empty; choose another folder, or say --overwrite to use it all the same")
+        raise InputError(
+            f"{folder} is not empty; choose another folder, or give --overwrite, which replaces the runs in it"
+        )
 
 
 def _config(run: Path, stored: Mapping[str, Any]) -> TrainConfig:

@@ -52,8 +52,10 @@ class RunFolder:
             StorageError: if the folder cannot be made or written to.
         """
         if path.is_dir() and any(entry.name != LOCK_FILE for entry in path.iterdir()) and not overwrite:
-            what = "already holds a run" if (path / CONFIG_FILE).exists() else "is not empty"
-            raise InputError(f"{path} {what}; choose another folder, or say --overwrite to use it all the same")
+            holds_run = (path / CONFIG_FILE).exists()
+            what = "already holds a run" if holds_run else "is not empty"
+            how = "replaces that run" if holds_run else "puts the run beside what lies there"
+            raise InputError(f"{path} {what}; choose another folder, or give --overwrite, which {how}")
         folder = cls(path)
         if (path / CONFIG_FILE).exists():
             folder.description()  # raises where the folder is somebody else's, which is not ours to remove

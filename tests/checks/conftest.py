@@ -60,7 +60,7 @@ def played() -> Callable[[str], list[Trajectory]]:
 
 @pytest.fixture
 def walks() -> Callable[..., list[Trajectory]]:
-    """``walks([5, 3])``: random walks in three dimensions of these lengths, rewards 1, all cut off."""
+    """``walks([5, 3])``: random walks in three dimensions of these lengths, rewards 1, all truncated."""
 
     def make(lengths: Sequence[int], terminated: bool = False) -> list[Trajectory]:
         random = np.random.default_rng(0)

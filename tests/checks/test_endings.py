@@ -55,7 +55,7 @@ def test_the_time_limit_of_the_environment_decides(
     assert found.episodes == (0,)
     assert time_outs_as_terminations(subject_of(walks([199, 199], terminated=True)), pendulum) == []
     (found,) = time_outs_as_terminations(subject_of(walks([200, 201], terminated=True)), pendulum)
-    assert (found.episodes, found.mend) == ((0,), None)  # no time limit of 200 steps cut off the other
+    assert (found.episodes, found.mend) == ((0,), None)  # no time limit of 200 steps truncated the other
 
 
 def test_endings_that_nobody_knows_are_asked_for(walks: Walks, subject_of: MakeSubject) -> None:
@@ -87,7 +87,7 @@ def test_last_observations_that_had_to_be_made_up_are_counted(walks: Walks, subj
         for each in (other, cut)
     )
     (found,) = last_observations(subject_of([whole, repeated, held], endings=Endings(shortened=3)), None)
-    assert "3 cut-off episodes lost the last step" in found.found
+    assert "3 truncated episodes lost the last step" in found.found
     assert "1 terminated episode stands twice" in found.found
     assert found.episodes == (1,)
     assert last_observations(subject_of([whole, held]), None) == []

@@ -62,7 +62,7 @@ def test_endings_that_nobody_knows_are_taken_for_a_time_limit(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("lengths", "time_limit", "assumed"),
     [
-        ([6, 4, 8], None, ("--ends", "terminated")),  # a time limit of 8 steps would have cut off more than one
+        ([6, 4, 8], None, ("--ends", "terminated")),  # a time limit of 8 steps would have truncated more than one
         ([6, 4, 8], 9, ("--max-episode-steps", "9")),
         ([6, 4, 8], 8, ("--max-episode-steps", "8")),
         ([6, 4, 8], 7, ("--ends", "terminated")),
@@ -88,7 +88,7 @@ def test_what_is_assumed_is_what_the_mend_says(
 def test_no_time_limit_is_assumed_that_a_longer_episode_contradicts(tmp_path: Path) -> None:
     lengths = [6, 6, 9]
     steps = np.arange(sum(lengths))
-    cut = np.isin(steps, 20)  # the last episode was cut off, as the file says; of the others it says nothing
+    cut = np.isin(steps, 20)  # the last episode was truncated, as the file says; of the others it says nothing
     np.savez(
         tmp_path / "d.npz",
         observations=steps / 2,

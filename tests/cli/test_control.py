@@ -113,7 +113,11 @@ def test_a_method_that_pays_for_survival_is_caught_once_its_reward_is_trusted(
         ({"--demos": "survival.py"}, 3, r"survival\.py"),
         ({"--out": "run"}, 2, r"run lies in run, where the controls would take its place; choose another --out"),
         ({"--out": "."}, 2, r"run lies in \., where the controls would take its place"),
-        ({"--out": "damaged"}, 2, r"damaged is not empty; choose another folder, or say --overwrite"),
+        (
+            {"--out": "damaged"},
+            2,
+            r"damaged is not empty; choose another folder, or give --overwrite, which replaces the runs",
+        ),
         ({"--out": "file/out"}, 5, r"file/out.* cannot be made: Not a directory"),
         ({"--json": "file/found.json"}, 5, r"nothing can be written into the folder file"),
         ({"--steps": "0"}, 2, r"0 is not in the range x>=1"),

@@ -65,7 +65,11 @@ CLOCK = {"steps": 1000.0, "seconds": 10.0, "steps_per_second": 100.0}
         ),
         (
             {"discriminator/accuracy_expert": 0.5, "discriminator/accuracy_policy": 0.75},
-            ["discriminator accuracy, expert | policy: 0.50 | 0.75", "episode length: -", "true return: -"],
+            [
+                "discriminator accuracy (0.5: a guess), expert | policy: 0.50 | 0.75",
+                "episode length: -",
+                "true return: -",
+            ],
         ),
         (
             {"policy/entropy": 0.625},
@@ -82,7 +86,11 @@ CLOCK = {"steps": 1000.0, "seconds": 10.0, "steps_per_second": 100.0}
         ),
         (
             {"clone/gain": 0.25, "clone/guidance": 0.075},
-            ["clone, gain in nats | guidance: +0.250 | +0.075", "episode length: -", "true return: -"],
+            [
+                "clone gain, nats | guidance, weight of expert's actions: +0.250 | +0.075",
+                "episode length: -",
+                "true return: -",
+            ],
         ),
         ({"policy/kl_penalty": 0.03125}, ["weight of the KL penalty: 0.0312", "episode length: -", "true return: -"]),
     ],

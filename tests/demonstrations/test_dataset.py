@@ -33,7 +33,7 @@ def test_transitions_are_every_step_with_its_successor_and_end(make_demonstratio
     assert steps.obs.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1], [1, 2]]
     assert steps.next_obs.tolist() == [[0, 1], [0, 2], [1, 1], [1, 2], [1, 3]]
     assert steps.act.tolist() == [0, 1, 0, 1, 0]
-    assert steps.terminated.tolist() == [False, False, False, False, True]  # episode 0 was cut off
+    assert steps.terminated.tolist() == [False, False, False, False, True]  # episode 0 was truncated
     assert (steps.obs.dtype, steps.act.dtype) == (torch.float32, torch.int64)
 
 

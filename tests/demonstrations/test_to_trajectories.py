@@ -79,7 +79,7 @@ def test_without_a_last_observation_each_action_keeps_its_true_successor() -> No
         ([0, 1, 2], [0, 1], False),
     ]
     note = found.notes()["conversion"]
-    assert "last step of 2 cut-off episodes was dropped" in note
+    assert "last step of 2 truncated episodes was dropped" in note
     assert "last observation of 1 terminated episodes repeated" in note
 
 

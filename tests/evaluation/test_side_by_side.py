@@ -101,8 +101,8 @@ def test_captions_say_whose_it_is_which_step_and_how_it_ended(climb: Climb, monk
     monkeypatch.setattr(module, "RATES", (5.0,))  # every second of 10 steps a second
     side_by_side("Climbing-v0", {}, climb(2, terminated=True), climb(5))
     assert sorted(said) == [
-        ("expert", "cut off after 5 steps"), ("expert", "step 0"), ("expert", "step 2"), ("expert", "step 4"),
-        ("policy", "ended after 2 steps"), ("policy", "step 0"),
+        ("expert", "step 0"), ("expert", "step 2"), ("expert", "step 4"), ("expert", "truncated after 5 steps"),
+        ("policy", "step 0"), ("policy", "terminated after 2 steps"),
     ]  # fmt: skip
 
 

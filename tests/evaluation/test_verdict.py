@@ -104,7 +104,10 @@ def test_one_episode_of_each_is_judged_by_saying_so() -> None:
     )
 
 
-DETECTABLE = " With so many episodes a distance of less than 0.28 above the floor may go unnoticed."
+DETECTABLE = (
+    " With so many episodes a distance of less than 0.28 above the floor, the expert's distance from itself, may go "
+    "unnoticed."
+)
 
 
 @pytest.mark.parametrize(
@@ -113,17 +116,18 @@ DETECTABLE = " With so many episodes a distance of less than 0.28 above the floo
         (
             judged(policy=12),
             "Indistinguishable at 12 episodes: a classifier cannot tell the policy's steps from the expert's (AUC "
-            "0.62, p = 0.5), and its occupancy is not measurably further from the expert's than the expert's own.",
+            "0.62, where chance is 0.5; p = 0.5), and they lie not measurably further from the expert's than the "
+            "expert's own do.",
         ),
         (
             judged(0.002, ABOVE_0, returns(0.1, -0.1)),
-            "It is different from the expert: a classifier tells its steps from the expert's (AUC 0.62, p = 0.002) and "
-            "its occupancy lies further from the expert's than the expert's own.",
+            "It is different from the expert: a classifier tells its steps from the expert's (AUC 0.62, where chance "
+            "is 0.5; p = 0.002) and its steps lie further from the expert's than the expert's own do.",
         ),
         (
             judged(0.5, BELOW_0),
-            "It scores like the expert but moves differently: its occupancy lies less far from the expert's than the "
-            "expert's own.",
+            "It scores like the expert but moves differently: its steps lie less far from the expert's than the "
+            "expert's own do.",
         ),
         (
             judged(expert=4),

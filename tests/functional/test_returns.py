@@ -20,7 +20,7 @@ def column(*numbers: float) -> Tensor:
     return torch.tensor(numbers, dtype=torch.float64).unsqueeze(-1)
 
 
-# Five steps in one environment: an episode that terminates at t = 1, one that is cut off at t = 3, one that goes on.
+# Five steps in one environment: an episode that terminates at t = 1, one that is truncated at t = 3, one that goes on.
 REWARDS = column(1, 2, 3, 4, 5)
 STEPS = rollout(
     value=column(4, 1, 6, 8, 2),
@@ -31,7 +31,7 @@ STEPS = rollout(
 
 
 def test_with_lambda_0_the_advantage_is_the_one_step_error() -> None:
-    # 1 + 1/2 - 4, 2 + nothing - 1 (terminated), 3 + 8/2 - 6, 4 + 12/2 - 8 (cut off: its value counts), 5 + 20/2 - 2
+    # 1 + 1/2 - 4, 2 + nothing - 1 (terminated), 3 + 8/2 - 6, 4 + 12/2 - 8 (truncated: its value counts), 5 + 20/2 - 2
     estimates = generalized_advantages(STEPS, REWARDS, gamma=0.5, lam=0.0)
     assert estimates.advantages[:, 0].tolist() == [-2.5, 1.0, 1.0, 2.0, 13.0]
     assert estimates.returns[:, 0].tolist() == [1.5, 2.0, 7.0, 10.0, 15.0]

@@ -29,7 +29,7 @@ def played(policy: Any = "last", actions: Any = "sampled", distance: Any = 0.5, 
 
 
 def began(gain: float, components: int | None, guidance: float | None = None) -> list[Note]:
-    """All that is said of a run of which nothing but its clone's worth is known, and how strongly it guided at first."""
+    """All that is said of a run of which nothing is known but what its clone was worth, and how it guided."""
     steps = np.arange(20.0)
     curves = {"clone/gain": Curve(steps, np.full(20, gain))}
     if guidance is not None:

@@ -139,7 +139,7 @@ def test_an_episode_goes_on_until_it_is_done_and_then_another_begins() -> None:
 
 
 def test_terminations_and_truncations_are_told_apart() -> None:
-    # with the time limit of 4: those meant to last 3 terminate, those of 4 do both at once, those of 5 are cut off
+    # with the time limit of 4: those meant to last 3 terminate, those of 4 do both at once, those of 5 are truncated
     rollout = collector(steps=60).collect(generator())
     lasts = 3 + rollout.obs[..., NAME].long() % 3
     time = rollout.next_obs[..., TIME]

@@ -19,7 +19,7 @@ def generator() -> PPOClip:
 
 
 def rollout(*terminated: bool) -> Rollout:
-    """A rollout of so many steps, each of which terminated or not; all that do not are cut off."""
+    """A rollout of so many steps, each of which terminated or not; all that do not are truncated."""
     ended = torch.tensor(terminated).unsqueeze(-1)
     numbers, places = torch.zeros(ended.shape), torch.zeros(ended.shape, dtype=torch.int64)
     return Rollout(places, places, places, numbers, numbers, numbers, ended, ~ended)

@@ -123,7 +123,7 @@ def test_expert_transitions_are_drawn_from_what_is_shown(
 def test_an_expert_is_taught_exactly_the_environments_rewards_step_by_step(
     tiny_expert: ExpertConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Through episodes that terminate, that are cut off, and that go on into the next rollout."""
+    """Through episodes that terminate, that are truncated, and that go on into the next rollout."""
     envs = make_vector_env("Counting-v0", 2)
     trainer = build_expert_trainer(tiny_expert, envs, None)
     improve = trainer.generator.update

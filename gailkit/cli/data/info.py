@@ -59,7 +59,7 @@ def _rows(found: Description) -> Rows:
 def _endings(found: Description) -> str:
     if not found.endings_known:
         return f"open. {found.ending}"
-    return f"{found.terminated} terminated, {found.truncated} cut off. {found.ending}"
+    return f"{found.terminated} terminated, {found.truncated} truncated. {found.ending}"
 
 
 def _environment(found: Description) -> str:

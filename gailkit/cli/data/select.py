@@ -45,8 +45,8 @@ class EpisodeNumbers(click.ParamType[tuple[range, ...]]):
 @click.option("--min-length", default=1, metavar="L", help="Episodes of at least L steps.")
 @click.option("--max-length", default=math.inf, metavar="L", help="Episodes of at most L steps.")
 @click.option("--episodes", type=EpisodeNumbers(), metavar="LIST", help="These by number, from 0: 0,3,5-9.")
-@click.option("--terminated", is_flag=True, help="Episodes that ended by themselves.")
-@click.option("--truncated", is_flag=True, help="Episodes that were cut off.")
+@click.option("--terminated", is_flag=True, help="Episodes that the task itself ended.")
+@click.option("--truncated", is_flag=True, help="Episodes that a time limit ended.")
 @click.option("--unique", is_flag=True, help="Of episodes that are exactly equal the first.")
 @click.option(
     "--best", type=click.IntRange(min=1), metavar="K", help="Of what is left, the K with the highest returns."

@@ -76,7 +76,7 @@ def evaluate(
 ) -> None:
     """Say how closely the policy SPEC matches the expert of the demonstrations; several are also compared.
 
-    SPEC is random, a run directory, a Stable-Baselines3 .zip, an .onnx model, or module:attribute. Runs that differ
+    SPEC is random, a run folder, a Stable-Baselines3 .zip, an .onnx model, or module:attribute. Runs that differ
     only in their seed count as one method. A run is compared with the episodes that it was not trained on.
     """
     request = Request(specs, demos, filmed=report is not None and len(specs) == 1, **given)
@@ -97,10 +97,10 @@ def _evaluate(
     use_one_thread()
     candidates, env_kwargs = run_policies(request, *environment)
     show_rule()
-    for candidate in candidates:
+    for index, candidate in enumerate(candidates):
         with said_to_be(f"measuring the closeness of {candidate.spec}"):
             found = candidate.evaluation.closeness
-        show_evaluation(candidate.spec, candidate.evaluation, found)
+        show_evaluation(candidate.spec, candidate.evaluation, found, explained=index == 0)
     comparison = compare(candidates, request.seed)
     if len(candidates) > 1:
         show_comparison(comparison)

@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from gailkit.evaluation.evaluate import Evaluation
     from gailkit.functional.resampling import Estimate
 
+EXPLAINED = {  # rows of the table, in a few words each; docs/glossary.md has them at length
+    "closeness": "of its steps to the expert's; 1 as the expert's own, 0 as random",
+    "score": "its mean return where the expert's is 1 and that of random actions 0",
+    "IQM of returns": "interquartile mean, that of the middle half of the episodes",
+    "terminated": "share of the episodes that the task ended, not a time limit",
+    "distance": "of its steps from the expert's; the expert's from itself: the floor",
+    "coverage": "share of the expert's steps that it comes close to",
+    "classifier AUC": "how well its steps are told from the expert's; 0.5 is chance",
+}
+
 
 def show_rule() -> None:
     """What a verdict means, before there is one."""
@@ -26,18 +36,30 @@ def show_rule() -> None:
     _say("")
 
 
-def show_evaluation(spec: str, evaluation: Evaluation, found: Closeness) -> None:
-    """The numbers of one policy beside those of the expert and of random actions, and what they say."""
+def show_evaluation(spec: str, evaluation: Evaluation, found: Closeness, explained: bool = True) -> None:
+    """The verdict on one policy, its numbers beside those of the expert and of random actions, and what they say.
+
+    The numbers are ``explained`` in a few words each, where they are the first of their kind.
+    """
     from gailkit.evaluation.statement import statement_lines
 
+    _say(f"{spec} in {evaluation.env_id}" + ("" if evaluation.training is None else f", {evaluation.training}"))
+    _say(f"verdict: {found.verdict.verdict}")
+    _say(found.verdict.sentence)
+    _say("")
     table = _table("", "policy", "expert", "random")
+    _add_scales(table, found)
     _add_endings(table, found)
     _add_distances(table, found)
     compared, all_of_them = len(evaluation.shown), evaluation.expert_episodes
     of_expert = str(compared) if compared == all_of_them else f"{compared} of {all_of_them}"
     table.add_row("episodes", str(len(evaluation.played)), of_expert, str(len(evaluation.at_random)))
-    _say(f"{spec} in {evaluation.env_id}" + ("" if evaluation.training is None else f", {evaluation.training}"))
     _print(table)
+    if explained:
+        named = set(table.columns[0].cells)
+        for name, words in EXPLAINED.items():
+            if name in named:
+                _say(f"  {name}: {words}")
     for line in statement_lines(found, evaluation.actions):
         _say(line)
     _say("")
@@ -45,18 +67,18 @@ def show_evaluation(spec: str, evaluation: Evaluation, found: Closeness) -> None
 
 def show_comparison(comparison: Comparison) -> None:
     """All methods beside each other, and every two of them."""
-    table = _table("", "mean return", "score", "closeness", "verdict")
+    table = _table("", "verdict", "closeness", "score", "mean return")
     table.leading = 1
     table.columns[0].overflow = "fold"
     words = " ".join(word for method in comparison.methods for word in method.verdicts).split()
-    table.columns[-1].justify, table.columns[-1].min_width = "left", max(map(len, words))
+    table.columns[1].justify, table.columns[1].min_width = "left", max(map(len, words))
     for method in comparison.methods:
         count = len(method.candidates)
         table.add_row(
             printable(method.name) + (f"\n{count} runs" if count > 1 else ""),
-            _interval(method.returns.policy.mean, between="\n"),
-            *("" if found is None else _interval(found, 2, "\n") for found in (method.returns.score, method.closeness)),
             "\n".join(word if count == 1 else f"{times} {word}" for word, times in method.verdicts.items()),
+            *("" if found is None else _interval(found, 2, "\n") for found in (method.closeness, method.returns.score)),
+            _interval(method.returns.policy.mean, between="\n"),
         )
     _print(table)
     _say("")
@@ -80,6 +102,14 @@ def contrast_sentence(contrast: Contrast) -> str:
     return f"{said}, and {_interval(contrast.paired.difference)} more {starts}."
 
 
+def _add_scales(table: Table, found: Closeness) -> None:
+    """How close it comes and what it earns, where random actions are 0 and the expert is 1."""
+    scales = {"closeness": found.occupancy.closeness, "score": found.returns.score}
+    for name, estimate in scales.items():
+        if estimate is not None:
+            table.add_row(name, _interval(estimate, 2), "1", "0")
+
+
 def _add_endings(table: Table, found: Closeness) -> None:
     """What is earned, and how episodes end."""
     returns, endings = found.returns, found.endings
@@ -93,16 +123,14 @@ def _add_endings(table: Table, found: Closeness) -> None:
 
 
 def _add_distances(table: Table, found: Closeness) -> None:
-    """Where it is and what it does there, and how much of the expert's it reaches."""
+    """How far its steps lie from the expert's, how many of the expert's it reaches, and whether a classifier tells."""
     occupancy, coverage, tested = found.occupancy, found.coverage, found.two_sample
     floor = "" if occupancy.floor is None else f"{occupancy.floor:.3g}"
     table.add_row("distance", f"{occupancy.distance:.3g}", floor, f"{occupancy.random_distance:.3g}")
-    if occupancy.closeness is not None:
-        table.add_row("closeness", _interval(occupancy.closeness, 2), "1", "0")
     if coverage is not None:
         table.add_row("coverage", f"{coverage.recall:.0%}", f"{coverage.expert_recall:.0%}", "")
     if tested is not None:
-        table.add_row("told apart", f"AUC {tested.auc:.2f}, p {tested.p:.2g}", "0.5", "")
+        table.add_row("classifier AUC", f"{tested.auc:.2f}, p {tested.p:.2g}", "0.5", "")
 
 
 def _table(*columns: str) -> Table:

@@ -10,8 +10,8 @@ role                         what it is
 observations, actions        one or several columns, which become one vector in the order told
 next_observations            what followed each step, column for column as the observations
 rewards                      the environment's own reward
-terminated, truncated, done  marks (0 or 1, true or false) on the last row of an episode: it terminated, it was cut off,
-                             it ended in one of these two ways
+terminated, truncated, done  marks (0 or 1, true or false) on the last row of an episode: it terminated, was truncated,
+                             or ended in one of these two ways
 episode                      a number that is the same in all rows of an episode
 seed                         what the environment was reset with; the first row of an episode counts
 ============================ =========================================================================================
@@ -22,7 +22,7 @@ is not told is found by names that are usual, such as ``obs_0``, ``action``, ``r
 in an NPZ is taken as it is. A single column of whole numbers is a choice (Discrete), one of other numbers a vector of
 one.
 
-Episodes are divided by ``episode``, else by the marks; rows behind the last mark are an episode that was cut off. How
+Episodes are divided by ``episode``, else by the marks; rows behind the last mark are an episode that was truncated. How
 an episode ended is known from ``terminated`` with ``truncated`` or ``done``. ``done`` alone, or ``terminated`` alone,
 may mark time limits too: several longest episodes that all end after the same number of steps are asked about. What no
 mark tells is asked. Without episodes and marks all rows are one episode, where ``--ends`` says how it ended.
@@ -139,7 +139,7 @@ def _stops(
             "--ends terminated or --ends truncated if all rows are one episode"
         )
     following, seen = values.get("next_observations"), values["observations"]
-    if following is not None and not {"truncated", "done"} & set(marks):  # cut off without a mark: a jump shows it
+    if following is not None and not {"truncated", "done"} & set(marks):  # truncated without a mark: a jump shows it
         marked[:-1] |= rows_that_differ(following[:-1], seen[1:])
     return np.union1d(np.flatnonzero(marked) + 1, [rows])
 

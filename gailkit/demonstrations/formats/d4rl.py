@@ -2,7 +2,7 @@
 ``next_observations``, all of one length N; episodes follow one another without a gap.
 
 An episode ends where ``terminals`` or ``timeouts`` say so; a terminal wins over a timeout on the same step. What
-follows the last mark is an episode that was cut off. Without ``timeouts`` an episode is also cut where the next
+follows the last mark is an episode that was truncated. Without ``timeouts`` an episode is also cut where the next
 observation recorded is not the observation that follows.
 
 The last observation of an episode comes from ``next_observations``, where the file has them. Without ``timeouts`` a

@@ -3,7 +3,7 @@
 No registry of data sets is needed; the folder, ``data`` in it, or the HDF5 file itself can be named. Minari 0.4 and
 earlier kept in attributes of the HDF5 file what stands in ``metadata.json`` since.
 
-An episode ends where its last step is marked, as a termination if it is both; without a mark it was cut off there. A
+An episode ends where its last step is marked, as a termination if it is both; without a mark it was truncated there. A
 mark before the last step contradicts the file's own division into episodes: such an episode is broken.
 """
 

@@ -143,7 +143,7 @@ def _assembled(side: Side, arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _ending(steps: int, terminations: np.ndarray, truncations: np.ndarray) -> bool:
-    """Whether an episode of so many steps terminated; one that bears no mark at its end was cut off there.
+    """Whether an episode of so many steps terminated; one that bears no mark at its end was truncated there.
 
     Raises:
         InputError: if the marks are not one a step, or one stands before the last step.

@@ -5,7 +5,7 @@
 Without ``obs``, as in early files of robosuite, the simulator's ``states`` are the observations.
 
 ``dones`` tell of success or of the end, depending on how the file was made, and may be set from the success on. The
-last of an episode counts: 0 means cut off, 1 terminated, unless several episodes are as long as the longest, where it
+last of an episode counts: 0 means truncated, 1 terminated, unless several episodes are as long as the longest, where it
 may be a time limit as well.
 """
 

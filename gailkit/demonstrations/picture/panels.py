@@ -33,7 +33,7 @@ def draw_returns(axes: Axes, returns: np.ndarray) -> None:
 
 
 def draw_lengths(axes: Axes, lengths: np.ndarray, terminated: np.ndarray) -> None:
-    """How often episodes had each length (N,), those that terminated (N,) stacked upon those that were cut off."""
+    """How often episodes had each length (N,), those that terminated (N,) stacked upon those that were truncated."""
     counts, edges = binned(lengths, EPISODE_BINS)
     below = np.zeros_like(counts)
     for ended, label, color, hatch in ((False, "truncated", BLUE, ""), (True, "terminated", ORANGE, "////")):

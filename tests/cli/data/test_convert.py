@@ -31,7 +31,7 @@ def test_a_foreign_file_becomes_a_native_one(run_here: RunHere, tmp_path: Path, 
     done = run_here("data", "convert", "d.hdf5", "-o", "new/n.hdf5", "--max-episode-steps", "5")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "converted d.hdf5 (D4RL flat) into new/n.hdf5: 3 episodes, 11 steps\n"
-    for said in ("the last step of 2 cut-off episodes was dropped", "endings were read 2 as truncated", "infos"):
+    for said in ("the last step of 2 truncated episodes was dropped", "endings were read 2 as truncated", "infos"):
         assert said in done.stderr
     expected = Demonstrations.load(path, ReadOptions(max_episode_steps=5))
     found = Demonstrations.load(tmp_path / "new" / "n.hdf5")
@@ -39,7 +39,7 @@ def test_a_foreign_file_becomes_a_native_one(run_here: RunHere, tmp_path: Path, 
     assert [each.terminated for each in found.trajectories] == [False, True, False]
     assert found.provenance["source"] == "d.hdf5"
     step = found.provenance["step_1"]
-    assert "the last step of 2 cut-off" in step and "left_out: infos" in step and "by --max-episode-steps 5" in step
+    assert "the last step of 2 truncated" in step and "left_out: infos" in step and "by --max-episode-steps 5" in step
 
 
 def test_reading_the_new_file_repeats_no_notes(run_here: RunHere, tmp_path: Path, write_d4rl: WriteD4rl) -> None:

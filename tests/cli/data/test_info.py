@@ -38,7 +38,7 @@ def test_info_says_what_the_file_holds(make_demonstrations: Make, tmp_path: Path
     assert (lines["episodes"], lines["steps"]) == ("4", "20")
     assert lines["lengths"] == "min 2, median 4.5, max 9"
     assert lines["returns"] == "mean 5.0, sd 2.9, min 2.0, max 9.0"  # sqrt((9 + 1 + 16 + 0) / 3) = 2.94
-    assert lines["endings"].startswith("2 terminated, 2 cut off. Where an episode terminated")
+    assert lines["endings"].startswith("2 terminated, 2 truncated. Where an episode terminated")
     assert lines["provenance source"] == "made by hand"
 
 
@@ -87,7 +87,7 @@ def test_a_terminal_gets_a_table(make_demonstrations: Make, tmp_path: Path, monk
     assert "Numbers-v0" in said and "[red]x" in said and "\x1b[1" in said
 
 
-@pytest.mark.parametrize("terminated, said", [(0, "No episode"), (3, "Where"), (5, "Every episode ended by itself")])
+@pytest.mark.parametrize("terminated, said", [(0, "No episode"), (3, "Where"), (5, "Every episode terminated")])
 def test_the_sentence_on_endings(terminated: int, said: str) -> None:
     assert ending(terminated, 5).startswith(said)
 
@@ -122,4 +122,4 @@ def test_what_is_open_about_endings_is_asked_and_the_rest_is_told(
     assert "endings: open. old.npz does not say how its episodes ended (3 of 3 after 3 steps" in done.stdout
     assert json.loads(run_cli("data", "info", "old.npz", "--json").stdout)["endings_known"] is False
     told = run_cli("data", "info", "old.npz", "--max-episode-steps", "3")
-    assert "endings: 0 terminated, 3 cut off." in told.stdout
+    assert "endings: 0 terminated, 3 truncated." in told.stdout

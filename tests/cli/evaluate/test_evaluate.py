@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gailkit.cli.evaluate.command import EXAMPLES
+from gailkit.cli.evaluate.tables import EXPLAINED
 from gailkit.demonstrations import Demonstrations
 from gailkit.experts.random import random_policy
 from gailkit.rollouts.environments import make_env
@@ -59,16 +60,25 @@ def test_the_numbers_have_the_names_of_the_contract(run_here: RunHere, tmp_path:
     assert low <= result["return_mean"] <= high
 
 
-def test_the_rule_comes_before_the_numbers_and_the_verdict_after_them(run_here: RunHere, tmp_path: Path) -> None:
+def test_the_rule_comes_first_then_the_verdict_closeness_score_and_the_rest(run_here: RunHere, tmp_path: Path) -> None:
     done = run_here("evaluate", "random", "--demos", "demos.hdf5", "--episodes", "10", "--json", "a.json")
     lines = done.stdout.splitlines()
     assert lines[0].startswith("rule: Indistinguishable from the expert at n episodes")
     assert "\\n" not in lines[0]
-    (verdict,) = [index for index, line in enumerate(lines) if line.startswith("It is different from the expert: ")]
-    (numbers,) = [index for index, line in enumerate(lines) if line.startswith("mean return")]
-    assert 0 < numbers < verdict
-    assert lines[verdict] == json.loads((tmp_path / "a.json").read_text())["verdict_sentence"]
-    assert lines[verdict + 1].startswith("The policy's mean return is ")
+    result = json.loads((tmp_path / "a.json").read_text())
+    verdict = lines.index("verdict: different")
+    assert lines[verdict + 1] == result["verdict_sentence"]
+    assert lines[verdict + 1].startswith("It is different from the expert: ")
+    names = (
+        "closeness  ",
+        "score  ",
+        "mean return  ",
+        "distance  ",
+        "classifier AUC  ",
+        "The policy's mean return is ",
+    )
+    places = [next(index for index, line in enumerate(lines) if line.startswith(name)) for name in names]
+    assert places == sorted(places) and places[0] > verdict
     given_away = lines.index("What gives it away:")
     assert lines[given_away + 1].startswith("- ")
     assert lines[-2].startswith("On 14 expert episodes")
@@ -90,6 +100,17 @@ def test_in_a_terminal_of_80_columns_no_line_is_longer_and_no_word_torn(
     assert "…" not in done.stdout
     words = " ".join(line.strip() for line in lines)
     assert "no verdict with fewer than 10 episodes of the expert or of the policy." in words.lower()
+
+
+def test_every_number_of_our_own_is_explained_once_and_the_glossary_has_its_term(
+    run_here: RunHere, repository: Path
+) -> None:
+    done = run_here("evaluate", "random", "teacher:left", "--demos", "demos.hdf5", "--episodes", "10")
+    glossary = (repository / "docs" / "glossary.md").read_text(encoding="utf-8")
+    for name, words in EXPLAINED.items():
+        assert done.stdout.count(f"  {name}: {words}") == 1
+        assert glossary.count(f"| **{name}**") == 1
+        assert len(f"  {name}: {words}") <= 80
 
 
 def test_the_examples_fit_a_terminal_of_80_columns() -> None:

@@ -93,7 +93,7 @@ def test_all_begin_in_the_same_states(run_here: RunHere, tmp_path: Path) -> None
         (["run", "empty"], "empty holds no run: it has no config.json"),
         (["run", "bare"], "bare has no checkpoint 'last'; it has none"),
         (["run", "harsh"], "policies are compared in one environment; run is for CartPole-v1, harsh for CartPole-v1 {"),
-        (["random", "run", "--checkpoint", "best"], "random is not a run directory: it has neither sampled"),
+        (["random", "run", "--checkpoint", "best"], "random is not a run folder: it has neither sampled"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip

@@ -39,8 +39,8 @@ Look = Callable[[str], Any]
         (["random", "--env", "CartPole-v1", "--episodes", "0"], 2, r"0 is not in the range x>=1"),
         (["random", "--env", "CartPole-v1", "--max-steps", "0"], 2, r"0 is not in the range x>=1"),
         (["random", "--env", "CartPole-v1", "--seed", "-1"], 2, r"-1 is not in the range x>=0"),
-        (["random", "--env", "CartPole-v1", "--stochastic"], 2, r"random is not a run directory"),
-        (["random", "--env", "CartPole-v1", "--checkpoint", "best"], 2, r"random is not a run directory"),
+        (["random", "--env", "CartPole-v1", "--stochastic"], 2, r"random is not a run folder"),
+        (["random", "--env", "CartPole-v1", "--checkpoint", "best"], 2, r"random is not a run folder"),
         (
             ["random", "--env", "CartPole-v1", "--checkpoint", "first"],
             2,

@@ -141,7 +141,7 @@ def test_a_file_is_replaced_only_on_request(run_here: RunHere, tmp_path: Path) -
     ("changes", "code", "said"),
     [
         ({"env_id": "CartPol-v1"}, 2, "near matches: CartPole-v1"),
-        ({"--policy": "rndom"}, 2, "accepted are random, a run directory, a Stable-Baselines3 .zip, an .onnx model,"),
+        ({"--policy": "rndom"}, 2, "accepted are random, a run folder, a Stable-Baselines3 .zip, an .onnx model,"),
         ({"--policy": "."}, 2, "holds no run"),
         ({"--episodes": "0"}, 2, "0 is not in the range x>=1"),
         ({"--seed": "-1"}, 2, "-1 is not in the range x>=0"),

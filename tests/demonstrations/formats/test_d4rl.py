@@ -77,10 +77,10 @@ def test_without_next_observations_no_successor_is_made_up(tmp_path: Path) -> No
     demonstrations = load(tmp_path, next_observations=None)
     assert shown(demonstrations) == [
         ([0, 1, 2, 2], [0, 1, 2], True),  # terminated: all steps, the last observation repeated
-        ([10, 11], [3], False),  # cut off: the last step has no successor
+        ([10, 11], [3], False),  # truncated: the last step has no successor
         ([20, 21], [5], False),
     ]
-    assert "last step of 2 cut-off episodes was dropped" in demonstrations.provenance["conversion"]
+    assert "last step of 2 truncated episodes was dropped" in demonstrations.provenance["conversion"]
     assert "last observation of 1 terminated episodes repeated" in demonstrations.provenance["conversion"]
 
 
