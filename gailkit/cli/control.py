@@ -21,6 +21,7 @@ from gailkit.cli.common import (
     write_json,
 )
 from gailkit.cli.demonstrations import ReadingOptions, load, reading_options
+from gailkit.cli.examples import examples
 from gailkit.cli.specs import trust_option
 from gailkit.errors import InputError
 from gailkit.training.config import TrainConfig
@@ -29,15 +30,15 @@ if TYPE_CHECKING:
     from gailkit.training.control_result import ControlResult, Played
     from gailkit.types import Trajectory
 
-EXAMPLES = (
-    "Examples:",
+EXAMPLES = examples(
     "gailkit control run --demos demos.hdf5 --out controls",
-    "gailkit control run --demos demos.hdf5 --steps 50000 --out short --json short.json",
-    "gailkit control run --demos demos.hdf5 --out controls --trust my_module:my_reward",
+    "- makes the run folders controls/constant and controls/random, and says more",
+    "gailkit control run --demos demos.hdf5 --steps 50000 --out c --json c.json",
+    "- the same in fewer steps, with the numbers in c.json",
 )
 
 
-@click.command("control", epilog="\n\n".join(EXAMPLES))
+@click.command("control", epilog=EXAMPLES)
 @click.option_panel("Options")
 @click.argument("run", type=PATH)
 @click.option("--demos", required=True, type=PATH, help="The real expert's demonstrations; they give the scale.")

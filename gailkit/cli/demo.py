@@ -12,6 +12,7 @@ from pathlib import Path
 import rich_click as click
 
 from gailkit.cli.common import PATH, interruptible
+from gailkit.cli.examples import examples
 from gailkit.errors import InputError
 
 SHIPPED = Path(__file__).resolve().parents[2] / "datasets" / "cartpole-v1.hdf5"
@@ -20,8 +21,15 @@ SECONDS_BETWEEN_LOOKS = 0.05
 
 Word = str | int | Path
 
+EXAMPLES = examples(
+    "gailkit demo",
+    "- makes the folder demo-run, and in it the page closeness.html",
+    "gailkit demo --steps 20000 --out quick",
+    "- makes the folder quick, in less time",
+)
 
-@click.command("demo")
+
+@click.command("demo", epilog=EXAMPLES)
 @click.option(
     "--out",
     type=PATH,

@@ -156,6 +156,6 @@ _MEMORY = _option(
     "--memory",
     type=click.FloatRange(min=0),
     metavar="GB",
-    help="Most that demonstrations may take; a native file that holds more is read piece by piece. Half of what is "
-    "free.",
+    help="Most that demonstrations may take; a native file that holds more is read piece by piece. [default: half "
+    "of what is free]",
 )

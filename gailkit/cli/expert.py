@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from gailkit.cli.common import typed_command
+from gailkit.cli.examples import examples
 from gailkit.cli.options import config_from_options, config_options, run_options
 from gailkit.cli.resuming import Resumable, go_on, resume_options, to_resume
 from gailkit.training.config import ExpertConfig
@@ -17,16 +18,17 @@ from gailkit.training.config import ExpertConfig
 if TYPE_CHECKING:
     from gailkit.training.running import TrainingResult
 
-EXAMPLES = (
-    "Examples:",
-    "gailkit expert CartPole-v1 --steps 100000 --seed 0 --out expert",
-    "gailkit expert Hopper-v5 --generator trpo --steps 1000000 --out expert",
-    "gailkit expert --resume expert --steps 2000000",
-    "gailkit record CartPole-v1 --policy expert --episodes 10 --seed 0 -o demos.hdf5",
+EXAMPLES = examples(
+    "gailkit expert CartPole-v1 --steps 60000 --out expert",
+    "- makes the run folder expert, and says how to record it",
+    "gailkit expert --resume agent --steps 200000",
+    "- goes on with that run, for longer",
+    "gailkit expert Pendulum-v1 --generator trpo --steps 300000 --out swing",
+    "- makes the run folder swing, in another task and by TRPO",
 )
 
 
-@click.command("expert", cls=Resumable, epilog="\n\n".join(EXAMPLES))
+@click.command("expert", cls=Resumable, epilog=EXAMPLES)
 @click.option_panel("Options")
 @click.argument("env_id")
 @run_options

@@ -20,6 +20,7 @@ from click.shell_completion import shell_complete
 
 from gailkit import __version__
 from gailkit.cli.common import printable
+from gailkit.cli.examples import examples
 from gailkit.cli.lazy import Lazy, LazyGroup
 from gailkit.errors import GailkitError, StorageError, UntrustedError
 
@@ -36,13 +37,17 @@ COMMANDS = {  # by name
     "demo": Lazy("gailkit.cli.demo:demo", "Imitate a CartPole expert, start to end, in a few minutes."),
 }
 
-EXAMPLES = (  # none longer than the 78 columns that a terminal of 80 leaves
-    "Examples:",
-    "gailkit record CartPole-v1 --policy my.zip --episodes 9 --seed 0 -o demos.hdf5",
-    "gailkit data info demos.hdf5",
-    "gailkit train CartPole-v1 --demos demos.hdf5 --steps 100000 --seed 0 --out run",
-    "gailkit evaluate run --demos demos.hdf5 --episodes 50 --seed 1",
+EXAMPLES = examples(
+    "gailkit expert CartPole-v1 --steps 60000 --out expert",
+    "- makes the run folder expert: a policy that learned from the task's reward",
+    "gailkit record CartPole-v1 --policy expert --episodes 30 --seed 0 -o demos.hdf5",
+    "- makes demos.hdf5: demonstrations of that policy",
+    "gailkit train CartPole-v1 --demos demos.hdf5 --steps 100000 --out run",
+    "- makes the run folder run: a policy that imitates them",
+    "gailkit evaluate run --demos demos.hdf5 --report closeness.html",
+    "- says how closely it matches, and makes closeness.html, a page to look at",
     "gailkit COMMAND --help",
+    "- says more of a command, with examples",
 )
 
 # A column for the value's type would leave too little room for the names; it goes behind the help instead.
@@ -66,7 +71,7 @@ class Settings:
     "gailkit",
     cls=LazyGroup,
     table=COMMANDS,
-    epilog="\n\n".join(EXAMPLES),
+    epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="gailkit")

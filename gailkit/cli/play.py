@@ -19,6 +19,7 @@ from gailkit.cli.common import (
     show_progress,
     use_one_thread,
 )
+from gailkit.cli.examples import examples
 from gailkit.cli.specs import CHECKPOINT_HELP, choose_environment, clip_actions_option, resolve_policy, trust_option
 from gailkit.errors import GailkitError, InputError
 from gailkit.training.config import CHECKPOINTS
@@ -30,15 +31,17 @@ if TYPE_CHECKING:
     from gailkit.viewing.film import Film
     from gailkit.viewing.rendering import Filmed
 
-EXAMPLES = (
-    "Examples:",
+EXAMPLES = examples(
     "gailkit play run",
-    "gailkit play run --episodes 3 --checkpoint last --video run.mp4",
-    "gailkit play expert.zip --env Hopper-v5 --video expert.gif --fps 60",
+    "- opens a window; without a display it makes run-CartPole-v1.gif",
+    "gailkit play run --episodes 3 --video three.gif",
+    "- makes three.gif, a film of three episodes",
+    "gailkit play random --env CartPole-v1 --video random.webp",
+    "- makes random.webp, a film of random actions",
 )
 
 
-@click.command("play", epilog="\n\n".join(EXAMPLES))
+@click.command("play", epilog=EXAMPLES)
 @click.argument("spec")
 @click.option("--env", "env_id", help="The environment, if not the one that a run was trained in, or module:ENV_ID.")
 @click.option("--episodes", type=click.IntRange(1), default=1, show_default=True, help="How many to play.")
@@ -64,7 +67,7 @@ EXAMPLES = (
 )
 @click.option("--stochastic", is_flag=True, help="Sample a run's actions instead of taking the likeliest.")
 @clip_actions_option
-@click.option("--max-steps", type=click.IntRange(1), help="Cut an episode off after so many steps.")
+@click.option("--max-steps", type=click.IntRange(1), help="Truncate an episode after so many steps.")
 @trust_option
 @env_kwargs_option
 def play(
@@ -84,8 +87,8 @@ def play(
 ) -> None:
     """Show what the policy SPEC does, episode by episode.
 
-    SPEC is random, a run folder, a Stable-Baselines3 .zip, or module:attribute. Interrupting with Ctrl-C or SIGTERM
-    keeps the film of what was played so far.
+    SPEC is random, a run folder, a Stable-Baselines3 .zip, an .onnx model, or module:attribute. Interrupting with
+    Ctrl-C or SIGTERM keeps the film of what was played so far.
     """
     if fps is not None and video is None:
         raise click.UsageError("--fps is the speed of a film, a window keeps the environment's own; add --video FILE.")

@@ -6,7 +6,7 @@ from collections import deque
 
 
 class TimeLeft:
-    """Tells the time left at the pace of the latter half of what is done.
+    """Tells the time left at the pace of the latter half of what was done since the first report.
 
     What came before the first report, and the first pieces of work, are no measure of the others: files are read,
     libraries loaded and demonstrations cloned before, and caches are cold.
@@ -14,14 +14,17 @@ class TimeLeft:
 
     def __init__(self) -> None:
         self._marks: deque[tuple[float, float]] = deque()  # done and when, both rising; the first is measured from
+        self._first = 0.0  # what was done at the first report, of which a run that goes on has much
 
     def after(self, done: float, total: float, now: float) -> float | None:
         """Seconds left where ``done`` of ``total`` is done at ``now``, in seconds; None while there is no pace yet."""
         if done >= total:
             return 0.0
+        if done > 0 and not self._marks:
+            self._first = done
         if done > 0 and (not self._marks or done > self._marks[-1][0]):
             self._marks.append((done, now))
-        while len(self._marks) > 2 and self._marks[1][0] <= done / 2:
+        while len(self._marks) > 2 and self._marks[1][0] - self._first <= (done - self._first) / 2:
             self._marks.popleft()
         if len(self._marks) < 2:
             return None

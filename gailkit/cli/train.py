@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from gailkit.cli.common import PATH, note_differences, typed_command
+from gailkit.cli.examples import examples
 from gailkit.cli.demonstrations import ReadingOptions, reading_options
 from gailkit.cli.learned_from import LearnedFrom
 from gailkit.cli.options import config_from_options, config_options, run_options
@@ -18,18 +19,23 @@ from gailkit.training.config import TrainConfig
 if TYPE_CHECKING:
     from gailkit.training.running import TrainingResult
 
-EXAMPLES = (
-    "Examples:",
-    "gailkit train CartPole-v1 --demos demos.hdf5 --steps 100000 --out run",
-    "gailkit train Hopper-v5 --demos expert.hdf5 --trajectories 4 --subsample 20 --out run",
-    "gailkit train Hopper-v5 --demos expert.hdf5 --loss bce --policy-learning-rate 3e-4 --out run",
-    "gailkit train Hopper-v5 --demos expert.hdf5 --generator trpo --out run",
-    "gailkit train --resume run",
-    "gailkit train my_module:MyEnv-v0 --demos my.hdf5 --reward my_module:my_reward --config my.toml --out run",
+EXAMPLES = examples(
+    "gailkit train CartPole-v1 --demos datasets/cartpole-v1.hdf5 --out run",
+    "- makes the run folder run, from demonstrations that a checkout holds",
+    "gailkit train CartPole-v1 --demos demos.hdf5 --steps 100000 --out short",
+    "- makes the run folder short, from demos.hdf5, in a fifth of the usual steps",
+    "gailkit train --resume short --steps 200000",
+    "- goes on with that run, stopped or not, for as many steps again",
+    "gailkit train CartPole-v1 --demos demos.hdf5 --trajectories 4 --out few",
+    "- learns from the first four episodes, and keeps the others to compare with",
+    "gailkit train CartPole-v1 --demos demos.hdf5 --generator trpo --out trpo",
+    "- improves the policy by TRPO",
+    "gailkit train CartPole-v1 --demos demos.hdf5 --config my.toml --out mine",
+    "- takes its settings from my.toml, one in a line, such as steps = 60000",
 )
 
 
-@click.command("train", cls=Resumable, epilog="\n\n".join(EXAMPLES))
+@click.command("train", cls=Resumable, epilog=EXAMPLES)
 @click.option_panel("Options")
 @click.argument("env_id")
 @click.option(

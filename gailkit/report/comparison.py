@@ -14,7 +14,7 @@ from gailkit.report.markup import shortened
 from gailkit.report.page import Page, Section, Verdict
 from gailkit.report.palette import EXPERT, POLICY, RANDOM, Side
 from gailkit.report.panels import Interval, draw_intervals
-from gailkit.report.verdicts import RULE_SENTENCE, verdict_note
+from gailkit.report.verdicts import rule_behind, verdict_note
 from gailkit.report.words import MISSING, counted, estimated
 from gailkit.storage import write_atomically
 
@@ -70,13 +70,14 @@ def _closest(methods: Sequence[Method]) -> Verdict:
     """Which method is the closest, and whether these episodes tell it from the others."""
     known = [(method.closeness, method.name) for method in methods if method.closeness is not None]
     if not known:
-        return Verdict("note", "Closeness is not known of these policies", (RULE_SENTENCE,))
+        return Verdict("note", "Closeness is not known of these policies", behind=rule_behind())
     (best, name), *others = sorted(known, key=lambda pair: pair[0].value, reverse=True)
-    sentences = [RULE_SENTENCE]
+    sentences = []
     level = [shortened(other, LONGEST_NAME) for found, other in others if found.high >= best.low]
     if level:
         sentences.append(f"These episodes do not tell it from {', '.join(level)}: the intervals overlap.")
-    return Verdict("note", f"The closest is {shortened(name, LONGEST_NAME)}: closeness {estimated(best)}", sentences)
+    title = f"The closest is {shortened(name, LONGEST_NAME)}: closeness {estimated(best)}"
+    return Verdict("note", title, sentences, behind=rule_behind())
 
 
 def _plots(methods: Sequence[Method]) -> list[Block]:

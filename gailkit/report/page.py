@@ -1,8 +1,8 @@
-"""The page itself: head, verdict, table of contents, sections. It holds no script and fetches nothing."""
+"""The page itself: head, first screen, table of contents, sections. It holds no script and fetches nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gailkit.report.blocks import Block, Tone, icon
@@ -24,12 +24,25 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Large:
+    """A number for whom has ten seconds: its name, itself, its interval, and what it means in a few words."""
+
+    name: str
+    value: str
+    interval: str
+    meaning: str
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """The answer in one line, how good it is, and the sentences that qualify it."""
+    """The first screen: the answer in one line, how good it is, and why; what is seen of it; what it goes by."""
 
     tone: Tone
     title: str
     sentences: Sequence[str] = ()
+    numbers: Sequence[Large] = ()
+    film: Block | None = None  # beside it where there is room, else below
+    behind: Block | None = None  # for whom asks
 
 
 @dataclass(frozen=True)
@@ -48,7 +61,7 @@ class Page:
         prefixes = (f"f{number}-" for number in range(1, 10**9))
         body = [
             element("header", element("h1", self.title), element("p", self.summary)),
-            _verdict(self.verdict),
+            _first_screen(self.verdict, prefixes),
             *([_contents(self.sections)] if len(self.sections) >= CONTENTS_FROM else []),
             element(
                 "main",
@@ -80,9 +93,20 @@ def _head(title: str) -> Markup:
     )
 
 
-def _verdict(verdict: Verdict) -> Markup:
+def _first_screen(verdict: Verdict, prefixes: Iterator[str]) -> Markup:
     said = [element("p", sentence) for sentence in verdict.sentences]
-    return element("div", icon(verdict.tone), element("h2", verdict.title), *said, class_=f"verdict {verdict.tone}")
+    numbers = [element("dl", *map(_large, verdict.numbers), class_="large")] if verdict.numbers else []
+    behind = [] if verdict.behind is None else [verdict.behind.render(prefixes)]
+    title = element("h2", verdict.title)
+    box = element("div", icon(verdict.tone), title, *said, *numbers, *behind, class_=f"verdict {verdict.tone}")
+    if verdict.film is None:
+        return box
+    return element("div", box, verdict.film.render(prefixes), class_="first")
+
+
+def _large(number: Large) -> Markup:
+    value = element("dd", element("strong", number.value), " ", number.interval)
+    return element("div", element("dt", number.name), value, element("dd", number.meaning, class_="meaning"))
 
 
 def _contents(sections: Sequence[Section]) -> Markup:

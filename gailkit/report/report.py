@@ -1,4 +1,4 @@
-"""The report on an evaluation, section by section, and its file."""
+"""The report on an evaluation, its first screen and section by section, and its file."""
 
 from __future__ import annotations
 
@@ -72,7 +72,6 @@ def report_page(evaluation: Evaluation, about: About) -> Page:
     found = evaluation.closeness
     makers: dict[str, Callable[[], Section]] = {
         "The numbers": partial(numbers_section, evaluation),
-        "Side by side": partial(_film_section, about.animation),
         "Episodes": partial(episodes_section, evaluation),
         "What is seen and done": partial(marginals_section, found),
         "Where they spend their time": partial(maps_section, found.steps),
@@ -80,8 +79,6 @@ def report_page(evaluation: Evaluation, about: About) -> Page:
         "How it was trained": partial(_training_section, about.run),
         "To do it again": partial(_again_section, evaluation.seed, about),
     }
-    if about.animation is None:
-        del makers["Side by side"]
     sections = [_made(title, maker) for title, maker in makers.items()]
     if about.notes:
         sections.insert(0, Section("To know first", [Note("note", sentence) for sentence in about.notes]))
@@ -91,7 +88,7 @@ def report_page(evaluation: Evaluation, about: About) -> Page:
             f"{evaluation.env_id}: {counted(evaluation.episodes, 'episode')} of {about.spec}, seed {evaluation.seed}, "
             f"beside {counted(evaluation.compared_episodes, 'episode')} of the expert from {about.demos}"
         ),
-        verdict=banner(evaluation),
+        verdict=banner(evaluation, None if about.animation is None else _film(about.animation)),
         sections=sections,
         footer=f"Made by gailkit {__version__}. This page holds no script and fetches nothing.",
     )
@@ -108,13 +105,11 @@ def _training_section(run: RunRecord | None) -> Section:
     return training_section(None, Plan()) if run is None else training_section(run.rows, run.plan, run.choice)
 
 
-def _film_section(animation: Animation | None) -> Section:
-    assert animation is not None  # else there is no such section
+def _film(animation: Animation) -> Film:
     caption = f"The policy's episode of median return, and the expert's that begins most like it. {animation.note}"
-    film = Film(
+    return Film(
         animation.media_type, animation.content, _still(animation.content), "Policy and expert at work", caption
     )
-    return Section("Side by side", [film])
 
 
 def _still(content: bytes) -> bytes:

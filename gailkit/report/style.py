@@ -29,7 +29,17 @@ nav li { margin: 0; } nav a { display: inline-block; padding: 0.25rem 0; }
   padding: 1rem; border: 2px solid currentColor; border-radius: 0.6rem; background: var(--card); }
 .verdict .icon { width: 2.5rem; height: 2.5rem; }
 .verdict h2 { margin: 0; padding: 0; border: 0; font-size: 1.3rem; line-height: 1.3; }
-.verdict p { grid-column: 2; color: var(--ink); margin: 0.35rem 0 0; }
+.verdict p { color: var(--ink); margin: 0.35rem 0 0; } .verdict > p { grid-column: 2; font-size: 1.0625rem; }
+.verdict > dl, .verdict > details { grid-column: 1 / -1; color: var(--ink); }
+.verdict details { margin: 0.6rem 0 0; } .verdict summary { font-size: 0.9375rem; }
+.large { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: 0.75rem 1.5rem;
+  margin: 0.9rem 0 0; }
+.large dt { font-weight: 600; } .large dd { margin: 0; font-variant-numeric: tabular-nums; }
+.large strong { font-size: 2.4rem; line-height: 1.15; }
+.large .meaning { color: var(--muted); font-size: 0.875rem; line-height: 1.4; }
+.first { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0 1.25rem; align-items: start; }
+@media (min-width: 60rem) { .first { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
+  .first .film { margin-top: 1.25rem; } }
 .good { color: var(--good); } .warning { color: var(--warning); } .bad { color: var(--bad); }
 .verdict.note, .note { color: var(--ink); }
 .icon { width: 1.15rem; height: 1.15rem; flex: none; vertical-align: -0.2rem; margin-right: 0.45rem;
@@ -52,7 +62,7 @@ figure p { margin: 0.15rem 0 0; color: var(--muted); font-size: 0.875rem; line-h
 figure > svg { display: block; width: 100%; height: auto; }
 figure > svg * { stroke-linejoin: round; stroke-linecap: butt; }
 figure > svg text { font-variant-numeric: tabular-nums; }
-.film { max-width: 46rem; } .film img { display: block; max-width: 100%; height: auto; }
+.film { max-width: 46rem; } .film img { display: block; width: 100%; height: auto; border-radius: 0.4rem; }
 .film .still { display: none; }
 @media print, (prefers-reduced-motion: reduce) { .film .still { display: block; } .film .moving { display: none; } }
 .key { display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; margin: 0.75rem 0 0; font-size: 0.9375rem; }

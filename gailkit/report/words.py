@@ -22,6 +22,11 @@ def number(value: float | None) -> str:
     return f"{value:.3g}"
 
 
+def short(value: float) -> str:
+    """Two digits after the point, for what is read at a glance."""
+    return f"{round(value, 2) + 0.0:.2f}"  # + 0.0: no number is -0
+
+
 def estimated(found: Estimate | None) -> str:
     """A number and its interval, ``5 [4, 6]``; an interval without width would only repeat the number."""
     if found is None:

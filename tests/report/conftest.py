@@ -17,7 +17,7 @@ from gailkit.demonstrations import Demonstrations
 from gailkit.evaluation.evaluate import Evaluation, evaluate
 from gailkit.report.blocks import Commands, Details, Film, Note, Panel, Panels, Paragraph, Table, bar
 from gailkit.report.occupancy import draw_occupancy
-from gailkit.report.page import Page, Section, Verdict
+from gailkit.report.page import Large, Page, Section, Verdict
 from gailkit.report.palette import EXPERT, POLICY, RANDOM
 from gailkit.report.panels import (
     Interval,
@@ -66,16 +66,17 @@ def panels() -> list[Panel]:
 @pytest.fixture(scope="session")
 def page() -> Page:
     """Every kind of block, with hostile and with long names wherever a name may stand."""
-    numbers = Table(
+    numbers = [Large(HOSTILE, "0.87", LONG, HOSTILE), Large("Score", "-123.45", "[-130.00, -110.00]", LONG)]
+    table = Table(
         HOSTILE, [HOSTILE, "policy", ""], [[HOSTILE, "12.3", bar(0.4)], [LONG, HOSTILE, bar(2.0)]], frozenset({1})
     )
     film = Film("image/webp", frames(["red", "blue"]), still("red"), HOSTILE, HOSTILE)
     return Page(
         HOSTILE,
         f"{HOSTILE} {LONG}",
-        Verdict("warning", HOSTILE, (HOSTILE, LONG)),
+        Verdict("warning", HOSTILE, (HOSTILE, LONG), numbers, film, Details(HOSTILE, [Paragraph(LONG)])),
         [
-            Section("Numbers", [Paragraph(f"{HOSTILE} {LONG}"), numbers]),
+            Section("Numbers", [Paragraph(f"{HOSTILE} {LONG}"), table]),
             Section(HOSTILE, [Panels(panels(), [EXPERT, POLICY, RANDOM]), Panels(panels()[:1]), film]),
             Section("Notes", [Note(tone, HOSTILE, LONG, HOSTILE) for tone in ("good", "note", "warning", "bad")]),
             Section("Again", [Commands(HOSTILE, [HOSTILE, LONG]), Details(HOSTILE, [Paragraph("folded away")])]),

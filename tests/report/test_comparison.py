@@ -62,7 +62,7 @@ def test_the_closest_is_said_to_be_level_with_those_whose_intervals_overlap(
     methods = tuple(dataclasses.replace(found, name=name, closeness=each) for name, each in estimates.items())
     verdict = comparison_page(Comparison(methods, ()), "demos", [], {}, []).verdict
     assert spaced(verdict.title) == "The closest is near: closeness 0.900 [0.800, 1.000]"
-    assert verdict.sentences[1:] == ["These episodes do not tell it from level: the intervals overlap."]
+    assert verdict.sentences == ["These episodes do not tell it from level: the intervals overlap."]
 
 
 def test_verdicts_that_differ_between_runs_are_counted(evaluation: Evaluation, changed: Change, said: Say) -> None:

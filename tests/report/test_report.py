@@ -15,13 +15,14 @@ from gailkit.evaluation.evaluate import Evaluation
 from gailkit.evaluation.giveaways import GiveAway
 from gailkit.evaluation.side_by_side import Animation
 from gailkit.evaluation.verdict import DIFFERENT, INDISTINGUISHABLE, NOT_ENOUGH_EXPERT, RULE
+from gailkit.report.markup import escaped
 from gailkit.report.numbers import numbers_section
 from gailkit.report.page import Section
 from gailkit.report.record import RunRecord
 from gailkit.report.report import About, report_page, write_report
 from gailkit.report.telltales import telltales_section
 from gailkit.report.verdicts import banner
-from gailkit.report.words import number, p_value, percent
+from gailkit.report.words import number, p_value, percent, short
 
 HOSTILE = "</style></script><script>document.body.id='broken'</script><img src=x onerror=\"x()\">' & $\\frac$\x1b[2J"
 Change = Callable[..., Evaluation]
@@ -41,16 +42,32 @@ def words(read: Read) -> Show:
     return show
 
 
-def test_the_rule_and_the_verdict_come_before_the_numbers(evaluation: Evaluation, words: Show) -> None:
+def test_the_page_begins_with_what_it_is_about(evaluation: Evaluation, words: Show) -> None:
     text = words(evaluation)
-    verdict, rule, numbers = (
-        text.index(part) for part in (evaluation.closeness.verdict.sentence, RULE[1:], "What was measured")
-    )
-    assert rule < verdict < numbers
     assert text.startswith("How closely does swinging match the expert?")
     assert (
         "MountainCar-v0: 10 episodes of runs/swinging, seed 0, beside 12 episodes of the expert from demos.hdf5" in text
     )
+
+
+def test_the_first_screen_is_the_verdict_its_reason_closeness_score_and_the_film(
+    evaluation: Evaluation, read: Read
+) -> None:
+    """The rule stands behind it, folded away; the table of contents and the numbers come after."""
+    page = report_page(evaluation, About("runs/swinging", "demos.hdf5", animation=film())).render()
+    first, nav, rest = page.partition("<nav")
+    assert nav and "What was measured" in rest and "At half the pace." not in rest
+    found = evaluation.closeness
+    assert found.occupancy.closeness is not None and found.returns.score is not None
+    large = (f"<strong>{short(each.value)}</strong>" for each in (found.occupancy.closeness, found.returns.score))
+    reason, caveats = found.verdict.reason, found.verdict.caveats
+    folded = ("<details><summary>The rule, stated before any number was seen", escaped(RULE), *map(escaped, caveats))
+    shown = ("data:image/webp;base64,", "At half the pace.")
+    parts = ("<h2>", f"<p>{escaped(reason)}</p>", *large, *folded, "</details>", *shown)
+    places = [first.index(part) for part in parts]
+    assert places == sorted(places)
+    assert caveats and first.count("<details") == 1
+    assert first.count("<p>") == 4 + len(caveats), "summary, reason, rule and the film's caption"
 
 
 def test_the_table_has_the_numbers_of_the_evaluation(evaluation: Evaluation, said: Say, spaced: Space) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
+from gailkit.cli.examples import examples
 from gailkit.cli.lazy import Lazy, LazyGroup
 
 COMMANDS = {  # by name
@@ -17,9 +18,14 @@ COMMANDS = {  # by name
     "plot": Lazy("gailkit.cli.data.plot:plot", "Draw a picture to judge a file by."),
 }
 
-EXAMPLES = ("Examples:", "gailkit data info demos.hdf5", "gailkit data select demos.hdf5 -o good.hdf5 --min-return 400")
+EXAMPLES = examples(
+    "gailkit data info demos.hdf5",
+    "- prints what is in demos.hdf5",
+    "gailkit data select demos.hdf5 -o good.hdf5 --min-return 400",
+    "- makes good.hdf5: those of its episodes that return at least 400",
+)
 
 
-@click.group("data", cls=LazyGroup, table=COMMANDS, epilog="\n\n".join(EXAMPLES))
+@click.group("data", cls=LazyGroup, table=COMMANDS, epilog=EXAMPLES)
 def data() -> None:
     """Look into files of demonstrations, and make new ones of them."""

@@ -13,6 +13,7 @@ import rich_click as click
 from gailkit.cli.common import PATH, env_kwargs_option, printable
 from gailkit.cli.data.wording import listed
 from gailkit.cli.demonstrations import ReadingOptions, format_options
+from gailkit.cli.examples import examples
 
 if TYPE_CHECKING:
     from gailkit.checks.run import Report
@@ -20,11 +21,19 @@ if TYPE_CHECKING:
 
 FINDINGS, UNREADABLE = 1, 3
 
+EXAMPLES = examples(
+    "gailkit data check demos.hdf5",
+    "- prints what is wrong with demos.hdf5, if anything is",
+    "gailkit data check demos.hdf5 --env CartPole-v1",
+    "- also replays some of its steps in the environment",
+)
+
 
 @click.command(
     "check",
-    epilog="Examples:\n\ngailkit data check demos.hdf5 --env Hopper-v5\n\ngailkit data check demos.hdf5 --json",
+    epilog=EXAMPLES,
 )
+@click.option_panel("Options")
 @click.argument("file", type=PATH)
 @click.option("--env", "env_id", metavar="ENV_ID", help="Compare with this environment, and replay some steps in it.")
 @env_kwargs_option

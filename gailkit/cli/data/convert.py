@@ -12,18 +12,28 @@ from gailkit.cli.common import PATH, env_kwargs_option, printable, typed_command
 from gailkit.cli.data.watching import watched
 from gailkit.cli.data.writing import check_new, output_option, overwrite_option, prepare_new_file
 from gailkit.cli.demonstrations import ReadingOptions, format_options, say_notes
+from gailkit.cli.examples import examples
 
 if TYPE_CHECKING:
     from gailkit.demonstrations.editing.convert import Target, Write
     from gailkit.demonstrations.file_contents import About
     from gailkit.types import Trajectory
 
+EXAMPLES = examples(
+    "gailkit data convert demos.hdf5 -o folder --to minari",
+    "- makes the data set folder, for Minari",
+    "gailkit data convert folder -o native.hdf5",
+    "- makes native.hdf5, a native file, of it",
+    "gailkit data convert d4rl.hdf5 -o mine.hdf5 --max-episode-steps 1000",
+    "- makes mine.hdf5 of a D4RL file of yours with a time limit of 1000 steps",
+)
+
 
 @click.command(
     "convert",
-    epilog="Examples:\n\ngailkit data convert d4rl.hdf5 -o demos.hdf5 --max-episode-steps 1000\n\n"
-    "gailkit data convert demos.hdf5 -o folder --to minari",
+    epilog=EXAMPLES,
 )
+@click.option_panel("Options")
 @click.argument("file", type=PATH)
 @output_option
 @click.option(

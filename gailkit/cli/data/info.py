@@ -11,6 +11,7 @@ import rich_click as click
 
 from gailkit.cli.common import PATH, printable
 from gailkit.cli.demonstrations import ReadingOptions, reading_options
+from gailkit.cli.examples import examples
 
 if TYPE_CHECKING:
     from gailkit.demonstrations.summary import Description
@@ -18,8 +19,16 @@ if TYPE_CHECKING:
 Rows = list[tuple[str, str]]
 """What is said, line by line: a label and its text."""
 
+EXAMPLES = examples(
+    "gailkit data info demos.hdf5",
+    "- prints what is in demos.hdf5",
+    "gailkit data info --json demos.hdf5",
+    "- prints it as one JSON object",
+)
 
-@click.command("info", epilog="Examples:\n\ngailkit data info demos.hdf5\n\ngailkit data info --json demos.hdf5")
+
+@click.command("info", epilog=EXAMPLES)
+@click.option_panel("Options")
 @click.argument("file", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines for people.")
 @reading_options

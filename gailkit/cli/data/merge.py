@@ -9,13 +9,21 @@ import rich_click as click
 from gailkit.cli.common import PATH, printable, typed_command
 from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file, size
 from gailkit.cli.demonstrations import ReadingOptions, load, reading_options
+from gailkit.cli.examples import examples
+
+EXAMPLES = examples(
+    "gailkit data merge monday.hdf5 tuesday.hdf5 -o week.hdf5",
+    "- makes week.hdf5 with the episodes of both",
+    "gailkit data merge --unique monday.hdf5 week.hdf5 -o once.hdf5",
+    "- makes once.hdf5, in which no two episodes are equal",
+)
 
 
 @click.command(
     "merge",
-    epilog="Examples:\n\ngailkit data merge monday.hdf5 tuesday.hdf5 -o week.hdf5\n\n"
-    "gailkit data merge --unique *.hdf5 -o all.hdf5",
+    epilog=EXAMPLES,
 )
+@click.option_panel("Options")
 @click.argument("files", nargs=-1, required=True, type=PATH)
 @output_option
 @click.option("--unique", "drop_duplicates", is_flag=True, help="Keep one of episodes that are exactly equal.")

@@ -9,11 +9,18 @@ import rich_click as click
 from gailkit.cli.common import PATH, printable
 from gailkit.cli.data.writing import overwrite_option, prepare_new_file
 from gailkit.cli.demonstrations import ReadingOptions, load, reading_options
+from gailkit.cli.examples import examples
 
-
-@click.command(
-    "plot", epilog="Examples:\n\ngailkit data plot demos.hdf5\n\ngailkit data plot demos.hdf5 -o figures/demos.pdf"
+EXAMPLES = examples(
+    "gailkit data plot demos.hdf5",
+    "- makes demos.png",
+    "gailkit data plot demos.hdf5 -o figures/demos.pdf",
+    "- makes figures/demos.pdf",
 )
+
+
+@click.command("plot", epilog=EXAMPLES)
+@click.option_panel("Options")
 @click.argument("file", type=PATH)
 @click.option(
     "-o",

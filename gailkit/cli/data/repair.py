@@ -13,12 +13,19 @@ from gailkit.cli.data.watching import watched
 from gailkit.cli.data.wording import listed
 from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file
 from gailkit.cli.demonstrations import ReadingOptions, format_options, say_notes
+from gailkit.cli.examples import examples
 
 if TYPE_CHECKING:
     from gailkit.demonstrations.editing.repair import Repaired
 
+EXAMPLES = examples(
+    "gailkit data repair damaged.hdf5 -o saved.hdf5",
+    "- makes saved.hdf5 with the episodes that are intact",
+)
 
-@click.command("repair", epilog="Example:\n\ngailkit data repair damaged.hdf5 -o saved.hdf5")
+
+@click.command("repair", epilog=EXAMPLES)
+@click.option_panel("Options")
 @click.argument("file", type=PATH)
 @output_option
 @overwrite_option

@@ -12,6 +12,7 @@ import rich_click as click
 from gailkit.cli.common import PATH, printable, typed_command
 from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file, size
 from gailkit.cli.demonstrations import ReadingOptions, load, reading_options
+from gailkit.cli.examples import examples
 
 
 class EpisodeNumbers(click.ParamType[tuple[range, ...]]):
@@ -33,11 +34,19 @@ class EpisodeNumbers(click.ParamType[tuple[range, ...]]):
         return range(first, last + 1)
 
 
+EXAMPLES = examples(
+    "gailkit data select demos.hdf5 -o best.hdf5 --best 10",
+    "- makes best.hdf5: the ten episodes with the highest returns",
+    "gailkit data select demos.hdf5 -o good.hdf5 --min-return 400 --truncated",
+    "- makes good.hdf5: those that return 400 or more and reach the time limit",
+)
+
+
 @click.command(
     "select",
-    epilog="Examples:\n\ngailkit data select demos.hdf5 -o best.hdf5 --best 10\n\n"
-    "gailkit data select demos.hdf5 -o good.hdf5 --min-return 400 --truncated --unique",
+    epilog=EXAMPLES,
 )
+@click.option_panel("Options")
 @click.argument("file", type=PATH)
 @output_option
 @click.option("--min-return", default=-math.inf, metavar="R", help="Episodes with a return of at least R.")

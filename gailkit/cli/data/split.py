@@ -9,9 +9,16 @@ import rich_click as click
 from gailkit.cli.common import PATH, printable, typed_command
 from gailkit.cli.data.writing import is_same_file, overwrite_option, prepare_new_file, size
 from gailkit.cli.demonstrations import ReadingOptions, load, reading_options
+from gailkit.cli.examples import examples
+
+EXAMPLES = examples(
+    "gailkit data split demos.hdf5 -o train.hdf5 test.hdf5 --fraction 0.8",
+    "- makes train.hdf5 with four fifths of the episodes, test.hdf5 with the rest",
+)
 
 
-@click.command("split", epilog="Example:\n\ngailkit data split demos.hdf5 -o train.hdf5 test.hdf5 --fraction 0.8")
+@click.command("split", epilog=EXAMPLES)
+@click.option_panel("Options")
 @click.argument("file", type=PATH)
 @click.option(
     "-o",

@@ -13,6 +13,7 @@ from gailkit.cli.demonstrations import ReadingOptions, reading_options
 from gailkit.cli.evaluate.method_names import refuse_twice
 from gailkit.cli.evaluate.policies import Request, run_policies, said_to_be
 from gailkit.cli.evaluate.tables import show_comparison, show_evaluation, show_rule
+from gailkit.cli.examples import examples
 from gailkit.cli.specs import CHECKPOINT_HELP, clip_actions_option, trust_option
 from gailkit.training.config import CHECKPOINTS
 
@@ -20,16 +21,20 @@ if TYPE_CHECKING:
     from gailkit.evaluation.compare import Candidate, Comparison
 
 PAGES = (".html", ".htm")
-EXAMPLES = (
-    "Examples:",
-    "gailkit evaluate run --demos demos.hdf5 --report closeness.html",
-    "gailkit evaluate run --demos demos.hdf5 --checkpoint last --json result.json",
-    "gailkit evaluate run-0 run-1 cloned.zip --demos demos.hdf5 --report all.html",
-    "gailkit evaluate expert.zip --demos demos.hdf5 --env Hopper-v5",
+EXAMPLES = examples(
+    "gailkit evaluate run --demos demos.hdf5",
+    "- prints the verdict on the policy in the run folder run, and its numbers",
+    "gailkit evaluate run --demos demos.hdf5 --report page.html --json numbers.json",
+    "- also makes page.html to look at, and numbers.json",
+    "gailkit evaluate run short random --demos demos.hdf5 --report compared.html",
+    "- compares three policies",
+    "gailkit evaluate run --demos demos.hdf5 --checkpoint last",
+    "- judges the policy as training left it, not the one that the run chose",
 )
 
 
-@click.command("evaluate", epilog="\n\n".join(EXAMPLES))
+@click.command("evaluate", epilog=EXAMPLES)
+@click.option_panel("Options")
 @click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
 @click.option("--demos", required=True, type=PATH, help="The expert's demonstrations.")
 @click.option(

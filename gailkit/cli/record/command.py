@@ -23,6 +23,7 @@ from gailkit.cli.common import (
     typed_command,
     use_one_thread,
 )
+from gailkit.cli.examples import examples
 from gailkit.cli.specs import (
     KEYBOARD,
     SPEC_HELP,
@@ -45,8 +46,17 @@ if TYPE_CHECKING:
 
 PATIENCE, PATIENCE_EACH = 100, 20  # episodes in a row that may miss --min-return, and more for each asked for
 
+EXAMPLES = examples(
+    "gailkit record CartPole-v1 --policy expert --episodes 30 --seed 0 -o demos.hdf5",
+    "- makes demos.hdf5: 30 episodes of the policy in the run folder expert",
+    "gailkit record CartPole-v1 --policy random --episodes 10 --seed 0 -o r.hdf5",
+    "- makes r.hdf5: 10 episodes of random actions",
+    "gailkit record CartPole-v1 --policy keyboard --episodes 3 --seed 0 -o me.hdf5",
+    "- makes me.hdf5: 3 episodes that you play yourself",
+)
 
-@click.command("record")
+
+@click.command("record", epilog=EXAMPLES)
 @click.argument("env_id")
 @click.option("--policy", "spec", required=True, metavar="SPEC", help=f"{SPEC_HELP} Or {KEYBOARD}: you play yourself.")
 @click.option("--episodes", required=True, type=click.IntRange(min=1), help="How many episodes to record.")
@@ -75,7 +85,9 @@ PATIENCE, PATIENCE_EACH = 100, 20  # episodes in a row that may miss --min-retur
     "--min-return", metavar="R", type=float, help="Keep only episodes that return at least R; others replace the rest."
 )
 @click.option(
-    "--fps", type=click.FloatRange(min=0, min_open=True), help="Steps a second at the keyboard; the environment's own."
+    "--fps",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Steps a second at the keyboard. [default: the environment's own]",
 )
 @click.option(
     "--keys", metavar="KEYS", help="What keys do at the keyboard: left=0,right=2,none=1, or left=0-,right=0+."

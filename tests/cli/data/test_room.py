@@ -21,7 +21,7 @@ def test_help_lists_every_command_in_one_line_and_the_examples(run_cli: RunCli) 
     assert (done.returncode, done.stderr) == (0, "")
     for name, (_, summary) in COMMANDS.items():
         assert re.search(rf"\b{name}\s+{re.escape(summary)}", done.stdout)
-    assert "\n".join(f" {example}" for example in EXAMPLES) in re.sub(r" +\n", "\n", done.stdout)
+    assert "\n".join(f" {example}" for example in EXAMPLES.split("\n\n")) in re.sub(r" +\n", "\n", done.stdout)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from gailkit.cli.evaluate.command import EXAMPLES
 from gailkit.cli.evaluate.tables import EXPLAINED
 from gailkit.demonstrations import Demonstrations
 from gailkit.experts.random import random_policy
@@ -111,10 +110,6 @@ def test_every_number_of_our_own_is_explained_once_and_the_glossary_has_its_term
         assert done.stdout.count(f"  {name}: {words}") == 1
         assert glossary.count(f"| **{name}**") == 1
         assert len(f"  {name}: {words}") <= 80
-
-
-def test_the_examples_fit_a_terminal_of_80_columns() -> None:
-    assert max(map(len, EXAMPLES)) <= 78
 
 
 def test_the_same_command_gives_the_same_numbers(run_here: RunHere, tmp_path: Path) -> None:
