@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from gailkit.training.running import TrainingResult
 
 EXAMPLES = examples(
-    "gailkit expert CartPole-v1 --steps 60000 --out expert",
-    "- makes the run folder expert, and says how to record it",
+    "gailkit expert CartPole-v1 --steps 60000 --out agent",
+    "- makes the run folder agent, and says how to record it",
     "gailkit expert --resume agent --steps 200000",
     "- goes on with that run, for longer",
     "gailkit expert Pendulum-v1 --generator trpo --steps 300000 --out swing",

@@ -38,9 +38,9 @@ COMMANDS = {  # by name
 }
 
 EXAMPLES = examples(
-    "gailkit expert CartPole-v1 --steps 60000 --out expert",
-    "- makes the run folder expert: a policy that learned from the task's reward",
-    "gailkit record CartPole-v1 --policy expert --episodes 30 --seed 0 -o demos.hdf5",
+    "gailkit expert CartPole-v1 --steps 60000 --out agent",
+    "- makes the run folder agent: a policy that learned from the task's reward",
+    "gailkit record CartPole-v1 --policy agent --episodes 30 --seed 0 -o demos.hdf5",
     "- makes demos.hdf5: demonstrations of that policy",
     "gailkit train CartPole-v1 --demos demos.hdf5 --steps 100000 --out run",
     "- makes the run folder run: a policy that imitates them",

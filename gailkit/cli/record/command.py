@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 PATIENCE, PATIENCE_EACH = 100, 20  # episodes in a row that may miss --min-return, and more for each asked for
 
 EXAMPLES = examples(
-    "gailkit record CartPole-v1 --policy expert --episodes 30 --seed 0 -o demos.hdf5",
-    "- makes demos.hdf5: 30 episodes of the policy in the run folder expert",
+    "gailkit record CartPole-v1 --policy agent --episodes 30 --seed 0 -o demos.hdf5",
+    "- makes demos.hdf5: 30 episodes of the policy in the run folder agent",
     "gailkit record CartPole-v1 --policy random --episodes 10 --seed 0 -o r.hdf5",
     "- makes r.hdf5: 10 episodes of random actions",
     "gailkit record CartPole-v1 --policy keyboard --episodes 3 --seed 0 -o me.hdf5",
