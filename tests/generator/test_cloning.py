@@ -121,9 +121,9 @@ def test_in_the_end_it_learns_from_all_pairs() -> None:
 
 def test_the_second_part_is_half_as_long_again_as_the_first_was_best(monkeypatch: pytest.MonkeyPatch) -> None:
     passes: list[int] = []
-    one_pass = cloning._Cloner.one_pass
+    one_epoch = cloning._Cloner.one_epoch
     monkeypatch.setattr(
-        cloning._Cloner, "one_pass", lambda self, index: (passes.append(len(index)), one_pass(self, index))
+        cloning._Cloner, "one_epoch", lambda self, index: (passes.append(len(index)), one_epoch(self, index))
     )
     obs = states(100)
     result = clone_behaviour(novice(Discrete(2), obs), pairs(obs, (obs[:, 0] > 0).long()), max_epochs=8)

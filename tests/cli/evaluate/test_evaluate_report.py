@@ -29,7 +29,7 @@ def test_a_page_on_one_policy_shows_it_at_work_and_how_it_was_trained(run_here: 
     assert "note:" not in done.stderr
     page = (tmp_path / "new" / "page.html").read_text()
     assert "image/webp" in page
-    for heading in ("The numbers", "Side by side", "How it was trained", "To do it again"):
+    for heading in ("The numbers", "How it was trained", "To do it again"):
         assert f"{heading}</h2>" in page
     assert f"wrote new/page.html: {len(page.encode()) / 1e3:,.0f} kB" in done.stdout
 
