@@ -92,7 +92,7 @@ def far_below(values: np.ndarray, unit: float = 0.0) -> np.ndarray:
 
 
 def too_early(lengths: np.ndarray, terminated: np.ndarray) -> np.ndarray:
-    """Which episodes (N,) terminated, where most are cut off, earlier than an even risk at every step explains."""
+    """Which episodes (N,) terminated, where most are truncated, earlier than an even risk at every step explains."""
     early = np.zeros(len(lengths), dtype=np.bool_)
     if terminated.mean() < 0.5:
         risk = terminated.sum() / lengths.sum()

@@ -24,7 +24,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 ROWS: tuple[Row, ...] = (  # label, the metrics behind it, how they are written
     (
-        "discriminator accuracy (0.5: a guess), expert | policy",
+        "discriminator accuracy (0.5 by guessing), expert | policy",
         ("discriminator/accuracy_expert", "discriminator/accuracy_policy"),
         "{:.2f}",
     ),

@@ -226,7 +226,7 @@ def test_a_pipe_gets_a_line_with_all_that_tells_how_it_goes(run_here: RunHere, t
     assert line.split("; ")[0] == f"step 192 of 192, {row['steps_per_second']:,.0f} steps/s, 0 s left"
     accuracy = f"{row['discriminator/accuracy_expert']:.2f} | {row['discriminator/accuracy_policy']:.2f}"
     logits = f"{row['discriminator/logit_expert']:+.2f} | {row['discriminator/logit_policy']:+.2f}"
-    assert fields["discriminator accuracy, expert | policy"] == accuracy
+    assert fields["discriminator accuracy (0.5 by guessing), expert | policy"] == accuracy
     assert fields["discriminator logit, expert | policy"] == logits
     assert fields["reward, mean | deviation"] == f"{row['reward/mean']:+.3f} | {row['reward/std']:+.3f}"
     assert fields["policy entropy | KL of the update"] == f"{row['policy/entropy']:.4f} | {row['policy/kl']:.4f}"

@@ -66,7 +66,7 @@ CLOCK = {"steps": 1000.0, "seconds": 10.0, "steps_per_second": 100.0}
         (
             {"discriminator/accuracy_expert": 0.5, "discriminator/accuracy_policy": 0.75},
             [
-                "discriminator accuracy (0.5: a guess), expert | policy: 0.50 | 0.75",
+                "discriminator accuracy (0.5 by guessing), expert | policy: 0.50 | 0.75",
                 "episode length: -",
                 "true return: -",
             ],
