@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from gailkit.cli.common import PATH, note_differences, typed_command
-from gailkit.cli.examples import examples
 from gailkit.cli.demonstrations import ReadingOptions, reading_options
+from gailkit.cli.examples import examples
 from gailkit.cli.learned_from import LearnedFrom
 from gailkit.cli.options import config_from_options, config_options, run_options
 from gailkit.cli.resuming import Resumable, go_on, resume_options, to_resume

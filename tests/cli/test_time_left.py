@@ -41,6 +41,13 @@ def test_uneven_work_is_within_a_factor_of_1_3_over_the_first_fifth() -> None:
         assert all(1 / 1.3 < ratio < 1.3 for ratio in ratios(noisy, until=0.2)[3:])
 
 
+def test_a_run_that_goes_on_is_measured_by_what_it_does_now() -> None:
+    """900 of 1000 were done before: of the five after, the first two were slow, and 95 like the others are left."""
+    estimator = TimeLeft()
+    told = [estimator.after(900 + done, 1000, now) for done, now in ((1, 50), (2, 60), (3, 61), (4, 62), (5, 63))]
+    assert told == [None, 980.0, 97.0, 96.0, 95.0]
+
+
 def test_between_two_reports_the_time_runs_down_and_never_below_0() -> None:
     estimator = TimeLeft()
     assert [estimator.after(done, 10, now) for done, now in ((0, 0), (1, 5), (2, 6), (2, 7), (2, 99), (10, 100))] == [
