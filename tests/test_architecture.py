@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -76,6 +77,14 @@ def room(module: str) -> str:
 
 GRAPH = {name: imported_modules(name) for name in MODULES}
 BELOW_THE_ROOF = sorted(set(MODULES) - ROOFS)
+
+
+def test_the_page_on_the_house_names_every_room_and_no_file_that_is_not_there() -> None:
+    page = (PACKAGE.parent / "docs" / "house.md").read_text(encoding="utf-8")
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert rooms <= set(re.findall(r"`(\w+)/`", page))
+    named = set(re.findall(r"\b(\w+/[\w/]+\.py)", page)) - {"tests/test_architecture.py"}
+    assert not {name for name in named if "NAME" not in name and not (PACKAGE / name).is_file()}
 
 
 def test_the_walk_sees_the_package() -> None:

@@ -34,6 +34,7 @@ COMMANDS = {  # by name
     "play": Lazy("gailkit.cli.play:play", "Watch a policy, in a window or as a film."),
     "expert": Lazy("gailkit.cli.expert:expert", "Train an expert on the environment's own reward."),
     "data": Lazy("gailkit.cli.data:data", "Look into files of demonstrations, and make new ones of them."),
+    "doctor": Lazy("gailkit.cli.doctor:doctor", "Say what there is on this machine, and what is missing for what."),
     "demo": Lazy("gailkit.cli.demo:demo", "Imitate a CartPole expert, start to end, in a few minutes."),
 }
 
