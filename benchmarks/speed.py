@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchmarks.resuming_costs import costs
 from benchmarks.tasks import REPOSITORY
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def speed(keep: bool) -> None:
         f"  training / raw stepping   {ratio:6.2f}         (at least 0.5)",
         f"  peak memory of a run      {_peak_memory_mb():6.0f} MB      (below 1000)",
         f"  gailkit --help            {_help_seconds():6.2f} s       (below 0.3)",
+        "what it costs that a training can be gone on with:",
+        *costs(),
     )
     click.echo("\n".join(lines))
     if keep:
