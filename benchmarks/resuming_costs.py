@@ -63,8 +63,8 @@ def _cost(task: Task) -> str:
         saving, back = _stopped_and_back(task, shown, Path(folder))
     share = saving / config.checkpoint_every
     return (
-        f"  {task.env_id}: checkpoints {share:.2%} of the time (below 2 %), noting episodes {noted - 1:+.1%} of a rollout "
-        f"(below 3 %), back at work after {back:.1f} s (below 10)"
+        f"  {task.env_id}: checkpoints {share:.2%} of the time (below 2 %), noting episodes down {noted - 1:+.1%} of a "
+        f"rollout (below 3 %), back at work after {back:.1f} s (below 10)"
     )
 
 
