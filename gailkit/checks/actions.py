@@ -8,10 +8,11 @@ import numpy as np
 from gymnasium import Space
 from gymnasium.spaces import Box
 
-from gailkit.checks.finding import Finding, Outcome, Unchecked, count
+from gailkit.checks.finding import Finding, Outcome, Unchecked
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
 from gailkit.spaces import box_center_and_scale, misfit
+from gailkit.wording import counted
 
 OTHER_UNITS = 3.0  # half-widths of the Box: a Gaussian that is clipped to it seldom has more at the median
 
@@ -33,7 +34,9 @@ def action_kind(subject: Subject, around: Surroundings | None) -> Outcome:
     if not wrong:
         return []
     number, problem = next(iter(wrong.items()))
-    said = f"the actions of {count(len(wrong), 'episode')} are none of the action space; in episode {number} {problem}"
+    said = (
+        f"the actions of {counted(len(wrong), 'episode')} are none of the action space; in episode {number} {problem}"
+    )
     return [Finding("action_kind", "error", said, tuple(wrong))]
 
 
@@ -60,7 +63,7 @@ def actions_in_bounds(subject: Subject, around: Surroundings | None) -> Outcome:
     if not outside:
         return []
     box = f"{_side(space.low)} to {_side(space.high)}"
-    found = f"{outside:,} of {count(steps, 'action')} lie outside the Box ({box}), by up to {worst:.3g}"
+    found = f"{outside:,} of {counted(steps, 'action')} lie outside the Box ({box}), by up to {worst:.3g}"
     usual = float(np.median(np.concatenate(sizes), axis=0).max())
     if usual > OTHER_UNITS:
         cause = f"half of them by more than {usual - 1:.3g} half-widths of it: they may be in other units, and clipped"

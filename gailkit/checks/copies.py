@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from gailkit.checks.chance import Coincidences
-from gailkit.checks.finding import Finding, Outcome, Unchecked, count, ranges
+from gailkit.checks.finding import Finding, Outcome, Unchecked, ranges
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
 from gailkit.demonstrations.joined_episodes import digest_of
 from gailkit.types import Trajectory
+from gailkit.wording import counted
 
 TOLERANCE = 1e-3  # of the standard deviation of each feature
 SMALL_TOLERANCE = 1e-5  # where starts vary in so few features that two come close by chance
@@ -107,7 +108,7 @@ def contained(trajectories: tuple[Trajectory, ...], counts: Callable[[Copy], boo
 def _said(subject: Subject, copies: list[Copy], what: str) -> str:
     """How many there are, ``what`` they do, and which is the first."""
     copy, original = (subject.numbers[index] for index in copies[0][:2])
-    share = f"{len(copies)} of {count(len(subject.trajectories), 'episode')}"
+    share = f"{len(copies)} of {counted(len(subject.trajectories), 'episode')}"
     return f"{share} {what}; episode {copy} is episode {original}"
 
 

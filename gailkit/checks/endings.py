@@ -7,10 +7,12 @@ from collections import Counter
 import numpy as np
 
 from gailkit.checks.chance import ended_by_goal, more_than_chance
-from gailkit.checks.finding import Finding, Outcome, Unchecked, count
+from gailkit.checks.finding import Finding, Outcome, Unchecked
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
+from gailkit.demonstrations.time_limits import stated_limit
 from gailkit.types import Trajectory
+from gailkit.wording import counted
 
 FEWEST_AT_LIMIT = 3  # episodes of one length, before that length is taken for a time limit
 TIMES_THE_NEXT = 3  # how much more frequent it must be than any other length
@@ -24,13 +26,13 @@ def ambiguous_endings(subject: Subject, around: Surroundings | None) -> Outcome:
     asked, whole = len(endings.ambiguous), len(subject.trajectories)
     known = ""
     if around is not None and around.time_limit is not None:
-        known = f"; {around.env_id} has a time limit of {around.time_limit} steps"
+        known = f"; {around.env_id} has a time limit of {counted(around.time_limit, 'step')}"
     otherwise = "if all ended alike, --ends terminated or --ends truncated says so"
     if "--ends" in endings.assumed:
         otherwise = "they are taken to have terminated; --ends truncated says that they did not"
     found = (
-        f"the file does not say how {asked} of {count(whole, 'episode')} ended, the longest of them after "
-        f"{count(endings.longest, 'step')}: by a time limit or by the task itself{known}; {otherwise}"
+        f"the file does not say how {asked} of {counted(whole, 'episode')} ended, the longest of them after "
+        f"{counted(endings.longest, 'step')}: by a time limit or by the task itself{known}; {otherwise}"
     )
     return [Finding("ambiguous_ending", "error", found, endings.ambiguous, subject.mend("convert"))]
 
@@ -47,8 +49,8 @@ def time_outs_as_terminations(subject: Subject, around: Surroundings | None) -> 
     known = around is not None and around.time_limit is not None
     why = f"which is the time limit of {around.env_id}" if around is not None and known else "no episode is longer"
     found = (
-        f"{len(cut)} of {count(len(subject.trajectories), 'episode')} are stored as terminated after exactly "
-        f"{count(limit, 'step')}, {why}: a time limit stored as a termination teaches to end there"
+        f"{len(cut)} of {counted(len(subject.trajectories), 'episode')} are stored as terminated after exactly "
+        f"{counted(limit, 'step')}, {why}: a time limit stored as a termination teaches to end there"
     )
     mend = subject.mend_time_limit(limit)
     return [Finding("time_out_as_termination", "warning", found, cut, mend)]
@@ -56,15 +58,18 @@ def time_outs_as_terminations(subject: Subject, around: Surroundings | None) -> 
 
 def within_the_limit(subject: Subject, around: Surroundings | None) -> Outcome:
     """Whether no episode goes on beyond the time limit of the environment."""
-    if around is None:
+    stated = stated_limit(subject.about)
+    if around is None and stated is None:
         return Unchecked("--env ENV_ID would tell its time limit")
-    limit = around.time_limit
+    limit, known = (None, "") if stated is None else (stated.steps, stated.said)
+    if around is not None:
+        limit, known = around.time_limit, f"{around.env_id} ends after {around.time_limit}"
     longer = tuple(number for number, each in subject.numbered() if limit is not None and len(each) > limit)
     if not longer:
         return []
     found = (
-        f"{len(longer)} of {count(len(subject.trajectories), 'episode')} have up to "
-        f"{count(max(map(len, subject.trajectories)), 'step')}, and {around.env_id} ends after {limit}: they come from "
+        f"{len(longer)} of {counted(len(subject.trajectories), 'episode')} have up to "
+        f"{counted(max(map(len, subject.trajectories)), 'step')}, and {known}: they come from "
         "another version of it, or from one with another time limit"
     )
     return [Finding("longer_than_the_limit", "error", found, longer)]
@@ -76,8 +81,8 @@ def last_observations(subject: Subject, around: Surroundings | None) -> Outcome:
     repeated = subject.endings.repeated or _standing_at_the_end(subject)
     if not shortened and not repeated:
         return []
-    lost = [f"{count(shortened, 'truncated episode')} lost the last step"] if shortened else []
-    twice = [f"the last observation of {count(len(repeated), 'terminated episode')} stands twice"] if repeated else []
+    lost = [f"{counted(shortened, 'truncated episode')} lost the last step"] if shortened else []
+    twice = [f"the last observation of {counted(len(repeated), 'terminated episode')} stands twice"] if repeated else []
     found = f"last observations are missing: {', and '.join([*lost, *twice])}"
     return [Finding("no_last_observation", "warning", found, repeated)]
 

@@ -30,11 +30,6 @@ Outcome = list[Finding] | Unchecked
 """No findings means that all is well."""
 
 
-def count(number: int, noun: str) -> str:
-    """``1 episode``, ``2 episodes``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def ranges(numbers: Sequence[int]) -> str:
     """Ascending numbers as ``gailkit data select --episodes`` takes them: 0-2,5."""
     runs = [[number for _, number in run] for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])]

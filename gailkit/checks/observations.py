@@ -8,11 +8,12 @@ import numpy as np
 from gymnasium import Space
 from gymnasium.spaces import Box
 
-from gailkit.checks.finding import Finding, Outcome, Unchecked, count
+from gailkit.checks.finding import Finding, Outcome, Unchecked
 from gailkit.checks.sizes import origin_of_size
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
 from gailkit.spaces import is_composite, misfit
+from gailkit.wording import counted
 
 SLACK = 0.5  # of the range that starts have, by which those of the file may leave it
 FEW = 1e-3  # of the typical size of a feature: smaller differences are nothing
@@ -44,7 +45,7 @@ def observation_shape(subject: Subject, around: Surroundings | None) -> Outcome:
     shape = subject.trajectories[subject.numbers.index(number)].observations.shape[1:]
     origin = origin_of_size(around.env_id, shape[0]) if around is not None and len(shape) == 1 else None
     cause = f"; {origin}" if origin is not None else ""
-    found = f"the observations of {count(len(wrong), 'episode')} do not fit; in episode {number} {problem}{cause}"
+    found = f"the observations of {counted(len(wrong), 'episode')} do not fit; in episode {number} {problem}{cause}"
     return [Finding("observation_shape", "error", found, tuple(wrong))]
 
 
@@ -58,7 +59,7 @@ def observations_in_bounds(subject: Subject, around: Surroundings | None) -> Out
     if not wrong:
         return []
     number, problem = next(iter(wrong.items()))
-    found = f"observations of {count(len(wrong), 'episode')} lie outside the space; in episode {number} {problem}"
+    found = f"observations of {counted(len(wrong), 'episode')} lie outside the space; in episode {number} {problem}"
     return [Finding("observations_out_of_bounds", "warning", found, tuple(wrong))]
 
 
@@ -78,7 +79,7 @@ def observation_scale(subject: Subject, around: Surroundings | None) -> Outcome:
         return []
     feature = int(away.mean(axis=0).argmax())
     found = (
-        f"{len(concerned)} of {count(len(firsts), 'episode')} begin where {around.env_id} does not: "
+        f"{len(concerned)} of {counted(len(firsts), 'episode')} begin where {around.env_id} does not: "
         f"feature {feature} from {firsts[:, feature].min():.4g} to {firsts[:, feature].max():.4g} instead of "
         f"{starts[:, feature].min():.4g} to {starts[:, feature].max():.4g}; {explain(firsts, starts, everything)}"
     )

@@ -11,13 +11,14 @@ from gymnasium.spaces import Box
 
 from gailkit.checks.actions import action_misfit
 from gailkit.checks.endings import stands_twice
-from gailkit.checks.finding import Finding, Outcome, Unchecked, count
+from gailkit.checks.finding import Finding, Outcome, Unchecked
 from gailkit.checks.states import SetState, state_setter
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
 from gailkit.rollouts.environments import environment_failures
 from gailkit.spaces import is_composite, misfit, to_gymnasium
 from gailkit.types import Trajectory
+from gailkit.wording import counted
 
 MOST_EPISODES = 8  # that are replayed from their seeds
 FIRST_STEPS = 20  # of each; later ones differ where numbers were rounded and the dynamics are chaotic
@@ -120,13 +121,13 @@ def _findings(subject: Subject, env_id: str, steps: Sequence[Step], how: str) ->
     different = [step for step in steps if not step.same_observation]
     if len(different) > (1 - ENOUGH) * len(steps):
         found = (
-            f"{len(different)} of {count(len(steps), 'step')} replayed {how} lead elsewhere in {env_id}: it is "
+            f"{len(different)} of {counted(len(steps), 'step')} replayed {how} lead elsewhere in {env_id}: it is "
             "another environment or version, or actions and observations do not belong together"
         )
         return [Finding("replay_differs", "error", found, _concerned(subject, different))]
     unrewarded = [step for step in steps if not step.same_reward]
     if len(unrewarded) > (1 - ENOUGH) * len(steps):
-        found = f"{len(unrewarded)} of {count(len(steps), 'step')} replayed {how} give other rewards in {env_id}"
+        found = f"{len(unrewarded)} of {counted(len(steps), 'step')} replayed {how} give other rewards in {env_id}"
         findings.append(Finding("rewards_differ", "warning", found, _concerned(subject, unrewarded)))
     return findings + _ending_findings(subject, env_id, steps)
 
@@ -137,7 +138,7 @@ def _ending_findings(subject: Subject, env_id: str, steps: Sequence[Step]) -> li
     limits = {len(subject.trajectories[step.episode]) for step in going_on}
     if not going_on or subject.endings.ambiguous:
         return []
-    found = f"{len(going_on)} replayed episodes are stored as terminated where {env_id} goes on"
+    found = f"{counted(len(going_on), 'replayed episode')} stored as terminated where {env_id} goes on"
     mend = subject.mend_time_limit(limits.pop()) if len(limits) == 1 else None
     return [Finding("termination_differs", "warning", found, _concerned(subject, going_on), mend)]
 
@@ -152,7 +153,7 @@ def _wrong_seeds(subject: Subject, env_id: str, seeded: Sequence[int]) -> list[F
     if not seeded:
         return []
     tried = seeded[:MOST_EPISODES]
-    found = f"none of {count(len(tried), 'seed')} that were tried leads to the first observation recorded in {env_id}"
+    found = f"none of {counted(len(tried), 'seed')} that were tried leads to the first observation recorded in {env_id}"
     return [Finding("seeds_differ", "warning", found, tuple(subject.numbers[index] for index in tried))]
 
 

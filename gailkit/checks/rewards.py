@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import pdtrc
 
-from gailkit.checks.finding import Finding, Outcome, Unchecked, count, ranges
+from gailkit.checks.finding import Finding, Outcome, Unchecked, ranges
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
+from gailkit.wording import counted
 
 FEWEST_EPISODES = 5  # below that nobody can say what is usual
 FAR = 3.0  # distances between the quartiles
@@ -23,18 +24,20 @@ def rewards_present(subject: Subject, around: Surroundings | None) -> Outcome:
     known = [each.rewards for each in subject.trajectories if each.rewards is not None]
     if len(known) < len(subject.trajectories):
         missing = tuple(number for number, each in subject.numbered() if each.rewards is None)
-        found = f"{count(len(missing), 'episode')} without rewards: how good the expert is cannot be told from the file"
+        found = (
+            f"{counted(len(missing), 'episode')} without rewards: how good the expert is cannot be told from the file"
+        )
         return [Finding("no_rewards", "note", found, missing)]
     values = np.concatenate(known) if known else np.zeros(0)
     if not values.size or values.min() != values.max():
         return []
     if around is None or around.rewards is None:
-        return Unchecked(f"every one of {count(values.size, 'reward')} is {values[0]:g}; --env ENV_ID would tell")
+        return Unchecked(f"every one of {counted(values.size, 'reward')} is {values[0]:g}; --env ENV_ID would tell")
     if (around.rewards == values[0]).mean() > USUAL:
         return []
     low, high = around.rewards.min(), around.rewards.max()
     those = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    found = f"every one of {count(values.size, 'reward')} is {values[0]:g}, where {around.env_id} gives {those}"
+    found = f"every one of {counted(values.size, 'reward')} is {values[0]:g}, where {around.env_id} gives {those}"
     return [Finding("constant_rewards", "warning", found)]
 
 
@@ -64,7 +67,7 @@ def failed_episodes(subject: Subject, around: Surroundings | None) -> Outcome:
     for chosen, advice in ((fallen, KEEP), (far & ~terminated & ~broken, KEEP), (broken, LEAVE_OUT)):
         if chosen.any():
             said = (
-                f"{int(chosen.sum())} of {count(len(values), 'episode')} look like failures: their {measure}s are "
+                f"{int(chosen.sum())} of {counted(len(values), 'episode')} look like failures: their {measure}s are "
                 f"{values[chosen].min():.6g} to {values[chosen].max():.6g}, where the median is "
                 f"{np.median(values):.6g}; {advice}"
             )

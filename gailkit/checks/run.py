@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gailkit.checks import actions, copies, endings, observations, replay, rewards, values
+from gailkit.checks import actions, copies, endings, jumps, observations, replay, rewards, values
 from gailkit.checks.finding import Finding, Outcome, Unchecked
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
@@ -21,6 +21,9 @@ class Check(NamedTuple):
 CHECKS = (  # in the order in which a person would mend what they find
     Check(values.readable_episodes, "every episode can be read"),
     Check(values.sound_numbers, "no number is NaN or infinite"),
+    Check(jumps.steps_left_out, "every episode has a step"),
+    Check(jumps.unmarked_ends, "where each episode ends is known"),
+    Check(jumps.jumps, "no step leads where no step could"),
     Check(endings.ambiguous_endings, "how each episode ended is known"),
     Check(endings.time_outs_as_terminations, "no time limit is stored as a termination"),
     Check(endings.within_the_limit, "no episode goes on beyond the time limit"),

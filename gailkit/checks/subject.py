@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gailkit.demonstrations.file_contents import About, Broken, Episode, ReadOptions
+from gailkit.demonstrations.file_contents import About, Broken, Contents, Episode, ReadOptions, typed_limit
 from gailkit.demonstrations.opening import open_contents
+from gailkit.demonstrations.time_limits import UnmarkedEnds
 from gailkit.demonstrations.to_trajectories import Conversion
 from gailkit.errors import DataError
 from gailkit.types import Trajectory
+from gailkit.wording import counted
 
 MENDED = {  # command, or option of one, that mends a file -> what is added to the name of the file
     "--clip-actions": "clipped",
@@ -32,6 +35,7 @@ class Endings:
     told: bool = False  # whether options decided
     shortened: int = 0  # episodes that lost their last action, for want of a last observation
     repeated: tuple[int, ...] = ()  # numbers of those that terminated and have it made up
+    unmarked: str = ""  # what has to be asked where the file does not mark each end; "" if it does
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Subject:
     unusable: Mapping[int, str] = field(default_factory=dict)  # likewise, of those that could be read
     endings: Endings = field(default_factory=Endings)
     unheld: tuple[str, ...] = ()  # what the file holds beside
+    notes: Mapping[str, str] = field(default_factory=dict)  # as ``Conversion.notes``
+    gone: tuple[int, ...] = ()  # numbers of the episodes that are left out, for they have no step
 
     def numbered(self) -> Iterator[tuple[int, Trajectory]]:
         """Every trajectory behind its number in the file."""
@@ -83,8 +89,13 @@ def read_subject(path: Path, options: ReadOptions, words: Sequence[str] = (), ti
         InputError, StorageError, DataError: as ``gailkit.demonstrations.opening.read``, but for single episodes that
             are broken and for endings that nobody knows.
     """
-    with open_contents(path, options) as (name, contents):
-        episodes = list(contents.episodes)
+    unmarked: dict[str, Any] = {}
+    try:
+        name, contents, episodes = _everything(path, options)
+    except UnmarkedEnds as error:
+        options = replace(options, max_episode_steps=math.inf if time_limit is None else time_limit)
+        name, contents, episodes = _everything(path, options)
+        unmarked = {"unmarked": str(error), "assumed": tuple(typed_limit(time_limit or math.inf).split())}
     endings, assumed = _endings(episodes, options, time_limit)
     conversion = Conversion(path, contents._replace(episodes=episodes), assumed)
     results = list(conversion.tolerant())
@@ -93,8 +104,10 @@ def read_subject(path: Path, options: ReadOptions, words: Sequence[str] = (), ti
     made_up = tuple(index for index, found in sound if found.terminated and _lacks_last(episodes[index]))
     unreadable = {index: reason for index, reason in broken.items() if isinstance(episodes[index], Broken)}
     if not sound and (unreadable or not broken):
-        reasons = "; ".join(dict.fromkeys(unreadable.values())) or "it holds no step whose successor is known"
-        raise DataError(f"{path}: none of its {len(episodes)} episodes can be read: {reasons}")
+        if not unreadable:
+            raise DataError(conversion.nothing())
+        reasons = "; ".join(dict.fromkeys(unreadable.values()))
+        raise DataError(f"{path}: none of its {counted(len(episodes), 'episode')} can be read: {reasons}")
     return Subject(
         path,
         tuple(found for _, found in sound),
@@ -104,8 +117,10 @@ def read_subject(path: Path, options: ReadOptions, words: Sequence[str] = (), ti
         tuple(words),
         unreadable,
         {index: reason for index, reason in broken.items() if index not in unreadable},
-        replace(endings, shortened=conversion.shortened + conversion.vanished, repeated=made_up),
+        replace(endings, shortened=conversion.shortened, repeated=made_up, **unmarked),
         contents.unheld,
+        conversion.notes(),
+        tuple(conversion.gone),
     )
 
 
@@ -114,12 +129,21 @@ def _lacks_last(episode: Episode | Broken) -> bool:
     return isinstance(episode, Episode) and len(episode.observations) == len(episode.actions)
 
 
+def _everything(path: Path, options: ReadOptions) -> tuple[str, Contents, list[Episode | Broken]]:
+    with open_contents(path, options) as (name, contents):
+        return name, contents, list(contents.episodes)
+
+
 def _endings(
     episodes: Sequence[Episode | Broken], options: ReadOptions, time_limit: int | None
 ) -> tuple[Endings, ReadOptions]:
     """What is known of endings, and the options with what is assumed of the others."""
     lengths = {index: len(found.actions) for index, found in enumerate(episodes) if isinstance(found, Episode)}
-    unsaid = [index for index, found in enumerate(episodes) if isinstance(found, Episode) and found.terminated is None]
+    unsaid = [
+        index
+        for index, found in enumerate(episodes)
+        if isinstance(found, Episode) and found.terminated is None and len(found.actions)
+    ]
     if not unsaid or options.ends is not None or options.max_episode_steps is not None:
         return Endings(told=options.max_episode_steps is not None or bool(unsaid)), options
     asked = [lengths[index] for index in unsaid]

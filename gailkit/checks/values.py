@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gailkit.checks.finding import Finding, Outcome, count
+from gailkit.checks.finding import Finding, Outcome
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
+from gailkit.wording import counted
 
 MOST_NAMED = 8
 TOLD = ("observed", "actions", "rewards")  # what readers say of in the provenance where they had to decide
@@ -27,7 +28,7 @@ def members_left_behind(subject: Subject, around: Surroundings | None) -> Outcom
     if not subject.unheld:
         return []
     named = ", ".join(subject.unheld[:MOST_NAMED]) + (", ..." if len(subject.unheld) > MOST_NAMED else "")
-    found = f"the file also holds {count(len(subject.unheld), 'member')} that gailkit leaves behind: {named}"
+    found = f"the file also holds {counted(len(subject.unheld), 'member')} that gailkit leaves behind: {named}"
     return [Finding("left_behind", "note", found)]
 
 
@@ -42,6 +43,6 @@ def _lost(subject: Subject, wrong: Mapping[int, str], name: str, verb: str) -> O
         return []
     number, reason = next(iter(wrong.items()))
     whole = len(subject.trajectories) + len(subject.unreadable) + len(subject.unusable)
-    found = f"{len(wrong)} of {count(whole, 'episode')} {verb}; of episode {number}: {reason}"
+    found = f"{len(wrong)} of {counted(whole, 'episode')} {verb}; of episode {number}: {reason}"
     mend = subject.mend("repair") if subject.trajectories else None
     return [Finding(name, "error", found, tuple(wrong), mend)]

@@ -131,6 +131,13 @@ def prepare_output(path: Path) -> None:
         raise StorageError(f"nothing can be written into the folder {path.parent}: {reason}") from error
 
 
+def prepare_extra_output(path: Path) -> None:
+    """Likewise for what is written beside, at the end of long work: that its folder was not there may be a slip."""
+    if not path.parent.exists():
+        click.echo(printable(f"note: the folder {path.parent} is not there, and is made for {path}"), err=True)
+    prepare_output(path)
+
+
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Write plain JSON values, atomically; not a number is refused, for few readers know it."""
     from gailkit.storage import write_atomically

@@ -15,7 +15,7 @@ from gailkit.cli.common import (
     EpisodeProgress,
     interruptible,
     note_differences,
-    prepare_output,
+    prepare_extra_output,
     show_progress,
     typed_command,
     write_json,
@@ -25,6 +25,7 @@ from gailkit.cli.examples import examples
 from gailkit.cli.specs import trust_option
 from gailkit.errors import InputError
 from gailkit.training.config import TrainConfig
+from gailkit.wording import counted
 
 if TYPE_CHECKING:
     from gailkit.training.control_result import ControlResult, Played
@@ -81,7 +82,7 @@ def control(
     if run.resolve().is_relative_to(out.resolve()):
         raise InputError(f"{run} lies in {out}, where the controls would take its place; choose another --out")
     if json_file is not None:
-        prepare_output(json_file)
+        prepare_extra_output(json_file)
 
     import torch
 
@@ -105,7 +106,9 @@ def control(
     )
     _print(result)
     if config.steps < asked.steps:
-        click.echo(f"note: {run} was trained for {asked.steps:,} steps; what takes longer to learn does not show here")
+        click.echo(
+            f"note: {run} was trained for {counted(asked.steps, 'step')}; what takes longer to learn does not show here"
+        )
     if json_file is not None:
         write_json(json_file, {"run": str(run), "demonstrations": str(demos), **result.to_dict()})
 
@@ -137,7 +140,9 @@ def _print(result: ControlResult) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    title = Text(f"{result.env_id}, {result.steps:,} steps, taught by {result.taught_episodes} episodes")
+    title = Text(
+        f"{result.env_id}, {counted(result.steps, 'step')}, taught by {counted(result.taught_episodes, 'episode')}"
+    )
     table = Table(title=title, title_justify="left")
     for column in ("", "return", "score", "length", "passes"):
         table.add_column(column, justify="right" if column else "left")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 NOTES = {  # key in the provenance -> how its sentence begins
+    "divided": "divided ",
     "conversion": "",
+    "gone": "",
+    "time_limit": "",
     "endings": "endings were ",
     "left_out": "not taken over: ",
     "rewards": "rewards were ",
@@ -33,16 +37,22 @@ class ReadingOptions:
 
     format: str | None = None
     ends: Ending | None = None
-    max_episode_steps: int | None = None
+    max_episode_steps: float | None = None  # math.inf for none
     obs_keys: str | None = None
     mask: str | None = None
     columns: str | None = None
     memory: float | None = None  # GB
 
-    def read_options(self) -> ReadOptions:
-        """The options for the readers. Raises InputError for columns that are not understood."""
+    def read_options(self, env_id: str | None = None) -> ReadOptions:
+        """The options for the readers, beside which ``env_id`` was named.
+
+        Raises:
+            InputError: for columns that are not understood.
+        """
         from gailkit.demonstrations.file_contents import ReadOptions
         from gailkit.demonstrations.formats.column_names import columns_from_text
+        from gailkit.demonstrations.time_limits import registered_limit
+        from gailkit.rollouts.environments import canonical_id
 
         names = (self.obs_keys or "").split(",")
         return ReadOptions(
@@ -52,6 +62,7 @@ class ReadingOptions:
             obs_keys=tuple(name.strip() for name in names if name.strip()),
             mask=self.mask,
             columns={} if self.columns is None else columns_from_text(self.columns),
+            registered=None if env_id is None else registered_limit(canonical_id(env_id)),
         )
 
     def most_bytes(self) -> int | None:
@@ -61,7 +72,11 @@ class ReadingOptions:
     def words(self) -> list[str]:
         """The options as they can be typed again."""
         typed = [(field.name, getattr(self, field.name)) for field in fields(self)]
-        pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in typed if value is not None]
+        pairs = [
+            (f"--{name.replace('_', '-')}", "none" if value == math.inf else str(value))
+            for name, value in typed
+            if value is not None
+        ]
         return [word for pair in pairs for word in pair]
 
 
@@ -89,17 +104,13 @@ def format_options(command: Decorated) -> Decorated:
 def load(path: Path, options: ReadingOptions, env_id: str | None = None) -> Demonstrations:
     """The demonstrations in ``path``; what was made up, decided or left out for it is said on stderr.
 
-    Where it has to be asked how episodes ended, the time limit of ``env_id`` is told.
+    Where it has to be asked where or how episodes ended, the time limit of ``env_id`` is told.
 
     Raises: as ``Demonstrations.load``.
     """
     from gailkit.demonstrations import Demonstrations
-    from gailkit.demonstrations.to_trajectories import AmbiguousEnding
 
-    try:
-        demonstrations = Demonstrations.load(path, options.read_options(), options.most_bytes())
-    except AmbiguousEnding as error:
-        raise AmbiguousEnding(f"{error}{_time_limit(env_id)}") from error
+    demonstrations = Demonstrations.load(path, options.read_options(env_id), options.most_bytes())
     say_notes(path, demonstrations.provenance)
     if not demonstrations.in_memory:
         click.echo(
@@ -115,16 +126,18 @@ def say_notes(path: Path, provenance: Any) -> None:
             click.echo(printable(f"note: {path}: {beginning}{provenance[key]}"), err=True)
 
 
-def _time_limit(env_id: str | None) -> str:
-    """What the environment is registered with; nothing is imported to find out."""
-    import gymnasium
+class _TimeLimit(click.ParamType[float]):
+    """A number of steps, or ``none``, which is math.inf."""
 
-    from gailkit.rollouts.environments import canonical_id
+    name = "steps"
 
-    spec = None if env_id is None else gymnasium.registry.get(canonical_id(env_id))
-    if spec is None or spec.max_episode_steps is None:
-        return ""
-    return f" ({spec.id} is registered with a time limit of {spec.max_episode_steps} steps)"
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
+        """What ReadOptions take."""
+        if value == "none":
+            return math.inf
+        if not str(value).isdecimal() or int(value) < 1:
+            self.fail(f"a whole number of steps, at least 1, or none is accepted; found {value!r}", parameter, context)
+        return int(value)
 
 
 def _option(name: str, **settings: Any) -> Callable[[Any], Any]:
@@ -141,9 +154,10 @@ _OPTIONS = (
     ),
     _option(
         "--max-episode-steps",
-        type=click.IntRange(1),
-        metavar="N",
-        help="Time limit: episodes of N steps were truncated; shorter ones terminated unless the file says otherwise.",
+        type=_TimeLimit(),
+        metavar="N|none",
+        help="Time limit: episodes of N steps were truncated; shorter ones terminated unless the file says otherwise. "
+        "A file that does not mark where it truncated is divided every N steps, or with none not at all.",
     ),
     _option("--obs-keys", metavar="A,B", help="Which of several observations, in this order."),
     _option("--mask", metavar="NAME", help="Only the episodes that the file lists under this name."),

@@ -14,6 +14,7 @@ from gailkit.cli.examples import examples
 from gailkit.cli.options import config_from_options, config_options, run_options
 from gailkit.cli.resuming import Resumable, go_on, resume_options, to_resume
 from gailkit.training.config import ExpertConfig
+from gailkit.wording import counted
 
 if TYPE_CHECKING:
     from gailkit.training.running import TrainingResult
@@ -79,7 +80,7 @@ def _tell(out: Path, result: TrainingResult) -> None:
     """How far it came, and what to do with it."""
     reached = result.metrics[-1].get("episode/true_return")
     shown = "no episode has ended yet" if reached is None else f"mean return of the last episodes {reached:.1f}"
-    click.echo(f"trained for {result.trainer.steps:,} steps, {shown}: {out}")
+    click.echo(f"trained for {counted(result.trainer.steps, 'step')}, {shown}: {out}")
     env_id, arguments = result.policy.env_id, result.policy.env_kwargs
     words = ["gailkit", "record", env_id, "--policy", str(out), "--episodes", "10", "--seed", "0", "-o", "demos.hdf5"]
     click.echo(f"Record it: {shlex.join([*words, *(['--env-kwargs', json.dumps(arguments)] if arguments else [])])}")

@@ -23,6 +23,7 @@ from gailkit.cli.examples import examples
 from gailkit.cli.specs import CHECKPOINT_HELP, choose_environment, clip_actions_option, resolve_policy, trust_option
 from gailkit.errors import GailkitError, InputError
 from gailkit.training.config import CHECKPOINTS
+from gailkit.wording import counted
 
 if TYPE_CHECKING:
     import gymnasium
@@ -200,9 +201,9 @@ def _report(finished: list[Trajectory], wanted: int) -> None:
     returns = [trajectory.episode_return or 0.0 for trajectory in finished]
     for number, (trajectory, earned) in enumerate(zip(finished, returns, strict=True), start=1):
         ending = "terminated" if trajectory.terminated else "truncated"
-        click.echo(f"episode {number}: return {earned:.1f}, {len(trajectory)} steps, {ending}")
+        click.echo(f"episode {number}: return {earned:.1f}, {counted(len(trajectory), 'step')}, {ending}")
     if len(finished) > 1:
         steps = sum(map(len, finished)) / len(finished)
         click.echo(f"mean: return {sum(returns) / len(returns):.1f}, {steps:.1f} steps")
     if len(finished) < wanted:
-        click.echo(f"stopped early: {len(finished)} of {wanted} episodes were finished", err=True)
+        click.echo(f"stopped early: {len(finished)} of {counted(wanted, 'episode')} were finished", err=True)

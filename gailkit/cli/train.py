@@ -15,6 +15,7 @@ from gailkit.cli.learned_from import LearnedFrom
 from gailkit.cli.options import config_from_options, config_options, run_options
 from gailkit.cli.resuming import Resumable, go_on, resume_options, to_resume
 from gailkit.training.config import TrainConfig
+from gailkit.wording import counted
 
 if TYPE_CHECKING:
     from gailkit.training.running import TrainingResult
@@ -130,7 +131,8 @@ def _tell(out: Path, result: TrainingResult, source: LearnedFrom) -> None:
     described = RunFolder.open(out).description()
     env_id, shown = described["env_id"], described["demonstrations"]
     held_out = _told_of(shown["held_out"]["episodes"])
-    click.echo(f"trained on {shown['transitions']:,} pairs of {shown['episodes']} expert episodes: {out}; {held_out}")
+    learned_from = f"{counted(shown['transitions'], 'pair')} of {counted(shown['episodes'], 'expert episode')}"
+    click.echo(f"trained on {learned_from}: {out}; {held_out}")
     assert result.choice is not None
     click.echo(told_choice(result.choice))
     named = ["--env", env_id] if ":" in env_id else []

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from gailkit.cli.common import Interrupted, interruptible
 from gailkit.cli.time_left import TimeLeft, left_words
+from gailkit.wording import counted
 
 if TYPE_CHECKING:
     from gailkit.training.choosing import Choice
@@ -79,7 +80,7 @@ def told_choice(choice: Choice) -> str:
     found = "; ".join(f"{each.policy} by {each.actions} actions {each.distance:.3g}" for each in choice.played)
     return (
         f"chosen: the {choice.policy} policy, whose steps lie nearest to the demonstrations\n"
-        f"  mean distances over {episodes} episode{'s' * (episodes != 1)} each ({choice.steps:,} steps): {found}"
+        f"  mean distances over {counted(episodes, 'episode')} each ({counted(choice.steps, 'step')}): {found}"
     )
 
 

@@ -23,6 +23,7 @@ from gailkit.demonstrations.opening import read
 from gailkit.demonstrations.step_tensors import KeptSteps
 from gailkit.errors import DataError, InputError
 from gailkit.types import Trajectory, Transitions, plain_arrays
+from gailkit.wording import counted
 
 MOST_ENDINGS = 1000  # that are looked at
 
@@ -58,11 +59,11 @@ class Demonstrations:
         if self.stride < 1 or len(self.offsets) != len(self.trajectories):
             raise InputError(
                 f"the stride must be at least 1 and there must be one offset a trajectory; found stride {self.stride} "
-                f"and {len(self.offsets)} offsets for {len(self.trajectories)} trajectories"
+                f"and {len(self.offsets)} offsets for {counted(len(self.trajectories), 'trajectory', 'trajectories')}"
             )
         for offset, length in zip(self.offsets, self.episodes.lengths.tolist(), strict=True):
             if not 0 <= offset < min(self.stride, length):
-                raise InputError(f"offset {offset} of a trajectory of {length} steps, stride {self.stride}")
+                raise InputError(f"offset {offset} of a trajectory of {counted(length, 'step')}, stride {self.stride}")
         _check_plain(self.env_kwargs, self.provenance)
 
     @classmethod
@@ -192,7 +193,10 @@ class Demonstrations:
         """
         available = len(self.trajectories)
         if not 1 <= count <= available:
-            raise InputError(f"{count} trajectories were asked for; these demonstrations hold {available}")
+            raise InputError(
+                f"{counted(count, 'trajectory was', 'trajectories were')} asked for; these "
+                f"demonstrations hold {available}"
+            )
         if seed is None:
             return self.pick(range(count))
         return self.pick(np.random.default_rng(seed).permutation(available)[:count].tolist())
@@ -206,7 +210,10 @@ class Demonstrations:
         available = len(self.trajectories)
         count = round(fraction * available) if 0 < fraction < 1 else 0
         if not 1 <= count < available:
-            raise InputError(f"a fraction of {fraction} of {available} trajectories leaves one part of the split empty")
+            raise InputError(
+                f"a fraction of {fraction} of {counted(available, 'trajectory', 'trajectories')} leaves "
+                "one part of the split empty"
+            )
         order = np.random.default_rng(seed).permutation(available)
         return self.pick(np.sort(order[:count]).tolist()), self.pick(np.sort(order[count:]).tolist())
 

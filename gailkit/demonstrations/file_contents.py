@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -34,6 +35,13 @@ class Episode(NamedTuple):
     seed: int | None = None  # what the environment was reset with
 
 
+class TimeLimit(NamedTuple):
+    """After how many steps episodes were truncated, and how that is known."""
+
+    steps: int
+    said: str  # a sentence without its stop
+
+
 class Broken(NamedTuple):
     """An episode that cannot be read."""
 
@@ -52,6 +60,8 @@ class Contents(NamedTuple):
     )
     verified: bool = False  # whether each episode is compared with a digest of the file's
     together: Callable[[], Iterable[Episode | Broken]] | None = None  # all episodes, as rows of arrays that hold all
+    ends_marked: bool = True  # False where a time limit leaves no mark, so that an "episode" may be several
+    divided: str = ""  # which of them were divided, and by what; "" for none
 
 
 @dataclass(frozen=True)
@@ -59,19 +69,26 @@ class ReadOptions:
     """What a reader cannot know from the file alone.
 
     Raises:
-        InputError: if ``max_episode_steps`` is below 1 or ``ends`` no ending.
+        InputError: if ``max_episode_steps`` is no whole number of at least 1 or infinite, or ``ends`` no ending.
     """
 
     format: str | None = None  # name of the format; None to find it out
     ends: Ending | None = None  # how episodes ended of which the file does not tell
-    max_episode_steps: int | None = None  # the time limit: an episode of so many steps was truncated, and none has more
+    max_episode_steps: float | None = None  # the time limit, after which every episode is truncated; math.inf for none
     obs_keys: tuple[str, ...] = ()  # which of several observations, in this order; () for all
     mask: str | None = None  # name of a list in the file that says which episodes
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what plain columns mean, see formats/columns
     tolerant: bool = False  # read what can be read of a damaged file
+    registered: TimeLimit | None = None  # of an environment named beside the file: told in a question, not assumed
 
     def __post_init__(self) -> None:
-        if self.max_episode_steps is not None and self.max_episode_steps < 1:
-            raise InputError(f"the most steps of an episode must be at least 1; found {self.max_episode_steps}")
+        most = self.max_episode_steps
+        if most is not None and not (most >= 1 and (math.isinf(most) or most == int(most))):
+            raise InputError(f"the most steps of an episode must be a whole number, at least 1; found {most}")
         if self.ends not in (None, "terminated", "truncated"):
             raise InputError(f"episodes end terminated or truncated; found {self.ends!r}")
+
+
+def typed_limit(limit: float) -> str:
+    """A time limit as it is typed."""
+    return f"--max-episode-steps {'none' if math.isinf(limit) else int(limit)}"

@@ -88,14 +88,18 @@ def check_fit(
         if stated is not None and not _alike(stated, space):
             raise InputError(
                 f"the demonstrations' {role} space is {brief(stated)}, the environment's is {brief(space)}: "
-                "they do not fit"
+                f"they do not fit{_recorded_in(about)}"
             )
     each_counts = any(_whole_numbers_held(space) is not None for space in (observation_space, action_space))
     for index, trajectory in enumerate(trajectories):
-        _check_values("observation", trajectory.observations, observation_space, index)
-        _check_values("action", trajectory.actions, action_space, index)
+        _check_values("observation", trajectory.observations, observation_space, index, about)
+        _check_values("action", trajectory.actions, action_space, index, about)
         if not each_counts:  # of real numbers only dtype and shape are compared, which all share
             return
+
+
+def _recorded_in(about: About) -> str:
+    return "" if about.env_id is None else f"; they were recorded in {about.env_id}"
 
 
 def _alike(stated: Space[Any], space: Space[Any]) -> bool:
@@ -107,12 +111,12 @@ def _alike(stated: Space[Any], space: Space[Any]) -> bool:
     return False
 
 
-def _check_values(role: str, values: np.ndarray, space: Space[Any], index: int) -> None:
+def _check_values(role: str, values: np.ndarray, space: Space[Any], index: int, about: About) -> None:
     problem = _misfit(values, space)
     if problem is not None:
         raise InputError(
             f"the demonstrations' {role}s do not fit the environment's {role} space {brief(space)}: "
-            f"in episode {index} they are {values.dtype} of shape {values.shape[1:]}{problem}"
+            f"in episode {index} they are {values.dtype} of shape {values.shape[1:]}{problem}{_recorded_in(about)}"
         )
 
 

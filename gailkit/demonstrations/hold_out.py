@@ -9,6 +9,7 @@ import hashlib
 
 from gailkit.demonstrations.dataset import Demonstrations
 from gailkit.errors import InputError
+from gailkit.wording import counted
 
 Sides = tuple[Demonstrations, Demonstrations | None]
 """The episodes to learn from and those held out, each in the order they had; None where nothing is held out."""
@@ -64,7 +65,8 @@ def _how_many(different: int, share: float | None) -> int:
     count = round(share * different)
     if share > 0 and not 1 <= count < different:
         raise InputError(
-            f"a share of {share:g} of {different} different episodes holds out {count} of them; at least one must be "
+            f"a share of {share:g} of {counted(different, 'different episode')} holds out {count} of "
+            "them; at least one must be "
             "held out and one be left to learn from"
         )
     return count

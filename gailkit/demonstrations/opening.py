@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from gailkit.demonstrations.episodes import Episodes, HeldEpisodes
 from gailkit.demonstrations.file_contents import About, Contents, ReadOptions
 from gailkit.demonstrations.native.larger_than_memory import stored_episodes
+from gailkit.demonstrations.native.truncated_file import said_of_the_cut
+from gailkit.demonstrations.time_limits import divided
 from gailkit.demonstrations.to_trajectories import Conversion
 from gailkit.errors import DataError, InputError
 from gailkit.memory import available_memory
-from gailkit.untrusted.source import open_source
+from gailkit.untrusted.source import DamageError, Source, open_source
 
 _HOME = "gailkit.demonstrations"
 FILES = {  # short name of a format -> its module; the first that recognises a file reads it
@@ -83,7 +86,7 @@ def read(path: Path, options: ReadOptions | None = None, memory: int | None = No
         conversion = Conversion(path, contents, options)
         trajectories = stored_episodes(conversion) if stays else HeldEpisodes(tuple(conversion.strict()))
     if not len(trajectories):
-        raise DataError(f"{path} holds no step whose successor is known")
+        raise DataError(conversion.nothing())
     provenance = {**contents.about.provenance, **conversion.notes()}
     return Reading(name, contents.about._replace(provenance=provenance), trajectories, contents.verified)
 
@@ -95,14 +98,42 @@ def open_contents(path: Path, options: ReadOptions) -> Iterator[tuple[str, Conte
     Raises: as ``read``.
     """
     if path.is_dir():
+        _check_no_other_folder(path)
         folder = _chosen(path, path, FOLDERS, options)
         _check_options(path, folder, options)
-        yield folder.NAME, folder.read(path, options)
+        yield folder.NAME, divided(path, folder.read(path, options), options)
         return
-    with open_source(path) as source:
+    with _opened(path) as source:
         file = _chosen(path, source, FILES, options)
         _check_options(path, file, options)
-        yield file.NAME, file.read(source, options)
+        yield file.NAME, divided(path, file.read(source, options), options)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Source]:
+    """The file; that it was cut is said in words of its own. Raises as ``open_source``."""
+    with ExitStack() as opened:
+        try:
+            source = opened.enter_context(open_source(path))
+        except DamageError as error:
+            said = said_of_the_cut(path)
+            raise error if said is None else DataError(said) from error
+        yield source
+
+
+def _check_no_other_folder(path: Path) -> None:
+    """Raise InputError for a folder that another command makes, and that holds no demonstrations."""
+    if (path / "config.json").is_file() and (path / "checkpoints").is_dir():
+        raise InputError(
+            f"{path} is the folder of a run, which holds a policy and no demonstrations; gailkit record "
+            "ENV_ID --policy "
+            f"{shlex.quote(str(path))} --episodes N -o FILE.hdf5 records some"
+        )
+    if path.suffix == ".parts" and (path / "lock").exists():
+        raise InputError(
+            f"{path} holds what a recording finished before it was stopped; gailkit record with --append -o "
+            f"{shlex.quote(str(path.with_suffix('')))} takes it in"
+        )
 
 
 def _chosen(path: Path, opened: Opened, formats: dict[str, str], options: ReadOptions) -> Format[Opened]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from gailkit.demonstrations.file_contents import ReadOptions
 from gailkit.demonstrations.file_digest import size_of
 from gailkit.demonstrations.opening import read
-from gailkit.demonstrations.to_trajectories import AmbiguousEnding
+from gailkit.demonstrations.time_limits import AmbiguousEnding, UnmarkedEnds
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Description:
     observations: str  # dtype and shape of one
     actions: str
     episodes: int
+    episodes_known: bool  # False where each of them may be several
     steps: int
     terminated: int  # episodes that the task itself ended
     truncated: int  # the others, that a time limit ended
@@ -48,19 +50,22 @@ class Description:
 def describe(path: Path, options: ReadOptions | None = None, memory: int | None = None) -> Description:
     """Read all of the file, checking what can be checked, and sum it up.
 
-    Where it is open how episodes ended, they are counted as truncated, and that is said.
+    Where it is open how episodes ended, they are counted as truncated, and that is said; so it is where it is open
+    whether one of them is several.
 
     Raises:
         InputError: if there is no such file.
         StorageError: if it may not be read.
         DataError: if it is damaged or of no known format.
     """
-    question = None
+    question, several = None, False
     try:
         name, about, trajectories, verified = read(path, options, memory)
     except AmbiguousEnding as error:
-        question = str(error)
-        name, about, trajectories, verified = read(path, replace(options or ReadOptions(), ends="truncated"), memory)
+        question, several = str(error), isinstance(error, UnmarkedEnds)
+        assumed = replace(options or ReadOptions(), ends="truncated")
+        assumed = replace(assumed, max_episode_steps=math.inf) if several else assumed
+        name, about, trajectories, verified = read(path, assumed, memory)
     lengths: list[int] = trajectories.lengths.tolist()
     terminated = int(trajectories.terminated.sum())
     first = trajectories[0]
@@ -76,6 +81,7 @@ def describe(path: Path, options: ReadOptions | None = None, memory: int | None 
         observations=f"{first.observations.dtype} of shape {first.observations.shape[1:]}",
         actions=f"{first.actions.dtype} of shape {first.actions.shape[1:]}",
         episodes=len(lengths),
+        episodes_known=not several,
         steps=sum(lengths),
         terminated=terminated,
         truncated=len(lengths) - terminated,

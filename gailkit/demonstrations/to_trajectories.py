@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from gailkit.demonstrations.file_contents import Broken, Contents, Episode, ReadOptions
+from gailkit.demonstrations.file_contents import Broken, Contents, Episode, ReadOptions, TimeLimit, typed_limit
+from gailkit.demonstrations.time_limits import AmbiguousEnding, stated_limit
 from gailkit.errors import DataError, InputError
 from gailkit.types import Trajectory
+from gailkit.wording import counted
 
-
-class AmbiguousEnding(InputError):
-    """A file says that episodes ended and not how; whoever reads it has to say."""
+MOST_NAMED = 8  # episodes that are named in a sentence
+NO_STEP = "no step"
+ONE_STEP = "one step, of which nothing tells what followed it"
 
 
 @dataclass
@@ -24,7 +27,8 @@ class Conversion:
 
     What follows the last step of an episode is unknown where a file has no last observation. An episode that was cut
     off then loses its last action and reward, so that each kept action has its true successor; one that terminated
-    keeps every step, and its last observation is repeated in place of the unknown one.
+    keeps every step, and its last observation is repeated in place of the unknown one. An episode of which no step is
+    left is left out.
     """
 
     path: Path
@@ -32,8 +36,11 @@ class Conversion:
     options: ReadOptions = field(default_factory=ReadOptions)
     shortened: int = 0  # truncated episodes that lost their last action
     repeated: int = 0  # terminated episodes whose last observation stands twice
-    vanished: int = 0  # episodes of which no step is left
+    gone: dict[int, str] = field(default_factory=dict)  # number of an episode that is left out -> what it has of steps
     decided: Counter[str] = field(default_factory=Counter)  # endings that the options decided
+    beyond: list[int] = field(
+        default_factory=list
+    )  # lengths of episodes that are longer than the limit the file states
 
     def strict(self) -> Iterator[Trajectory]:
         """Every trajectory.
@@ -54,14 +61,17 @@ class Conversion:
             if isinstance(episode, Broken):
                 yield index, episode
                 continue
+            if not len(episode.actions):
+                self.gone[index] = NO_STEP
+                continue
             self._check_limit(index, len(episode.actions))
             terminated = decide(len(episode.actions), episode.terminated, self.options)
             if terminated is None:
-                raise AmbiguousEnding(_question(self.path, index, [episode, *episodes]))
+                raise AmbiguousEnding(_question(self.path, index, [episode, *episodes]) + self._registered())
             if terminated != episode.terminated:
                 self.decided["terminated" if terminated else "truncated"] += 1
             try:
-                trajectory = self._trajectory(episode, terminated)
+                trajectory = self._trajectory(index, episode, terminated)
             except InputError as error:
                 yield index, Broken(str(error))
                 continue
@@ -71,10 +81,20 @@ class Conversion:
     def notes(self) -> dict[str, str]:
         """What was made up, left out or decided so far, for the provenance."""
         notes = {}
-        if self.shortened or self.repeated or self.vanished:
-            notes["conversion"] = (
-                f"the file has no last observations: the last step of {self.shortened + self.vanished} truncated "
-                f"episodes was dropped, the last observation of {self.repeated} terminated episodes repeated"
+        if self.contents.divided:
+            notes["divided"] = self.contents.divided
+        if self.shortened or self.repeated:
+            dropped = f"the last step of {counted(self.shortened, 'truncated episode')} was dropped"
+            repeated = f"the last observation of {counted(self.repeated, 'terminated episode')} repeated"
+            notes["conversion"] = "the file has no last observations: " + ", ".join(
+                [dropped] * (self.shortened > 0) + [repeated] * (self.repeated > 0)
+            )
+        if self.gone:
+            notes["gone"] = gone(self.gone, self.contents.num_episodes)
+        if self.beyond and self._stated is not None:
+            found = counted(len(self.beyond), "episode goes", "episodes go")
+            notes["time_limit"] = (
+                f"{self._stated.said}, and {found} on beyond it, up to {counted(max(self.beyond), 'step')}"
             )
         if self.decided:
             counts = ", ".join(f"{count} as {ending}" for ending, count in sorted(self.decided.items()))
@@ -83,12 +103,31 @@ class Conversion:
             notes["left_out"] = ", ".join(self.contents.unheld)
         return notes
 
+    def nothing(self) -> str:
+        """Why no trajectory was found, for an error."""
+        left = f": {gone(self.gone, self.contents.num_episodes)}" if self.gone else ""
+        return f"{self.path} holds no step whose successor is known{left}"
+
     def _check_limit(self, index: int, steps: int) -> None:
         limit = self.options.max_episode_steps
         if limit is not None and steps > limit:
-            raise InputError(f"{self.path}: episode {index} has {steps} steps, so that {limit} was not the time limit")
+            raise InputError(
+                f"{self.path}: episode {index} has {counted(steps, 'step')}, and the file marks where "
+                "episodes end, so that "
+                f"{int(limit)} was not the time limit"
+            )
+        stated = self._stated
+        if stated is not None and limit is None and steps > stated.steps:
+            self.beyond.append(steps)
 
-    def _trajectory(self, episode: Episode, terminated: bool) -> Trajectory | None:
+    def _registered(self) -> str:
+        return "" if self.options.registered is None else f" ({self.options.registered.said})"
+
+    @cached_property
+    def _stated(self) -> TimeLimit | None:
+        return stated_limit(self.contents.about)
+
+    def _trajectory(self, index: int, episode: Episode, terminated: bool) -> Trajectory | None:
         observations, actions, rewards = episode.observations, episode.actions, episode.rewards
         if len(observations) == len(actions) and terminated:
             observations = np.concatenate([observations, observations[-1:]])
@@ -97,7 +136,7 @@ class Conversion:
             actions = actions[:-1]
             rewards = None if rewards is None else rewards[:-1]
             if not len(actions):
-                self.vanished += 1
+                self.gone[index] = ONE_STEP
                 return None
             self.shortened += 1
         return Trajectory(observations, actions, rewards, terminated, episode.seed)
@@ -118,6 +157,15 @@ def decide(steps: int, terminated: bool | None, options: ReadOptions) -> bool | 
     return None if options.max_episode_steps is None else True
 
 
+def gone(left_out: Mapping[int, str], whole: int) -> str:
+    """How many of the ``whole`` episodes are left out, which, and why."""
+    reasons: dict[str, list[int]] = {}
+    for index, reason in left_out.items():
+        reasons.setdefault(reason, []).append(index)
+    said = "; ".join(f"{_some(found)} ({reason})" for reason, found in reasons.items())
+    return f"{len(left_out):,} of {counted(whole, 'episode')} left out: {said}"
+
+
 def doubtful(lengths: Sequence[int], terminated: Sequence[bool]) -> list[bool | None]:
     """Endings (N,) of a format that cannot tell a time limit from an end: None where a termination may be either.
 
@@ -130,10 +178,14 @@ def doubtful(lengths: Sequence[int], terminated: Sequence[bool]) -> list[bool | 
     return [None if ended and length == longest else ended for length, ended in zip(lengths, terminated, strict=True)]
 
 
+def _some(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers[:MOST_NAMED])) + (", ..." if len(numbers) > MOST_NAMED else "")
+
+
 def _said(options: ReadOptions) -> str:
     words = []
     if options.max_episode_steps is not None:
-        words.append(f"--max-episode-steps {options.max_episode_steps}")
+        words.append(typed_limit(options.max_episode_steps))
     if options.ends is not None:
         words.append(f"--ends {options.ends}")
     return " ".join(words)
@@ -145,10 +197,12 @@ def _question(path: Path, known: int, episodes: Sequence[Episode | Broken]) -> s
         len(episode.actions) for episode in episodes if isinstance(episode, Episode) and episode.terminated is None
     ]
     longest = max(lengths)
-    ended = f"{lengths.count(longest)} of {len(lengths)} after {longest} steps, none after more"
+    ended = f"{lengths.count(longest)} of {len(lengths)} after {counted(longest, 'step')}, none after more"
     told = known + len(episodes) - len(lengths)
-    ended += f"; of {told} others it does" if told else ""
-    limit = f"--max-episode-steps {longest} if a time limit of {longest} steps truncated those that reached it"
+    ended += f"; of {counted(told, 'other')} it does" if told else ""
+    limit = (
+        f"--max-episode-steps {longest} if a time limit of {counted(longest, 'step')} truncated those that reached it"
+    )
     alike = "--ends terminated or --ends truncated if all ended alike"
     answers = f"{limit} and the others terminated, or {alike}"
     if lengths.count(longest) == 1 < len(lengths):  # a time limit would have truncated several

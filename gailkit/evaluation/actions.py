@@ -14,6 +14,7 @@ from gailkit.functional.statistics import action_agreement, mean_squared_error
 from gailkit.generator import TrainedPolicy
 from gailkit.spaces import box_center_and_scale, clip_to_space
 from gailkit.types import Policy, Trajectory
+from gailkit.wording import counted
 
 BATCH = 8192
 MOST_NOISE = 1e3  # half-widths: what claims more is no noise of actions
@@ -34,7 +35,7 @@ class ActionMatch:
     def sentence(self) -> str:
         """The match in words."""
         seen = {True: " it has not seen", False: " it was trained on", None: ""}[self.action_held_out]
-        where = f"On {self.action_episodes} expert episode{'s' * (self.action_episodes != 1)}{seen}"
+        where = f"On {counted(self.action_episodes, 'expert episode')}{seen}"
         if self.action_agreement is not None:
             best = (
                 ""

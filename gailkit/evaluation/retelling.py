@@ -15,6 +15,7 @@ from gailkit.rollouts.environments import environment_failures
 from gailkit.spaces import to_gymnasium
 from gailkit.types import Trajectory
 from gailkit.viewing.rendering import Filmed
+from gailkit.wording import counted
 
 ABSOLUTE, RELATIVE = 1e-3, 1e-3  # within these an observation is the one that was recorded
 
@@ -142,7 +143,10 @@ def _why_not_replayed(trajectory: Trajectory, steps: int) -> str:
         return "was recorded without its seed"
     if steps == 0:
         return f"does not come out as recorded from seed {trajectory.seed}"
-    return f"leads elsewhere after {steps} of {len(trajectory)} steps when it is replayed from seed {trajectory.seed}"
+    return (
+        f"leads elsewhere after {steps} of {counted(len(trajectory), 'step')} when it is replayed "
+        f"from seed {trajectory.seed}"
+    )
 
 
 def _step(env: gymnasium.Env[Any, Any], trajectory: Trajectory, index: int) -> tuple[Any, Any, bool, bool, Any]:

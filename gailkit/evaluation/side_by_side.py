@@ -21,6 +21,7 @@ from gailkit.types import Trajectory
 from gailkit.viewing.film import choose_pace, tick_durations
 from gailkit.viewing.mujoco_camera import draw_cheaply
 from gailkit.viewing.rendering import Filmed, make_drawn, steps_per_second
+from gailkit.wording import counted
 
 LONGEST_SECONDS = 11.0  # an episode that takes longer is shown faster
 MOST_STARTS = 200  # episodes that are looked at for one that begins alike
@@ -58,7 +59,7 @@ class Side(NamedTuple):
         """What is said beneath its last frame."""
         if self.told.steps < len(self.trajectory):
             return f"shown up to step {self.told.steps} of {len(self.trajectory)}"
-        return f"{'terminated' if self.trajectory.terminated else 'truncated'} after {self.told.steps} steps"
+        return f"{'terminated' if self.trajectory.terminated else 'truncated'} after {counted(self.told.steps, 'step')}"
 
 
 def typical(trajectories: Sequence[Trajectory]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gailkit.evaluation.classifier import ALPHA, TwoSample
 from gailkit.evaluation.occupancy import Occupancy
 from gailkit.evaluation.returns import Returns
+from gailkit.wording import counted
 
 ENOUGH_EPISODES = 10
 SCORES = 0.9
@@ -46,7 +47,7 @@ def judge(
     if expert_episodes < ENOUGH_EPISODES:
         return Verdict(
             NOT_ENOUGH_EXPERT,
-            f"There is not enough expert data to say: {_episodes(expert_episodes)} of the expert, and at least "
+            f"There is not enough expert data to say: {counted(expert_episodes, 'episode')} of the expert, and at least "
             f"{ENOUGH_EPISODES} are needed.",
             _detectable(occupancy),
         )
@@ -62,7 +63,8 @@ def judge(
     if two_sample.p > ALPHA and include_0:
         return Verdict(
             INDISTINGUISHABLE,
-            f"Indistinguishable at {policy_episodes} episodes: a classifier cannot tell the policy's steps from the "
+            f"Indistinguishable at {counted(policy_episodes, 'episode')}: a classifier cannot tell the "
+            "policy's steps from the "
             f"expert's ({_auc(two_sample)}), and they lie not measurably further from the expert's than the expert's "
             "own do.",
             (*_detectable(occupancy), *_luck(returns)),
@@ -108,7 +110,3 @@ def _detectable(occupancy: Occupancy) -> tuple[str, ...]:
         f"With so many episodes a distance of less than {occupancy.detectable:.2g} above the floor, the expert's "
         "distance from itself, may go unnoticed.",
     )
-
-
-def _episodes(count: int) -> str:
-    return f"{count} episode{'s' * (count != 1)}"

@@ -22,6 +22,7 @@ from gailkit.recording.shards import Shards
 from gailkit.rollouts.environments import SeedStream, stated_observation_space
 from gailkit.spaces import brief, unflatten_values
 from gailkit.types import Trajectory
+from gailkit.wording import counted
 
 JOINED = 32
 SHARE_OF_TIME = 0.05  # that commits may take
@@ -151,10 +152,7 @@ class Recording:
         try:
             self.shards.finish(self._save_all)
         except StorageError as error:
-            raise StorageError(
-                f"{error}; {self.acknowledged} of {len(self.finished)} episodes of this run are kept in "
-                f"{self.shards.folder}, from where --append continues"
-            ) from error
+            raise StorageError(f"{error}; {self._kept()}") from error
         self._complete = True
 
     def summary(self) -> str:
@@ -165,13 +163,22 @@ class Recording:
         returns = [episode.episode_return or 0.0 for episode in episodes]
         terminated = sum(episode.terminated for episode in episodes)
         count = len(self.earlier.trajectories) if self.earlier else 0
-        total = f", which now holds {count + len(episodes)} episodes" if count else ""
+        total = f", which now holds {counted(count + len(episodes), 'episode')}" if count else ""
+        spread = f" +- {np.std(returns, ddof=1):.1f}" if len(returns) > 1 else ""
         size = f" ({self.path.stat().st_size / 1000:.0f} kB)" if self._complete else ""
         return (
-            f"recorded {len(episodes)} episode{'s' * (len(episodes) != 1)}, {sum(map(len, episodes))} steps, "
-            f"mean return {np.mean(returns):.1f} +- {np.std(returns):.1f} ({terminated} terminated, "
+            f"recorded {counted(len(episodes), 'episode')}, {counted(sum(map(len, episodes)), 'step')}, "
+            f"mean return {np.mean(returns):.1f}{spread} ({terminated} terminated, "
             f"{len(episodes) - terminated} truncated) in {self.path}{size}{total}"
         )
+
+    def _kept(self) -> str:
+        """What can be had of this run although the file was not written."""
+        whole = counted(len(self.finished), "episode")
+        if not self.shards.paths:
+            return "no episode of this run is kept"
+        held = f"{self.acknowledged} of the {whole} of this run"
+        return f"{self.shards.folder} holds {held}, from where --append continues"
 
     @property
     def _pending(self) -> list[int]:

@@ -62,6 +62,11 @@ class Shards:
         return sorted(named, key=lambda path: int(path.stem))
 
     @property
+    def gone(self) -> bool:
+        """Whether somebody removed the folder, and the shards with it."""
+        return not self.folder.is_dir()
+
+    @property
     def replacing(self) -> bool:
         """Whether the shards are to replace ``target`` instead of continuing it."""
         return self._marker.exists()
@@ -79,6 +84,8 @@ class Shards:
 
     def add(self, save: Save) -> None:
         """Save a new shard; when this returns it is on the disk. Raises StorageError, and there is then none."""
+        if self.gone:
+            raise StorageError(f"{self.folder}, where finished episodes are kept, is gone: something else removed it")
         save(self.folder / f"{self._last + 1:06}.hdf5")
         self._last += 1
 
@@ -107,9 +114,13 @@ class Shards:
     def finish(self, save: Save) -> None:
         """Replace ``target`` by what is saved, which must hold all there is in the shards, and remove them.
 
+        A folder that somebody removed meanwhile is made again.
+
         Raises:
             StorageError: if the disk refuses; the older ``target`` and all shards are then as they were.
         """
+        with _storing(self.folder):
+            self.folder.mkdir(exist_ok=True)
         save(self._whole)
         real = Path(os.path.realpath(self.target))
         with _storing(self.target):

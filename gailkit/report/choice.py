@@ -9,7 +9,8 @@ from typing import Any
 
 from gailkit.report.blocks import Paragraph
 from gailkit.report.markup import shortened
-from gailkit.report.words import counted, number
+from gailkit.report.words import number
+from gailkit.wording import counted
 
 LONGEST_NAME = 30
 NAMED = {"last": "the last one", "averaged": "the average of its last ones", "clone": "the clone that it began with"}

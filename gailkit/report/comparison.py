@@ -15,8 +15,9 @@ from gailkit.report.page import Page, Section, Verdict
 from gailkit.report.palette import EXPERT, POLICY, RANDOM, Side
 from gailkit.report.panels import Interval, draw_intervals
 from gailkit.report.verdicts import rule_behind, verdict_note
-from gailkit.report.words import MISSING, counted, estimated
+from gailkit.report.words import MISSING, estimated
 from gailkit.storage import write_atomically
+from gailkit.wording import counted
 
 LONGEST_NAME = 60
 HEAD = ("method", "runs", "verdicts", "mean return", "IQM of returns", "normalised score", "closeness")

@@ -17,6 +17,7 @@ from gailkit.report.policy_health import (
     value_function,
 )
 from gailkit.report.thresholds import FEWEST_ROWS, Plan
+from gailkit.wording import counted
 
 ORDER = ("bad", "warning", "note", "good")
 
@@ -38,7 +39,7 @@ def diagnose(curves: Curves, plan: Plan) -> list[Note]:
     """What there is to say about a run, the most urgent first; a healthy one is said to be healthy."""
     rows = max((len(curve.values) for curve in curves.values()), default=0)
     if rows < FEWEST_ROWS:
-        said = f"The run has {rows} iterations; {FEWEST_ROWS} are the fewest that say how it went."
+        said = f"The run has {counted(rows, 'iteration')}; {FEWEST_ROWS} are the fewest that say how it went."
         return [Note("note", "Too short to judge", said)]
     notes = [note for rule in RULES if (note := rule(curves, plan)) is not None]
     if all(note.tone == "good" for note in notes):

@@ -10,7 +10,7 @@ from gailkit.report.blocks import Block, Panel, Panels, Paragraph
 from gailkit.report.page import Section
 from gailkit.report.palette import EXPERT, POLICY
 from gailkit.report.panels import MOST_MARKS, draw_cumulative, draw_marks
-from gailkit.report.words import counted
+from gailkit.wording import counted
 
 
 def episodes_section(evaluation: Evaluation) -> Section:

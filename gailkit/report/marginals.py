@@ -12,7 +12,8 @@ from gailkit.report.markup import shortened
 from gailkit.report.page import Section
 from gailkit.report.palette import EXPERT, POLICY
 from gailkit.report.panels import draw_choices, draw_distribution
-from gailkit.report.words import counted, number, percent
+from gailkit.report.words import number, percent
+from gailkit.wording import counted
 
 MOST = 12
 MOST_CHOICES = 24  # more than these have no room for two bars each

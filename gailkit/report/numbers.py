@@ -12,7 +12,8 @@ from gailkit.report.blocks import Block, Note, Panel, Panels, Paragraph, Table
 from gailkit.report.page import Section
 from gailkit.report.palette import EXPERT, POLICY, RANDOM, Side
 from gailkit.report.panels import Interval, draw_intervals
-from gailkit.report.words import MISSING, counted, estimated, number, p_value, percent
+from gailkit.report.words import MISSING, estimated, number, p_value, percent
+from gailkit.wording import counted
 
 HEAD = ("measure", "policy", "expert", "random", "what it tells")
 Row = Sequence[str]

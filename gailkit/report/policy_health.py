@@ -26,6 +26,7 @@ from gailkit.report.thresholds import (
     USELESS_VALUE,
     Plan,
 )
+from gailkit.wording import counted
 
 
 def entropy(curves: Curves, plan: Plan) -> Note | None:
@@ -133,7 +134,7 @@ def unfinished(curves: Curves, plan: Plan) -> Note | None:
     curve = curves.get("steps")
     if curve is None or plan.steps is None or curve.values[-1] >= UNFINISHED * plan.steps:
         return None
-    done = f"It stands at {curve.values[-1]:,.0f} of {plan.steps:,} steps."
+    done = f"It stands at {curve.values[-1]:,.0f} of {counted(plan.steps, 'step')}."
     return Note(
         "warning",
         "The run was not finished",

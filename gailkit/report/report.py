@@ -27,8 +27,8 @@ from gailkit.report.telltales import telltales_section
 from gailkit.report.thresholds import Plan
 from gailkit.report.training import training_section
 from gailkit.report.verdicts import banner
-from gailkit.report.words import counted
 from gailkit.storage import write_atomically
+from gailkit.wording import counted
 
 LONGEST_SPEC = 60  # in the title
 

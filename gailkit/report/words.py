@@ -50,8 +50,3 @@ def p_value(p: float) -> str:
     """``p = 0.03``; a permutation test with few permutations is never more exact than that."""
     said = f"p = {p:.2g}" if p >= 0.001 else "p < 0.001"
     return said.replace(" ", UNBROKEN)
-
-
-def counted(count: int, what: str, many: str | None = None) -> str:
-    """``1 episode``, ``2 episodes``; ``many`` is the plural where it takes more than an s."""
-    return f"{count:,} {what if count == 1 else many or f'{what}s'}"

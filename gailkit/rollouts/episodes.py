@@ -17,6 +17,7 @@ from gailkit.rollouts.environments import all_finite, environment_failures, not_
 from gailkit.rollouts.global_generators import seeded_globally
 from gailkit.spaces import clip_to_space
 from gailkit.types import Policy, Trajectory
+from gailkit.wording import counted
 
 EnvFactory = Callable[[], gymnasium.Env[Any, Any]]
 LONGEST_EPISODE = 100_000
@@ -129,7 +130,7 @@ class RunningEpisode:
         ended = bool(terminated or truncated)
         if not ended and len(self.actions) >= self.max_episode_steps:
             raise EnvironmentFailure(
-                f"an episode has not ended after {self.max_episode_steps} steps; "
+                f"an episode has not ended after {counted(self.max_episode_steps, 'step')}; "
                 "give the environment a time limit (max_episode_steps where it is registered)"
             )
         return ended

@@ -28,6 +28,7 @@ from gailkit.training.own_runs import remember
 from gailkit.training.parts import Parts, described_parts
 from gailkit.training.picture import draw_learning
 from gailkit.training.run import CONFIG_FILE, LAST, PICTURE_FILE, RunFolder
+from gailkit.wording import counted
 
 OnIteration = Callable[[dict[str, float]], None]
 
@@ -123,7 +124,8 @@ def train_into(
             keeper.save_best()
             raise DivergenceError(f"{error}; the last good checkpoint is {folder.checkpoint_path(LAST)}") from error
         except EnvironmentFailure as error:
-            raise EnvironmentFailure(f"{error}, after {trainer.steps} steps; what was learned is kept") from error
+            done = counted(trainer.steps, "step")
+            raise EnvironmentFailure(f"{error}, after {done}; what was learned is kept") from error
         finally:
             if trainer.whole:
                 keeper.save()

@@ -52,11 +52,13 @@ def open_source(path: Path, once: bool = True) -> Iterator[Source]:
 
 
 def check_readable(path: Path) -> None:
-    """Raise InputError unless ``path`` is an existing file, StorageError if it may not be opened."""
+    """Raise InputError unless there is such a file, DataError if it is empty, StorageError if it may not be opened."""
     if not path.exists():
         raise InputError(f"no such file: {path}")
     if not path.is_file():
         raise InputError(f"{path} is not a file")
+    if path.is_file() and not path.stat().st_size:
+        raise DataError(f"{path} is empty: it has no byte")
     try:
         path.open("rb").close()
     except OSError as error:

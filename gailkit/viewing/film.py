@@ -18,6 +18,7 @@ from PIL import Image
 from gailkit.errors import EnvironmentFailure, InputError, StorageError
 from gailkit.importing import require
 from gailkit.storage import write_atomically
+from gailkit.wording import counted
 
 SUFFIXES = (".gif", ".webp", ".mp4")
 LONGEST_SIDE = 360  # of a GIF or WebP, pixels: a larger one takes many megabytes
@@ -98,7 +99,9 @@ class Film(ABC):
     def summary(self) -> str:
         """What was written, for the person who asked for it."""
         kilobytes = self.path.stat().st_size / 1e3
-        said = f"wrote {self.path}: {self.frames / self.fps:.1f} s, {self.frames} frames, {kilobytes:,.0f} kB"
+        said = (
+            f"wrote {self.path}: {self.frames / self.fps:.1f} s, {counted(self.frames, 'frame')}, {kilobytes:,.0f} kB"
+        )
         return f"{said} ({self.note})" if self.note else said
 
     @abstractmethod

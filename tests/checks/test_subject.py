@@ -165,7 +165,7 @@ TRAPS = {  # file -> environment, findings that are not mere notes
     "files/sail_MountainCar-v0.npz": ("MountainCar-v0", {"ambiguous_ending", "no_last_observation"}),
     "files/cs285_Hopper-v4.npz": ("Hopper-v5", {"ambiguous_ending"}),
     "files/robosuite_lift_panda.hdf5": (None, {"ambiguous_ending", "no_last_observation"}),
-    "files/d4rl_layout_trajectories.hdf5": (None, {"ambiguous_ending"}),
+    "files/d4rl_layout_trajectories.hdf5": (None, {"ambiguous_ending", "jump"}),
     "minari/CartPole/scripted-v0": ("CartPole-v1", set()),
     "minari/Pendulum/random-v0": ("Pendulum-v1", set()),
 }

@@ -18,6 +18,7 @@ from gailkit.cli.common import (
     Interrupted,
     interruptible,
     note_differences,
+    prepare_extra_output,
     prepare_output,
     show_progress,
 )
@@ -67,6 +68,15 @@ def test_outside_the_main_thread_signals_are_left_alone() -> None:
 def test_the_folders_of_an_output_are_made_and_nothing_else(tmp_path: Path) -> None:
     prepare_output(tmp_path / "a/b/c.hdf5")
     assert list((tmp_path / "a/b").iterdir()) == []
+
+
+def test_a_new_folder_for_what_is_written_at_the_end_is_said_at_the_beginning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        prepare_extra_output(tmp_path / "new/page.html")
+    said = f"note: the folder {tmp_path / 'new'} is not there, and is made for {tmp_path / 'new/page.html'}\n"
+    assert capsys.readouterr().err == said
 
 
 def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gailkit.cli.demonstrations import ReadingOptions, load
-from gailkit.demonstrations.to_trajectories import AmbiguousEnding
+from gailkit.demonstrations.time_limits import AmbiguousEnding
 from gailkit.errors import InputError
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -80,3 +81,26 @@ def test_memory_is_refused_where_it_would_change_nothing(
     refused = run_here("data", *words.split(), "--memory", "1")
     assert refused.returncode == 2 and "No such option '--memory'" in refused.stderr
     assert run_here("data", "info", "d.hdf5", "--memory", "1").returncode == 0
+
+
+def test_whether_runs_are_several_episodes_is_asked_and_answered(run_here: RunHere, write_d4rl: WriteD4rl) -> None:
+    write_d4rl(Path("d.hdf5"), [5, 9])
+    asked = run_here("data", "convert", "d.hdf5", "-o", "n.hdf5")
+    assert asked.returncode == 2 and "2 runs, the longest of 9 steps" in asked.stderr
+    said = run_here("data", "info", "d.hdf5").stdout
+    assert "episodes: 2 or more" in said and "endings: open. d.hdf5 does not mark where" in said
+    divided = run_here("data", "convert", "d.hdf5", "-o", "n.hdf5", "--max-episode-steps", "4")
+    assert divided.returncode == 0, divided.stderr  # 4, 1 | 4, 4, 1, of which those of 4 lose their last
+    assert divided.stdout.endswith("into n.hdf5: 5 episodes, 11 steps\n")
+    assert "divided 2 runs of up to 9 steps, one behind the other, into 5 episodes of up to 4 steps" in divided.stderr
+    whole = run_here("data", "info", "d.hdf5", "--max-episode-steps", "none")
+    assert "endings: 2 terminated, 0 truncated" in whole.stdout
+    assert run_here("data", "convert", "d.hdf5", "-o", "m.hdf5", "--env", "CartPole-v1").returncode == 0  # 500 steps
+    for wrong in ("0", "some", "2.5"):
+        refused = run_here("data", "info", "d.hdf5", "--max-episode-steps", wrong)
+        assert refused.returncode == 2 and "or none is accepted" in refused.stderr.replace("\n", " ")
+
+
+def test_no_limit_can_be_typed_again() -> None:
+    assert ReadingOptions(max_episode_steps=math.inf).words() == ["--max-episode-steps", "none"]
+    assert ReadingOptions(max_episode_steps=7).words() == ["--max-episode-steps", "7"]

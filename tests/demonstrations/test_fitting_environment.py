@@ -128,3 +128,11 @@ def test_whole_numbers_that_bytes_cannot_hold_do_not_fit_an_image() -> None:
         else:
             with pytest.raises(InputError, match=r"they are int64 of shape .* and range from 0 to 256"):
                 check_fit([one], About(), image, ACTIONS)
+
+
+def test_where_they_do_not_fit_it_is_said_where_they_were_recorded() -> None:
+    about = About(Box(-1, 1, (3,)), ACTIONS, "Pendulum-v1")
+    with pytest.raises(InputError, match=r"do not fit; they were recorded in Pendulum-v1$"):
+        check_fit([], about, Box(-1, 1, (4,)), ACTIONS)
+    with pytest.raises(InputError, match=r"they were recorded in Pendulum-v1$"):
+        check_fit(EPISODES, About(env_id="Pendulum-v1"), Box(-1, 1, (4,)), ACTIONS)

@@ -124,7 +124,7 @@ def test_a_share_that_is_none_is_refused(share: float) -> None:
     [
         ([1, 2, 3], 0.1, "a share of 0.1 of 3 different episodes holds out 0 of them"),
         ([1, 2, 3], 0.9, "a share of 0.9 of 3 different episodes holds out 3 of them"),
-        ([1, 1, 1, 1], 0.5, "a share of 0.5 of 1 different episodes holds out 0 of them"),
+        ([1, 1, 1, 1], 0.5, "a share of 0.5 of 1 different episode holds out 0 of them"),
     ],
 )
 def test_an_empty_side_is_refused(shown: list[int], share: float, said: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.demonstrations.file_contents import ReadOptions
+from gailkit.demonstrations.native.truncated_file import MOST_TIMES
 from gailkit.demonstrations.opening import FILES, FOLDERS
 from gailkit.errors import DataError, InputError
 
@@ -42,3 +43,34 @@ def test_what_no_format_recognises_is_refused_with_those_that_are_known(tmp_path
     with pytest.raises(DataError, match=r"x\.hdf5"):
         Demonstrations.load(tmp_path / "x.hdf5")
     assert list(FILES)[-1] == "columns"  # it takes any container of numbers, so that all others go before it
+
+
+def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
+    (tmp_path / "x.hdf5").touch()
+    with pytest.raises(DataError, match=r"x\.hdf5 is empty"):
+        Demonstrations.load(tmp_path / "x.hdf5")
+
+
+def test_a_file_that_was_cut_says_so_and_names_the_command(make_demonstrations: Make, tmp_path: Path) -> None:
+    path = tmp_path / "d.hdf5"
+    make_demonstrations([30] * 9).save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-10])
+    here = f"has {len(whole) - 10:,} of {len(whole):,} bytes; gailkit data repair {path} -o"
+    with pytest.raises(DataError, match=f"lacks its end: it {here}"):
+        Demonstrations.load(path)
+    path.write_bytes(whole[: len(whole) // (MOST_TIMES + 1)])
+    with pytest.raises(DataError, match=r"lacks its end.* too few for data repair"):
+        Demonstrations.load(path)
+
+
+def test_folders_of_other_commands_are_told_from_demonstrations(tmp_path: Path) -> None:
+    run, parts = tmp_path / "run", tmp_path / "d.hdf5.parts"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "config.json").touch()
+    parts.mkdir()
+    (parts / "lock").touch()
+    with pytest.raises(InputError, match=f"the folder of a run.* gailkit record ENV_ID --policy {run} --episodes N"):
+        Demonstrations.load(run)
+    with pytest.raises(InputError, match=f"a recording finished.*--append -o {tmp_path / 'd.hdf5'} takes it in"):
+        Demonstrations.load(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gailkit.demonstrations.file_contents import About, Broken, Contents, Episode, ReadOptions
-from gailkit.demonstrations.to_trajectories import AmbiguousEnding, Conversion, decide, doubtful
+from gailkit.demonstrations.time_limits import AmbiguousEnding
+from gailkit.demonstrations.to_trajectories import Conversion, decide, doubtful
 from gailkit.errors import DataError, InputError
 from gailkit.types import Trajectory
 
@@ -66,7 +68,7 @@ def test_the_question_tells_what_is_needed_to_answer_it() -> None:
     with pytest.raises(AmbiguousEnding) as asked:
         list(conversion(episode(3, True), episode(5, None), episode(7, None), episode(7, None)).strict())
     assert isinstance(asked.value, InputError)
-    said = "some.file does not say how its episodes ended (2 of 3 after 7 steps, none after more; of 1 others it does)"
+    said = "some.file does not say how its episodes ended (2 of 3 after 7 steps, none after more; of 1 other it does)"
     assert said in str(asked.value)
     assert "--max-episode-steps 7" in str(asked.value) and "--ends" in str(asked.value)
 
@@ -78,9 +80,21 @@ def test_without_a_last_observation_each_action_keeps_its_true_successor() -> No
         ([0, 1, 2], [0, 1], False),
         ([0, 1, 2], [0, 1], False),
     ]
-    note = found.notes()["conversion"]
-    assert "last step of 2 truncated episodes was dropped" in note
-    assert "last observation of 1 terminated episodes repeated" in note
+    assert found.notes() == {
+        "conversion": "the file has no last observations: the last step of 1 truncated episode was dropped, "
+        "the last observation of 1 terminated episode repeated",
+        "gone": "1 of 4 episodes left out: 2 (one step, of which nothing tells what followed it)",
+        "left_out": "infos/x",
+    }
+
+
+def test_an_episode_without_a_step_is_left_out_whatever_is_asked_of_the_others() -> None:
+    found = conversion(episode(0, None), episode(3, True), episode(0, None, False), episode(1, False, False))
+    assert [shown(trajectory) for trajectory in found.strict()] == [([0, 1, 2, 3], [0, 1, 2], True)]
+    assert found.notes()["gone"] == (
+        "3 of 4 episodes left out: 0, 2 (no step); 3 (one step, of which nothing tells what followed it)"
+    )
+    assert "conversion" not in found.notes()  # nothing was shortened
 
 
 def test_what_was_decided_and_left_behind_is_noted() -> None:
@@ -108,11 +122,16 @@ def test_a_broken_episode_is_named_or_passed_over() -> None:
 
 def test_a_limit_that_an_episode_exceeds_is_none() -> None:
     found = conversion(episode(4, True), episode(6, True), max_episode_steps=5)
-    with pytest.raises(InputError, match=r"some\.file: episode 1 has 6 steps, so that 5 was not the time limit"):
+    with pytest.raises(
+        InputError, match=r"some\.file: episode 1 has 6 steps, and the file marks where.* 5 was not the time limit"
+    ):
         list(found.strict())
 
 
-@pytest.mark.parametrize("options", [{"max_episode_steps": 0}, {"ends": "somehow"}])
+@pytest.mark.parametrize(
+    "options",
+    [{"max_episode_steps": 0}, {"max_episode_steps": 2.5}, {"max_episode_steps": -math.inf}, {"ends": "somehow"}],
+)
 def test_options_that_mean_nothing_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(InputError, match="found"):
         ReadOptions(**options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from gailkit.demonstrations.dataset import Demonstrations
+from gailkit.demonstrations.summary import describe
 from gailkit.errors import InputError, StorageError
 from gailkit.experts.random import random_policy
 from gailkit.recording import recorder as module
@@ -344,7 +346,7 @@ def test_a_failure_of_the_disk_is_told_at_once_and_nothing_that_ended_is_lost(
             recording.add(0, first)
         with pytest.raises(StorageError, match="no room"):
             recording.add(1, second)
-        with pytest.raises(StorageError, match=r"no room; 0 of 2 episodes .* are kept in .*parts, from where --append"):
+        with pytest.raises(StorageError, match="no room; no episode of this run is kept"):
             recording.finish()
     assert recording.acknowledged == 0
     recording.finish()  # there is room again
@@ -375,3 +377,28 @@ def test_what_was_recorded_is_what_happened(shards: Shards) -> None:
     for name in ("observations", "actions", "rewards"):
         np.testing.assert_array_equal(getattr(found, name), getattr(episode, name))
         assert getattr(found, name).dtype == getattr(episode, name).dtype
+
+
+def test_a_folder_of_shards_that_is_removed_meanwhile_costs_nothing_that_is_still_known(tmp_path: Path) -> None:
+    path = tmp_path / "a.hdf5"
+    with closing(Shards(path)) as shards:
+        recording = opened(shards)
+        for index, trajectory in enumerate(played(recording.seeds(0, 3))):
+            recording.add(index, trajectory)
+        recording.flush()
+        shutil.rmtree(shards.folder)
+        recording.add(3, played([99])[0])
+        with pytest.raises(StorageError, match=r"a\.hdf5\.parts, where finished episodes are kept, is gone"):
+            recording.flush()
+        recording.finish()
+    assert [each.seed for each in Demonstrations.load(path).trajectories][3] == 99
+    assert not shards.folder.exists()
+
+
+def test_the_spread_of_returns_is_that_of_a_sample_as_data_info_says_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.hdf5"
+    one = recorded(path, 1).summary()
+    assert one.startswith("recorded 1 episode, ") and "+-" not in one
+    several = recorded(tmp_path / "b.hdf5", 4).summary()
+    found = describe(tmp_path / "b.hdf5")
+    assert f"mean return {found.return_mean:.1f} +- {found.return_sd:.1f} " in several

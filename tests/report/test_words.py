@@ -11,7 +11,8 @@ import pytest
 from gailkit.functional.resampling import Estimate
 from gailkit.report.again import in_lines
 from gailkit.report.maps import principal_plane
-from gailkit.report.words import counted, estimated, number, p_value, percent
+from gailkit.report.words import estimated, number, p_value, percent
+from gailkit.wording import counted
 
 Space = Callable[[str], str]
 

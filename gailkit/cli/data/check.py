@@ -14,6 +14,7 @@ from gailkit.cli.common import PATH, env_kwargs_option, printable
 from gailkit.cli.data.wording import listed
 from gailkit.cli.demonstrations import ReadingOptions, format_options
 from gailkit.cli.examples import examples
+from gailkit.wording import counted
 
 if TYPE_CHECKING:
     from gailkit.checks.run import Report
@@ -64,7 +65,7 @@ def check(
         if around is not None and around.env is not None:
             opened.callback(around.env.close)
         time_limit = None if around is None else around.time_limit
-        subject = read_subject(file, options.read_options(), options.words(), time_limit)
+        subject = read_subject(file, options.read_options(env_id), options.words(), time_limit)
         if around is not None:
             subject = as_observed(subject, around)
         report = check_all(subject, around)
@@ -94,7 +95,12 @@ def _values(subject: Subject, report: Report) -> dict[str, Any]:
 
 def _print(subject: Subject, report: Report) -> None:
     steps = sum(map(len, subject.trajectories))
-    click.echo(printable(f"{subject.path}: {subject.format}, {len(subject.trajectories):,} episodes, {steps:,} steps"))
+    click.echo(
+        printable(
+            f"{subject.path}: {subject.format}, {counted(len(subject.trajectories), 'episode')}, "
+            f"{counted(steps, 'step')}"
+        )
+    )
     for sentence in report.fine:
         click.echo(f"fine: {sentence}")
     for what, why in report.unchecked:

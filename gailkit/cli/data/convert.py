@@ -13,6 +13,7 @@ from gailkit.cli.data.watching import watched
 from gailkit.cli.data.writing import check_new, output_option, overwrite_option, prepare_new_file
 from gailkit.cli.demonstrations import ReadingOptions, format_options, say_notes
 from gailkit.cli.examples import examples
+from gailkit.wording import counted
 
 if TYPE_CHECKING:
     from gailkit.demonstrations.editing.convert import Target, Write
@@ -73,11 +74,14 @@ def convert(
 
     target = _target(output, kind, env_id, env_kwargs, clip_actions)
     with watched(f"converting {file}") as on_episode:
-        done = run_conversion(file, options.read_options(), target, on_episode)
+        done = run_conversion(file, options.read_options(env_id), target, on_episode)
     say_notes(file, done.notes)
-    clipped = f", {done.clipped:,} actions clipped" if done.clipped else ""
+    clipped = f", {counted(done.clipped, 'action')} clipped" if done.clipped else ""
     click.echo(
-        printable(f"converted {file} ({done.format}) into {output}: {done.episodes:,} episodes, {done.steps:,} steps")
+        printable(
+            f"converted {file} ({done.format}) into {output}: {counted(done.episodes, 'episode')}, "
+            f"{counted(done.steps, 'step')}"
+        )
         + clipped
     )
 

@@ -12,6 +12,7 @@ import rich_click as click
 from gailkit.cli.common import PATH, printable
 from gailkit.cli.demonstrations import ReadingOptions, reading_options
 from gailkit.cli.examples import examples
+from gailkit.wording import counted
 
 if TYPE_CHECKING:
     from gailkit.demonstrations.summary import Description
@@ -48,15 +49,15 @@ def info(file: Path, as_json: bool, options: ReadingOptions) -> None:
 
 
 def _rows(found: Description) -> Rows:
-    verified = f"{found.digests_verified} of {found.episodes} episodes verified"
+    verified = f"{found.digests_verified} of {counted(found.episodes, 'episode')} verified"
     return [
         ("file", found.path),
-        ("format", f"{found.format}, {found.file_bytes:,} bytes"),
+        ("format", f"{found.format}, {counted(found.file_bytes, 'byte')}"),
         ("digests", verified if found.digests_verified else "none in this format, so damage can go unnoticed"),
         ("environment", _environment(found)),
         ("observation space", found.observation_space or f"not stated; observations are {found.observations}"),
         ("action space", found.action_space or f"not stated; actions are {found.actions}"),
-        ("episodes", f"{found.episodes:,}"),
+        ("episodes", f"{found.episodes:,}" + ("" if found.episodes_known else " or more")),
         ("steps", f"{found.steps:,}"),
         ("lengths", f"min {found.length_min}, median {found.length_median:g}, max {found.length_max}"),
         ("returns", _returns(found)),

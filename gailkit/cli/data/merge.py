@@ -10,6 +10,7 @@ from gailkit.cli.common import PATH, printable, typed_command
 from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file, size
 from gailkit.cli.demonstrations import ReadingOptions, load, reading_options
 from gailkit.cli.examples import examples
+from gailkit.wording import counted
 
 EXAMPLES = examples(
     "gailkit data merge monday.hdf5 tuesday.hdf5 -o week.hdf5",
@@ -51,7 +52,9 @@ def merge(
     provenance = joined.about.provenance
     told = {**provenance, **next_step(provenance, f"{size(merged.lengths)}: {typed_command()}")}
     writing.write(output, joined.about._replace(provenance=told), merged)
-    said = f"merged {len(files)} files into {output}: {size(merged.lengths)}{_said_of(equal, drop_duplicates)}"
+    said = (
+        f"merged {counted(len(files), 'file')} into {output}: {size(merged.lengths)}{_said_of(equal, drop_duplicates)}"
+    )
     click.echo(printable(said))
 
 

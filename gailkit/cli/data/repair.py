@@ -14,6 +14,7 @@ from gailkit.cli.data.wording import listed
 from gailkit.cli.data.writing import output_option, overwrite_option, prepare_new_file
 from gailkit.cli.demonstrations import ReadingOptions, format_options, say_notes
 from gailkit.cli.examples import examples
+from gailkit.wording import counted
 
 if TYPE_CHECKING:
     from gailkit.demonstrations.editing.repair import Repaired
@@ -43,11 +44,14 @@ def repair(file: Path, output: Path, overwrite: bool, options: ReadingOptions) -
         done = run_repair(file, options.read_options(), output, typed_command(), on_episode)
     say_notes(file, done.notes)
     if done.missing:
-        click.echo(printable(f"{file} lacks its end, {done.missing:,} bytes"))
+        click.echo(printable(f"{file} lacks its end, {counted(done.missing, 'byte')}"))
     for line in _losses(done):
         click.echo(printable(line))
     click.echo(
-        printable(f"saved {done.episodes:,} of {done.whole:,} episodes, {done.steps:,} steps, of {file} in {output}")
+        printable(
+            f"saved {done.episodes:,} of {counted(done.whole, 'episode')}, "
+            f"{counted(done.steps, 'step')}, of {file} in {output}"
+        )
     )
 
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from gailkit.cli.common import Update, interruptible, show_progress
 from gailkit.cli.time_left import TimeLeft, left_words
+from gailkit.wording import counted
 
 SECONDS_UNSEEN = 2.0  # what is done by then needs no bar
 
@@ -29,6 +30,6 @@ def watched(title: str) -> Iterator[Callable[[int, int, int], None]]:
             if not updates and time.monotonic() - started > SECONDS_UNSEEN:
                 updates.append(opened.enter_context(show_progress(title, total, "episodes")))
             for update in updates:
-                update(done, f"{steps:,} steps{left}")
+                update(done, f"{counted(steps, 'step')}{left}")
 
         yield on_episode

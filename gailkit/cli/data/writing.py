@@ -11,6 +11,7 @@ import rich_click as click
 
 from gailkit.cli.common import PATH, prepare_output
 from gailkit.errors import InputError
+from gailkit.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,5 +63,4 @@ def is_same_file(first: Path, second: Path) -> bool:
 
 def size(lengths: np.ndarray) -> str:
     """How many episodes and steps, in words, for the length of each episode."""
-    episodes = len(lengths)
-    return f"{episodes:,} {'episode' if episodes == 1 else 'episodes'}, {lengths.sum():,} steps"
+    return f"{counted(len(lengths), 'episode')}, {counted(int(lengths.sum()), 'step')}"

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from gailkit.cli.common import PATH, env_kwargs_option, prepare_output, stopped_at_once, use_one_thread, write_json
+from gailkit.cli.common import (
+    PATH,
+    env_kwargs_option,
+    prepare_extra_output,
+    stopped_at_once,
+    use_one_thread,
+    write_json,
+)
 from gailkit.cli.demonstrations import ReadingOptions, reading_options
 from gailkit.cli.evaluate.method_names import refuse_twice
 from gailkit.cli.evaluate.policies import Request, run_policies, said_to_be
@@ -128,7 +135,7 @@ def _check_outputs(json_file: Path | None, report: Path | None, inputs: Sequence
     for option, path in given.items():
         if path.resolve() in [read.resolve() for read in inputs]:
             raise click.UsageError(f"{option} would overwrite {path}, which is read here; name another file.")
-        prepare_output(path)
+        prepare_extra_output(path)
 
 
 def _write_json(path: Path, request: Request, candidates: Sequence[Candidate], comparison: Comparison) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gailkit.cli.common import printable
+from gailkit.wording import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -94,7 +95,7 @@ def contrast_sentence(contrast: Contrast) -> str:
     from gailkit.functional.resampling import Estimate
 
     value, low, high = contrast.paired.difference
-    starts = f"from {contrast.paired.starts} equal starts"
+    starts = f"from {counted(contrast.paired.starts, 'equal start')}"
     if value == low == high == 0:
         return f"{said}, and the same {starts}."
     if value < 0:

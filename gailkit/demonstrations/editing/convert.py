@@ -20,6 +20,7 @@ from gailkit.demonstrations.to_trajectories import Conversion
 from gailkit.errors import DataError, InputError
 from gailkit.spaces import brief, flatten_values, flattened_space, misfit
 from gailkit.types import Trajectory
+from gailkit.wording import counted
 
 Write = Callable[[Path, About, Iterable[Trajectory]], int]
 """Writes episodes one after another into a file that replaces an older one when it is complete."""
@@ -71,7 +72,7 @@ def convert(path: Path, options: ReadOptions, target: Target, on_episode: OnEpis
                 if on_episode is not None:
                     on_episode(number, contents.num_episodes, change.steps)
             if not change.steps:
-                raise DataError(f"{path} holds no step whose successor is known")
+                raise DataError(conversion.nothing())
             # Only now is it known what had to be made up; writers describe the episodes behind the last of them.
             provenance.update(told(provenance, target.step, conversion.notes(), change.clipped))
             if change.clipped:
@@ -159,6 +160,6 @@ def told(provenance: Mapping[str, str], step: str, notes: Mapping[str, str], cli
     said = [
         step,
         *(f"{name}: {text}" for name, text in notes.items()),
-        *([f"{clipped} actions clipped"] * (clipped > 0)),
+        *([f"{counted(clipped, 'action')} clipped"] * (clipped > 0)),
     ]
     return next_step(provenance, "; ".join(part for part in said if part))

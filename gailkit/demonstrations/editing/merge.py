@@ -15,6 +15,7 @@ from gailkit.demonstrations.file_contents import About
 from gailkit.demonstrations.joined_episodes import digest_of, row_types
 from gailkit.errors import InputError
 from gailkit.types import Trajectory
+from gailkit.wording import counted
 
 _KINDS = {"f": "floating numbers", "i": "integers", "u": "unsigned integers", "b": "booleans"}
 
@@ -76,9 +77,9 @@ def merge(parts: Sequence[Named]) -> Merged:
     """
     for first, other in combinations(parts, 2):
         _check_same_task(first, other)
-    provenance = {"source": f"merged from {len(parts)} files"}
+    provenance = {"source": f"merged from {counted(len(parts), 'file')}"}
     for number, (name, part) in enumerate(parts, start=1):
-        provenance[f"merged_{number}"] = f"{len(part.trajectories)} episodes of {name}"
+        provenance[f"merged_{number}"] = f"{counted(len(part.trajectories), 'episode')} of {name}"
         provenance |= {f"merged_{number} {key}": text for key, text in part.provenance.items()}
     joined = tuple(part for _, part in parts)
     types = widest(types for part in joined for types in _types_in(part))

@@ -20,6 +20,7 @@ from gailkit.demonstrations.opening import open_contents
 from gailkit.demonstrations.to_trajectories import Conversion
 from gailkit.errors import DataError
 from gailkit.types import Trajectory
+from gailkit.wording import counted
 
 PADDING = (0x00, 0xA5)
 CUT = "it lies in the part that is cut off"
@@ -76,8 +77,8 @@ def _saved(
         def passing() -> Iterator[Trajectory]:
             yield from sound
             if not sound.steps:
-                raise DataError(f"{path.name}: {sound.reasons() or 'it holds no step whose successor is known'}")
-            lost = f"{len(sound.lost)} of {contents.num_episodes} episodes were lost: {sound.reasons()}"
+                raise DataError(f"{path.name}: {sound.reasons() or conversions[0].nothing()}")
+            lost = f"{len(sound.lost)} of {counted(contents.num_episodes, 'episode')} were lost: {sound.reasons()}"
             # Only now is it known what was lost; writers describe the episodes behind the last of them.
             provenance.update(told(provenance, f"{step}; {lost}" if sound.lost else step, conversions[0].notes()))
 

@@ -42,6 +42,22 @@ def rows_that_differ(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.asarray(different.any(axis=tuple(range(1, different.ndim))))
 
 
+def unmarked_cuts(source: Source, observations: np.ndarray, following: np.ndarray, marked: np.ndarray) -> np.ndarray:
+    """Rows (N,) that end an episode and are not ``marked`` (N,): what followed is not the observation of the next row.
+
+    Raises:
+        DataError: if so do most rows: ``following`` is then something else than what followed.
+    """
+    cut: np.ndarray = np.append(rows_that_differ(following[:-1], observations[1:]), False) & ~marked
+    inside = int((~marked[:-1]).sum())
+    if cut.sum() > max(1, inside // 2):
+        raise DataError(
+            f"{source.path}: what is said to follow {cut.sum():,} of {inside:,} rows inside of episodes is not the "
+            "observation of the row behind them, so that these are no episodes"
+        )
+    return cut
+
+
 def episode_bounds(source: Source, name: str) -> tuple[np.ndarray, np.ndarray]:
     """First rows (E,) and rows behind the last (E,) of the episodes, where ``name`` marks the first of each."""
     marks = column(source, name) != 0

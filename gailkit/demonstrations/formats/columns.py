@@ -25,18 +25,21 @@ one.
 Episodes are divided by ``episode``, else by the marks; rows behind the last mark are an episode that was truncated. How
 an episode ended is known from ``terminated`` with ``truncated`` or ``done``. ``done`` alone, or ``terminated`` alone,
 may mark time limits too: several longest episodes that all end after the same number of steps are asked about. What no
-mark tells is asked. Without episodes and marks all rows are one episode, where ``--ends`` says how it ended.
+mark tells is asked. Where only ``terminated`` is marked, an episode also ends where ``next_observations`` are not the
+observations of the next row; without those, and without any mark, rows may be several episodes, and the time limit
+divides them. Without episodes and marks all rows are one episode, where ``--ends`` says how it ended.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
 import numpy as np
 
 from gailkit.demonstrations.file_contents import About, Contents, Episode, ReadOptions
-from gailkit.demonstrations.formats.arrays import check_one_length, column, left_behind, origin, rows_that_differ
+from gailkit.demonstrations.formats.arrays import check_one_length, column, left_behind, origin, unmarked_cuts
 from gailkit.demonstrations.formats.column_names import EXAMPLE, VECTORS, named_columns
 from gailkit.demonstrations.to_trajectories import doubtful
 from gailkit.errors import DataError, InputError
@@ -74,9 +77,11 @@ def read(source: Source, options: ReadOptions) -> Contents:
             f"{source.path}: next_observations {following.shape} must have the shape of the observations {seen.shape}"
         )
     marks = {role: _marks(source, role, values[role]) for role in _MARKS if role in values}
-    stops = _stops(source, values, marks, options)
+    stops, marked = _stops(source, values, marks, options)
     starts = np.concatenate([[0], stops[:-1]])
     terminated = _terminated(stops - starts, {role: ends[stops - 1] for role, ends in marks.items()})
+    if not marks and not marked and options.ends is None:  # one run, at whose end no program wrote a mark
+        terminated = [False]
     rewards, seeds = values.get("rewards"), values.get("seed")
 
     def episodes() -> Iterator[Episode]:
@@ -91,7 +96,7 @@ def read(source: Source, options: ReadOptions) -> Contents:
     told = "; ".join(f"{role}={','.join(found)}" for role, found in names.items())
     taken = tuple(name for found in names.values() for name in found)
     about = About(provenance={**origin(source, NAME), "columns": told})
-    return Contents(about, len(stops), episodes(), left_behind(source, taken))
+    return Contents(about, len(stops), episodes(), left_behind(source, taken), ends_marked=marked)
 
 
 def _members(source: Source, group: str = "") -> Iterator[tuple[str, bool]]:
@@ -123,8 +128,8 @@ def _marks(source: Source, role: str, values: np.ndarray) -> np.ndarray:
 
 def _stops(
     source: Source, values: Mapping[str, np.ndarray], marks: Mapping[str, np.ndarray], options: ReadOptions
-) -> np.ndarray:
-    """Rows behind the last of each episode, ascending."""
+) -> tuple[np.ndarray, bool]:
+    """Rows behind the last of each episode, ascending; and whether no end is missing among them."""
     rows = len(values["actions"])
     marked = np.any(list(marks.values()), axis=0) if marks else np.zeros(rows, bool)
     if "episode" in values:
@@ -132,16 +137,20 @@ def _stops(
         inside = np.setdiff1d(np.flatnonzero(marked) + 1, stops)
         if len(inside):
             raise DataError(f"{source.path}: row {inside[0]} of the data is marked as an end, and its episode goes on")
-        return stops
-    if not marks and options.ends is None:
+        return stops, True
+    following = values.get("next_observations")
+    if not marks and following is None and options.ends is None and options.max_episode_steps in (None, math.inf):
         raise InputError(
             f"nothing in {source.path} tells where an episode ends: tell a column by such as {EXAMPLE}, or say "
-            "--ends terminated or --ends truncated if all rows are one episode"
+            "--max-episode-steps N if a time limit of N steps ended each, or --ends terminated or --ends truncated if "
+            "all rows are one episode"
         )
-    following, seen = values.get("next_observations"), values["observations"]
-    if following is not None and not {"truncated", "done"} & set(marks):  # truncated without a mark: a jump shows it
-        marked[:-1] |= rows_that_differ(following[:-1], seen[1:])
-    return np.union1d(np.flatnonzero(marked) + 1, [rows])
+    every_end = "done" in marks or {"terminated", "truncated"} <= set(marks)
+    if following is not None and not every_end:  # one without a mark shows
+        marked |= unmarked_cuts(source, values["observations"], following, marked)
+    known = marked.any() if every_end else following is not None or "truncated" in marks
+    one = not marks and options.max_episode_steps in (None, math.inf)  # as --ends says
+    return np.union1d(np.flatnonzero(marked) + 1, [rows]), bool(known) or one
 
 
 def _runs(source: Source, numbers: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Flat NPZ with ``obs``, ``actions``, ``rewards`` and ``next_obs``, and marks of the last step of each episode in
 ``dones_as_stored``, ``dones`` or ``terminals``; such as the experts of the course CS 285.
 
-``episode_starts`` marks the first step of each episode where it is there. A mark at an end may be a time limit, so that
+``episode_starts`` marks the first step of each episode where it is there; else an episode also ends where ``next_obs``
+is not the observation of the step that follows. A mark at an end may be a time limit, so that
 an end after as many steps as the longest episode, where several are as long, is asked about. Actions stand there as the
 policy put them out, which may be beyond the Box of the environment.
 """
@@ -21,6 +22,7 @@ from gailkit.demonstrations.formats.arrays import (
     left_behind,
     origin,
     rows_that_differ,
+    unmarked_cuts,
 )
 from gailkit.demonstrations.to_trajectories import doubtful
 from gailkit.errors import DataError
@@ -52,7 +54,7 @@ def read(source: Source, options: ReadOptions) -> Contents:
     check_one_length(source, named)
     if following.shape != observations.shape:
         raise DataError(f"{source.path}: 'next_obs' {following.shape} must be like 'obs' {observations.shape}")
-    starts, stops = _bounds(source, ends)
+    starts, stops = _bounds(source, observations, following, ends)
     terminated = doubtful((stops - starts).tolist(), ends[stops - 1].tolist())
 
     def episodes() -> Iterator[Episode | Broken]:
@@ -74,10 +76,13 @@ def _marks(source: Source) -> str | None:
     return next((name for name in _MARKS if is_npz_of(source, (name,))), None)
 
 
-def _bounds(source: Source, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _bounds(
+    source: Source, observations: np.ndarray, following: np.ndarray, ends: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """First steps (E,) and steps behind the last (E,) of the episodes."""
     if not source.has(_STARTS):
-        stops = np.union1d(np.flatnonzero(ends) + 1, [len(ends)])
+        shown = ends | unmarked_cuts(source, observations, following, ends)
+        stops = np.union1d(np.flatnonzero(shown) + 1, [len(ends)])
         return np.concatenate([[0], stops[:-1]]), stops
     starts, stops = episode_bounds(source, _STARTS)
     if stops[-1] != len(ends) or not np.isin(np.flatnonzero(ends) + 1, stops).all():

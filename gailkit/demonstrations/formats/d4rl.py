@@ -3,7 +3,8 @@
 
 An episode ends where ``terminals`` or ``timeouts`` say so; a terminal wins over a timeout on the same step. What
 follows the last mark is an episode that was truncated. Without ``timeouts`` an episode is also cut where the next
-observation recorded is not the observation that follows.
+observation recorded is not the observation that follows. Where there is neither of the two, or no mark at all, what
+stands between two marks may be several episodes, and the time limit divides it.
 
 The last observation of an episode comes from ``next_observations``, where the file has them. Without ``timeouts`` a
 terminal after as many steps as the longest episode, where several are as long, may be a time limit.
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gailkit.demonstrations.file_contents import About, Contents, Episode, ReadOptions
-from gailkit.demonstrations.formats.arrays import check_one_length, column, left_behind, origin, rows_that_differ
+from gailkit.demonstrations.formats.arrays import check_one_length, column, left_behind, origin, unmarked_cuts
 from gailkit.demonstrations.to_trajectories import doubtful
 from gailkit.errors import DataError
 from gailkit.untrusted.source import Source
@@ -49,7 +50,8 @@ def read(source: Source, options: ReadOptions) -> Contents:
         DataError: if the arrays do not fit each other.
     """
     steps = _read_steps(source)
-    ends = episode_ends(steps.observations, steps.next_observations, steps.terminals, steps.timeouts)
+    end, marked = _ends(source, steps)
+    ends = np.flatnonzero(end)
     starts = np.concatenate([[0], ends[:-1] + 1])
     terminated: list[bool | None] = steps.terminals[ends].tolist()
     if steps.timeouts is None:
@@ -61,23 +63,20 @@ def read(source: Source, options: ReadOptions) -> Contents:
         for start, end, ended in zip(starts.tolist(), ends.tolist(), terminated, strict=True)
     )
     unheld = left_behind(source, _READ)
-    return Contents(About(None, None, source.text("env_id"), {}, provenance), len(ends), episodes, unheld)
+    about = About(None, None, source.text("env_id"), {}, provenance)
+    return Contents(about, len(ends), episodes, unheld, ends_marked=marked)
 
 
-def episode_ends(
-    observations: np.ndarray,
-    next_observations: np.ndarray | None,
-    terminals: np.ndarray,
-    timeouts: np.ndarray | None,
-) -> np.ndarray:
-    """Indices (E,) of the last step of each episode, ascending; the last of them is N - 1."""
-    end = terminals.copy()
-    if timeouts is not None:
-        end |= timeouts
-    elif next_observations is not None:
-        end[:-1] |= rows_that_differ(next_observations[:-1], observations[1:])
+def _ends(source: Source, steps: _Steps) -> tuple[np.ndarray, bool]:
+    """Whether each step (N,) is the last of an episode, the last of all among them; and whether no end is missing."""
+    end = steps.terminals.copy()
+    if steps.timeouts is not None:
+        end |= steps.timeouts
+    elif steps.next_observations is not None:
+        end |= unmarked_cuts(source, steps.observations, steps.next_observations, end)
+    marked = steps.next_observations is not None if steps.timeouts is None else bool(end.any())
     end[-1] = True
-    return np.flatnonzero(end)
+    return end, marked
 
 
 def _episode(steps: _Steps, start: int, end: int, terminated: bool | None) -> Episode:

@@ -133,7 +133,7 @@ def _episode(source: Source, file: _File, row: int, terminated: bool | None) -> 
     spans = [Span(f"{name}/values", int(run[row]), int(run[row + 1])) for name, run in file.runs.items()]
     lengths = {name: span.stop - span.start for name, span in zip(file.runs, spans, strict=True)}
     steps = lengths["acts"]
-    if lengths["obs"] != steps + 1 or lengths.get("rews", steps) != steps:
+    if (steps and lengths["obs"] != steps + 1) or lengths.get("rews", steps) != steps:
         return Broken(f"it must have one observation more than actions, and as many rewards; found {lengths}")
     observations, actions, *rewards = source.arrays(spans)
     return Episode(observations, actions, rewards[0] if rewards else None, terminated)

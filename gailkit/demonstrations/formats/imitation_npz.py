@@ -63,7 +63,7 @@ def _bounds(source: Source, steps: int, episodes: int) -> tuple[np.ndarray, np.n
     inner = column(source, "indices")
     edges = np.concatenate([[0], inner.astype(np.int64), [steps]])
     whole = inner.dtype.kind in "iu" or not len(inner)  # numpy makes an empty list one of floating numbers
-    if not whole or len(inner) != episodes - 1 or (np.diff(edges) < 1).any():
+    if not whole or len(inner) != episodes - 1 or (np.diff(edges) < 0).any():
         raise DataError(
             f"{source.path}: 'indices' must be {max(0, episodes - 1)} ascending whole numbers between 0 and {steps}, "
             f"one less than 'terminal' has; found {inner.dtype} {inner.tolist()[:6]}"

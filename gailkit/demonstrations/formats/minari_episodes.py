@@ -17,6 +17,7 @@ from gailkit.untrusted.ahead import ahead
 from gailkit.untrusted.container import Entry
 from gailkit.untrusted.hdf5 import JPEG
 from gailkit.untrusted.source import DamageError, Source, Span
+from gailkit.wording import counted
 
 _BLOCK_BYTES = 16 * 2**20  # read at a time
 _BLOCK_EPISODES = 256
@@ -148,15 +149,16 @@ def _ending(steps: int, terminations: np.ndarray, truncations: np.ndarray) -> bo
     Raises:
         InputError: if the marks are not one a step, or one stands before the last step.
     """
-    if terminations.shape != (steps,) or truncations.shape != (steps,) or not steps:
+    if terminations.shape != (steps,) or truncations.shape != (steps,):
         raise InputError(
-            f"it has {steps} actions, terminations {terminations.shape} and truncations {truncations.shape}; "
-            "accepted are as many marks as actions, at least one"
+            f"it has {counted(steps, 'action')}, terminations {terminations.shape} and truncations "
+            f"{truncations.shape}; "
+            "accepted are as many marks as actions"
         )
     early = np.flatnonzero((terminations[:-1] != 0) | (truncations[:-1] != 0))
     if len(early):
         raise InputError(f"it is marked as ended after {early[0] + 1} of its {steps} steps")
-    return bool(terminations[-1])
+    return bool(terminations[-1:].any())
 
 
 def _damaged(error: DamageError) -> Broken:

@@ -11,6 +11,7 @@ may be a time limit as well.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -151,7 +152,7 @@ def _joined(arrays: list[np.ndarray]) -> np.ndarray:
     """One observation as it is, several as (L, total size)."""
     if len(arrays) == 1:
         return arrays[0]
-    return np.concatenate([values.reshape(len(values), -1) for values in arrays], axis=1)
+    return np.concatenate([values.reshape(len(values), math.prod(values.shape[1:])) for values in arrays], axis=1)
 
 
 def _unheld(source: Source, demo: str, layout: _Layout) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ What lay behind it is then whatever stands there, and shows by being another whe
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import struct
 import tempfile
@@ -14,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from gailkit.errors import StorageError
+from gailkit.wording import counted
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _END_AT = {0: 40, 1: 44, 2: 28, 3: 28}  # version of the superblock -> where the address of the file's end stands
@@ -23,8 +25,8 @@ _PIECE = 2**20
 MOST_TIMES = 3  # as long as the file is, that it may claim to have been
 
 
-def missing_bytes(path: Path) -> int:
-    """How many bytes of its end the HDF5 file lacks; 0 if it has all, or is no such file."""
+def stated_bytes(path: Path) -> int:
+    """How many bytes the HDF5 file says it has; 0 if it is no such file."""
     with path.open("rb") as file:
         head = file.read(64)
     if len(head) < 64 or not head.startswith(_SIGNATURE):
@@ -33,8 +35,24 @@ def missing_bytes(path: Path) -> int:
     if version not in _END_AT or head[_SIZE_AT[version]] != _ADDRESS.size:
         return 0
     (stated,) = _ADDRESS.unpack_from(head, _END_AT[version])
-    size = path.stat().st_size
-    return int(stated - size) if size < stated <= MOST_TIMES * size else 0
+    return int(stated)
+
+
+def missing_bytes(path: Path) -> int:
+    """How many bytes of its end the HDF5 file lacks; 0 if it has all, lacks most, or is no such file."""
+    stated, size = stated_bytes(path), path.stat().st_size
+    return stated - size if size < stated <= MOST_TIMES * size else 0
+
+
+def said_of_the_cut(path: Path) -> str | None:
+    """What an HDF5 file lacks, and what can be done about it; None if it has all that it says it has."""
+    stated, size = stated_bytes(path), path.stat().st_size
+    if size >= stated:
+        return None
+    said = f"{path} lacks its end: it has {size:,} of {counted(stated, 'byte')}"
+    if not missing_bytes(path):
+        return f"{said}, too few for data repair to save anything"
+    return f"{said}; gailkit data repair {shlex.quote(str(path))} -o FILE.hdf5 saves what can be saved"
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from gailkit.demonstrations.picture.marginals import (
 from gailkit.errors import InputError
 from gailkit.spaces import leaves as space_leaves
 from gailkit.storage import write_atomically
+from gailkit.wording import counted
 
 FORMATS = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 """The endings of a picture's name, and what is left out so that equal data give equal pictures."""
@@ -111,8 +112,8 @@ def _title(demonstrations: Demonstrations) -> str:
     name = _short(f"{demonstrations.env_id or 'environment not stated'}{arguments}", TITLE)
     count, terminated = len(demonstrations.trajectories), demonstrations.num_terminated
     return (
-        f"{name}\n{count:,} episode{'s' * (count > 1)}, {terminated:,} terminated and "
-        f"{count - terminated:,} truncated; {demonstrations.num_steps:,} steps{_earned(demonstrations)}"
+        f"{name}\n{counted(count, 'episode')}, {terminated:,} terminated and "
+        f"{count - terminated:,} truncated; {counted(demonstrations.num_steps, 'step')}{_earned(demonstrations)}"
     )
 
 

@@ -88,7 +88,7 @@ def test_actions_are_clipped_to_the_box_and_counted(run_here: RunHere, tmp_path:
     episode = Trajectory(np.zeros((4, 2)), actions, None, False)
     Demonstrations((episode,), action_space=Box(-1, 1, (1,), np.float32)).save(tmp_path / "d.hdf5")
     done = run_here("data", "convert", "d.hdf5", "-o", "n.hdf5", "--clip-actions")
-    assert done.stdout.endswith("1 episodes, 3 steps, 2 actions clipped\n")
+    assert done.stdout.endswith("1 episode, 3 steps, 2 actions clipped\n")
     found = Demonstrations.load(tmp_path / "n.hdf5")
     assert found.trajectories[0].actions.tolist() == [[0.5], [1.0], [-1.0]]
     assert found.provenance["step_1"].endswith("2 actions clipped")

@@ -129,7 +129,7 @@ def test_an_interruption_keeps_the_film_of_what_was_played(
     os.killpg(process.pid, number)  # as a terminal does it: to everything that runs there
     printed, errors = process.communicate(timeout=30)
     assert process.returncode == code, errors
-    assert re.fullmatch(r"stopped early: \d+ of 100000 episodes were finished\n", errors)
+    assert re.fullmatch(r"stopped early: \d+ of 100,000 episodes were finished\n", errors)
     seconds, frames = re.search(rf"wrote {name}: ([\d.]+) s, (\d+) frames", printed).groups()
     assert 5 <= int(frames) == pytest.approx(10 * float(seconds))
     if name.endswith("gif"):

@@ -97,7 +97,7 @@ def test_an_expert_is_recorded_with_its_provenance(run_cli: RunCli, tmp_path: Pa
     options = ["--policy", expert, "--episodes", "3", "--seed", "0", "-o", "new/folder/a.hdf5"]
     done = run_cli("record", "CartPole", *options)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("recorded 3 episodes, 1500 steps, mean return 500.0 +- 0.0 (0 terminated, 3 trunc")
+    assert done.stdout.startswith("recorded 3 episodes, 1,500 steps, mean return 500.0 +- 0.0 (0 terminated, 3 trunc")
     assert "new/folder/a.hdf5" in done.stdout
     loaded = Demonstrations.load(tmp_path / "new/folder/a.hdf5")
     assert loaded.env_id == "CartPole-v1"

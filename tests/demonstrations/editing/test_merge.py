@@ -49,8 +49,8 @@ def test_a_merger_keeps_every_provenance_apart_also_those_of_earlier_mergers(mak
     once = merge([Named("1.hdf5", one), Named("2.hdf5", two)])
     assert once.about.provenance == {
         "source": "merged from 2 files",
-        "merged_1": "1 episodes of 1.hdf5", "merged_1 source": "left",
-        "merged_2": "1 episodes of 2.hdf5", "merged_2 source": "right",
+        "merged_1": "1 episode of 1.hdf5", "merged_1 source": "left",
+        "merged_2": "1 episode of 2.hdf5", "merged_2 source": "right",
     }  # fmt: skip
     twice = merge([Named("both.hdf5", loaded(once)), Named("1.hdf5", one)])
     assert twice.about.provenance["merged_1 merged_2 source"] == "right"

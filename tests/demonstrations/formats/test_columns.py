@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from gailkit.demonstrations.file_contents import ReadOptions
 from gailkit.demonstrations.formats.column_names import ROLES, columns_from_text, named_columns
 from gailkit.demonstrations.opening import Reading, read
-from gailkit.demonstrations.to_trajectories import AmbiguousEnding
+from gailkit.demonstrations.time_limits import AmbiguousEnding, UnmarkedEnds
 from gailkit.errors import DataError, InputError
 from gailkit.untrusted.protocol import send
 
@@ -85,7 +86,6 @@ def test_a_role_that_is_told_to_be_empty_is_not_read(tmp_path: Path) -> None:
         ({"done": [0, 0, 1, 0, 1, 0, 0], "truncated": [0, 0, 0, 0, 1, 0, 0]}, [True, False, False]),
         ({"done": [0, 0, 1, 0, 1, 0, 0], "terminated": [0, 0, 1, 0, 0, 0, 0]}, [True, False, False]),
         ({"done": [0, 0, 1, 0, 1, 0, 0]}, [True, True, False]),  # lengths 3 and 2: no time limit
-        ({"terminated": [0, 0, 1, 0, 1, 0, 0]}, [True, True, False]),
         ({"done": [0, 0, 1, 0, 0, 1, 0]}, None),  # two of three steps: may be one
         ({"truncated": [0, 0, 1, 0, 1, 0, 1]}, [False, False, False]),
         ({"truncated": [0, 0, 1, 0, 1, 0, 0]}, None),  # how the last one ended nobody knows
@@ -142,9 +142,32 @@ def test_rows_without_ends_are_one_episode_only_where_that_is_said(tmp_path: Pat
     with pytest.raises(InputError, match=r"nothing in .*steps\.csv tells where an episode ends.*--ends truncated"):
         load(tmp_path, columns)
     with pytest.raises(InputError, match="nothing in"):
-        load(tmp_path, columns, options=ReadOptions(max_episode_steps=3))
+        load(tmp_path, columns, options=ReadOptions(max_episode_steps=math.inf))
+    limited = load(
+        tmp_path, columns, options=ReadOptions(max_episode_steps=3)
+    )  # of each three rows the last is unknown
+    assert shown(limited) == [([0, 1.5, 2], [0, 1], False), ([10, 11, 20], [3, 4], False)]
+    assert limited.about.provenance["gone"].startswith("1 of 3 episodes left out: 2 (one step")
+    followed = load(tmp_path, columns | NEXT, options=ReadOptions(ends="truncated"))  # the jumps show the ends
+    assert [len(t) for t in followed.trajectories] == [3, 2, 2]
     (one,) = load(tmp_path, columns, options=ReadOptions(ends="truncated")).trajectories
     assert (len(one), one.terminated) == (6, False)
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [{"terminated": [0, 0, 1, 0, 1, 0, 0]}, {"done": [0] * 7}, {"terminated": [0] * 7, "truncated": [0] * 7}],
+)
+def test_where_time_limits_leave_no_mark_it_is_asked_whether_there_was_one(
+    tmp_path: Path, marks: dict[str, list[float]]
+) -> None:
+    columns = without("terminated", "truncated") | marks
+    with pytest.raises(UnmarkedEnds, match=r"--max-episode-steps N.*--max-episode-steps none"):
+        load(tmp_path, columns)
+    whole = load(tmp_path, columns, options=ReadOptions(max_episode_steps=math.inf))
+    ends = [index + 1 for index, mark in enumerate(next(iter(marks.values()))) if mark]
+    assert [t.terminated for t in whole.trajectories] == [True] * len(ends) + [False]
+    assert "unmarked" not in load(tmp_path, columns | NEXT, options=ReadOptions(ends="terminated")).about.provenance
 
 
 def test_arrays_of_an_npz(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 
 import h5py
@@ -11,8 +12,8 @@ import pytest
 import torch
 
 from gailkit.demonstrations import Demonstrations
-from gailkit.demonstrations.file_contents import ReadOptions
-from gailkit.demonstrations.to_trajectories import AmbiguousEnding
+from gailkit.demonstrations.file_contents import ReadOptions, TimeLimit
+from gailkit.demonstrations.time_limits import AmbiguousEnding, UnmarkedEnds
 from gailkit.errors import DataError
 
 # Seven steps: a termination after step 2, a time-out after step 4, and a piece that is not finished.
@@ -75,21 +76,87 @@ def test_with_timeouts_the_marks_alone_decide(tmp_path: Path) -> None:
 
 def test_without_next_observations_no_successor_is_made_up(tmp_path: Path) -> None:
     demonstrations = load(tmp_path, next_observations=None)
+    assert "divided" not in demonstrations.provenance
     assert shown(demonstrations) == [
         ([0, 1, 2, 2], [0, 1, 2], True),  # terminated: all steps, the last observation repeated
         ([10, 11], [3], False),  # truncated: the last step has no successor
         ([20, 21], [5], False),
     ]
     assert "last step of 2 truncated episodes was dropped" in demonstrations.provenance["conversion"]
-    assert "last observation of 1 terminated episodes repeated" in demonstrations.provenance["conversion"]
+    assert "last observation of 1 terminated episode repeated" in demonstrations.provenance["conversion"]
 
 
 def test_an_episode_of_one_step_without_successor_is_left_out(tmp_path: Path) -> None:
     every_step = np.ones(7, bool)
     demonstrations = load(tmp_path, next_observations=None, timeouts=every_step)
     assert shown(demonstrations) == [([2, 2], [2], True)]
+    gone = "6 of 7 episodes left out: 0, 1, 3, 4, 5, 6 (one step, of which nothing tells what followed it)"
+    assert demonstrations.provenance["gone"] == gone
     with pytest.raises(DataError, match="no step whose successor is known"):
         load(tmp_path, next_observations=None, timeouts=every_step, terminals=np.zeros(7, bool))
+
+
+UNMARKED: dict[str, np.ndarray | None] = {"timeouts": None, "next_observations": None}
+
+
+def without_marks(path: Path, terminals: list[int], env_id: str | None = None, steps: int = 450) -> Path:
+    """A flat file of ``steps`` steps, in which nothing is marked but ``terminals``; step t observes t."""
+    with h5py.File(path / "flat.hdf5", "w") as file:
+        file["observations"] = np.arange(steps, dtype=np.float32)[:, None]
+        file["actions"], file["rewards"] = np.zeros(steps, int), np.ones(steps)
+        file["terminals"] = np.isin(np.arange(steps), terminals)
+        if env_id is not None:
+            file.attrs["env_id"] = env_id
+    return path / "flat.hdf5"
+
+
+@pytest.mark.parametrize("changes", [UNMARKED, {**UNMARKED, "terminals": np.zeros(7, bool)}])
+def test_without_marks_of_time_limits_it_is_asked_whether_there_was_one(
+    tmp_path: Path, changes: dict[str, np.ndarray | None]
+) -> None:
+    with pytest.raises(UnmarkedEnds, match=r"does not mark where a time limit cut.*--max-episode-steps none"):
+        load(tmp_path, **changes)
+    path = tmp_path / "flat.hdf5"
+    for options in (ReadOptions(max_episode_steps=math.inf), ReadOptions(ends="terminated")):
+        whole = Demonstrations.load(path, options)
+        assert whole.num_steps == 6 and "divided" not in whole.provenance
+    with pytest.raises(UnmarkedEnds, match=r"\(It has a limit\)$"):
+        Demonstrations.load(path, ReadOptions(registered=TimeLimit(3, "It has a limit")))
+    Demonstrations.load(path, ReadOptions(registered=TimeLimit(7, "It has a limit")))  # nothing is longer: no doubt
+
+
+def test_marks_that_were_never_set_tell_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UnmarkedEnds):
+        load(tmp_path, terminals=np.zeros(7, bool), timeouts=np.zeros(7, bool))
+
+
+def test_a_time_limit_divides_what_has_no_marks(tmp_path: Path) -> None:
+    """Runs of 30, 220 and 200 steps: with a limit of 100, pieces of 30 | 100, 100, 20 | 100, 100."""
+    path = without_marks(tmp_path, [29, 249])
+    found = Demonstrations.load(path, ReadOptions(max_episode_steps=100))
+    assert [(len(t), t.terminated) for t in found.trajectories] == [
+        (30, True), (99, False), (99, False), (20, True), (99, False), (99, False),
+    ]  # fmt: skip
+    firsts = [int(t.observations[0, 0]) for t in found.trajectories]
+    assert firsts == [0, 30, 130, 230, 250, 350]
+    said = "2 runs of up to 220 steps, one behind the other, into 5 episodes of up to 100 steps, by --max-episode-steps"
+    assert found.provenance["divided"] == f"{said} 100"
+
+
+def test_the_time_limit_that_the_file_states_divides_it_too(tmp_path: Path) -> None:
+    found = Demonstrations.load(without_marks(tmp_path, [29], "Pendulum-v1"))  # 420 steps behind the mark
+    assert [(len(t), t.terminated) for t in found.trajectories] == [(30, True), (199, False), (199, False), (19, False)]
+    assert "because Pendulum-v1 is registered with a time limit of 200 steps" in found.provenance["divided"]
+    with pytest.raises(UnmarkedEnds, match="Pendulum-v1 is registered with a time limit of 200"):
+        Demonstrations.load(without_marks(tmp_path, [224, 449], "Pendulum-v1"))  # two of 225 contradict it
+    for unknown in (None, "os:Evil-v0"):
+        with pytest.raises(UnmarkedEnds):
+            Demonstrations.load(without_marks(tmp_path, [29], unknown))
+
+
+def test_what_follows_shows_no_episodes_if_it_never_does(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="what is said to follow 6 of 6 rows inside of episodes"):
+        load(tmp_path, timeouts=None, terminals=np.zeros(7, bool), next_observations=np.zeros_like(NEXT))
 
 
 def test_marks_may_be_numbers_in_a_column(tmp_path: Path) -> None:
@@ -161,7 +228,7 @@ def test_the_experts_of_the_paper(experts_folder: Path, name: str, mean_return: 
 
 def test_terminals_that_all_come_at_the_same_step_are_asked_about(experts_folder: Path) -> None:
     path = experts_folder / "files" / "d4rl_layout_trajectories.hdf5"
-    with pytest.raises(AmbiguousEnding, match=r"10 of 10 after 2000 steps.*--max-episode-steps 2000.*--ends"):
+    with pytest.raises(AmbiguousEnding, match=r"10 of 10 after 2,000 steps.*--max-episode-steps 2000.*--ends"):
         Demonstrations.load(path)
     for options, terminated in (
         (ReadOptions(ends="terminated"), 10),

@@ -13,7 +13,7 @@ import pytest
 from gailkit.demonstrations.file_contents import ReadOptions
 from gailkit.demonstrations.formats import imitation
 from gailkit.demonstrations.opening import read
-from gailkit.demonstrations.to_trajectories import AmbiguousEnding
+from gailkit.demonstrations.time_limits import AmbiguousEnding
 from gailkit.errors import DataError, InputError
 
 pa = pytest.importorskip("pyarrow", reason="NOT TESTED against Arrow: pyarrow is not installed")
@@ -74,6 +74,15 @@ def test_episodes_of_all_files_in_order(tmp_path: Path, files: int, monkeypatch:
         assert trajectory.episode_return == index * steps
     assert reading.about.provenance["left_out"] == "infos"
     assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("rows_without_a_step", [0, 1])
+def test_an_episode_without_a_step_is_left_out(tmp_path: Path, rows_without_a_step: int) -> None:
+    columns = episodes([3, 0, 4], [True, True, True])
+    columns["obs"][1] = columns["obs"][1][:rows_without_a_step]
+    reading = read(save(tmp_path / "saved", columns))
+    assert [len(t) for t in reading.trajectories] == [3, 4]
+    assert reading.about.provenance["gone"] == "1 of 3 episodes left out: 1 (no step)"
 
 
 def test_done_after_as_many_steps_as_the_longest_is_asked_about(tmp_path: Path) -> None:

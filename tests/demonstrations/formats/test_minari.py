@@ -97,6 +97,29 @@ def element(values: Any, index: int) -> Any:
     return tuple(element(part, index) for part in values) if isinstance(values, tuple) else values[index]
 
 
+def test_an_episode_without_a_step_is_left_out(tmp_path: Path) -> None:
+    folder = written(tmp_path, lengths=(3, 2, 4))
+    with edit(folder) as file:
+        for name in ("actions", "rewards", "terminations", "truncations"):
+            empty = file[f"episode_1/{name}"][:0]
+            del file[f"episode_1/{name}"]
+            file[f"episode_1/{name}"] = empty
+        first = file["episode_1/observations"][:1]
+        del file["episode_1/observations"]
+        file["episode_1/observations"] = first
+    reading = read(folder)
+    assert [len(t) for t in reading.trajectories] == [3, 4]
+    assert reading.about.provenance["gone"] == "1 of 3 episodes left out: 1 (no step)"
+
+
+def test_a_limit_that_the_data_set_states_and_contradicts_is_said(tmp_path: Path) -> None:
+    spec = json.dumps({"id": "Numbers-v0", "kwargs": {}, "max_episode_steps": 3})
+    reading = read(changed(written(tmp_path, lengths=(3, 1, 5)), env_spec=spec))
+    assert [len(t) for t in reading.trajectories] == [3, 1, 5]  # what is marked stands
+    said = "the file states a time limit of 3 steps, and 1 episode goes on beyond it, up to 5 steps"
+    assert reading.about.provenance["time_limit"] == said
+
+
 @pytest.mark.parametrize("space", [REALS, Discrete(5, start=2), MultiDiscrete([3, 4]), MultiBinary(3), NESTED])
 def test_every_number_is_the_one_that_minari_reads(tmp_path: Path, space: Space[Any]) -> None:
     folder = written(tmp_path, observed=space, acted=space)

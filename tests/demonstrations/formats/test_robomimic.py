@@ -11,7 +11,7 @@ import pytest
 
 from gailkit.demonstrations.file_contents import ReadOptions
 from gailkit.demonstrations.opening import Reading, read
-from gailkit.demonstrations.to_trajectories import AmbiguousEnding
+from gailkit.demonstrations.time_limits import AmbiguousEnding
 from gailkit.errors import DataError, InputError
 
 BOTH = ReadOptions(obs_keys=("eef", "grip"))
@@ -85,6 +85,16 @@ def test_the_only_observation_needs_no_choice(tmp_path: Path) -> None:
 def test_what_has_to_be_chosen_is_asked_for(tmp_path: Path, options: ReadOptions, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         read(written(tmp_path), options)
+
+
+def test_a_demonstration_without_a_step_is_left_out(tmp_path: Path) -> None:
+    reading = read(written(tmp_path, (2, 0, 4)), BOTH)
+    assert endings(reading) == [(2, False), (4, True)]
+    assert reading.about.provenance["gone"] == "1 of 3 episodes left out: 1 (no step)"
+    with pytest.raises(
+        DataError, match=r"no step whose successor is known: 2 of 2 episodes left out: 0, 1 \(no step\)"
+    ):
+        read(written(tmp_path, (0, 0)), BOTH)
 
 
 def test_lists_say_which_demonstrations(tmp_path: Path) -> None:

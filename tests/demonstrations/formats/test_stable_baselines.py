@@ -10,7 +10,7 @@ import pytest
 from gailkit.demonstrations.file_contents import ReadOptions
 from gailkit.demonstrations.formats.stable_baselines import MAX_CHOICES, choices
 from gailkit.demonstrations.opening import Reading, read
-from gailkit.demonstrations.to_trajectories import AmbiguousEnding
+from gailkit.demonstrations.time_limits import AmbiguousEnding
 from gailkit.errors import DataError
 
 # Two episodes, of three and of two steps.
@@ -110,6 +110,11 @@ def test_without_starts_the_marks_divide(tmp_path: Path) -> None:
     assert shown(load(tmp_path, FOLLOWED, episode_starts=None)) == shown(load(tmp_path, FOLLOWED))
 
 
+def test_without_starts_and_marks_what_followed_shows_the_ends(tmp_path: Path) -> None:
+    reading = load(tmp_path, FOLLOWED, dones=np.zeros(5, bool), episode_starts=None)
+    assert shown(reading) == [([0, 1, 2, 3], [0, 3.5, -1], False), ([10, 11, 12], [1, 1], False)]
+
+
 @pytest.mark.parametrize(
     "changes, complaint",
     [
@@ -155,7 +160,7 @@ def test_an_expert_whose_rewards_are_all_one(experts_folder: Path) -> None:
 
 def test_a_time_out_stored_as_a_termination(experts_folder: Path) -> None:
     path = experts_folder / "files" / "cs285_Hopper-v4.npz"
-    with pytest.raises(AmbiguousEnding, match="2 of 2 after 1000 steps"):
+    with pytest.raises(AmbiguousEnding, match="2 of 2 after 1,000 steps"):
         read(path)
     reading = read(path, ReadOptions(max_episode_steps=1000))
     assert [(len(t), t.terminated) for t in reading.trajectories] == [(1000, False), (1000, False)]
