@@ -47,8 +47,8 @@ def judge(
     if expert_episodes < ENOUGH_EPISODES:
         return Verdict(
             NOT_ENOUGH_EXPERT,
-            f"There is not enough expert data to say: {counted(expert_episodes, 'episode')} of the expert, and at least "
-            f"{ENOUGH_EPISODES} are needed.",
+            f"There is not enough expert data to say: {counted(expert_episodes, 'episode')} of the expert, and at "
+            f"least {ENOUGH_EPISODES} are needed.",
             _detectable(occupancy),
         )
     if policy_episodes < ENOUGH_EPISODES:
