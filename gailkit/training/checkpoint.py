@@ -71,7 +71,7 @@ def _without_tensors(value: Any, tensors: dict[str, Tensor]) -> Any:
     """``value`` as JSON; each tensor moves into ``tensors`` and leaves its number behind."""
     if isinstance(value, Tensor):
         number = str(len(tensors))
-        tensors[number] = value.detach().clone().contiguous()
+        tensors[number] = value.detach().clone(memory_format=torch.contiguous_format)
         return {_TENSOR: [number, list(value.shape), str(value.dtype)]}
     if isinstance(value, Mapping):
         items = {key: _without_tensors(item, tensors) for key, item in value.items()}

@@ -104,6 +104,12 @@ def test_a_view_a_parameter_and_a_shared_tensor_are_stored_by_value(path: Path) 
     assert not loaded["trained"].requires_grad
 
 
+def test_a_tensor_of_one_number_that_strides_nowhere_is_stored_too(path: Path) -> None:
+    one = torch.as_strided(torch.tensor([2.5], dtype=torch.float64), (1,), (0,))  # as reductions leave it
+    save_checkpoint(path, {"deviation": one})
+    assert torch.equal(load_checkpoint(path)["deviation"], one)
+
+
 def test_an_optimiser_goes_on_as_if_nothing_had_happened(path: Path) -> None:
     def step(optimiser: torch.optim.Optimizer, parameter: torch.nn.Parameter) -> None:
         optimiser.zero_grad()
