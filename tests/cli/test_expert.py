@@ -123,5 +123,7 @@ def test_an_interruption_keeps_the_expert_as_it_is(tmp_path: Path) -> None:
     checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints" / "last.safetensors")
     assert len(rows) >= 3
     assert (checkpoint["iteration"], checkpoint["steps"]) == (len(rows), rows[-1]["steps"])
-    assert f"stopped early, after {rows[-1]['steps']:,.0f} of 100,000,000 steps; saved in run. It can be" in errors
+    assert (
+        f"stopped early, after {rows[-1]['steps']:,.0f} of 100,000,000 steps; saved in run; it goes on with: " in errors
+    )
     assert load_policy(tmp_path / "run").env_id == "CartPole-v1"

@@ -174,6 +174,6 @@ def test_no_episode_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = save(tmp_path / "saved", episodes([3], [True]))
-    monkeypatch.setattr(imitation.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'gailkit\[arrow\]'"):
         read(folder)
