@@ -12,7 +12,7 @@ from statistics import mean, median, stdev
 
 import click
 
-from benchmarks.draws import EPISODES, NOISES, REFERENCE, SETTINGS, Row, drawn, work_alone
+from benchmarks.draws import EPISODES, NOISES, REFERENCE, SETTINGS, Row, Setting, drawn, work_alone
 from benchmarks.tasks import EXPERTS, REPOSITORY, WORK
 from gailkit.evaluation.verdict import INDISTINGUISHABLE
 
@@ -66,8 +66,9 @@ def report(rows: Rows) -> Iterator[str]:
     by_name = {setting.name: [row for row in rows if row["setting"] == setting.name] for setting in SETTINGS}
     yield f"Draws of {EPISODES} + {EPISODES} episodes, and {EPISODES} of random actions; each draw plays its own."
     yield "told apart: any verdict but indistinguishable; by interval: that of the excess does not hold 0."
-    for name in ("expert, Pendulum", "expert, CartPole"):
-        yield from _null_lines(name, by_name[name])
+    for setting in SETTINGS:
+        if setting.noise == 0:
+            yield from _null_lines(setting, by_name[setting.name])
     noisy = {noise: by_name[f"noise {noise:g}"] for noise in NOISES}
     known = {noise: own for noise, own in noisy.items() if own}
     yield ""
@@ -79,14 +80,17 @@ def report(rows: Rows) -> Iterator[str]:
     yield from _reference_lines(by_name[REFERENCE.name], noisy[REFERENCE.noise])
 
 
-def _null_lines(name: str, rows: Rows) -> Iterator[str]:
+def _null_lines(setting: Setting, rows: Rows) -> Iterator[str]:
     """What is said of an expert beside itself."""
     if not rows:
         return
     from scipy.stats import kstest
 
     yield ""
-    yield f"{name}: the expert beside itself, {len(rows)} draws:"
+    yield f"{setting.name}: the expert beside itself, {len(rows)} draws:"
+    if setting.further:
+        counts = f"{setting.episodes} episodes beside {setting.shown} of the expert"
+        yield f"  {counts}; the floor is how far these lie from {setting.further} others"
     for test, key in (("classifier", "p"), ("MMD", "mmd_p")):
         values = [row[key] for row in rows]
         uniform, small = kstest(values, "uniform").pvalue, mean(value <= 0.05 for value in values)
@@ -94,10 +98,14 @@ def _null_lines(name: str, rows: Rows) -> Iterator[str]:
     yield f"  verdict indistinguishable in {share(rows, _indistinguishable):.3f} (at least 0.90)"
     yield f"  the 95 % interval of the excess holds 0 in {share(rows, lambda row: holds(row['excess'], 0)):.3f}"
     yield f"  AUC {_spread(rows, 'auc')} (0.5)"
+    if all("auc_ci95" in row for row in rows):
+        yield f"    its 95 % interval holds 0.5 in {share(rows, _auc_holds_a_half):.3f}"
     by_steps = [row for row in rows if "auc_by_steps" in row]
-    leaked = share(by_steps, lambda row: row["p_by_steps"] <= 0.05)
-    yield f"    of {len(by_steps)} draws with folds of steps instead of episodes {_spread(by_steps, 'auc_by_steps')};"
-    yield f"    and p, of permuted steps, at most 0.05 in {leaked:.2f}"
+    if by_steps:
+        leaked = share(by_steps, lambda row: row["p_by_steps"] <= 0.05)
+        spread = _spread(by_steps, "auc_by_steps")
+        yield f"    of {len(by_steps)} draws with folds of steps instead of episodes {spread};"
+        yield f"    and p, of permuted steps, at most 0.05 in {leaked:.2f}"
     yield f"  recall {_spread(rows, 'recall')}, the expert's own {_spread(rows, 'expert_recall')}"
 
 
@@ -141,6 +149,10 @@ def holds(estimate: Sequence[float], value: float) -> bool:
     """Whether the interval of (value, low, high) holds ``value``."""
     _, low, high = estimate
     return low <= value <= high
+
+
+def _auc_holds_a_half(row: Row) -> bool:
+    return holds([row["auc"], *row["auc_ci95"]], 0.5)
 
 
 def _indistinguishable(row: Row) -> bool:

@@ -48,8 +48,8 @@ def cloning(
     policy = TrainedPolicy(
         actor_critic, env.observation_space, env.action_space, env_id, trained_on=frozenset(chosen.digests())
     )
-    acting = policy.sampling(seed) if stochastic else policy
-    result = evaluate(acting, expert, env_id, episodes=episodes, seed=seed)
+    actions = "sampled" if stochastic else "likeliest"
+    result = evaluate(policy, expert, env_id, episodes=episodes, seed=seed, actions=actions)
     json_file.write_text(json.dumps(result.to_dict()))
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gailkit.types import Policy, Trajectory
 
 EPISODES = 20  # of policy, expert and random actions each
+HELD_OUT, FURTHER = 10, 40  # of fifty demonstrations, for 50 episodes of the policy
 BY_STEPS = 50  # draws in which steps also take the place of episodes
 
 Row = dict[str, Any]
@@ -46,6 +47,8 @@ class Setting:
     noise: float  # by which the policy strays from the expert; 0 where it is the expert
     draws: int
     episodes: int = EPISODES
+    shown: int | None = None  # of the expert to compare with, where not as many as of the policy
+    further: int = 0  # of the expert, which the policy is not compared with
 
 
 PENDULUM = Null("Pendulum-v1", "zoo/tqc/Pendulum-v1.zip", 0.0)  # 200 steps always
@@ -56,6 +59,10 @@ SETTINGS = (
     Setting("expert, Pendulum", PENDULUM, 0.0, 200),
     *(Setting(f"noise {noise:g}", PENDULUM, noise, 50) for noise in NOISES),
     Setting("expert, CartPole", CARTPOLE, 0.0, 200),
+    *(
+        Setting(f"expert, {name}, held out", null, 0.0, 60, 50, HELD_OUT, FURTHER)
+        for name, null in (("Pendulum", PENDULUM), ("CartPole", CARTPOLE))
+    ),
     REFERENCE,
 )
 
@@ -68,10 +75,11 @@ def drawn(setting: Setting, number: int) -> Row:
     env = make_env(setting.null.env_id)
     spaces = env.observation_space, env.action_space
     env.close()
-    played, shown, acted = episodes(setting, number, spaces)
-    found = closeness(played, shown, acted, *spaces, env_id=setting.null.env_id, seed=number)
+    played, known, acted = episodes(setting, number, spaces)
+    shown, further = known[setting.further :], known[: setting.further]
+    found = closeness(played, shown, acted, *spaces, env_id=setting.null.env_id, seed=number, further=further)
     row = {"setting": setting.name, "number": number, **_said(found)}
-    return row if setting.noise or number >= BY_STEPS else row | _by_steps(found, number)
+    return row if setting.noise or setting.further or number >= BY_STEPS else row | _by_steps(found, number)
 
 
 def episodes(setting: Setting, number: int, spaces: tuple[Space[Any], Space[Any]]) -> Sequence[list[Trajectory]]:
@@ -93,7 +101,9 @@ def episodes(setting: Setting, number: int, spaces: tuple[Space[Any], Space[Any]
         random_policy(spaces[1], next(seeds)),
     ]
     play = partial(collect_episodes, env_factory=partial(make_env, setting.null.env_id), num_envs=EPISODES)
-    return [play(policy, seeds=seeds.take(setting.episodes)) for policy in policies]
+    experts = setting.episodes if setting.shown is None else setting.shown + setting.further
+    counts = (setting.episodes, experts, setting.episodes)
+    return [play(policy, seeds=seeds.take(count)) for policy, count in zip(policies, counts, strict=True)]
 
 
 def _said(found: Closeness) -> Row:
@@ -101,6 +111,7 @@ def _said(found: Closeness) -> Row:
     assert test is not None and occupancy.excess is not None and covered is not None  # there are episodes enough
     return {
         "auc": test.auc,
+        "auc_ci95": test.auc_ci95,
         "p": test.p,
         "mmd_p": test.mmd_p,
         "distance": occupancy.distance,

@@ -175,7 +175,7 @@ def _evaluations(task: Task, method: Method, seed: int, results: Mapping[str, Pa
         return [[*command, *judged, "--json", results["deterministic"]]]
     evaluate = ["-m", "gailkit", "evaluate", _folder(task, method, seed), "--demos", task.demos_path, *judged]
     return [
-        [*evaluate, "--json", results["deterministic"]],
+        [*evaluate, "--deterministic", "--json", results["deterministic"]],
         [*evaluate, "--stochastic", "--json", results["sampled"]],
     ]
 

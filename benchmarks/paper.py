@@ -23,7 +23,10 @@ from gailkit.storage import write_atomically
 from gailkit.training.metrics import read_metrics
 
 SEEDS = 3  # with the fewest trajectories of each task; one with the others
-EVALUATED = {"sampled": ("--stochastic",), "likeliest": ()}  # actions, and the options that choose them
+EVALUATED = {
+    "sampled": ("--stochastic",),
+    "likeliest": ("--deterministic",),
+}  # actions, and the options that choose them
 
 Row = dict[str, Any]
 

@@ -53,7 +53,7 @@ def study_run(
     result = _train(env_id, shown, variant, steps, seed)
     reference = Reference(whole, env_id, episodes=EPISODES, seed=EVALUATION_SEED, trained_on=shown.digests())
     found = {name: _measured(reference, result, name, stochastic) for name in ("chosen", "last", "averaged")}
-    evaluation = reference.evaluate(result.policy)
+    evaluation = reference.evaluate(result.policy, actions="likeliest")
     assert evaluation.expert_return_mean is not None
     reached = steps_to_share(result.metrics, evaluation.random_return_mean, evaluation.expert_return_mean)
     assert result.choice is not None
@@ -83,7 +83,9 @@ def _measured(reference: Reference, result: TrainingResult, name: str, stochasti
     candidates = result.trainer.candidates
     assert candidates is not None
     policy = result.policy if name == "chosen" else with_state(result.policy, candidates.states()[name])
-    evaluation = reference.evaluate(policy.sampling(0) if stochastic else policy)
+    evaluation = reference.evaluate(
+        policy.sampling(0) if stochastic else policy, actions="sampled" if stochastic else "likeliest"
+    )
     closeness = evaluation.closeness
     value, test = closeness.occupancy.closeness, closeness.two_sample
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,7 @@ def _tell(out: Path, result: TrainingResult, source: LearnedFrom) -> None:
     click.echo(told_choice(result.choice))
     named = ["--env", env_id] if ":" in env_id else []
     words = ["gailkit", "evaluate", str(out), "--demos", str(source.demos), *source.options.words(), *named]
+    click.echo(_told_of_actions(shown["provenance"]))
     click.echo(f"How closely does it match? {shlex.join(words)}")
 
 
@@ -148,3 +150,15 @@ def _told_of(held_out: int) -> str:
         return "none held out for evaluate"
     enough = "" if held_out >= ENOUGH_EPISODES else f" (its verdict takes {ENOUGH_EPISODES})"
     return f"{held_out} held out for evaluate{enough}"
+
+
+def _told_of_actions(provenance: Mapping[str, str]) -> str:
+    """Which kind of actions that evaluation will take."""
+    from gailkit.recording.acted import LIKELIEST, expert_actions
+
+    kind = expert_actions(provenance)
+    if kind is None:
+        return (
+            "the demonstrations do not say which actions the expert took: evaluate takes the likeliest, tries sampled"
+        )
+    return f"evaluate takes {'its likeliest' if kind == LIKELIEST else 'sampled'} actions, as the expert did"

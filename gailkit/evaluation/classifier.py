@@ -9,8 +9,10 @@ import numpy as np
 
 from gailkit.evaluation.features import Feature, Points, cloud
 from gailkit.functional.kernels import episode_kernel, median_distance, mmd_squared
+from gailkit.functional.resampling import Estimate
 from gailkit.functional.two_sample import (
     Waves,
+    area_interval,
     balanced_folds,
     fitted_weights,
     grouped_area,
@@ -35,10 +37,16 @@ class TwoSample:
     """The two-sample tests; p is the share of ways to label the episodes that tell them apart as well or better."""
 
     auc: float  # P(a step of the policy scores higher than one of the expert), held out; 0.5 cannot tell
+    auc_ci95: tuple[float, float]  # of the same for other episodes
     p: float
     mmd_squared: float  # of a Gaussian kernel of the median distance
     mmd_p: float
     losses: tuple[float, ...]  # for each feature how much auc falls when it is shuffled among steps; () if too many
+
+    @property
+    def area(self) -> Estimate:
+        """``auc`` with its interval."""
+        return Estimate(self.auc, *self.auc_ci95)
 
 
 @dataclass(frozen=True)
@@ -78,10 +86,12 @@ def tell_apart(policy: Points, expert: Points, features: Sequence[Feature], seed
     weights = fitted_weights(waves(seen.rows), seen.episode, labels, fold, RIDGE)
     scores = held_out_scores(waves(seen.rows), fold[seen.episode], weights)
     areas = grouped_area(scores, seen.episode, labels, fold)
+    _, low, high = area_interval(scores[:, 0], seen.episode, seen.labels, fold, float(areas[1:].std()))
     few = _Episodes.of(policy, expert, KERNEL_ROWS, random)
     squared = _mmd(few, random)
     return TwoSample(
         auc=float(areas[0]),
+        auc_ci95=(low, high),
         p=permutation_p(areas),
         mmd_squared=float(squared[0]),
         mmd_p=permutation_p(squared),

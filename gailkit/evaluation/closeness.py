@@ -13,7 +13,7 @@ from gailkit.demonstrations.episodes import Episodes, as_episodes
 from gailkit.errors import InputError
 from gailkit.evaluation.classifier import TwoSample, tell_apart
 from gailkit.evaluation.coverage import Coverage, measure_coverage
-from gailkit.evaluation.endings import Endings, Ends, compare_endings
+from gailkit.evaluation.endings import Endings, compare_endings, ends_of
 from gailkit.evaluation.features import Description, Feature, Points, Scale
 from gailkit.evaluation.giveaways import GiveAway, give_aways
 from gailkit.evaluation.occupancy import Occupancy, compare_occupancy
@@ -59,12 +59,18 @@ def closeness(
     env_id: str | None = None,
     seed: int = 0,
     returns: Returns | None = None,
+    endings: Endings | None = None,
+    further: Sequence[Trajectory] = (),
 ) -> Closeness:
     """Compare episodes of a policy with episodes of the expert, on the scale from random actions to the expert.
 
     The episode is the unit of every split, permutation and bootstrap. The order of the episodes does not matter; the
-    same ``seed`` gives the same numbers. ``env_id`` lends well-known observations their names. ``returns`` takes the
-    place of those of the given episodes, where more of the expert's are known.
+    same ``seed`` gives the same numbers. ``env_id`` lends well-known observations their names.
+
+    Args:
+        returns, endings: take the place of those of the given episodes, where more of the expert's are known.
+        further: episodes of the expert that the policy is not compared with, for it may have learned from them. They
+            say how far other episodes of the expert lie from ``expert``, none of which must be among them.
 
     Raises:
         InputError: if a side has no episode, or the rewards of the policy or of random actions were not recorded.
@@ -76,14 +82,17 @@ def closeness(
             f"to compare takes at least one episode of each side; there is none of {' and '.join(missing)}"
         )
     played, shown, acted = (_in_order(episodes) for episodes in sides.values())
+    others = _in_order(further) if len(further) else None
     description, generator = Description(observation_space, action_space, env_id), np.random.default_rng(seed)
-    own, experts, randoms = (description.points(side, side.lengths, generator) for side in (played, shown, acted))
+    own, experts, randoms, more = (
+        [] if side is None else description.points(side, side.lengths, generator)
+        for side in (played, shown, acted, others)
+    )
     features = description.features()
     scale = Scale.of(features, experts, randoms, own)
-    policy_points, expert_points, random_points = (scale.apply(points) for points in (own, experts, randoms))
-    occupancy = compare_occupancy(policy_points, expert_points, random_points, features, seed)
+    policy_points, expert_points, random_points, further_points = map(scale.apply, (own, experts, randoms, more))
+    occupancy = compare_occupancy(policy_points, expert_points, random_points, features, seed, further_points)
     two_sample = tell_apart(policy_points, expert_points, features, seed)
-    ends, expert_ends, random_ends = (Ends(side.lengths, side.terminated) for side in (played, shown, acted))
     earned = returns or compare_returns(side_of(played), side_of(shown), side_of(acted), seed)
     return Closeness(
         returns=earned,
@@ -91,7 +100,7 @@ def closeness(
         two_sample=two_sample,
         give_aways=give_aways(two_sample, features, own, experts, scale, occupancy.features),
         coverage=measure_coverage(policy_points, expert_points, features, seed),
-        endings=compare_endings(ends, expert_ends, random_ends, seed),
+        endings=endings or compare_endings(ends_of(played), ends_of(shown), ends_of(acted), seed),
         verdict=judge(len(played), len(shown), occupancy, two_sample, earned),
         steps=Steps(features, own, experts, randoms, scale),
     )

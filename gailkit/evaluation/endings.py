@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from gailkit.demonstrations.episodes import as_episodes
 from gailkit.functional.resampling import Estimate, mean_of
 from gailkit.functional.two_sample import permutation_p
+from gailkit.types import Trajectory
 
 PERMUTATIONS = 2000
 
@@ -34,8 +37,14 @@ class Ends:
     terminated: np.ndarray  # (E,) bool
 
 
+def ends_of(episodes: Sequence[Trajectory]) -> Ends:
+    """Of these episodes."""
+    known = as_episodes(episodes)
+    return Ends(known.lengths, known.terminated)
+
+
 def compare_endings(policy: Ends, expert: Ends, random: Ends, seed: int = 0) -> Endings:
-    """Lengths and terminations of the three sides."""
+    """Lengths and terminations of the three sides. The order of the episodes does not matter."""
     generator = np.random.default_rng(seed)
     lengths = [side.lengths.astype(np.float64) for side in (policy, expert, random)]
     terminated = [side.terminated.astype(np.float64) for side in (policy, expert, random)]
@@ -47,6 +56,6 @@ def compare_endings(policy: Ends, expert: Ends, random: Ends, seed: int = 0) -> 
 
 def _p(x: np.ndarray, y: np.ndarray, random: np.random.Generator) -> float:
     """p of the difference between the means, either way."""
-    together = np.repeat(np.concatenate([x, y])[None], PERMUTATIONS, axis=0)
-    drawn = np.concatenate([np.concatenate([x, y])[None], random.permuted(together, axis=1)])
+    sides = np.concatenate([np.sort(x), np.sort(y)])[None]
+    drawn = np.concatenate([sides, random.permuted(np.repeat(sides, PERMUTATIONS, axis=0), axis=1)])
     return permutation_p(np.abs(drawn[:, : len(x)].mean(axis=1) - drawn[:, len(x) :].mean(axis=1)))

@@ -14,14 +14,25 @@ from gymnasium import Space
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import InputError
+from gailkit.evaluation.acting import (
+    OTHER_EPISODES,
+    Acting,
+    OtherActions,
+    acting_as,
+    kind_of,
+    other_actions,
+)
 from gailkit.evaluation.actions import ActionMatch, match_actions, recorded_noise
-from gailkit.evaluation.closeness import MOST_EPISODES, Closeness, closeness
+from gailkit.evaluation.closeness import Closeness, closeness
+from gailkit.evaluation.endings import compare_endings, ends_of
+from gailkit.evaluation.held_out import held_out_from
 from gailkit.evaluation.plain import as_plain
 from gailkit.evaluation.returns import Returns, compare_returns, side_of
 from gailkit.evaluation.statement import statement
 from gailkit.experts.function import as_policy
 from gailkit.experts.random import random_policy
 from gailkit.generator import TrainedPolicy, Training
+from gailkit.recording.acted import LIKELIEST, SAMPLED, expert_actions
 from gailkit.rollouts.environments import SeedStream, make_env, stated_observation_space
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.rollouts.global_generators import seeded_globally
@@ -46,11 +57,13 @@ class Evaluation:
     expert_length_mean: float  # of all episodes in the file
     terminated_fraction: float
     expert_terminated_fraction: float
+    acting: Acting
     actions: ActionMatch
     compared_episodes: int  # of the expert: those that the policy was not trained on, or all where it has seen all
     returns: Returns
     played: Sequence[Trajectory]  # the policy's episodes
     shown: Sequence[Trajectory]  # the expert's that they are compared with
+    further: Sequence[Trajectory]  # the expert's that it is not compared with, which some policy was trained on
     expert: Sequence[Trajectory]  # all of the expert's
     at_random: Sequence[Trajectory]
     spaces: tuple[Space[Any], Space[Any]]  # of observations and actions
@@ -67,19 +80,23 @@ class Evaluation:
             env_id=self.env_id,
             seed=self.seed,
             returns=self.returns,
+            endings=compare_endings(ends_of(self.played), ends_of(self.expert), ends_of(self.at_random), self.seed),
+            further=self.further,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, without the episodes and their steps."""
-        left_out = ("actions", "returns", "played", "shown", "expert", "at_random", "spaces", "training")
+        left_out = (
+            "acting", "actions", "returns", "played", "shown", "further", "expert", "at_random", "spaces", "training",
+        )  # fmt: skip
         flat = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         values = {name: value for name, value in flat.items() if name not in left_out}
         values["training"] = None if self.training is None else self.training._asdict()
-        return {**values, **as_plain(self.actions), **_summary(self.closeness)}
+        return {**values, **as_plain(self.acting), **as_plain(self.actions), **_summary(self.closeness)}
 
     def statement(self) -> str:
         """How closely the policy matches the expert, in plain sentences."""
-        return statement(self.closeness, self.actions)
+        return statement(self.closeness, self.acting, self.actions)
 
 
 class Reference:
@@ -115,25 +132,34 @@ class Reference:
         self.demonstrations = demonstrations.fitted_to(*self.spaces)
         self.env_id, self.episodes, self.seed = env_id, episodes, seed
         self.trained_on = frozenset(trained_on)
-        seeds = SeedStream(seed, "evaluation").take(episodes)
+        self._seeds = SeedStream(seed, "evaluation").take(episodes)
         factory = partial(make_env, env_id, env_kwargs)
         self._at_random: list[Trajectory] | None = None
-        self._collect = partial(
-            collect_episodes, env_factory=factory, seeds=seeds, num_envs=num_envs, on_steps=on_steps
-        )
+        self._collect = partial(collect_episodes, env_factory=factory, num_envs=num_envs, on_steps=on_steps)
 
     def evaluate(
-        self, policy: BatchPolicy | OneByOne, on_episode: Callable[[Trajectory], None] | None = None
+        self,
+        policy: BatchPolicy | OneByOne,
+        on_episode: Callable[[Trajectory], None] | None = None,
+        *,
+        actions: str | None = None,
     ) -> Evaluation:
         """Run ``policy`` and compare it; ``on_episode`` sees each of its episodes as it ends.
 
+        A ``TrainedPolicy`` takes ``actions`` of the kind that is asked for, ``likeliest`` or ``sampled``. Where that is
+        None and it has not been told to sample, it takes the kind that the demonstrations say the expert took; where
+        they do not say, its likeliest ones, and is run by sampled ones too, in at most 20 more episodes.
+
         Raises:
-            InputError: if it is not callable, or what it returns is no action.
+            InputError: if it is not callable, what it returns is no action, or it cannot take ``actions`` of that kind.
             EnvironmentFailure: if the environment fails.
         """
         policy = as_policy(policy, self._stated, self.spaces[1])
-        played = self._collect(policy, on_episode=on_episode)
-        shown, held_out = self._unseen(policy)
+        told = expert_actions(self.demonstrations.provenance)
+        left_open = actions is None and told is None and kind_of(policy) == LIKELIEST
+        policy = acting_as(policy, actions, told, self.seed)
+        played = self._collect(policy, seeds=self._seeds, on_episode=on_episode)
+        shown, further, held_out = held_out_from(policy, self.demonstrations, self.trained_on)
         expert = self.demonstrations
         returns = compare_returns(side_of(played), side_of(expert.episodes), side_of(self.at_random()), self.seed)
         earned = np.array([trajectory.episode_return for trajectory in played], dtype=np.float64)
@@ -152,6 +178,7 @@ class Reference:
             expert_length_mean=expert.num_steps / len(expert.trajectories),
             terminated_fraction=sum(trajectory.terminated for trajectory in played) / len(played),
             expert_terminated_fraction=expert.num_terminated / len(expert.trajectories),
+            acting=Acting(kind_of(policy), told, self._other(policy, played, returns) if left_open else None),
             actions=match_actions(
                 policy, shown.trajectories, self.spaces[1], held_out, recorded_noise(expert.provenance, self.spaces[1])
             ),
@@ -159,6 +186,7 @@ class Reference:
             returns=returns,
             played=played,
             shown=shown.trajectories,
+            further=() if further is None else further.trajectories,
             expert=expert.trajectories,
             at_random=self.at_random(),
             spaces=self.spaces,
@@ -168,18 +196,16 @@ class Reference:
     def at_random(self, on_episode: Callable[[Trajectory], None] | None = None) -> list[Trajectory]:
         """Episodes of random actions, run when they are first asked for; ``on_episode`` sees each as it ends."""
         if self._at_random is None:
-            self._at_random = self._collect(random_policy(self.spaces[1], self.seed), on_episode=on_episode)
+            policy = random_policy(self.spaces[1], self.seed)
+            self._at_random = self._collect(policy, seeds=self._seeds, on_episode=on_episode)
         return self._at_random
 
-    def _unseen(self, policy: Policy) -> tuple[Demonstrations, bool | None]:
-        """The episodes that no policy was trained on, equal ones once; where each was, those that this one was not, or
-        all; and whether it has not seen them."""
-        own = policy.trained_on if isinstance(policy, TrainedPolicy) else frozenset()
-        first = {digest: index for index, digest in reversed(list(enumerate(self.demonstrations.digests())))}
-        of_none = sorted(index for digest, index in first.items() if digest not in self.trained_on | own)
-        unseen = of_none or sorted(index for digest, index in first.items() if digest not in own)
-        chosen = self.demonstrations.pick(unseen or sorted(first.values()))
-        return _at_most(chosen, MOST_EPISODES), bool(unseen) if isinstance(policy, TrainedPolicy) else None
+    def _other(self, policy: Policy, played: Sequence[Trajectory], returns: Returns) -> OtherActions:
+        """The same policy by sampled actions, over the first starts."""
+        sampling = acting_as(policy, SAMPLED, None, self.seed)
+        other = self._collect(sampling, seeds=self._seeds[:OTHER_EPISODES])
+        expert = None if returns.expert is None else returns.expert.mean.value
+        return other_actions(SAMPLED, played, other, returns.random.mean.value, expert, self.seed)
 
 
 def evaluate(
@@ -191,17 +217,19 @@ def evaluate(
     seed: int = 0,
     env_kwargs: Mapping[str, Any] | None = None,
     num_envs: int = 8,
+    actions: str | None = None,
     on_episode: Callable[[Trajectory], None] | None = None,
     on_steps: Callable[[int], None] | None = None,
 ) -> Evaluation:
     """Run ``policy`` and random actions for ``episodes`` episodes each, from the same starts, and compare.
 
-    A ``TrainedPolicy`` is compared with the expert's episodes that it was not trained on, where there are any; returns
-    are compared with those of all episodes.
+    A ``TrainedPolicy`` is compared with the expert's episodes that it was not trained on, where there are any; returns,
+    lengths and ends are compared with those of all episodes.
 
     Args:
         policy: a ``TrainedPolicy``, or any callable that takes one observation (*obs) and returns one action (*act),
             as on the command line; ``Batched(function)`` is a function of N observations, which is faster.
+        actions: ``likeliest`` or ``sampled`` ones of a ``TrainedPolicy``; None as in ``Reference.evaluate``.
         on_episode: sees each episode of the policy as it ends.
         on_steps: is told after each batch how many steps it took, those of random actions included; it may raise.
 
@@ -219,15 +247,7 @@ def evaluate(
         num_envs=num_envs,
         on_steps=on_steps,
     )
-    return reference.evaluate(policy, on_episode)
-
-
-def _at_most(demonstrations: Demonstrations, most: int) -> Demonstrations:
-    """Those with the lowest digests, which are a random choice, where there are more."""
-    digests = demonstrations.digests()
-    if len(digests) <= most:
-        return demonstrations
-    return demonstrations.pick(sorted(sorted(range(len(digests)), key=digests.__getitem__)[:most]))
+    return reference.evaluate(policy, on_episode, actions=actions)
 
 
 def _summary(found: Closeness) -> dict[str, Any]:

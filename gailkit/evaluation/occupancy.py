@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import wasserstein_distance as distance_on_a_line
 
 from gailkit.evaluation.features import Feature, Points, cloud
-from gailkit.functional.resampling import Estimate
+from gailkit.evaluation.sides import Sides, parts, some, times_drawn, with_replacement
+from gailkit.functional.resampling import Estimate, interval
 from gailkit.functional.transport import random_directions, sliced_wasserstein, wasserstein
 
 MOST_DIMENSIONS = 64  # above it distances are sliced
@@ -18,7 +21,7 @@ DIRECTIONS = 128
 POINTS, SPLITS = 256, 16  # of an estimate: steps on either side, and random halves of the expert that it is a mean of
 RESAMPLES, RESAMPLED_POINTS, SPLITS_EACH = 100, 128, 8  # of the bootstrap; halves steady it more than steps do
 FEATURE_SPLITS = 4  # of the distance of each feature by itself
-RANDOM_SPLITS = 2  # of SPLITS_EACH, in which random actions are compared too
+RANDOM_SPLITS = 4  # of SPLITS_EACH, in which random actions are compared too
 ERRORS_TO_SHOW = 1.96 + 0.84  # standard errors from 0 that an interval of 95 % excludes 0 for in 80 % of the cases
 
 Distance = Callable[[np.ndarray, np.ndarray], float]
@@ -37,17 +40,19 @@ class FeatureDistance:
 class Occupancy:
     """1-Wasserstein distances between steps (s, a), in the expert's deviations; None where something is not known.
 
-    All are between equally many episodes: half as many as the expert's, or the policy's where those are fewer. With few
-    episodes even the expert lies away from itself: by the floor.
+    All are between equally many episodes. The policy, random actions and the floor are compared with the same ones of
+    the expert. With few episodes even the expert lies away from itself: by the floor.
     """
 
     method: str  # exact, or sliced where a step has more than 64 numbers
     episodes: int  # on either side of a distance
     distance: float  # W(policy, expert)
-    floor: float | None  # W(expert, expert), between random halves of the expert's episodes
+    floor: float | None  # W(expert, expert), between disjoint sets of the expert's episodes
     random_distance: float  # W(random actions, expert)
     excess: Estimate | None  # W(policy, expert) - floor, interval by bootstrap over episodes
-    closeness: Estimate | None  # 1 - excess / (W(random, expert) - floor); None where some draw has no such scale
+    scale: Estimate | None  # W(random, expert) - floor, which closeness is measured on
+    demonstrations_for_scale: int | None  # in all, with which it would surely be above 0; None where it is, or unknown
+    closeness: Estimate | None  # 1 - excess / scale; None where the scale is not surely above 0
     detectable: float | None  # the smallest excess that so many episodes tell from 0 in 80 % of the cases
     state_distance: float  # the same for observations alone
     state_closeness: float | None
@@ -55,76 +60,90 @@ class Occupancy:
     features: tuple[FeatureDistance, ...]
 
 
-@dataclass(frozen=True)
-class _Sides:
-    """The steps of policy, expert and random actions."""
-
-    policy: Points
-    expert: Points
-    random: Points
-
-    def columns(self, chosen: Sequence[int]) -> _Sides:
-        """Some of the columns."""
-        return _Sides(*([rows[:, chosen] for rows in side] for side in (self.policy, self.expert, self.random)))
-
-    @property
-    def episodes(self) -> int:
-        """Of each side of a distance."""
-        return max(1, min(len(self.policy), len(self.random), len(self.expert) // 2))
-
-
-@dataclass(frozen=True)
-class _Distances:
-    """W(policy, expert), W(expert, expert), W(random, expert), means over some random halves of the expert."""
+class _Distances(NamedTuple):
+    """W(policy, expert), W(expert, expert), W(random, expert), means over some splits of the expert's episodes."""
 
     policy: float
     floor: float
     random: float
 
-    @property
-    def excess(self) -> float:
-        return self.policy - self.floor
-
-    @property
-    def closeness(self) -> float:
-        scale = self.random - self.floor
-        return 1 - self.excess / scale if scale > 0 else np.nan
-
 
 def compare_occupancy(
-    policy: Points, expert: Points, random: Points, features: Sequence[Feature], seed: int = 0
+    policy: Points,
+    expert: Points,
+    random: Points,
+    features: Sequence[Feature],
+    seed: int = 0,
+    further: Points = (),
 ) -> Occupancy:
     """Distances between episodes of the policy, the expert and random actions, on the expert's scale.
 
-    The order of the episodes decides which random halves are drawn: give them in one that says nothing.
+    ``further`` episodes of the expert, which the policy may have learned from, are compared with ``expert`` for the
+    floor and with nothing else: all distances can then be between more episodes than half of ``expert``. The order of
+    the episodes decides what is drawn: give them in one that says nothing.
     """
-    sides, generator = _Sides(policy, expert, random), np.random.default_rng(seed)
+    sides, generator = Sides(policy, expert, random, further), np.random.default_rng(seed)
     dimensions = expert[0].shape[1]
     distance = distance_in(dimensions, generator)
     observed = [column for feature in features if not feature.is_action for column in feature.columns]
     of_states, state_distance = sides.columns(observed), distance_in(len(observed), generator)
     directions = random_directions(DIRECTIONS, dimensions, generator)
-    enough = len(expert) > 1
+    enough = sides.demonstrations > 1
     found = _distances(sides, distance, POINTS, SPLITS, generator)
     states = _distances(of_states, state_distance, POINTS, SPLITS, generator)
-    replicates = [_resampled(sides, distance, generator) for _ in range(RESAMPLES)] if enough else []
-    excess = np.array([replicate.excess for replicate in replicates])
-    closeness = np.array([replicate.closeness for replicate in replicates])
-    on_scale = enough and min(each.random - each.floor for each in (found, *replicates)) > 0
+    replicates = np.array([_resampled(sides, distance, generator) for _ in range(RESAMPLES)]) if enough else None
+    measured = _measured(found, replicates, sides.demonstrations)
+    on_scale = measured["closeness"] is not None and states.random > states.floor
     return Occupancy(
         method="exact" if dimensions <= MOST_DIMENSIONS else "sliced",
         episodes=sides.episodes,
         distance=found.policy,
         floor=found.floor if enough else None,
         random_distance=found.random,
-        excess=_around(found.excess, excess) if enough else None,
-        closeness=_around(found.closeness, closeness) if on_scale else None,
-        detectable=float(ERRORS_TO_SHOW * excess.std(ddof=1)) if enough else None,
+        **measured,
         state_distance=states.policy,
-        state_closeness=states.closeness if on_scale and np.isfinite(states.closeness) else None,
+        state_closeness=1 - (states.policy - states.floor) / (states.random - states.floor) if on_scale else None,
         sliced_distance=sliced_wasserstein(np.concatenate(policy), np.concatenate(expert), directions),
         features=tuple(_feature_distance(feature, sides, generator) for feature in features),
     )
+
+
+def _measured(found: _Distances, replicates: np.ndarray | None, demonstrations: int) -> dict[str, Any]:
+    """What the bootstrap's ``replicates`` (R, 3) say of the distances that were ``found``."""
+    if replicates is None:
+        return dict.fromkeys(("excess", "scale", "demonstrations_for_scale", "closeness", "detectable"))
+    policy, floor, random = replicates.T
+    excess, scale = (
+        _around(found.policy - found.floor, policy - floor),
+        _around(found.random - found.floor, random - floor),
+    )
+    errors = float(np.std(policy - floor, ddof=1)), float(np.std(random - floor, ddof=1))
+    on_scale = scale.low > 0
+    return {
+        "excess": excess,
+        "scale": scale,
+        "demonstrations_for_scale": None if on_scale else _needed(scale.value, errors[1], demonstrations),
+        "closeness": _closeness(excess.value, scale.value, policy - floor, random - floor) if on_scale else None,
+        "detectable": ERRORS_TO_SHOW * errors[0],
+    }
+
+
+def _closeness(excess: float, scale: float, excesses: np.ndarray, scales: np.ndarray) -> Estimate:
+    """1 - excess / scale. Replicates (R,) of either have copies of episodes and so lie a little off: only their spread
+    counts, each around its own value, since both are differences and the closeness is none."""
+    drawn = scale + scales - scales.mean()
+    on_scale = drawn > 0
+    return interval(1 - excess / scale, 1 - (excess + excesses - excesses.mean())[on_scale] / drawn[on_scale])
+
+
+def _needed(scale: float, error: float, demonstrations: int) -> int | None:
+    """How many demonstrations would tell such a scale from 0: errors shrink with the root of their number.
+
+    None where the scale is within one error of 0, so that it may well be none.
+    """
+    if scale <= error:
+        return None
+    return math.ceil(demonstrations * (ERRORS_TO_SHOW * error / scale) ** 2)
 
 
 def distance_in(dimensions: int, random: np.random.Generator) -> Distance:
@@ -134,60 +153,38 @@ def distance_in(dimensions: int, random: np.random.Generator) -> Distance:
     return partial(sliced_wasserstein, directions=random_directions(DIRECTIONS, dimensions, random))
 
 
-def _distances(sides: _Sides, distance: Distance, points: int, splits: int, random: np.random.Generator) -> _Distances:
-    """Means over random halves of the expert, with as many episodes of the others as a half has."""
+def _distances(sides: Sides, distance: Distance, points: int, splits: int, random: np.random.Generator) -> _Distances:
+    """Means over random splits of the expert, with as many episodes of the others as a part has."""
     found = np.array([_once(sides, distance, points, random) for _ in range(splits)])
     return _Distances(*found.mean(axis=0).tolist())
 
 
-def _once(sides: _Sides, distance: Distance, points: int, random: np.random.Generator) -> tuple[float, float, float]:
-    count = sides.episodes
-    order = random.permutation(len(sides.expert))
-    here, there = order[:count], order[count : 2 * count]
-    reference = _cloud(sides.expert, here, points, random)
+def _once(sides: Sides, distance: Distance, points: int, random: np.random.Generator) -> tuple[float, float, float]:
+    here, there = sides.split(random)
+    reference = cloud(here, points, random)
     return (
-        distance(_cloud(sides.policy, random.permutation(len(sides.policy))[:count], points, random), reference),
-        distance(_cloud(sides.expert, there, points, random), reference) if len(there) else 0.0,
-        distance(_cloud(sides.random, random.permutation(len(sides.random))[:count], points, random), reference),
+        distance(cloud(some(sides.policy, len(here), random), points, random), reference),
+        distance(cloud(there, points, random), reference) if there else 0.0,
+        distance(cloud(some(sides.random, len(here), random), points, random), reference),
     )
 
 
-def _resampled(sides: _Sides, distance: Distance, random: np.random.Generator) -> _Distances:
-    """The distances after a draw of the episodes with replacement.
-
-    Copies of one episode of the expert's stay in one half of it: in both they would bring the halves together.
-    """
-    drawn = _Sides(_with_replacement(sides.policy, random), sides.expert, _with_replacement(sides.random, random))
-    times = np.bincount(random.integers(len(sides.expert), size=len(sides.expert)), minlength=len(sides.expert))
+def _resampled(sides: Sides, distance: Distance, random: np.random.Generator) -> _Distances:
+    """The same of episodes drawn with replacement; copies of one of the expert's never face each other."""
+    policy, others = (with_replacement(side, random) for side in (sides.policy, sides.random))
+    known = [*sides.expert, *sides.further]
+    drawn = np.concatenate([times_drawn(len(sides.expert), random), times_drawn(len(sides.further), random)])
+    draw = partial(cloud, count=RESAMPLED_POINTS, random=random)
     found, scales = [], []
     for split in range(SPLITS_EACH):
-        here, there = _halves(times, random)
-        draw = partial(_cloud, count=RESAMPLED_POINTS, random=random)
-        reference = draw(sides.expert, here)
-        own = draw(drawn.policy, random.permutation(len(drawn.policy))[: len(there)])
-        found.append((distance(own, reference), distance(draw(sides.expert, there), reference)))
+        here, there = parts(drawn, len(sides.expert), sides.episodes, random)
+        reference = draw([known[index] for index in here])
+        own = draw(some(policy, len(there), random))
+        found.append((distance(own, reference), distance(draw([known[index] for index in there]), reference)))
         if split < RANDOM_SPLITS:
-            others = draw(drawn.random, random.permutation(len(drawn.random))[: len(there)])
-            scales.append(distance(others, reference))
-    policy, floor = np.mean(found, axis=0).tolist()
-    return _Distances(policy, floor, float(np.mean(scales)))
-
-
-def _halves(times: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Two disjoint sets of episodes, each episode as often as ``times`` says, both of about half of all."""
-    order = random.permutation(np.flatnonzero(times))
-    middle = int(np.searchsorted(np.cumsum(times[order]), len(times) / 2))
-    middle = min(max(1, middle), max(1, len(order) - 1))
-    here, there = order[:middle], order[middle:] if len(order) > 1 else order
-    return np.repeat(here, times[here]), np.repeat(there, times[there])
-
-
-def _with_replacement(points: Points, random: np.random.Generator) -> Points:
-    return [points[index] for index in random.integers(len(points), size=len(points))]
-
-
-def _cloud(points: Points, chosen: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-    return cloud([points[index] for index in chosen], count, random)
+            scales.append(distance(draw(some(others, len(there), random)), reference) - found[-1][1])
+    of_policy, floor = np.mean(found, axis=0).tolist()
+    return _Distances(of_policy, floor, floor + float(np.mean(scales)))
 
 
 def _around(value: float, replicates: np.ndarray) -> Estimate:
@@ -196,23 +193,20 @@ def _around(value: float, replicates: np.ndarray) -> Estimate:
     return Estimate(value, float(value + low), float(value + high))
 
 
-def _feature_distance(feature: Feature, sides: _Sides, random: np.random.Generator) -> FeatureDistance:
+def _feature_distance(feature: Feature, sides: Sides, random: np.random.Generator) -> FeatureDistance:
     """On a line all steps are compared; of a choice it is the share of steps in which another one is taken."""
     of_feature = sides.columns(feature.columns)
     distance = _shares_apart if feature.is_choice else _line_apart
     found = [_steps_apart(of_feature, distance, random) for _ in range(FEATURE_SPLITS)]
     mean, floor = np.mean(found, axis=0).tolist()
-    return FeatureDistance(feature.name, mean, floor if len(sides.expert) > 1 else None)
+    return FeatureDistance(feature.name, mean, floor if sides.demonstrations > 1 else None)
 
 
-def _steps_apart(sides: _Sides, distance: Distance, random: np.random.Generator) -> tuple[float, float]:
-    """Policy from one half of the expert, and the other half from it, by all their steps."""
-    count = sides.episodes
-    order = random.permutation(len(sides.expert))
-    here = np.concatenate([sides.expert[index] for index in order[:count]])
-    there = np.concatenate([sides.expert[index] for index in order[-count:]])
-    others = np.concatenate([sides.policy[index] for index in random.permutation(len(sides.policy))[:count]])
-    return distance(others, here), distance(there, here)
+def _steps_apart(sides: Sides, distance: Distance, random: np.random.Generator) -> tuple[float, float]:
+    """Policy and other episodes of the expert from the expert's, by all their steps."""
+    here, there = sides.split(random)
+    compared, own = np.concatenate(here), np.concatenate(some(sides.policy, len(here), random))
+    return distance(own, compared), distance(np.concatenate(there), compared) if there else 0.0
 
 
 def _line_apart(x: np.ndarray, y: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gailkit.evaluation.acting import Acting
 from gailkit.evaluation.actions import ActionMatch
 from gailkit.evaluation.closeness import Closeness
 from gailkit.evaluation.occupancy import Occupancy
@@ -10,7 +11,7 @@ from gailkit.evaluation.returns import Returns
 MOST_GIVE_AWAYS = 3
 
 
-def statement(found: Closeness, actions: ActionMatch) -> str:
+def statement(found: Closeness, acting: Acting, actions: ActionMatch) -> str:
     """How closely the policy matches the expert: the verdict, what it earns, where it is and what gives it away."""
     given_away = "; ".join(_give_aways(found))
     return " ".join(
@@ -19,18 +20,20 @@ def statement(found: Closeness, actions: ActionMatch) -> str:
             score_sentence(found.returns),
             occupancy_sentence(found.occupancy),
             *([f"What gives it away: {given_away}."] if given_away else []),
+            acting.sentence,
             actions.sentence(),
         ]
     )
 
 
-def statement_lines(found: Closeness, actions: ActionMatch) -> list[str]:
+def statement_lines(found: Closeness, acting: Acting, actions: ActionMatch) -> list[str]:
     """The same, a line each, without the verdict; what gives the policy away as a list."""
     given_away = [f"- {words}" for words in _give_aways(found)]
     return [
         score_sentence(found.returns),
         occupancy_sentence(found.occupancy),
         *(["What gives it away:", *given_away] if given_away else []),
+        acting.sentence,
         actions.sentence(),
     ]
 
@@ -51,6 +54,14 @@ def score_sentence(returns: Returns) -> str:
     return f"{earned}, {scale}: a score of {returns.score.value:.3f}, where 0 is random and 1 is the expert."
 
 
+def _no_scale(occupancy: Occupancy) -> str:
+    """What would give a scale."""
+    needed = occupancy.demonstrations_for_scale
+    if needed is None:
+        return "these demonstrations give no scale for a closeness"
+    return f"these demonstrations are too few to give a scale for a closeness; about {needed} in all would"
+
+
 def occupancy_sentence(occupancy: Occupancy) -> str:
     """How far the policy's occupancy lies from the expert's."""
     if occupancy.floor is None:
@@ -60,7 +71,7 @@ def occupancy_sentence(occupancy: Occupancy) -> str:
         f"and those of random actions {occupancy.random_distance:.2f}"
     )
     if occupancy.closeness is None:
-        return f"{distance}, which is not surely further than the floor: there is no scale for a closeness."
+        return f"{distance}, which is not surely further than the floor: {_no_scale(occupancy)}."
     value, low, high = occupancy.closeness
     return (
         f"{distance}: a closeness of {value:.3f} (95 % interval {low:.3f} to {high:.3f}), where 0 is random and 1 is "

@@ -33,10 +33,24 @@ def numbers_section(evaluation: Evaluation) -> Section:
         *_held_out(evaluation),
         Paragraph(score_sentence(found.returns)),
         Paragraph(occupancy_sentence(found.occupancy)),
+        Paragraph(evaluation.acting.sentence),
+        Paragraph(_which_episodes(evaluation)),
         Panels(_panels(found)),
         Table("What was measured, with 95 % intervals over episodes", HEAD, rows, frozenset({1, 2, 3})),
     ]
     return Section("The numbers", blocks)
+
+
+def _which_episodes(evaluation: Evaluation) -> str:
+    """What of the expert each number is of."""
+    whole, compared = (
+        counted(count, "episode") for count in (evaluation.expert_episodes, evaluation.compared_episodes)
+    )
+    if evaluation.compared_episodes == evaluation.expert_episodes:
+        return f"All numbers of the expert are of {whole}."
+    said = f"The expert's returns, lengths and ends are of all {whole} in the file"
+    floor = "; the floor is how far these lie from others" if evaluation.further else ""
+    return f"{said}, everything else compares with {compared} of them{floor}."
 
 
 def _held_out(evaluation: Evaluation) -> list[Note]:
@@ -122,7 +136,7 @@ def _two_sample_rows(found: Closeness) -> Iterator[Row]:
     test = found.two_sample
     if test is not None:
         told = "how well a classifier tells steps of unseen episodes apart: 0.5 not at all, 1 always; p by permuting "
-        yield "classifier AUC", f"{number(test.auc)}, {p_value(test.p)}", "0.5", MISSING, f"{told}episodes"
+        yield "classifier AUC", f"{estimated(test.area)}, {p_value(test.p)}", "0.5", MISSING, f"{told}episodes"
         kernel = "squared maximum mean discrepancy of a Gaussian kernel; p by permuting episodes"
         yield "MMD\u00b2", f"{number(test.mmd_squared)}, {p_value(test.mmd_p)}", "0", MISSING, kernel
     cover = found.coverage

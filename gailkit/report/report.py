@@ -85,7 +85,8 @@ def report_page(evaluation: Evaluation, about: About) -> Page:
     return Page(
         title=f"How closely does {_name(about.spec)} match the expert?",
         summary=(
-            f"{evaluation.env_id}: {counted(evaluation.episodes, 'episode')} of {about.spec}, seed {evaluation.seed}, "
+            f"{evaluation.env_id}: {counted(evaluation.episodes, 'episode')} of {about.spec}"
+            f"{evaluation.acting.heading}, seed {evaluation.seed}, "
             f"beside {counted(evaluation.compared_episodes, 'episode')} of the expert from {about.demos}"
         ),
         verdict=banner(evaluation, None if about.animation is None else _film(about.animation)),

@@ -42,6 +42,7 @@ def test_alike_sides_are_not_told_apart_though_each_episode_is_somewhere_else() 
     """Episodes whose steps lie together would be recognised if folds held steps instead."""
     found = [told(acting(seed, apart=3.0), acting(500 + seed, apart=3.0), seed) for seed in range(30)]
     areas = [each.auc for each in found]
+    assert np.mean([each.area.low <= 0.5 <= each.area.high for each in found]) >= 0.8  # 95 %; 23 of 30 once in 10,000
     assert np.mean(areas) == pytest.approx(0.5, abs=3.5 * np.std(areas) / np.sqrt(30))
     for values in ([each.p for each in found], [each.mmd_p for each in found]):
         assert np.mean(np.array(values) <= 0.05) <= 0.15  # 5 % of 30 are 1.5; more than 4 come once in 60 times
@@ -119,7 +120,10 @@ def test_few_episodes_are_judged_with_the_p_they_can_have(policy: int, expert: i
 
 def test_sides_that_never_vary_are_not_told_apart() -> None:
     still = [np.zeros((5, 2))] * 4
-    assert told(still, still) == TwoSample(0.5, 1.0, 0.0, 1.0, (0.0, 0.0))
+    found = told(still, still)
+    low, high = found.auc_ci95
+    assert low < 0.2 < 0.8 < high  # four episodes that tell nothing
+    assert found == TwoSample(0.5, (low, high), 1.0, 0.0, 1.0, (0.0, 0.0))
 
 
 def test_of_many_features_none_is_looked_at() -> None:

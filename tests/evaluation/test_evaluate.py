@@ -230,7 +230,7 @@ def test_where_random_actions_are_like_the_expert_the_statement_says_that_there_
     aimless = recorded(random_policy(env.action_space, 9), list(range(100, 106)))
     found = evaluate(balancing, aimless, CARTPOLE, episodes=6)
     assert found.to_dict()["closeness"] is None
-    assert "there is no scale for a closeness" in found.statement()
+    assert "give no scale for a closeness" in found.statement()
 
 
 def test_one_episode_is_enough_and_less_is_refused(expert: Demonstrations) -> None:

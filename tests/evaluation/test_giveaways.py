@@ -27,7 +27,7 @@ def side(*values: float) -> Points:
 
 
 def told(*losses: float, p: float = 0.01) -> TwoSample:
-    return TwoSample(0.8, p, 0.1, 0.01, losses)
+    return TwoSample(0.8, (0.7, 0.9), p, 0.1, 0.01, losses)
 
 
 def given_away(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from gailkit.evaluation import occupancy as module
 from gailkit.evaluation.features import Feature, Points
 from gailkit.evaluation.occupancy import Occupancy, compare_occupancy
+from gailkit.evaluation.sides import parts
 
 SEEN, DONE = Feature("place", (0,), False, False), Feature("action", (1,), True, False)
 
@@ -144,13 +147,86 @@ def test_copies_of_an_episode_stay_in_one_half() -> None:
     random = np.random.default_rng(0)
     for _ in range(300):
         times = np.bincount(random.integers(7, size=7), minlength=7)
-        here, there = module._halves(times, random)
+        here, there = parts(times, 7, 3, random)
         assert not set(here.tolist()) & set(there.tolist())
-        np.testing.assert_array_equal(np.bincount(np.concatenate([here, there]), minlength=7), times)
-        assert min(len(here), len(there)) >= 1
-        assert abs(len(here) - len(there)) <= 2 * times.max() + 1
-    here, there = module._halves(np.array([0, 3, 0]), random)  # there is nothing else to compare it with
+        drawn = np.bincount(np.concatenate([here, there]), minlength=7)
+        assert set(drawn - times * (drawn > 0)) == {0}  # each as often as it was drawn, or left out
+        assert len(there) >= 1
+        assert len(here) < 3 + times.max()
+        assert len(here) >= 3 or len(set(there.tolist())) == 1  # there was no other left
+    here, there = parts(np.array([0, 3, 0]), 3, 1, random)  # there is nothing else to compare it with
     assert (here.tolist(), there.tolist()) == ([1, 1, 1], [1, 1, 1])
+
+
+def test_further_episodes_of_the_expert_give_the_floor_and_let_all_that_are_compared_be_compared() -> None:
+    """Expert at 0 or 2 by turns, further ones at 5: the policy at 1 is compared with the former alone."""
+    expert, further = still(*[[0.0, 0.0], [2.0, 0.0]] * 3), still(*[[5.0, 0.0]] * 60)
+    policy, random = still(*[[1.0, 0.0]] * 9), still(*[[9.0, 0.0]] * 9)
+    alone = compare_occupancy(policy, expert, random, [SEEN, DONE])
+    found = compare_occupancy(policy, expert, random, [SEEN, DONE], further=further)
+    assert (alone.episodes, found.episodes) == (3, 6)
+    assert alone.distance == found.distance == pytest.approx(1.0)
+    assert found.floor == pytest.approx(4.0, abs=0.2)  # 5, and 3, of episodes that are nearly as long
+    assert found.features[0].floor == pytest.approx(4.0, abs=0.2)
+    assert found.random_distance == pytest.approx(8.0, abs=0.2)
+    few = compare_occupancy(policy, expert, random, [SEEN, DONE], further=further[:2])
+    assert few.episodes == 4  # of eight in all
+
+
+def test_copies_never_face_each_other_where_there_are_further_episodes() -> None:
+    random = np.random.default_rng(1)
+    for _ in range(200):
+        times = np.concatenate([np.bincount(random.integers(4, size=4), minlength=4), [2, 0, 1, 3, 1, 1]])
+        here, there = parts(times, 4, 4, random)
+        assert here.max() < 4
+        assert not set(here.tolist()) & set(there.tolist())
+        assert len(here) == 4  # all that are compared with
+        assert 4 <= len(there) < 4 + times.max()
+
+
+@pytest.mark.parametrize("policy_shift", [0.0, 0.5])
+def test_further_episodes_of_an_expert_do_not_move_the_excess(policy_shift: float, monkeypatch: Any) -> None:
+    """Whether 0 or not: it is the same truth from more episodes, and known better."""
+    for name, number in {"RESAMPLES": 2, "SPLITS": 4, "POINTS": 64}.items():
+        monkeypatch.setattr(module, name, number)
+    found = {
+        count: [
+            compare_occupancy(
+                wandering(seed, 12, apart=1.0, shift=policy_shift),
+                wandering(1000 + seed, 6, apart=1.0),
+                wandering(2000 + seed, 12, shift=9.0),
+                numbers(2),
+                further=wandering(3000 + seed, count, apart=1.0),
+            ).excess
+            for seed in range(60)
+        ]
+        for count in (0, 24)
+    }
+    means, errors = zip(
+        *((np.mean(values), np.std(values) / np.sqrt(60)) for each in found.values()
+          for values in [[one.value for one in each if one is not None]]), strict=True,
+    )  # fmt: skip
+    if policy_shift == 0:
+        assert all(abs(mean) < 3 * error for mean, error in zip(means, errors, strict=True))
+    else:
+        assert all(mean > 3 * error for mean, error in zip(means, errors, strict=True))
+    assert errors[1] < errors[0]
+
+
+def test_a_scale_within_its_error_is_none_and_how_many_demonstrations_it_takes_is_said() -> None:
+    assert module._needed(scale=1.0, error=0.5, demonstrations=10) == 20  # 10 (2.8 / 2)^2 = 19.6
+    assert module._needed(scale=0.5, error=0.5, demonstrations=10) is None
+    replicates = np.array([[1.0, 1.0, 1.5], [1.0, 1.0, 2.5]])  # of a scale of 1 +- 0.5
+    said = module._measured(module._Distances(1.25, 1.0, 2.0), replicates, 10)
+    assert said["scale"] == pytest.approx((1.0, 0.525, 1.475))
+    assert said["demonstrations_for_scale"] is None
+    assert said["closeness"].value == pytest.approx(0.75)
+    assert said["closeness"].low == pytest.approx(
+        1 - 0.25 / 0.5, abs=0.02
+    )  # each around the value, of few steps or not
+    assert said["closeness"].high == pytest.approx(1 - 0.25 / 1.5, abs=0.02)
+    said = module._measured(module._Distances(1.25, 1.0, 1.4), replicates, 10)
+    assert (said["closeness"], said["demonstrations_for_scale"]) == (None, None)
 
 
 def test_without_random_actions_that_differ_there_is_no_closeness() -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from gymnasium.spaces import Box, Discrete
 
 from gailkit.demonstrations import Demonstrations
+from gailkit.errors import InputError
 from gailkit.evaluation.evaluate import Reference
 from gailkit.generator import TrainedPolicy
 from gailkit.networks.actor_critic import ActorCritic
@@ -76,6 +78,8 @@ def test_a_policy_is_compared_with_the_episodes_it_has_not_seen_if_there_are_any
     assert sorted(Demonstrations(tuple(found.shown)).digests()) == sorted(digests[shown:] or digests)
     assert found.expert_episodes == len(found.expert) == 6
     assert found.expert_return_mean == found.expert_length_mean == np.mean([3, 4, 5, 6, 7, 8])  # of all
+    others = set(digests) - set(Demonstrations(tuple(found.shown)).digests())
+    assert {each for episode in found.further for each in Demonstrations((episode,)).digests()} == others
 
 
 def test_what_a_policy_has_seen_is_known_by_content_not_by_place(expert: Demonstrations) -> None:
@@ -133,6 +137,76 @@ def test_noise_that_the_expert_was_recorded_with_is_known_from_the_file(expert: 
 def test_of_very_many_episodes_the_counts_are_those_of_the_compared_ones(
     expert: Demonstrations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gailkit.evaluation.evaluate.MOST_EPISODES", 4)
+    monkeypatch.setattr("gailkit.evaluation.held_out.MOST_EPISODES", 4)
     found = reference(expert).evaluate(climbing)
     assert (found.compared_episodes, len(found.shown), found.expert_episodes) == (4, 4, 6)
+
+
+def test_returns_lengths_and_ends_of_the_expert_are_of_one_set(expert: Demonstrations) -> None:
+    found = reference(expert).evaluate(trained(expert.digests()[:4]))
+    assert found.compared_episodes == 2
+    assert found.closeness.returns.expert is not None
+    assert found.closeness.returns.expert.mean.value == found.closeness.endings.expert_length.value == 5.5  # 1 a step
+    assert found.closeness.endings.expert_terminated.value == found.expert_terminated_fraction
+
+
+def told(expert: Demonstrations, **provenance: str) -> Demonstrations:
+    return Demonstrations(tuple(expert.trajectories), *SPACES, "Stairs-v0", provenance=provenance)
+
+
+@pytest.mark.parametrize("kind", ["likeliest", "sampled"])
+def test_a_policy_acts_as_the_expert_did_unless_it_is_told_otherwise(expert: Demonstrations, kind: str) -> None:
+    beside = reference(told(expert, acted=kind))
+    found = beside.evaluate(trained([]))
+    assert (found.acting.policy_actions, found.acting.expert_actions, found.acting.other_actions) == (kind, kind, None)
+    assert found.acting.sentence.endswith("actions, as the expert did.")
+    for asked in ("likeliest", "sampled"):
+        chosen = beside.evaluate(trained([]), actions=asked)
+        assert (chosen.acting.policy_actions, chosen.acting.other_actions) == (asked, None)
+        assert chosen.to_dict()["policy_actions"] == asked
+    assert beside.evaluate(trained([]).sampling(3)).acting.policy_actions == "sampled"  # it was told before
+    assert beside.evaluate(trained([]).sampling(3), actions="likeliest").acting.policy_actions == "likeliest"
+
+
+def test_where_nothing_says_which_the_expert_took_both_are_run_and_the_verdict_is_on_the_likeliest(
+    expert: Demonstrations,
+) -> None:
+    """A policy that prefers neither action climbs by the likeliest, the first, never: 20 steps, not about 6."""
+    undecided = trained([])
+    with torch.no_grad():
+        for parameter in undecided.actor_critic.parameters():
+            parameter.zero_()
+    steps: list[int] = []
+    beside = Reference(
+        expert, "Stairs-v0", episodes=30, env_kwargs={"top": 3}, on_steps=lambda count: steps.append(count)
+    )
+    beside.at_random()
+    steps.clear()
+    seen: list[Trajectory] = []
+    found = beside.evaluate(undecided, seen.append)
+    other = found.acting.other_actions
+    assert other is not None
+    assert (found.acting.policy_actions, other.actions, other.episodes) == ("likeliest", "sampled", 20)
+    assert (found.return_mean, len(seen)) == (20, 30)  # those that the verdict is on
+    assert 4 < other.return_mean < 8
+    assert sum(steps) == 30 * 20 + round(other.return_mean * 20)
+    assert other.difference is not None
+    assert other.difference.starts == 20
+    assert other.difference.difference.value == pytest.approx(other.return_mean - 20)
+    said = found.acting.sentence
+    assert said.startswith("It acted by its likeliest actions; which kind of actions the expert took is not recorded. ")
+    assert f"By sampled ones it returns {other.return_mean:.1f} in 20 episodes" in said
+    assert said.endswith("The verdict is on its likeliest actions.")
+    assert said in found.statement()
+    again = beside.evaluate(undecided)
+    assert again.acting == found.acting
+
+
+def test_a_policy_of_somebody_elses_acts_as_it_does(expert: Demonstrations) -> None:
+    beside = reference(expert)
+    found = beside.evaluate(climbing, actions="likeliest")
+    assert (found.acting.policy_actions, found.acting.other_actions) == (None, None)
+    with pytest.raises(InputError, match="only a policy of gailkit's own samples"):
+        beside.evaluate(climbing, actions="sampled")
+    with pytest.raises(InputError, match="likeliest or sampled, or None for the expert's kind; found 'greedy'"):
+        beside.evaluate(trained([]), actions="greedy")

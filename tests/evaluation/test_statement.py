@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from gailkit.evaluation.acting import Acting
 from gailkit.evaluation.actions import ActionMatch
 from gailkit.evaluation.closeness import Closeness, Steps
 from gailkit.evaluation.endings import Endings
@@ -28,7 +29,10 @@ RETURNS = Returns(
     earned(60.25, 55.5, 65.0), earned(100.0, 90.0, 110.0), earned(20.0, 10.0, 30.0), UNSAID,
     Estimate(0.5031, 0.4, 0.6), UNSAID, UNSAID, UNSAID, None, None,
 )  # fmt: skip
-OCCUPANCY = Occupancy("exact", 6, 0.754, 0.5, 2.0, UNSAID, Estimate(0.8307, 0.75, 0.9), 0.1, 0.1, 0.9, 0.3, ())
+OCCUPANCY = Occupancy(
+    "exact", 6, 0.754, 0.5, 2.0, UNSAID, UNSAID, None, Estimate(0.8307, 0.75, 0.9), 0.1, 0.1, 0.9, 0.3, ()
+)
+ACTING = Acting("likeliest", "sampled", None)
 ACTIONS = ActionMatch(7, True, 0.8765, None, -0.3)
 
 
@@ -45,20 +49,22 @@ SENTENCES = [
     "a score of 0.503, where 0 is random and 1 is the expert.",
     "Its steps lie 0.75 from the expert's, the expert's own 0.50 (the floor) and those of random actions 2.00: "
     "a closeness of 0.831 (95 % interval 0.750 to 0.900), where 0 is random and 1 is the expert.",
+    "It acted by its likeliest actions, the expert by sampled actions.",
     "On 7 expert episodes it has not seen it takes the expert's action in 87.6% of the states.",
 ]
 
 
 def test_the_statement_is_made_of_the_numbers() -> None:
-    assert statement(found(), ACTIONS) == " ".join(SENTENCES)
-    assert statement_lines(found(), ACTIONS) == SENTENCES[1:]
+    assert statement(found(), ACTING, ACTIONS) == " ".join(SENTENCES)
+    assert statement_lines(found(), ACTING, ACTIONS) == SENTENCES[1:]
 
 
 def test_three_of_what_gives_it_away_are_said() -> None:
     told = found("one", "two", "three", "four")
-    first, actions = SENTENCES[:3], SENTENCES[3]
-    assert statement(told, ACTIONS) == " ".join([*first, "What gives it away: one; two; three.", actions])
-    assert statement_lines(told, ACTIONS) == [*first[1:], "What gives it away:", "- one", "- two", "- three", actions]
+    first, last = SENTENCES[:3], SENTENCES[3:]
+    assert statement(told, ACTING, ACTIONS) == " ".join([*first, "What gives it away: one; two; three.", *last])
+    lines = [*first[1:], "What gives it away:", "- one", "- two", "- three", *last]
+    assert statement_lines(told, ACTING, ACTIONS) == lines
 
 
 @pytest.mark.parametrize(
@@ -74,8 +80,11 @@ def test_a_score_that_there_is_not_is_explained(changed: dict[str, None], said: 
 
 def test_a_closeness_that_there_is_not_is_explained() -> None:
     assert occupancy_sentence(replace(OCCUPANCY, closeness=None)).endswith(
-        "and those of random actions 2.00, which is not surely further than the floor: there is no scale for a "
-        "closeness."
+        "and those of random actions 2.00, which is not surely further than the floor: these demonstrations "
+        "give no scale for a closeness."
+    )
+    assert occupancy_sentence(replace(OCCUPANCY, closeness=None, demonstrations_for_scale=40)).endswith(
+        "floor: these demonstrations are too few to give a scale for a closeness; about 40 in all would."
     )
     assert occupancy_sentence(replace(OCCUPANCY, floor=None, closeness=None)) == (
         "How far it moves from the expert is not known: one episode of the expert has no distance to another."

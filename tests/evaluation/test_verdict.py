@@ -30,7 +30,7 @@ EARNED = Earned(20, Estimate(1, 1, 1), Estimate(1, 1, 1))
 
 
 def occupancy(excess: Estimate | None, detectable: float | None = 0.28) -> Occupancy:
-    return Occupancy("exact", 10, 0.5, 0.4, 2.0, excess, None, detectable, 0.1, None, 0.2, ())
+    return Occupancy("exact", 10, 0.5, 0.4, 2.0, excess, None, None, None, detectable, 0.1, None, 0.2, ())
 
 
 def returns(score: float | None, difference_high: float | None) -> Returns:
@@ -43,7 +43,8 @@ def returns(score: float | None, difference_high: float | None) -> Returns:
 def judged(p: float = 0.5, excess: Estimate = AROUND_0, earned: Returns | None = None, **counts: Any) -> Verdict:
     """A case like the expert in all but what is given."""
     return judge(
-        counts.get("policy", 20), counts.get("expert", 20), occupancy(excess), TwoSample(0.62, p, 0.1, 0.3, ()),
+        counts.get("policy", 20), counts.get("expert", 20), occupancy(excess),
+        TwoSample(0.62, (0.4, 0.8), p, 0.1, 0.3, ()),
         earned or returns(1.0, 1.0),
     )  # fmt: skip
 

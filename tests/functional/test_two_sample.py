@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from gailkit.errors import InputError
 from gailkit.functional.two_sample import (
     Waves,
+    area_interval,
     area_under_curve,
     balanced_folds,
     fitted_weights,
@@ -200,3 +202,72 @@ def test_p_is_uniform_where_the_sides_are_alike() -> None:
         found.append(permutation_p(random.normal(size=16) @ labellings(labels, fold, 19, random)))
     shares = np.bincount(np.round(np.array(found) * 20).astype(int), minlength=21)[1:] / 1500
     np.testing.assert_allclose(shares, 1 / 20, atol=4 * np.sqrt(0.05 * 0.95 / 1500))
+
+
+def scored(
+    seed: int, positive: int, negative: int, shift: float, apart: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Normal scores of 10 to 40 steps an episode, around a place of each episode's own; folds of five or fewer."""
+    random = draw(seed)
+    labels = np.arange(positive + negative) < positive
+    episodes = np.repeat(np.arange(len(labels)), random.integers(10, 40, len(labels)))
+    scores = random.normal(size=len(episodes)) + apart * random.normal(size=len(labels))[episodes]
+    fold = balanced_folds(labels, min(5, min(positive, negative) // 2), random)
+    return scores + shift * labels[episodes], episodes, labels, fold
+
+
+def test_the_interval_of_an_area_by_hand() -> None:
+    """Positives 3 and 1, negatives 2 and 0: V = 1, 1/2 and 1/2, 1; A = 3/4; each side gives 2 (1/8)^2 + 2 (1/8)^2.
+
+    So var = 1/8, known by 0.125^2 / (2 * 0.0625^2) = 2 degrees of freedom, t = 4.303; 0.1875 / 0.125 = 1.5 trials.
+    """
+    scores, labels = np.array([3.0, 1.0, 2.0, 0.0]), np.array([True, True, False, False])
+    value, low, high = area_interval(scores, np.arange(4), labels, np.zeros(4, np.int64))
+    assert value == 0.75
+    assert (low, high) == pytest.approx((0.0423, 0.9951), abs=1e-4)
+    wider = area_interval(scores, np.arange(4), labels, np.zeros(4, np.int64), untaught=0.3)
+    assert wider.high - wider.low < high - low  # it is known by more: (0.125 + 0.0675)^2 / 0.0078 = 4.7 degrees
+
+
+@pytest.mark.parametrize(
+    ("positive", "negative", "shift", "apart"), [(10, 10, 0.0, 1.0), (50, 10, 1.0, 1.0), (20, 20, 2.5, 0.5)]
+)
+def test_the_interval_of_an_area_holds_the_true_one_95_times_of_100(
+    positive: int, negative: int, shift: float, apart: float
+) -> None:
+    """P(a positive is above a negative) of other episodes is Phi(shift / sqrt(2 (1 + apart^2)))."""
+    truth = norm.cdf(shift / np.sqrt(2 * (1 + apart**2)))
+    found = [area_interval(*scored(seed, positive, negative, shift, apart)) for seed in range(300)]
+    assert 0.915 < np.mean([low <= truth <= high for _, low, high in found]) < 0.985
+    assert np.mean([value for value, _, _ in found]) == pytest.approx(truth, abs=0.02)
+    of_steps = [  # as if steps were independent
+        area_interval(scores, np.arange(len(scores)), labels[episodes], fold[episodes])
+        for scores, episodes, labels, fold in (scored(seed, positive, negative, shift, apart) for seed in range(60))
+    ]
+    assert np.mean([low <= truth <= high for _, low, high in of_steps]) < 0.7
+
+
+def test_the_interval_is_around_the_area_of_whole_folds_and_narrows_with_episodes() -> None:
+    widths = []
+    for count in (8, 32, 128):
+        scores, episodes, labels, fold = scored(1, count, count, 1.0, 1.0)
+        value, low, high = area_interval(scores, episodes, labels, fold)
+        assert value == pytest.approx(grouped_area(scores[:, None], episodes, labels[:, None], fold)[0])
+        assert 0 <= low < value < high <= 1
+        widths.append(high - low)
+    assert widths[0] / widths[1] == pytest.approx(2, rel=0.4)
+    assert widths[1] / widths[2] == pytest.approx(2, rel=0.4)
+
+
+def test_sides_that_never_overlap_have_an_interval_all_the_same() -> None:
+    """As of ten trials that all succeed: low = 10 / (10 + t^2), with t = 2.228 of ten degrees of freedom."""
+    labels = np.arange(20) < 10
+    fold = np.tile(np.arange(5), 4)
+    value, low, high = area_interval(labels + 0.01 * np.arange(20), np.arange(20), labels, fold)
+    assert (value, high) == (1.0, pytest.approx(1.0))
+    assert low == pytest.approx(10 / (10 + 2.228**2), abs=1e-3)
+
+
+def test_of_one_episode_a_fold_nothing_is_known_of_the_spread() -> None:
+    labels, fold = np.array([True, True, False, False]), np.array([0, 1, 0, 1])
+    assert area_interval(np.array([3.0, 1.0, 2.0, 0.0]), np.arange(4), labels, fold) == (1.0, 0.0, 1.0)

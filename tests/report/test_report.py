@@ -22,7 +22,7 @@ from gailkit.report.record import RunRecord
 from gailkit.report.report import About, report_page, write_report
 from gailkit.report.telltales import telltales_section
 from gailkit.report.verdicts import banner
-from gailkit.report.words import number, p_value, percent, short
+from gailkit.report.words import estimated, number, p_value, percent, short
 
 HOSTILE = "</style></script><script>document.body.id='broken'</script><img src=x onerror=\"x()\">' & $\\frac$\x1b[2J"
 Change = Callable[..., Evaluation]
@@ -75,7 +75,7 @@ def test_the_table_has_the_numbers_of_the_evaluation(evaluation: Evaluation, sai
     mean, test = found.returns.policy.mean, found.two_sample
     assert test is not None
     assert f"mean return {number(mean.value)} [{number(mean.low)}, {number(mean.high)}]" in text
-    assert spaced(f"classifier AUC {number(test.auc)}, {p_value(test.p)} 0.5") in text
+    assert spaced(f"classifier AUC {estimated(test.area)}, {p_value(test.p)} 0.5") in text
     assert f"distance {number(found.occupancy.distance)} {number(found.occupancy.floor)}" in text
     assert spaced(f"same action {percent(evaluation.actions.action_agreement)}") in text
 

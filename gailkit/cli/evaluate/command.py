@@ -65,7 +65,12 @@ EXAMPLES = examples(
     type=click.Choice(CHECKPOINTS),
     help=CHECKPOINT_HELP,
 )
-@click.option("--stochastic", is_flag=True, help="Sample a run's actions instead of taking the likeliest.")
+@click.option(
+    "--stochastic/--deterministic",
+    default=None,
+    help="Sample a run's actions, or take the likeliest. [default: as the expert did; where the demonstrations do not "
+    "say, the likeliest, and a word on sampled ones]",
+)
 @clip_actions_option
 @click.option(
     "--env",

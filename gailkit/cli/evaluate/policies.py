@@ -40,7 +40,7 @@ class Request:
     episodes: int
     seed: int
     checkpoint: str | None
-    stochastic: bool
+    stochastic: bool | None  # None where it is left to what the expert did
     clip_actions: bool
     num_envs: int
     trust: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ def run_policies(
         for spec, method, policy in zip(request.specs, method_names(request.specs), policies, strict=True):
             with show_progress(f"evaluating {spec}", request.episodes, "episodes") as update:
                 watch.progress = EpisodeProgress(update, request.episodes)
-                evaluation = reference.evaluate(policy, watch.progress.on_episode)
+                evaluation = reference.evaluate(policy, watch.progress.on_episode, actions=_actions(request))
                 watch.progress.show()
             candidates.append(Candidate(spec, method, evaluation))
     return candidates, env_kwargs
@@ -165,3 +165,7 @@ def _policy(request: Request, spec: str, env: Any) -> Policy:
         trust=request.trust,
         clip_actions=request.clip_actions,
     )
+
+
+def _actions(request: Request) -> str | None:
+    return None if request.stochastic is None else "sampled" if request.stochastic else "likeliest"

@@ -44,24 +44,26 @@ def show_evaluation(spec: str, evaluation: Evaluation, found: Closeness, explain
     """
     from gailkit.evaluation.statement import statement_lines
 
-    _say(f"{spec} in {evaluation.env_id}" + ("" if evaluation.training is None else f", {evaluation.training}"))
+    run = "" if evaluation.training is None else f", {evaluation.training}"
+    _say(f"{spec} in {evaluation.env_id}{run}{evaluation.acting.heading}")
     _say(f"verdict: {found.verdict.verdict}")
     _say(found.verdict.sentence)
     _say("")
     table = _table("", "policy", "expert", "random")
     _add_scales(table, found)
     _add_endings(table, found)
+    counts = (len(evaluation.played), evaluation.expert_episodes, len(evaluation.at_random))
+    table.add_row("episodes", *map(str, counts))
+    if len(evaluation.shown) < evaluation.expert_episodes:
+        table.add_row("compared with", "", f"{len(evaluation.shown)} of them", "")
     _add_distances(table, found)
-    compared, all_of_them = len(evaluation.shown), evaluation.expert_episodes
-    of_expert = str(compared) if compared == all_of_them else f"{compared} of {all_of_them}"
-    table.add_row("episodes", str(len(evaluation.played)), of_expert, str(len(evaluation.at_random)))
     _print(table)
     if explained:
         named = set(table.columns[0].cells)
         for name, words in EXPLAINED.items():
             if name in named:
                 _say(f"  {name}: {words}")
-    for line in statement_lines(found, evaluation.actions):
+    for line in statement_lines(found, evaluation.acting, evaluation.actions):
         _say(line)
     _say("")
 
@@ -131,7 +133,8 @@ def _add_distances(table: Table, found: Closeness) -> None:
     if coverage is not None:
         table.add_row("coverage", f"{coverage.recall:.0%}", f"{coverage.expert_recall:.0%}", "")
     if tested is not None:
-        table.add_row("classifier AUC", f"{tested.auc:.2f}, p {tested.p:.2g}", "0.5", "")
+        table.add_row("classifier AUC", _interval(tested.area, 2), "0.5", "")
+        table.add_row("p of that AUC", f"{tested.p:.2g}", "", "")
 
 
 def _table(*columns: str) -> Table:

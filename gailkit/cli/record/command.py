@@ -28,6 +28,7 @@ from gailkit.cli.specs import (
     KEYBOARD,
     SPEC_HELP,
     clip_actions_option,
+    is_run,
     resolve_policy,
     run_training,
     spec_files,
@@ -198,6 +199,7 @@ def _finishing(request: Request, recording: Recording) -> Iterator[None]:
 
 
 def _provenance(request: Request) -> dict[str, str]:
+    from gailkit.recording.acted import KEY, recorded_kind
     from gailkit.recording.provenance import describe_source
 
     files = [] if request.spec == KEYBOARD else spec_files(request.spec)
@@ -205,7 +207,9 @@ def _provenance(request: Request) -> dict[str, str]:
     chosen = {"noise": request.noise, "min_return": request.min_return}
     training = None if request.spec == KEYBOARD else run_training(request.spec)
     described |= {} if training is None else {"training": str(training)}
-    return {**described, **{name: f"{value:g}" for name, value in chosen.items() if value is not None}}
+    said = {name: f"{value:g}" for name, value in chosen.items() if value is not None}
+    kind = recorded_kind(request.spec, is_run(request.spec), request.stochastic, said.get("noise"))
+    return {**described, **said, **({} if kind is None else {KEY: kind})}
 
 
 def _policy(request: Request, env: gymnasium.Env[Any, Any], earlier: Demonstrations | None) -> Policy:

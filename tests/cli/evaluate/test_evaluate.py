@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -138,6 +139,52 @@ def test_a_run_is_compared_with_the_episodes_it_has_not_seen(run_here: RunHere, 
     result = json.loads((tmp_path / "result.json").read_text())
     assert (result["action_episodes"], result["action_held_out"]) == (11, True)
     assert result["action_log_likelihood"] < 0
+
+
+def test_a_run_acts_as_the_expert_did_and_every_output_says_how(
+    run_here: RunHere, tmp_path: Path, demonstrations: Demonstrations
+) -> None:
+    dataclasses.replace(demonstrations, provenance={"acted": "sampled"}).save(tmp_path / "told.hdf5")
+    words = ("--episodes", "2", "--json", "a.json", "--report", "a.html")
+    for options, kind, said in (
+        (("--demos", "told.hdf5"), "sampled", "It acted by sampled actions, as the expert did."),
+        (
+            ("--demos", "told.hdf5", "--deterministic"),
+            "likeliest",
+            "It acted by its likeliest actions, the expert by sampled actions.",
+        ),
+        (
+            ("--demos", "demos.hdf5"),
+            "likeliest",
+            "which kind of actions the expert took is not recorded. By sampled ones",
+        ),
+    ):
+        done = run_here("evaluate", "run", *options, *words)
+        assert done.returncode == 0, done.stderr
+        result = json.loads((tmp_path / "a.json").read_text())
+        assert result["policy_actions"] == kind
+        assert (result["other_actions"] is not None) == ("told.hdf5" not in options)
+        page = re.sub(r"\s+", " ", (tmp_path / "a.html").read_text())
+        assert said in done.stdout
+        assert said in page.replace("&#x27;", "'")
+        named = "its likeliest actions" if kind == "likeliest" else "sampled actions"
+        assert re.search(rf"^run in CartPole-v1, .*, by {named}$", done.stdout, re.MULTILINE)
+        assert f"episodes of run, by {named}, seed 0" in page
+
+
+def test_the_table_says_which_of_the_experts_episodes_a_number_is_of(run_here: RunHere, tmp_path: Path) -> None:
+    done = run_here("evaluate", "run", "--demos", "demos.hdf5", "--episodes", "2", "--json", "a.json")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    (whole,) = [line for line in lines if line[:1] == ["episodes"]]
+    (compared,) = [line for line in lines if line[:2] == ["compared", "with"]]
+    assert (whole, compared) == (["episodes", "2", "14", "2"], ["compared", "with", "11", "of", "them"])
+    assert lines.index(whole) < lines.index(compared) < [line[:1] for line in lines].index(["distance"])
+    result = json.loads((tmp_path / "a.json").read_text())
+    assert result["endings"]["expert_length"]["value"] == result["expert_length_mean"] == result["expert_return_mean"]
+    low, high = result["two_sample"]["auc_ci95"]
+    assert low < result["two_sample"]["auc"] < high
+    (area,) = [line for line in lines if line[:2] == ["classifier", "AUC"]]
+    assert area[2:5] == [f"{result['two_sample']['auc']:.2f}", f"[{low:.2f},", f"{high:.2f}]"]
 
 
 def test_a_run_acts_by_its_likeliest_actions_unless_told_to_sample(run_here: RunHere, tmp_path: Path) -> None:

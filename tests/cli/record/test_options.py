@@ -240,3 +240,15 @@ def test_an_onnx_policy_is_recorded(record: RunHere, tmp_path: Path) -> None:
     assert returns is not None
     assert returns.min() > 150
     assert "sha256:expert.onnx" in loaded(tmp_path).provenance
+
+
+@pytest.mark.parametrize(
+    ("options", "policy", "acted"),
+    [([], "rooms:idle", None), (["--noise", "0.2"], "rooms:idle", "sampled"), ([], "random", "sampled")],
+)
+def test_what_the_policy_acted_by_is_in_the_file_where_it_is_known(
+    record: RunHere, tmp_path: Path, options: list[str], policy: str, acted: str | None
+) -> None:
+    done = record("--episodes", "2", *options, policy=policy)
+    assert done.returncode == 0, done.stderr
+    assert Demonstrations.load(tmp_path / "a.hdf5").provenance.get("acted") == acted
