@@ -69,19 +69,21 @@ def made_generator(factory: GeneratorFactory, actor_critic: ActorCritic) -> Gene
 def try_out(discriminator: Discriminator, loss: DiscriminatorLoss, reward_form: RewardForm, few: Transitions) -> None:
     """Raise InputError unless the parts are what they should be, seen on a ``few`` transitions of the expert.
 
-    D must give one logit for each transition, the loss a number, and the reward form one reward for each logit.
+    D must give one logit for each transition, the loss a number, and the reward form one reward for each logit. What
+    they draw meanwhile is nobody's loss: the run's random numbers are the same whether or not parts are tried out.
     """
     _require(Discriminator, discriminator)
-    with torch.no_grad(), foreign("discriminator"):
-        logits = _one_for_each("logit", len(few), discriminator(few))
-    with torch.no_grad(), foreign("reward form"):
-        _one_for_each("reward", len(few), reward_form(logits))
-    with foreign("discriminator loss"), torch.random.fork_rng(devices=[]):
-        encoded = discriminator.encode(few)
-        float(weighted(loss, discriminator, encoded, encoded, Weights()).detach())
-        solved = optimal_logit(loss, 0.5)
-        if solved is not None:
-            float(solved)
+    with torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), foreign("discriminator"):
+            logits = _one_for_each("logit", len(few), discriminator(few))
+        with torch.no_grad(), foreign("reward form"):
+            _one_for_each("reward", len(few), reward_form(logits))
+        with foreign("discriminator loss"):
+            encoded = discriminator.encode(few)
+            float(weighted(loss, discriminator, encoded, encoded, Weights()).detach())
+            solved = optimal_logit(loss, 0.5)
+            if solved is not None:
+                float(solved)
 
 
 def checked_network(factory: NetworkFactory) -> NetworkFactory:

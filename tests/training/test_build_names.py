@@ -215,3 +215,16 @@ def test_parts_take_the_place_of_what_the_settings_name(
     assert made["encoder"] is trainer.generator.actor_critic.encoder
     assert made["action_space"] == Discrete(2)
     trainer.iterate()
+
+
+def test_what_parts_draw_while_they_are_tried_out_is_not_missing_in_the_run(
+    cartpole: Demonstrations, tiny: TrainConfig, build: Build
+) -> None:
+    def dithered(logits: torch.Tensor) -> torch.Tensor:
+        return rewards.log_d(logits) + 1e-9 * torch.rand_like(logits)
+
+    drawn = []
+    for reward in (rewards.log_d, dithered):
+        build(cartpole, tiny, Parts(reward=reward))
+        drawn.append(torch.rand(3))
+    assert torch.equal(*drawn)
