@@ -123,7 +123,7 @@ def said_of(path: Path, whole: str) -> str:
 
 
 def brief(thing: object) -> str:
-    """A space, an array or what else a message names, cut off where it is long."""
+    """A space, an array or what else a message names, cut short where it is long."""
     text = str(thing)
     return text if len(text) <= LONGEST_SAID else f"{text[: LONGEST_SAID - 3]}..."
 

@@ -76,7 +76,7 @@ def keep_metrics(folder: Path, count: int) -> list[dict[str, Any]]:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The rows of a run, oldest first; a last line cut off by a crash is left out."""
+    """The rows of a run, oldest first; a last line that a crash cut short is left out."""
     rows = []
     for line in (folder / METRICS_FILE).read_text(encoding="utf-8").splitlines():
         try:
