@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from gailkit.demonstrations.endings import UnmarkedEnds
 from gailkit.demonstrations.file_contents import About, Broken, Contents, Episode, ReadOptions, typed_limit
 from gailkit.demonstrations.opening import open_contents
-from gailkit.demonstrations.time_limits import UnmarkedEnds
 from gailkit.demonstrations.to_trajectories import Conversion
 from gailkit.errors import DataError
 from gailkit.types import Trajectory

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from gailkit.demonstrations.endings import AmbiguousEnding, UnmarkedEnds
 from gailkit.demonstrations.file_contents import ReadOptions
 from gailkit.demonstrations.file_digest import size_of
 from gailkit.demonstrations.opening import read
-from gailkit.demonstrations.time_limits import AmbiguousEnding, UnmarkedEnds
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,9 @@ from pathlib import Path
 
 import gymnasium
 
+from gailkit.demonstrations.endings import UnmarkedEnds
 from gailkit.demonstrations.file_contents import About, Broken, Contents, Episode, ReadOptions, TimeLimit, typed_limit
-from gailkit.errors import InputError
 from gailkit.wording import counted
-
-
-class AmbiguousEnding(InputError):
-    """A file says that episodes ended and not how, or does not mark each end; whoever reads it has to say."""
-
-
-class UnmarkedEnds(AmbiguousEnding):
-    """Nothing tells whether a run of steps is one episode or several."""
 
 
 def registered_limit(env_id: str | None) -> TimeLimit | None:

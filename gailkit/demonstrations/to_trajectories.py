@@ -1,4 +1,4 @@
-"""From episodes as files tell them to trajectories: how each ended, what came last, and whether it is sound."""
+"""From episodes as files tell them to trajectories: what came last, what is left out, and whether each is sound."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from gailkit.demonstrations.endings import AmbiguousEnding, decide, question
 from gailkit.demonstrations.file_contents import Broken, Contents, Episode, ReadOptions, TimeLimit, typed_limit
-from gailkit.demonstrations.time_limits import AmbiguousEnding, stated_limit
+from gailkit.demonstrations.time_limits import stated_limit
 from gailkit.errors import DataError, InputError
 from gailkit.types import Trajectory
 from gailkit.wording import counted
@@ -67,7 +68,7 @@ class Conversion:
             self._check_limit(index, len(episode.actions))
             terminated = decide(len(episode.actions), episode.terminated, self.options)
             if terminated is None:
-                raise AmbiguousEnding(_question(self.path, index, [episode, *episodes]) + self._registered())
+                raise AmbiguousEnding(question(self.path, index, [episode, *episodes]) + self._registered())
             if terminated != episode.terminated:
                 self.decided["terminated" if terminated else "truncated"] += 1
             try:
@@ -142,21 +143,6 @@ class Conversion:
         return Trajectory(observations, actions, rewards, terminated, episode.seed)
 
 
-def decide(steps: int, terminated: bool | None, options: ReadOptions) -> bool | None:
-    """Whether an episode of ``steps`` steps terminated; None if neither the file nor the options tell.
-
-    One that reached the time limit was truncated, whatever the file calls it. Otherwise the file is believed, and the
-    options tell where it says nothing.
-    """
-    if steps == options.max_episode_steps:
-        return False
-    if terminated is not None:
-        return terminated
-    if options.ends is not None:
-        return options.ends == "terminated"
-    return None if options.max_episode_steps is None else True
-
-
 def gone(left_out: Mapping[int, str], whole: int) -> str:
     """How many of the ``whole`` episodes are left out, which, and why."""
     reasons: dict[str, list[int]] = {}
@@ -164,18 +150,6 @@ def gone(left_out: Mapping[int, str], whole: int) -> str:
         reasons.setdefault(reason, []).append(index)
     said = "; ".join(f"{_some(found)} ({reason})" for reason, found in reasons.items())
     return f"{len(left_out):,} of {counted(whole, 'episode')} left out: {said}"
-
-
-def doubtful(lengths: Sequence[int], terminated: Sequence[bool]) -> list[bool | None]:
-    """Endings (N,) of a format that cannot tell a time limit from an end: None where a termination may be either.
-
-    A time limit shows as several episodes that all end after the same number of steps, none after more.
-    """
-    longest = max(lengths)
-    at_limit = sum(length == longest for length in lengths)
-    if at_limit < 2:
-        return list(terminated)
-    return [None if ended and length == longest else ended for length, ended in zip(lengths, terminated, strict=True)]
 
 
 def _some(numbers: Sequence[int]) -> str:
@@ -189,22 +163,3 @@ def _said(options: ReadOptions) -> str:
     if options.ends is not None:
         words.append(f"--ends {options.ends}")
     return " ".join(words)
-
-
-def _question(path: Path, known: int, episodes: Sequence[Episode | Broken]) -> str:
-    """What is to be told about ``episodes``, of which at least one ended nobody knows how, behind ``known`` others."""
-    lengths = [
-        len(episode.actions) for episode in episodes if isinstance(episode, Episode) and episode.terminated is None
-    ]
-    longest = max(lengths)
-    ended = f"{lengths.count(longest)} of {len(lengths)} after {counted(longest, 'step')}, none after more"
-    told = known + len(episodes) - len(lengths)
-    ended += f"; of {counted(told, 'other')} it does" if told else ""
-    limit = (
-        f"--max-episode-steps {longest} if a time limit of {counted(longest, 'step')} truncated those that reached it"
-    )
-    alike = "--ends terminated or --ends truncated if all ended alike"
-    answers = f"{limit} and the others terminated, or {alike}"
-    if lengths.count(longest) == 1 < len(lengths):  # a time limit would have truncated several
-        answers = f"{alike}, or {limit} and the others terminated"
-    return f"{path} does not say how its episodes ended ({ended}), which decides what is imitated: say {answers}"

@@ -14,7 +14,7 @@ import numpy as np
 from gailkit.errors import InputError
 from gailkit.importing import require
 from gailkit.recording.keyboard_session import KeyboardSession, Phase, Standing
-from gailkit.recording.keyboard_text import headline, prompt, session_legend, wrapped
+from gailkit.recording.keyboard_words import headline, prompt, session_legend, wrapped
 from gailkit.viewing.rendering import has_display
 
 if TYPE_CHECKING:

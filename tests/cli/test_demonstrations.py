@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gailkit.cli.demonstrations import ReadingOptions, load
-from gailkit.demonstrations.time_limits import AmbiguousEnding
+from gailkit.demonstrations.endings import AmbiguousEnding
 from gailkit.errors import InputError
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]

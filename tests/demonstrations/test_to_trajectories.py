@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gailkit.demonstrations.endings import AmbiguousEnding, decide, doubtful
 from gailkit.demonstrations.file_contents import About, Broken, Contents, Episode, ReadOptions
-from gailkit.demonstrations.time_limits import AmbiguousEnding
-from gailkit.demonstrations.to_trajectories import Conversion, decide, doubtful
+from gailkit.demonstrations.to_trajectories import Conversion
 from gailkit.errors import DataError, InputError
 from gailkit.types import Trajectory
 

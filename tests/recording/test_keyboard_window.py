@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from gailkit.errors import InputError
 from gailkit.experts.keyboard import choose_keys
 from gailkit.recording.keyboard_session import KeyboardSession, Phase, Standing
-from gailkit.recording.keyboard_text import headline, prompt, session_legend, wrapped
 from gailkit.recording.keyboard_window import BACKGROUND, PROMPT_COLOURS, STRIP, Window, check_for_window, play
+from gailkit.recording.keyboard_words import headline, prompt, session_legend, wrapped
 from gailkit.rollouts.environments import make_env
 from gailkit.types import Trajectory
 

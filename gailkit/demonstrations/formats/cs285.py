@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gailkit.demonstrations.endings import doubtful
 from gailkit.demonstrations.file_contents import About, Broken, Contents, Episode, ReadOptions
 from gailkit.demonstrations.formats.arrays import (
     check_one_length,
@@ -24,7 +25,6 @@ from gailkit.demonstrations.formats.arrays import (
     rows_that_differ,
     unmarked_cuts,
 )
-from gailkit.demonstrations.to_trajectories import doubtful
 from gailkit.errors import DataError
 from gailkit.untrusted.source import Source
 

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gailkit.demonstrations.endings import doubtful
 from gailkit.demonstrations.file_contents import About, Contents, Episode, ReadOptions
 from gailkit.demonstrations.formats.arrays import check_one_length, column, left_behind, origin, unmarked_cuts
-from gailkit.demonstrations.to_trajectories import doubtful
 from gailkit.errors import DataError
 from gailkit.untrusted.source import Source
 

@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gailkit.demonstrations.endings import doubtful
 from gailkit.demonstrations.file_contents import About, Broken, Contents, Episode, ReadOptions
 from gailkit.demonstrations.file_digest import sha256_of
-from gailkit.demonstrations.to_trajectories import doubtful
 from gailkit.errors import DataError, InputError
 from gailkit.importing import require
 from gailkit.untrusted.folder import member

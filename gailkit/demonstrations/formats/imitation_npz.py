@@ -14,9 +14,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gailkit.demonstrations.endings import doubtful
 from gailkit.demonstrations.file_contents import About, Contents, Episode, ReadOptions
 from gailkit.demonstrations.formats.arrays import column, is_npz_of, left_behind, origin
-from gailkit.demonstrations.to_trajectories import doubtful
 from gailkit.errors import DataError
 from gailkit.untrusted.source import Source
 

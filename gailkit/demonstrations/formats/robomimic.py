@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gailkit.demonstrations.endings import doubtful
 from gailkit.demonstrations.file_contents import About, Broken, Contents, Episode, ReadOptions
 from gailkit.demonstrations.formats.arrays import origin
-from gailkit.demonstrations.to_trajectories import doubtful
 from gailkit.errors import DataError, InputError
 from gailkit.untrusted.ahead import ahead
 from gailkit.untrusted.source import DamageError, Source, Span

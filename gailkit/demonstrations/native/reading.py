@@ -1,4 +1,4 @@
-"""Reading the native file, whose ``layout`` is told next door: every episode is compared with its digest."""
+"""Reading the native file: every episode is compared with its digest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from gailkit.demonstrations.file_contents import About, Broken, Contents, Episode, ReadOptions
 from gailkit.demonstrations.joined_episodes import FlatEpisodes
-from gailkit.demonstrations.native.layout import DIGEST_BYTES, FORMAT, VERSION, header_digest
+from gailkit.demonstrations.native.header import DIGEST_BYTES, FORMAT, VERSION, header_digest
 from gailkit.demonstrations.native.rows import Layout, Parts, bytes_flat, read_layout, read_rows, room_for
 from gailkit.errors import DataError, InputError
 from gailkit.spaces import space_from_json

@@ -10,7 +10,7 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 
 from gailkit.demonstrations.file_contents import About
-from gailkit.demonstrations.native.layout import quoted
+from gailkit.demonstrations.native.header import quoted
 from gailkit.errors import DataError
 from gailkit.spaces import array_dtype, flat_size
 from gailkit.types import parts_of

@@ -15,7 +15,7 @@ from gymnasium import Space
 
 from gailkit.demonstrations.file_contents import About
 from gailkit.demonstrations.joined_episodes import FlatEpisodes, row_types
-from gailkit.demonstrations.native.layout import DIGEST_BYTES, FORMAT, VERSION, header_digest, header_texts, quoted
+from gailkit.demonstrations.native.header import DIGEST_BYTES, FORMAT, VERSION, header_digest, header_texts, quoted
 from gailkit.errors import InputError
 from gailkit.spaces import array_dtype, brief
 from gailkit.storage import PatientFile, replacing, write_atomically

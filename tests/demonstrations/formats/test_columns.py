@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gailkit.demonstrations.endings import AmbiguousEnding, UnmarkedEnds
 from gailkit.demonstrations.file_contents import ReadOptions
 from gailkit.demonstrations.formats.column_names import ROLES, columns_from_text, named_columns
 from gailkit.demonstrations.opening import Reading, read
-from gailkit.demonstrations.time_limits import AmbiguousEnding, UnmarkedEnds
 from gailkit.errors import DataError, InputError
 from gailkit.untrusted.protocol import send
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from gailkit.demonstrations import Demonstrations
+from gailkit.demonstrations.endings import AmbiguousEnding, UnmarkedEnds
 from gailkit.demonstrations.file_contents import ReadOptions, TimeLimit
-from gailkit.demonstrations.time_limits import AmbiguousEnding, UnmarkedEnds
 from gailkit.errors import DataError
 
 # Seven steps: a termination after step 2, a time-out after step 4, and a piece that is not finished.

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gailkit.demonstrations.endings import AmbiguousEnding
 from gailkit.demonstrations.file_contents import ReadOptions
 from gailkit.demonstrations.formats import imitation
 from gailkit.demonstrations.opening import read
-from gailkit.demonstrations.time_limits import AmbiguousEnding
 from gailkit.errors import DataError, InputError
 
 pa = pytest.importorskip("pyarrow", reason="NOT TESTED against Arrow: pyarrow is not installed")

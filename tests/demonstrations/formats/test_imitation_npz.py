@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gailkit.demonstrations.endings import AmbiguousEnding
 from gailkit.demonstrations.file_contents import ReadOptions
 from gailkit.demonstrations.opening import Reading, read
-from gailkit.demonstrations.time_limits import AmbiguousEnding
 from gailkit.errors import DataError
 
 

@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
+from gailkit.demonstrations.endings import AmbiguousEnding
 from gailkit.demonstrations.file_contents import ReadOptions
 from gailkit.demonstrations.opening import Reading, read
-from gailkit.demonstrations.time_limits import AmbiguousEnding
 from gailkit.errors import DataError, InputError
 
 BOTH = ReadOptions(obs_keys=("eef", "grip"))

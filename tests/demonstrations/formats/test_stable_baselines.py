@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gailkit.demonstrations.endings import AmbiguousEnding
 from gailkit.demonstrations.file_contents import ReadOptions
 from gailkit.demonstrations.formats.stable_baselines import MAX_CHOICES, choices
 from gailkit.demonstrations.opening import Reading, read
-from gailkit.demonstrations.time_limits import AmbiguousEnding
 from gailkit.errors import DataError
 
 # Two episodes, of three and of two steps.
