@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gailkit.demonstrations.endings import decide, doubtful
 from gailkit.demonstrations.file_contents import ReadOptions
