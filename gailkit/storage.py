@@ -94,8 +94,10 @@ class SoleUse:
         try:
             _lock(self._file.fileno())
         except OSError as error:
-            self._file.close()
-            raise InUseError(f"{folder} is in use by another process") from error
+            if error.errno in _LOCKED:
+                self._file.close()
+                raise InUseError(f"{folder} is in use by another process") from error
+            # a file system that knows no locks cannot tell, and is no reason not to train
 
     def release(self) -> None:
         """Let others use it."""
@@ -192,6 +194,9 @@ def _lock(descriptor: int) -> None:
 
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+
+_LOCKED = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES}
+"""What systems answer where another has the lock."""
 
 _CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.ENOSYS}
 """What systems answer that cannot sync a folder, or let nobody open it."""

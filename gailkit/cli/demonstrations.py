@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -69,6 +69,11 @@ class ReadingOptions:
         """What ``--memory`` allows."""
         return None if self.memory is None else int(self.memory * 1e9)
 
+    def over(self, recorded: ReadingOptions) -> ReadingOptions:
+        """These, and what they leave open as it was ``recorded``."""
+        typed = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(recorded, **{name: value for name, value in typed.items() if value is not None})
+
     def words(self) -> list[str]:
         """The options as they can be typed again."""
         typed = [(field.name, getattr(self, field.name)) for field in fields(self)]
@@ -124,6 +129,20 @@ def say_notes(path: Path, provenance: Any) -> None:
     for key, beginning in NOTES.items():
         if key in provenance:
             click.echo(printable(f"note: {path}: {beginning}{provenance[key]}"), err=True)
+
+
+def written_limit(limit: float | None) -> int | str | None:
+    """What ``--max-episode-steps`` was, as JSON knows it: no limit is ``none``."""
+    return "none" if limit == math.inf else None if limit is None else int(limit)
+
+
+def read_limit(written: object) -> float | None:
+    """What ``written_limit`` wrote. Raises TypeError for anything else."""
+    if written is None or written == "none":
+        return None if written is None else math.inf
+    if not isinstance(written, int) or written < 1:
+        raise TypeError(f"no limit of an episode: {written!r}")
+    return written
 
 
 class _TimeLimit(click.ParamType[float]):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from gailkit.cli.demonstrations import ReadingOptions, load
+from gailkit.cli.demonstrations import ReadingOptions, load, read_limit, written_limit
 from gailkit.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,9 +33,8 @@ class LearnedFrom:
         from gailkit.rollouts.environments import make_env
 
         whole = load(self.demos, self.options, env_id)
-        env = make_env(env_id, env_kwargs)
-        whole = whole.fitted_to(env.observation_space, env.action_space)
-        env.close()
+        with closing(make_env(env_id, env_kwargs)) as env:
+            whole = whole.fitted_to(env.observation_space, env.action_space)
         learned_from, held_out = _held_out(whole, self.trajectories, self.hold_out)
         if self.subsample is not None:
             learned_from = learned_from.subsample(self.subsample, self.seed)
@@ -42,14 +42,16 @@ class LearnedFrom:
 
     def record(self) -> dict[str, Any]:
         """All of it in plain JSON values."""
-        return {**asdict(self), "demos": str(self.demos.absolute())}
+        options = {**asdict(self.options), "max_episode_steps": written_limit(self.options.max_episode_steps)}
+        return {**asdict(self), "demos": str(self.demos.absolute()), "options": options}
 
     @classmethod
     def recorded(cls, record: Any) -> LearnedFrom:
         """What ``record`` tells of. Raises DataError if it tells nothing of the kind."""
         try:
             own = cls(**record)
-            return replace(own, demos=Path(own.demos), options=ReadingOptions(**record["options"]))
+            options = {**record["options"], "max_episode_steps": read_limit(record["options"]["max_episode_steps"])}
+            return replace(own, demos=Path(own.demos), options=ReadingOptions(**options))
         except (TypeError, KeyError) as error:
             raise DataError(f"the run does not say which demonstrations it learned from ({error})") from error
 

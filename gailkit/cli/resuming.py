@@ -25,6 +25,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 BESIDE = ("resume", "steps", "threads", "trust", "demos")
 """What may stand beside ``--resume``, and so may the options of reading."""
+MOST_THREADS = 1024  # that a run is taken at its word for
 
 
 class Resumable(click.RichCommand):
@@ -81,17 +82,22 @@ def go_on(
     from gailkit.cli.training_progress import watched_training
     from gailkit.training.own_runs import check_all_trusted
     from gailkit.training.resuming import config_of, resume
-    from gailkit.training.run import CONFIG_FILE, RunFolder
+    from gailkit.training.run import CONFIG_FILE, RunFolder, damaged
 
     described = RunFolder.open(run).description()
-    config = config_of(run, described, steps)
     check_all_trusted(run / CONFIG_FILE, trust)
+    config = config_of(run, described, steps)
+    with damaged(run):
+        env_id, env_kwargs, shown = str(described["env_id"]), dict(described["env_kwargs"]), described["demonstrations"]
     asked = context.get_parameter_source("threads") == ParameterSource.COMMANDLINE
-    torch.set_num_threads(threads if asked else int(described.get("threads") or threads))
-    source = _source(run, command, described, demos, options)
-    shown = None if source is None else source.load(str(described["env_id"]), dict(described["env_kwargs"]))[0]
-    with watched_training(config.steps_of_rollouts, run, config.steps, to_resume(command, run)) as on_iteration:
-        return resume(run, shown, steps=steps, on_iteration=on_iteration, trust=trust, tell=_note), source
+    begun_with = described.get("threads")
+    usual = begun_with if isinstance(begun_with, int) and 1 <= begun_with <= MOST_THREADS else threads
+    torch.set_num_threads(threads if asked else usual)
+    source = _source(run, command, shown, demos, options)
+    taught_by = None if source is None else source.load(env_id, env_kwargs)[0]
+    watched = watched_training(config.steps_of_rollouts, run, config.steps, to_resume(command, run), _reached(run))
+    with watched as on_iteration:
+        return resume(run, taught_by, steps=steps, on_iteration=on_iteration, trust=trust, tell=_note), source
 
 
 def to_resume(command: str, run: Path) -> str:
@@ -108,21 +114,30 @@ def _refuse_beside(context: click.Context) -> None:
             raise click.UsageError(f"{name} cannot stand beside --resume: the run goes on with what it was begun with.")
 
 
+def _reached(run: Path) -> float:
+    """The steps that the run has behind it, as far as its metrics tell."""
+    from gailkit.training.metrics import METRICS_FILE, read_metrics
+
+    rows = read_metrics(run) if (run / METRICS_FILE).is_file() else []
+    return float(rows[-1].get("steps", 0)) if rows else 0.0
+
+
 def _source(
-    run: Path, command: str, described: Mapping[str, Any], demos: Path | None, options: ReadingOptions | None
+    run: Path, command: str, shown: Any, demos: Path | None, options: ReadingOptions | None
 ) -> LearnedFrom | None:
-    """What the run learned from; None for one that learned from rewards."""
-    shown = described["demonstrations"]
+    """What the run learned from, as it has ``shown`` it; None for one that learned from rewards."""
     if (shown is None) != (command == "expert"):
         other = "expert" if shown is None else "train"
         raise InputError(f"{run} was begun by gailkit {other}; go on with: {to_resume(other, run)}")
     if shown is None:
         return None
-    source = None if shown.get("source") is None else LearnedFrom.recorded(shown["source"])
-    if demos is not None and options is not None:
-        source = replace(source or LearnedFrom(demos, options, hold_out=0.0), demos=demos, options=options)
-    if source is None:
+    recorded = shown.get("source") if isinstance(shown, Mapping) else None
+    source = None if recorded is None else LearnedFrom.recorded(recorded)
+    options = options or ReadingOptions()
+    if source is None and demos is None:
         raise InputError(f"{run} does not say where its demonstrations are; say it with --demos")
+    source = source or LearnedFrom(Path(), options, hold_out=0.0)
+    source = replace(source, demos=demos or source.demos, options=options.over(source.options))
     if not source.demos.exists():
         raise InputError(f"the demonstrations of {run} are not at {source.demos} any more; say where with --demos")
     return source

@@ -85,7 +85,7 @@ def spec_files(spec: str) -> list[Path]:
         from gailkit.training.run import RunFolder
 
         folder = RunFolder.open(Path(spec))
-        return [folder.checkpoint_path(folder.usual_checkpoint())]
+        return [folder.checkpoint_path(folder.whole(folder.usual_checkpoint())[0])]
     from gailkit.experts.resolve import expert_files
 
     return expert_files(spec)
@@ -98,8 +98,7 @@ def run_training(spec: str) -> Training | None:
     from gailkit.training.run import RunFolder
 
     folder = RunFolder.open(Path(spec))
-    name = folder.usual_checkpoint()
-    return folder.training(name, folder.load(name), folder.description())
+    return folder.training(*folder.whole(folder.usual_checkpoint()), folder.description())
 
 
 def run_environment(spec: str) -> tuple[str, dict[str, Any]] | None:
@@ -164,6 +163,8 @@ def _run_policy(
     from gailkit.training.run import load_policy
 
     run = load_policy(folder, checkpoint, trust=trust)
+    if run.checkpoint is not None and run.checkpoint.stem == "previous":
+        click.echo(printable(f"note: the last checkpoint of {folder} is damaged; the one before it serves"), err=True)
     if run.training is not None and not run.training.finished:
         click.echo(printable(f"note: {folder} is not finished: {run.training}"), err=True)
     for what, found, wanted in (

@@ -44,12 +44,13 @@ ROWS: tuple[Row, ...] = (  # label, the metrics behind it, how they are written
 
 
 @contextmanager
-def watched_training(total: int, out: Path, planned: int, to_resume: str | None) -> Iterator[Show]:
+def watched_training(
+    total: int, out: Path, planned: int, to_resume: str | None, reached: float = 0.0
+) -> Iterator[Show]:
     """As ``show_training``, and SIGINT or SIGTERM stops the training after the iteration in progress, a second at once.
 
-    What was reached of the ``planned`` steps is said then, and what goes on ``to_resume`` it.
+    What was ``reached`` of the ``planned`` steps is said then, and what goes on ``to_resume`` it.
     """
-    reached = 0.0
     with interruptible() as interruption, show_training(total) as show:
 
         def on_iteration(metrics: Mapping[str, float]) -> None:

@@ -20,7 +20,10 @@ from gailkit.spaces import clip_to_space
 
 
 class EpisodesInProgress:
-    """Seeds and actions of the episodes that N environments are in the middle of."""
+    """Seeds and actions of the episodes that N environments are in the middle of.
+
+    Where nothing ever ends an episode, its actions are as many as the steps of the run, and so is what is repeated.
+    """
 
     def __init__(self, num_envs: int) -> None:
         self.seeds = np.zeros(num_envs, dtype=np.int64)
@@ -71,7 +74,7 @@ class EpisodesInProgress:
             The numbers of those that are elsewhere now: one and the same seed, and the same actions, led to another
             observation, or to an end, or to an error.
         """
-        with environment_failures("resetting"):
+        with environment_failures("resetting"):  # the vector must know that none of them is done
             envs.reset(seed=[int(seed) for seed in self.seeds])
         return [i for i in range(envs.num_envs) if not self._replayed(envs, i, standing_at[i])]
 

@@ -55,6 +55,7 @@ def describe_demonstrations(
         "transitions": demonstrations.num_kept,
         "stride": demonstrations.stride,
         "offsets": list(demonstrations.offsets) if any(demonstrations.offsets) else None,  # None: all 0
+        "in_memory": demonstrations.in_memory,
         "digests": demonstrations.digests(),
         "provenance": dict(demonstrations.provenance),
         "source": None if source is None else dict(source),

@@ -52,6 +52,7 @@ class Trainer:
         self.steps = 0
         self.seconds = 0.0
         self.whole = True  # False while an iteration has changed some of the parts and not yet all
+        self._before: dict[str, Any] | None = None  # what a rollout moves, from before the one in progress
         self.recent: deque[EpisodeSummary] = deque(maxlen=EPISODES_REMEMBERED)
 
     @property
@@ -66,7 +67,7 @@ class Trainer:
             DivergenceError: naming the first number on the way that is NaN or infinite.
         """
         started, progress = time.perf_counter(), self.progress
-        rollout = self.collector.collect(self.generator)
+        rollout = self._roll_out()
         self.whole = False
         self.iteration += 1
         self.steps += rollout.value.numel()
@@ -96,6 +97,13 @@ class Trainer:
         self.whole = True
         return metrics
 
+    def _roll_out(self) -> Rollout:
+        """A rollout of the policy. Until it is done the state of the run is that from before it, whatever happens."""
+        self._before = {"collector": self.collector.state_dict(), "random": global_state()}
+        rollout = self.collector.collect(self.generator)
+        self._before = None
+        return rollout
+
     def _improve_policy(self, rollout: Rollout, rewards: torch.Tensor, progress: float) -> dict[str, float]:
         name, own = type(self.generator).__name__, type(self.generator).__module__.startswith("gailkit.")
         with nullcontext() if own else foreign(f"generator {name}", "was to improve the policy"):
@@ -120,13 +128,13 @@ class Trainer:
 
         Tensors are those of the run itself; copy them to keep them while it goes on.
         """
+        moving = self._before or {"collector": self.collector.state_dict(), "random": global_state()}
         return {
+            **moving,
             "generator": self.generator.state_dict(),
             "teacher": self.teacher.state_dict(),
-            "collector": self.collector.state_dict(),
             "candidates": None if self.candidates is None else self.candidates.state_dict(),
             "discount": None if self.discount is None else self.discount.state_dict(),
-            "random": global_state(),
             "iteration": self.iteration,
             "steps": self.steps,
             "seconds": self.seconds,
@@ -141,7 +149,7 @@ class Trainer:
         self.generator.load_state_dict(state["generator"])
         self.teacher.load_state_dict(state["teacher"])
         self.collector.load_state_dict(state["collector"])
-        self.whole = True
+        self.whole, self._before = True, None
         if self.candidates is not None:
             self.candidates.load_state_dict(state["candidates"])
         if self.discount is not None:

@@ -25,8 +25,9 @@ class MetricsWriter:
         from torch.utils.tensorboard import SummaryWriter
 
         self._path = folder / METRICS_FILE
-        self._file = self._path.open("a", encoding="utf-8")
-        self._events = SummaryWriter(str(folder / EVENTS_FOLDER), purge_step=steps + 1 if steps else None)
+        with self._storage_failures():
+            self._file = self._path.open("a", encoding="utf-8")
+            self._events = SummaryWriter(str(folder / EVENTS_FOLDER), purge_step=steps + 1 if steps else None)
 
     def write(self, metrics: Mapping[str, float]) -> None:
         """One row; ``metrics["steps"]`` is the position on TensorBoard's axis. Raises StorageError if it cannot be."""
@@ -68,7 +69,7 @@ def keep_metrics(folder: Path, count: int) -> list[dict[str, Any]]:
         DataError: if there are fewer.
         StorageError: if the file cannot be written.
     """
-    rows = read_metrics(folder)[:count]
+    rows = read_metrics(folder)[:count] if (folder / METRICS_FILE).is_file() else []
     if len(rows) < count:
         raise DataError(f"{folder / METRICS_FILE} has {len(rows)} rows; a run of {count} iterations has as many")
     write_atomically(folder / METRICS_FILE, "".join(json.dumps(row) + "\n" for row in rows).encode())

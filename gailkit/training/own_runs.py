@@ -40,6 +40,11 @@ def remember(description: Path) -> None:
             write_atomically(folder / _digest(content), json.dumps(places).encode())
 
 
+def is_own(description: Path) -> bool:
+    """Whether the run with this ``description`` is in the list."""
+    return bool(_remembered(description))
+
+
 def check_trusted(description: Path, name: str, option: str) -> None:
     """Raise unless the run with this ``description`` is the user's own, and ``name`` leads to what it led to then.
 
@@ -102,7 +107,7 @@ def _digest(content: bytes) -> str:
 
 def _names(described: Mapping[str, Any]) -> Iterator[str]:
     """Whatever the description of a run names as ``module:attribute``."""
-    yield from _named_in([described["env_id"], described["config"], described.get("acts_by")])
+    yield from _named_in([described.get(name) for name in ("env_id", "config", "acts_by")])
 
 
 def _named_in(value: object) -> Iterator[str]:

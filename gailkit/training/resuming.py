@@ -6,6 +6,7 @@ import dataclasses
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,15 @@ from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DataError, InputError
 from gailkit.generator import WarmStart
 from gailkit.spaces import space_to_json
+from gailkit.storage import give_second_name
 from gailkit.training.build import build_expert_trainer, build_trainer
 from gailkit.training.config import ExpertConfig, RunConfig, TrainConfig
 from gailkit.training.describe import describe_demonstrations, versions
 from gailkit.training.loop import Trainer
 from gailkit.training.metrics import keep_metrics
-from gailkit.training.own_runs import check_all_trusted, remember
+from gailkit.training.own_runs import check_all_trusted, is_own, remember
 from gailkit.training.parts import Parts, described_parts
-from gailkit.training.run import CONFIG_FILE, LAST, RunFolder
+from gailkit.training.run import CONFIG_FILE, LAST, RunFolder, damaged
 from gailkit.training.running import OnIteration, Plan, TrainingResult, policy_of, surroundings, train_into
 from gailkit.training.settings import config_from_dict
 
@@ -56,40 +58,87 @@ def resume(
         tell: takes what there is to say before it goes on; a warning where it is not given.
 
     Raises:
-        InputError: if there is no run, another process trains into it, the demonstrations or parts are others, or the
-            environment has other spaces.
+        InputError: if there is no run, another process trains into it (InUseError), the demonstrations or parts are
+            others, or the environment has other spaces.
         UntrustedError: if the run is somebody else's and names what a module would have to be imported for.
         DataError: if the run is damaged, or was made by a gailkit whose runs could not go on.
         EnvironmentFailure, StorageError, DivergenceError: as ``training.train.train``.
     """
-    folder = RunFolder.open(Path(run_dir))
-    described = folder.description()
-    with closing(folder):
+    with closing(RunFolder.open(Path(run_dir))) as folder:
         folder.claim()
+        described = folder.description()
         check_all_trusted(folder.path / CONFIG_FILE, trust)
-        name, state = folder.newest()
-        if name != LAST:
+        stopped = _Stopped.read(folder, described)
+        if stopped.checkpoint != LAST:
             tell(f"the last checkpoint of {run_dir} is damaged; the run goes on from the one before")
-        _tell_what_differs(described, tell)
         config = config_of(folder.path, described, steps)
-        _tell_what_it_means(folder, described, config, state, tell)
-        env_id, kwargs = str(described["env_id"]), dict(described["env_kwargs"])
-        with surroundings(env_id, config, kwargs) as envs:
-            _require_same_spaces(folder, described, envs)
-            plan = _plan(folder, config, envs, demonstrations, parts, state)
-            _load(folder, plan.trainer, state, tell)
+        _tell_what_differs(stopped, tell)
+        _tell_what_it_means(stopped, config, tell)
+        with surroundings(stopped.env_id, config, stopped.env_kwargs) as envs:
+            _require_same_spaces(stopped, envs)
+            plan = _plan(stopped, config, envs, demonstrations, parts)
+            _tell_where_demonstrations_are(stopped, demonstrations, tell)
+            _load(stopped, plan.trainer, tell)
             rows = keep_metrics(folder.path, plan.trainer.iteration)
-            result = TrainingResult(policy_of(plan, envs, env_id, kwargs), plan.trainer, rows, folder.path)
-            _describe_again(folder, {**described, "config": config.to_dict()})
+            policy = policy_of(plan, envs, stopped.env_id, stopped.env_kwargs)
+            result = TrainingResult(policy, plan.trainer, rows, folder.path)
+            _prepare(stopped, config)
             observers = [] if on_iteration is None else [on_iteration]
-            return train_into(folder, result, plan.demonstrations, observers, state["best_return"])
+            return train_into(folder, result, plan.demonstrations, observers, stopped.best_return)
 
 
-def _describe_again(folder: RunFolder, described: Mapping[str, Any]) -> None:
-    """Write what the run is now; who was trusted with what it names still is."""
-    if described != folder.description():
-        folder.describe(described)
-        remember(folder.path / CONFIG_FILE)
+@dataclass(frozen=True)
+class _Stopped:
+    """A run as its folder tells it, each part seen to be of its kind."""
+
+    folder: RunFolder
+    described: Mapping[str, Any]
+    checkpoint: str  # the one to go on from
+    state: Mapping[str, Any]
+    env_id: str
+    env_kwargs: dict[str, Any]
+    begun_with: Mapping[str, Any]  # versions and threads
+    shown: Mapping[str, Any] | None  # what it learned from
+    parts: Mapping[str, Any]
+    iteration: int
+    best_return: float
+
+    @classmethod
+    def read(cls, folder: RunFolder, described: Mapping[str, Any]) -> _Stopped:
+        """Raises DataError if something is not there, or not of its kind."""
+        name, state = folder.newest()
+        with damaged(folder.path):
+            if "candidates" not in state or "best_return" not in state:
+                raise DataError(f"{folder.path} was made by a gailkit whose runs could not go on")
+            shown = described["demonstrations"]
+            return cls(
+                folder,
+                described,
+                name,
+                state,
+                str(described["env_id"]),
+                dict(described["env_kwargs"]),
+                {**described["versions"], "threads": described.get("threads")},
+                None if shown is None else dict(shown),
+                dict(described["parts"]),
+                int(state["iteration"]),
+                float(state["best_return"]),
+            )
+
+
+def _prepare(stopped: _Stopped, config: RunConfig) -> None:
+    """Let the folder be that of a run in progress: what is not so any more is taken out or written anew."""
+    folder, path = stopped.folder, stopped.folder.path / CONFIG_FILE
+    if stopped.checkpoint != LAST:  # else the damaged one would be kept beside the next
+        give_second_name(folder.checkpoint_path(stopped.checkpoint), folder.checkpoint_path(LAST))
+    if stopped.iteration < config.total_iterations:
+        folder.checkpoint_path("chosen").unlink(missing_ok=True)  # that of a shorter run
+    settings = stopped.described["config"]
+    if settings["steps"] != config.steps:
+        own = is_own(path)
+        folder.describe({**stopped.described, "config": {**settings, "steps": config.steps}})
+        if own:
+            remember(path)
 
 
 def config_of(run: Path, described: Mapping[str, Any], steps: int | None = None) -> RunConfig:
@@ -99,34 +148,45 @@ def config_of(run: Path, described: Mapping[str, Any], steps: int | None = None)
         DataError: if they are not known here.
         InputError: for steps that a run cannot have.
     """
-    kind = ExpertConfig if described["demonstrations"] is None else TrainConfig
-    try:
+    with damaged(run):
+        kind = ExpertConfig if described["demonstrations"] is None else TrainConfig
         config = config_from_dict(described["config"], kind)
-    except InputError as error:
-        raise DataError(f"{run} has settings that are not known here: {error}") from error
     return config if steps is None else dataclasses.replace(config, steps=steps)
 
 
-def _tell_what_it_means(
-    folder: RunFolder, described: Mapping[str, Any], config: RunConfig, state: Mapping[str, Any], tell: Tell
-) -> None:
+def _tell_what_it_means(stopped: _Stopped, config: RunConfig, tell: Tell) -> None:
     """Say what other steps than the run was begun with mean. Raises InputError for fewer than it has behind it."""
-    before = config_of(folder.path, described)
+    before = config_of(stopped.folder.path, stopped.described)
     if config.steps == before.steps:
         return
-    if config.total_iterations < state["iteration"]:
-        done, asked = f"{state['steps']:,}", f"{config.steps:,}"
-        raise InputError(f"{folder.path} has {done} steps behind it; accepted are more than that, found {asked}")
-    was, now = (state["iteration"] / each.total_iterations for each in (before, config))
+    if config.total_iterations < stopped.iteration:
+        least = config.steps
+        while dataclasses.replace(config, steps=least).total_iterations < stopped.iteration:
+            least += config.num_envs * config.rollout_steps
+        done = f"{stopped.iteration} iterations behind it, more than {config.steps:,} steps take"
+        raise InputError(f"{stopped.folder.path} has {done}; accepted are {least:,} steps and more")
+    was, now = (stopped.iteration / each.total_iterations for each in (before, config))
     tell(
         f"the run goes on to {config.steps:,} steps in place of {before.steps:,}; schedules go by the share of the "
         f"steps that is done, which is {now:.0%} now and was {was:.0%}"
     )
 
 
-def _tell_what_differs(described: Mapping[str, Any], tell: Tell) -> None:
+def _tell_where_demonstrations_are(stopped: _Stopped, demonstrations: Demonstrations | None, tell: Tell) -> None:
+    """Say if they are drawn from in another way than they were: with replacement in memory, without from a file."""
+    if stopped.shown is None or demonstrations is None:
+        return
+    if stopped.shown.get("in_memory", demonstrations.in_memory) != demonstrations.in_memory:
+        where = {True: "in memory", False: "in their file"}
+        tell(
+            f"the demonstrations were {where[not demonstrations.in_memory]} and are {where[demonstrations.in_memory]} "
+            "now (--memory decides), so that they are drawn in another order than if the run had not been stopped"
+        )
+
+
+def _tell_what_differs(stopped: _Stopped, tell: Tell) -> None:
     """Say what may keep the rest of a run from being, bit for bit, what it would have been."""
-    made = {**described["versions"], "threads": described.get("threads")}
+    made = stopped.begun_with
     here = {**versions(), "threads": torch.get_num_threads()}
     differing = [
         f"{name} {made.get(name)} then, {value} now" for name, value in here.items() if made.get(name) != value
@@ -137,71 +197,61 @@ def _tell_what_differs(described: Mapping[str, Any], tell: Tell) -> None:
         )
 
 
-def _require_same_spaces(folder: RunFolder, described: Mapping[str, Any], envs: SyncVectorEnv) -> None:
+def _require_same_spaces(stopped: _Stopped, envs: SyncVectorEnv) -> None:
     """Raise InputError if the environment is not what it was."""
     for name in ("observation_space", "action_space"):
-        found = space_to_json(getattr(envs, f"single_{name}"))
-        if found != described[name]:
-            raise InputError(f"{folder.path} was trained in the {name} {described[name]}; it is {found} now")
+        found, wanted = space_to_json(getattr(envs, f"single_{name}")), stopped.described.get(name)
+        if found != wanted:
+            raise InputError(f"{stopped.folder.path} was trained in the {name} {wanted}; it is {found} now")
 
 
 def _plan(
-    folder: RunFolder,
+    stopped: _Stopped,
     config: RunConfig,
     envs: SyncVectorEnv,
     demonstrations: Demonstrations | None,
     parts: Parts | None,
-    state: Mapping[str, Any],
 ) -> Plan:
     """The objects of the run, as they were before their state is loaded."""
-    described = folder.description()
-    _require_same_parts(folder, described["parts"], parts)
+    _require_same_parts(stopped, parts or Parts())
     if isinstance(config, ExpertConfig):
         return Plan(build_expert_trainer(config, envs, parts), {})
-    assert isinstance(config, TrainConfig)
+    assert isinstance(config, TrainConfig) and stopped.shown is not None
     if demonstrations is None:
-        raise InputError(f"{folder.path} learns from demonstrations, which are needed to go on; found none")
+        raise InputError(f"{stopped.folder.path} learns from demonstrations, which are needed to go on; found none")
     fitted = demonstrations.fitted_to(envs.single_observation_space, envs.single_action_space)
-    _require_same_demonstrations(folder, described["demonstrations"], fitted)
-    began = WarmStart.recorded(_part_of(folder, state, "candidates")["began"])
+    _require_same_demonstrations(stopped.folder.path, stopped.shown, fitted)
+    with damaged(stopped.folder.path):
+        began = WarmStart.recorded(stopped.state["candidates"]["began"])
     return Plan(build_trainer(config, envs, fitted, parts, began), {}, fitted)
 
 
-def _require_same_demonstrations(folder: RunFolder, described: Mapping[str, Any], found: Demonstrations) -> None:
+def _require_same_demonstrations(run: Path, shown: Mapping[str, Any], found: Demonstrations) -> None:
     here = describe_demonstrations(found)
-    if here["digests"] != described["digests"]:
-        common = len(set(here["digests"]) & set(described["digests"]))
+    there = {name: shown.get(name) for name in ("digests", "stride", "offsets", "episodes")}
+    if here["digests"] != there["digests"]:
+        common = len(set(here["digests"]) & set(there["digests"] or ()))
         raise InputError(
-            f"{folder.path} learned from {described['episodes']} episodes, of which {common} are among the "
-            f"{here['episodes']} found; accepted are the same ones in the same order"
+            f"{run} learned from {there['episodes']} episodes, of which {common} are among the {here['episodes']} "
+            "found; accepted are the same ones in the same order"
         )
-    if (here["stride"], here["offsets"]) != (described["stride"], described.get("offsets")):
+    if (here["stride"], here["offsets"]) != (there["stride"], there["offsets"]):
         raise InputError(
-            f"{folder.path} learned from other pairs of these episodes (one in {described['stride']}, found one in "
+            f"{run} learned from other pairs of these episodes (one in {there['stride']}, found one in "
             f"{here['stride']}); accepted are the same ones"
         )
 
 
-def _require_same_parts(folder: RunFolder, described: Mapping[str, Any], parts: Parts | None) -> None:
-    found = described_parts(parts or Parts())
-    for name in found:
-        if found[name] != described.get(name):
-            raise InputError(f"the {name} of {folder.path} is {described.get(name)}; found {found[name]}")
+def _require_same_parts(stopped: _Stopped, parts: Parts) -> None:
+    for name, found in described_parts(parts).items():
+        if found != stopped.parts.get(name):
+            raise InputError(f"the {name} of {stopped.folder.path} is {stopped.parts.get(name)}; found {found}")
 
 
-def _part_of(folder: RunFolder, state: Mapping[str, Any], name: str) -> Any:
-    if name not in state:
-        raise DataError(f"{folder.path} was made by a gailkit whose runs could not go on: it has no {name}")
-    return state[name]
-
-
-def _load(folder: RunFolder, trainer: Trainer, state: Mapping[str, Any], tell: Tell) -> None:
-    """Put the trainer where ``state`` was taken."""
-    try:
-        trainer.load_state_dict(state)
-    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        summary = str(error).partition("\n")[0]
-        raise DataError(f"{folder.path} is damaged, or of a gailkit whose runs could not go on: {summary}") from error
+def _load(stopped: _Stopped, trainer: Trainer, tell: Tell) -> None:
+    """Put the trainer where its state was taken."""
+    with damaged(stopped.folder.path):
+        trainer.load_state_dict(stopped.state)
     if trainer.collector.not_restored:
         numbers = ", ".join(map(str, trainer.collector.not_restored))
         tell(

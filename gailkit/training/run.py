@@ -121,6 +121,13 @@ class RunFolder:
             give_second_name(last, self.checkpoint_path(PREVIOUS))
         self.save(LAST, state)
 
+    def whole(self, name: str) -> tuple[str, dict[str, Any]]:
+        """Name and state of the checkpoint ``name``, or of the one before the last where the last is damaged.
+
+        Raises: as ``load``.
+        """
+        return self.newest() if name == LAST else (name, self.load(name))
+
     def newest(self) -> tuple[str, dict[str, Any]]:
         """Name and state of the last checkpoint that is whole: the one before the last where that is damaged.
 
@@ -155,7 +162,7 @@ class RunFolder:
         steps = state.get("steps")
         steps = steps if type(steps) is int else None
         chosen = self.checkpoint_path("chosen").is_file()
-        finished = chosen or (checkpoint == "last" and steps is not None and steps >= planned)
+        finished = chosen or (checkpoint == LAST and steps is not None and steps >= planned)
         return Training(checkpoint, steps, planned, finished)
 
     def _remove(self) -> None:
@@ -174,6 +181,8 @@ def load_policy(
 ) -> TrainedPolicy:
     """The policy of a run at a checkpoint, or at its usual one, taking its likeliest actions.
 
+    Where the last checkpoint is damaged, the one before it serves, as the policy's ``checkpoint`` then says.
+
     Args:
         parts: those of its own that the run was trained with, as far as its policy acts by them; without, they are
             imported by their names if the run is the user's own.
@@ -187,8 +196,8 @@ def load_policy(
     folder = RunFolder.open(Path(run_dir))
     described = folder.description()
     checkpoint = checkpoint or folder.usual_checkpoint()
-    checkpoint, state = folder.newest() if checkpoint == LAST else (checkpoint, folder.load(checkpoint))
-    with _damaged(run_dir):
+    checkpoint, state = folder.whole(checkpoint)
+    with damaged(run_dir):
         spaces = space_from_json(described["observation_space"]), space_from_json(described["action_space"])
         policy = _policy_settings(described["config"]["policy"])
         prefix = "actor_critic."
@@ -198,7 +207,7 @@ def load_policy(
         env_id, env_kwargs = str(described["env_id"]), dict(described["env_kwargs"])
         acts_by = checked_names(described.get("acts_by", {}))
     acting = imported_parts(folder.path, acts_by, parts or Parts(), trust)
-    with _damaged(run_dir) if acting == Parts() else _changed(run_dir):
+    with damaged(run_dir) if acting == Parts() else _changed(run_dir):
         actor_critic = made_again(policy, spaces, acting)
         actor_critic.load_state_dict(own)
     training = folder.training(checkpoint, state, described)
@@ -207,7 +216,8 @@ def load_policy(
 
 
 @contextmanager
-def _damaged(run_dir: Path | str) -> Iterator[None]:
+def damaged(run_dir: Path | str) -> Iterator[None]:
+    """Turn what a file of a run raises that holds something else than it should into a DataError."""
     try:
         yield
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, InputError) as error:

@@ -117,7 +117,8 @@ def train_into(
     trainer = result.trainer
     with closing(MetricsWriter(folder.path, trainer.steps)) as writer:
         keeper = _Keeper(folder, trainer, writer, best_return)
-        keeper.save()
+        if not folder.checkpoint_path(LAST).is_file():
+            keeper.save()
         try:
             _iterate(trainer, [result.metrics.append, writer.write, keeper, *observers])
         except DivergenceError as error:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.demonstrations.native import windows
-from gailkit.errors import DataError, InputError, InUseError
+from gailkit.errors import DataError, EnvironmentFailure, InputError, InUseError
 from gailkit.training.build import GENERATORS
 from gailkit.training.config import ExpertConfig, PolicyConfig, RunConfig, TrainConfig
 from gailkit.training.expert import train_expert
@@ -278,7 +278,7 @@ def test_more_steps_go_on_and_what_that_means_is_said(stopped: Path, cartpole: D
     assert len(result.metrics) == 6  # 380 steps to learn in, 64 a rollout
     assert "33% now and was 67%" in told[0]
     assert RunFolder(stopped).description()["config"]["steps"] == 400
-    with pytest.raises(InputError, match="has 384 steps behind it; accepted are more than that, found 64"):
+    with pytest.raises(InputError, match="has 6 iterations behind it, more than 64 steps take; accepted are 384"):
         resume(stopped, cartpole, steps=64)
 
 
@@ -324,3 +324,101 @@ def test_a_run_that_is_done_chooses_again_what_it_chose(
     assert again.choice.record == first.choice.record
     assert isinstance(again.policy.observation_space, Box)
     assert len(again.metrics) == 3
+
+
+def test_a_finished_run_that_goes_on_to_more_steps_is_not_finished_any_more(
+    cartpole: Demonstrations, tiny: TrainConfig, tmp_path: Path
+) -> None:
+    train("CartPole-v1", cartpole, tiny, out=tmp_path / "run")
+    assert RunFolder(tmp_path / "run").usual_checkpoint() == "chosen"
+
+    def stop(metrics: Mapping[str, float]) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        resume(tmp_path / "run", cartpole, steps=1000, on_iteration=stop, tell=print)
+    policy = load_policy(tmp_path / "run")
+    assert policy.checkpoint is not None and policy.checkpoint.stem == "last"
+    assert policy.training is not None and not policy.training.finished
+    resume(tmp_path / "run", cartpole)
+    assert RunFolder(tmp_path / "run").usual_checkpoint() == "chosen"
+
+
+def test_the_checkpoint_that_served_is_kept_beside_the_next_and_not_the_damaged_one(
+    stopped: Path, cartpole: Demonstrations
+) -> None:
+    folder = RunFolder(stopped)
+    last = folder.checkpoint_path("last")
+    last.write_bytes(b"no checkpoint")
+
+    def stop(metrics: Mapping[str, float]) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        resume(stopped, cartpole, on_iteration=stop, tell=lambda text: None)
+    assert [folder.load(name)["iteration"] for name in ("previous", "last")] == [0, 1]
+
+
+class Fuse(CartPoleEnv):
+    """That blows once, in the middle of a rollout."""
+
+    left = 0
+
+    def step(self, action: Any) -> Any:
+        Fuse.left -= 1
+        if Fuse.left == 0:
+            raise RuntimeError("a fuse blew")
+        return super().step(action)
+
+
+def test_what_fails_in_the_middle_of_a_rollout_goes_on_from_before_it(
+    tiny_expert: ExpertConfig, tmp_path: Path
+) -> None:
+    gymnasium.register("Fuse-v0", entry_point=Fuse, max_episode_steps=500)
+    Fuse.left = 10**9
+    whole = train_expert("Fuse-v0", tiny_expert, out=tmp_path / "whole")
+    Fuse.left = 64 + 31
+    with pytest.raises(EnvironmentFailure, match=r"a fuse blew.*after 64 steps; what was learned is kept"):
+        train_expert("Fuse-v0", tiny_expert, out=tmp_path / "run")
+    assert RunFolder(tmp_path / "run").load("last")["iteration"] == 1
+    told: list[str] = []
+    again = resume(tmp_path / "run", tell=told.append)
+    gymnasium.registry.pop("Fuse-v0")
+    assert not told
+    assert timeless(again.metrics) == timeless(whole.metrics)
+
+
+def test_the_description_stays_as_it_was_unless_the_steps_are_others(stopped: Path, cartpole: Demonstrations) -> None:
+    before = (stopped / "config.json").read_bytes()
+    resume(stopped, cartpole)
+    assert (stopped / "config.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"env_kwargs": 3}, "is damaged"),
+        ({"config": {"steps": "many"}}, "is damaged"),
+        ({"versions": None}, "is damaged"),
+        ({"demonstrations": 3}, "is damaged"),
+        ({"parts": 3}, "is damaged"),
+    ],
+)
+def test_a_description_with_nonsense_in_it_is_damaged(
+    stopped: Path, cartpole: Demonstrations, change: dict[str, Any], said: str
+) -> None:
+    described = json.loads((stopped / "config.json").read_text())
+    (stopped / "config.json").write_text(json.dumps({**described, **change}))
+    with pytest.raises(DataError, match=said):
+        resume(stopped, cartpole, tell=lambda text: None)
+
+
+def test_demonstrations_that_are_drawn_from_in_another_way_are_told(
+    tiny: TrainConfig, cartpole: Demonstrations, tmp_path: Path
+) -> None:
+    cartpole.save(tmp_path / "shown.hdf5")
+    with pytest.raises(Stopped):
+        begun("CartPole-v1", Demonstrations.load(tmp_path / "shown.hdf5"), tiny, tmp_path / "run", 1)
+    told: list[str] = []
+    resume(tmp_path / "run", Demonstrations.load(tmp_path / "shown.hdf5", memory=0), tell=told.append)
+    assert told[0].startswith("the demonstrations were in memory and are in their file now (--memory decides)")
