@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gailkit import Demonstrations
+from gailkit.evaluation.acting import Acting
 from gailkit.evaluation.classifier import TwoSample
 from gailkit.evaluation.coverage import Coverage
 from gailkit.evaluation.evaluate import Evaluation
@@ -106,7 +107,11 @@ def test_the_glossary_has_every_word_once_and_names_numbers_that_there_are() -> 
     ]
     assert len(terms) > 30 and len(set(terms)) == len(terms)
     names = re.findall(r"\(`([a-z_./]+)`\)", page)
-    fields = {field.name for kind in (Evaluation, Occupancy, TwoSample, Coverage) for field in dataclasses.fields(kind)}
+    fields = {
+        field.name
+        for kind in (Evaluation, Acting, Occupancy, TwoSample, Coverage)
+        for field in dataclasses.fields(kind)
+    }
     known = fields | {"verdict", "closeness", "terminated", "truncated"}
     metrics = README.read_text(encoding="utf-8")
     assert len(names) > 15

@@ -168,5 +168,5 @@ def test_in_python_every_episode_that_is_given_is_learned_from(twelve: Demonstra
     assert result.policy.trained_on == set(twelve.digests())
     described = json.loads((tmp_path / "run" / "config.json").read_text())
     assert described["demonstrations"]["held_out"] == {"episodes": 0, "share": 0.0}
-    with pytest.raises(InputError, match="must be 0 or more; found -12"):
+    with pytest.raises(InputError, match="must be a whole number, 0 or more; found -12"):
         train("CartPole-v1", twelve, config, held_out=-12)

@@ -53,7 +53,7 @@ def test_there_are_as_many_names_as_numbers(env_id: str) -> None:
 def test_the_tasks_of_classic_control_mujoco_and_box2d_have_names() -> None:
     """All whose observation is a vector: CarRacing shows a picture."""
     for env_id, spec in gymnasium.registry.items():
-        module = str(spec.entry_point)
+        module = spec.entry_point if isinstance(spec.entry_point, str) else ""  # others are tests' own
         if any(f"envs.{part}" in module for part in ("classic_control", "mujoco.", "box2d")):
             assert bool(observation_names(env_id)) is ("CarRacing" not in env_id), env_id
 

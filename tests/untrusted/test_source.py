@@ -158,7 +158,7 @@ def test_other_things_than_a_file(tmp_path: Path) -> None:
 
 def test_a_file_that_may_not_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "mine.hdf5"
-    path.touch()
+    path.write_bytes(b"mine")
 
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
