@@ -16,7 +16,8 @@ from benchmarks.tasks import EXPERTS, REPOSITORY
 
 if TYPE_CHECKING:
     from gailkit.evaluation.closeness import Closeness
-    from gailkit.evaluation.evaluate import Evaluation, Reference
+    from gailkit.evaluation.evaluate import Reference
+    from gailkit.evaluation.evaluation import Evaluation
     from gailkit.evaluation.side_by_side import Animation
 
 ENV_ID = "HalfCheetah-v5"

@@ -121,7 +121,7 @@ def _record_here(path: Path, episodes: int, log: Path) -> NoReturn:
 def _digests(path: Path, tally: Tally) -> set[str]:
     """Of every episode that continuing would find; a file that cannot be read is a fault."""
     from gailkit.errors import GailkitError
-    from gailkit.recording.recorder import earlier_episodes
+    from gailkit.recording.earlier import earlier_episodes
     from gailkit.recording.shards import Shards
 
     with closing(Shards(path)) as shards:

@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -65,10 +65,7 @@ def resuming(wanted: int, seed: int, keep: bool) -> None:
         expected = _end(Path(folder) / "whole")
         while tally.kills < wanted:
             run = Path(folder) / f"run{tally.runs}"
-            while _killed(run, shown, draw.uniform(0, longest), tally):
-                if tally.kills >= wanted:
-                    _go_on(run, shown)
-                    break
+            _to_its_end(run, shown, lambda: draw.uniform(0, longest), tally, wanted)
             tally.runs += 1
             tally.faults += [f"run {tally.runs}: {name} is another" for name in _differing(expected, _end(run))]
     kept_nothing = f"{tally.nothing_kept} of them before their first checkpoint"
@@ -82,6 +79,14 @@ def resuming(wanted: int, seed: int, keep: bool) -> None:
     if keep:
         RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
     sys.exit(1 if tally.faults else 0)
+
+
+def _to_its_end(run: Path, shown: Demonstrations, delay: Callable[[], float], tally: Tally, wanted: int) -> None:
+    """Kill a run, and go on with it, until it comes to its end or all the kills that are wanted were made."""
+    while tally.kills < wanted:
+        if not _killed(run, shown, delay(), tally):
+            return
+    _go_on(run, shown)
 
 
 def _killed(run: Path, shown: Demonstrations, delay: float, tally: Tally) -> bool:

@@ -25,7 +25,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "DiscriminatorConfig": "gailkit.training.config:DiscriminatorConfig",
     "DiscriminatorLearner": "gailkit.discriminator:DiscriminatorLearner",
     "DiscriminatorLoss": "gailkit.discriminator:DiscriminatorLoss",
-    "Evaluation": "gailkit.evaluation.evaluate:Evaluation",
+    "Evaluation": "gailkit.evaluation.evaluation:Evaluation",
     "ExpertConfig": "gailkit.training.config:ExpertConfig",
     "GailkitError": "gailkit.errors:GailkitError",
     "Generator": "gailkit.generator:Generator",
@@ -130,7 +130,8 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     )
     from gailkit.errors import GailkitError
     from gailkit.evaluation.closeness import Closeness, closeness
-    from gailkit.evaluation.evaluate import Evaluation, Reference, evaluate
+    from gailkit.evaluation.evaluate import Reference, evaluate
+    from gailkit.evaluation.evaluation import Evaluation
     from gailkit.functional import losses, rewards
     from gailkit.functional.absorbing import absorbing_mass
     from gailkit.generator import (

@@ -15,7 +15,7 @@ from gailkit import Demonstrations
 from gailkit.evaluation.acting import Acting
 from gailkit.evaluation.classifier import TwoSample
 from gailkit.evaluation.coverage import Coverage
-from gailkit.evaluation.evaluate import Evaluation
+from gailkit.evaluation.evaluation import Evaluation
 from gailkit.evaluation.occupancy import Occupancy
 
 README = Path(__file__).resolve().parents[1] / "README.md"

@@ -88,7 +88,7 @@ def repeated(trajectories: tuple[Trajectory, ...]) -> list[Copy]:
     return copies
 
 
-def contained(trajectories: tuple[Trajectory, ...], counts: Callable[[Copy], bool] = lambda _: True) -> list[Copy]:
+def contained(trajectories: tuple[Trajectory, ...], counts: Callable[[Copy], bool]) -> list[Copy]:
     """Every trajectory whose steps, all or at least half of them, are found in another that is no such copy itself.
 
     A copy begins somewhere in its original and goes on to the end of one of the two; it ``counts``.

@@ -18,6 +18,13 @@ FEWEST_AT_LIMIT = 3  # episodes of one length, before that length is taken for a
 TIMES_THE_NEXT = 3  # how much more frequent it must be than any other length
 
 
+def steps_left_out(subject: Subject, around: Surroundings | None) -> Outcome:
+    """Whether every episode has a step."""
+    if not subject.gone:
+        return []
+    return [Finding("no_step", "warning", subject.notes["gone"], subject.gone)]
+
+
 def ambiguous_endings(subject: Subject, around: Surroundings | None) -> Outcome:
     """Whether the file, or whoever reads it, says how every episode ended."""
     endings = subject.endings

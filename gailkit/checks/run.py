@@ -21,7 +21,7 @@ class Check(NamedTuple):
 CHECKS = (  # in the order in which a person would mend what they find
     Check(values.readable_episodes, "every episode can be read"),
     Check(values.sound_numbers, "no number is NaN or infinite"),
-    Check(jumps.steps_left_out, "every episode has a step"),
+    Check(endings.steps_left_out, "every episode has a step"),
     Check(jumps.unmarked_ends, "where each episode ends is known"),
     Check(jumps.jumps, "no step leads where no step could"),
     Check(endings.ambiguous_endings, "how each episode ended is known"),

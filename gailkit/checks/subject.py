@@ -6,9 +6,13 @@ import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from gailkit.checks.movement import Movement
 from gailkit.demonstrations.endings import UnmarkedEnds
 from gailkit.demonstrations.file_contents import About, Broken, Contents, Episode, ReadOptions, typed_limit
 from gailkit.demonstrations.opening import open_contents
@@ -58,6 +62,14 @@ class Subject:
     def numbered(self) -> Iterator[tuple[int, Trajectory]]:
         """Every trajectory behind its number in the file."""
         return zip(self.numbers, self.trajectories, strict=True)
+
+    @cached_property
+    def jumps(self) -> Mapping[int, np.ndarray] | None:
+        """Number of each episode that has jumps -> its steps, counted from 1, that are; None if it cannot be told."""
+        moving = Movement.of(self.trajectories)
+        if moving is None:
+            return None
+        return {number: steps for number, each in self.numbered() if len(steps := moving.jumps_of(each))}
 
     def mend(self, command: str, *options: str) -> str:
         """``gailkit data command FILE -o OUT options``, with what has to be said to read the file.

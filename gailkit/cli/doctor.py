@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import importlib.util
 import os
@@ -11,8 +12,22 @@ from collections.abc import Iterator
 import rich_click as click
 
 from gailkit import __version__
+from gailkit.importing import describe_foreign
 
-PACKAGES = ("torch", "gymnasium", "numpy", "h5py", "scipy", "matplotlib", "safetensors", "tensorboard", "click")
+PACKAGES = {  # that gailkit cannot do without, behind those that they need -> what they are imported as
+    "numpy": "numpy",
+    "torch": "torch",
+    "gymnasium": "gymnasium",
+    "h5py": "h5py",
+    "scipy": "scipy",
+    "pillow": "PIL",
+    "matplotlib": "matplotlib",
+    "safetensors": "safetensors",
+    "tensorboard": "tensorboard",
+    "click": "click",
+    "rich": "rich",
+    "rich-click": "rich_click",
+}
 FEATURES = {  # what needs packages beside those -> their modules, the extra of gailkit that installs them
     "MuJoCo tasks": (("mujoco",), "mujoco"),
     "drawing the classic tasks, a person at the keyboard": (("pygame",), "classic"),
@@ -29,22 +44,49 @@ def doctor() -> None:
 
     Whoever reports a fault copies this into the report. Exits with 1 if something must be mended.
     """
-    for line in _versions():
-        click.echo(line)
-    for line in _threads():
-        click.echo(line)
-    for line in _features():
-        click.echo(line)
-    faults = list(_faults())
-    click.echo("\n".join(f"TO MEND: {fault}" for fault in faults) or "nothing is to be mended")
-    raise SystemExit(1 if faults else 0)
+    faults = {package: fault for package in PACKAGES if (fault := _fault_of(package)) is not None}
+    sections = [_versions(), _features()]
+    if "h5py" not in faults:
+        sections.append(_hdf5())
+    if "torch" not in faults:
+        sections.append(_threads())
+    if not faults:  # what looks for a display loads most of them
+        sections.append(_windows())
+    for section in sections:
+        for line in section:
+            click.echo(line)
+    to_mend = [*faults.values(), *(() if "h5py" in faults else _faults_of_hdf5())]
+    click.echo("\n".join(f"TO MEND: {fault}" for fault in to_mend) or "nothing is to be mended")
+    raise SystemExit(1 if to_mend else 0)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _fault_of(package: str) -> str | None:
+    """Why gailkit cannot use it; None where it can."""
+    if _version(package) is None:
+        return f"{package} is not installed: pip install {package}"
+    try:
+        importlib.import_module(PACKAGES[package])
+    except Exception as error:  # half an installation may raise anything
+        found = describe_foreign(error, __file__)
+        return f"{package} cannot be imported, {found}: pip install --force-reinstall {package}"
+    return None
 
 
 def _versions() -> Iterator[str]:
+    yield f"gailkit {__version__}, Python {platform.python_version()}, {platform.platform()}"
+    yield ", ".join(f"{package} {_version(package) or 'missing'}" for package in PACKAGES)
+
+
+def _hdf5() -> Iterator[str]:
     import h5py
 
-    yield f"gailkit {__version__}, Python {platform.python_version()}, {platform.platform()}"
-    yield ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     yield f"HDF5 {h5py.version.hdf5_version}"
 
 
@@ -63,12 +105,16 @@ def _features() -> Iterator[str]:
         missing = [module for module in modules if importlib.util.find_spec(module) is None]
         told = f"missing {', '.join(missing)}: pip install 'gailkit[{extra}]'" if missing else "ready"
         yield f"{feature}: {told}"
-    shown = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) or os.name == "nt"
-    yield f"windows: {'there is a display' if shown else 'no display; gailkit play writes films instead (--video)'}"
 
 
-def _faults() -> Iterator[str]:
-    """What keeps gailkit from working as it promises."""
+def _windows() -> Iterator[str]:
+    from gailkit.viewing.rendering import has_display
+
+    yield f"windows: {'there is a display' if has_display() else 'no display; gailkit play writes films'}"
+
+
+def _faults_of_hdf5() -> Iterator[str]:
+    """What keeps it from writing files as gailkit promises."""
     import h5py
 
     if h5py.version.hdf5_version_tuple < OLDEST_HDF5:

@@ -86,8 +86,9 @@ def gailkit(context: click.Context, debug: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line ``arguments`` (those of the process when None) and exit with its code.
 
-    0 done; 1 training diverged; 2 wrong usage or refused input; 3 unreadable data; 4 environment failure; 5 disk or
-    permission; 70 a bug in gailkit; 130 interrupted; 141 nobody reads the output any more; 143 stopped by SIGTERM.
+    0 done; 1 training diverged, `data check` found something, or `doctor` something to mend; 2 wrong usage or refused
+    input; 3 unreadable data; 4 environment failure; 5 disk or permission; 70 a bug in gailkit; 130 interrupted; 141
+    nobody reads the output any more; 143 stopped by SIGTERM.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     settings = Settings()

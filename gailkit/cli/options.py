@@ -104,16 +104,21 @@ def config_from_options(options: dict[str, Any], toml: Path | None, kind: type[C
         if value is not None or toml is None:
             called[".".join(path)] = _option(path)
         if value is not None:
-            section = chosen
-            for name in path[:-1]:
-                section = section.setdefault(name, {})
-                if not isinstance(section, dict):
-                    raise InputError(f"{name} is a section of settings; found {section!r}")
-            section[path[-1]] = value
+            _section(chosen, path[:-1])[path[-1]] = value
     try:
         return config_from_dict(chosen, kind)
     except SettingError as error:
         raise error.calling(lambda name: called.get(name, name)) from error
+
+
+def _section(settings: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """The section that ``names`` lead to, made where it is missing."""
+    section = settings
+    for name in names:
+        section = section.setdefault(name, {})
+        if not isinstance(section, dict):
+            raise InputError(f"{name} is a section of settings; found {section!r}")
+    return section
 
 
 def _option(path: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ import rich_click as click
 from gailkit.cli.common import (
     PATH,
     EpisodeProgress,
+    Interruption,
     env_kwargs_option,
     interruptible,
     prepare_output,
@@ -168,32 +169,49 @@ def _run(policy: Policy, stage: _Stage, title: str, seeds: list[int], max_steps:
     """Play the episodes, then say how they went; whatever ends this early, what was played is told and saved."""
     from gymnasium.wrappers import TimeLimit
 
-    from gailkit.rollouts.episodes import run_episodes
-
-    env = stage.env if max_steps is None else TimeLimit(stage.env, max_steps)
     finished: list[Trajectory] = []
     with interruptible() as interruption:
         try:
-            with show_progress(title, len(seeds), "episodes") as update:
-                progress = EpisodeProgress(update, len(seeds))
-
-                def on_steps(count: int) -> None:
-                    progress.on_steps(count)
-                    interruption.check()
-
-                for _, trajectory in run_episodes(policy, lambda: env, seeds, num_envs=1, on_steps=on_steps):
-                    finished.append(trajectory)
-                    progress.on_episode(trajectory)
-                progress.show()
+            env = stage.env if max_steps is None else TimeLimit(stage.env, max_steps)
+            _run_episodes(policy, env, title, seeds, interruption, finished)
         finally:
-            try:
-                saved = stage.film is not None and stage.film.save()
-            finally:  # neither is lost for the other's failure
-                _report(finished, len(seeds))
-            if stage.film is not None and saved:
-                click.echo(stage.film.summary())
+            _save_and_report(stage, finished, len(seeds))
     if stage.filmed is not None and stage.filmed.failure is not None:
         raise stage.filmed.failure
+
+
+def _run_episodes(
+    policy: Policy,
+    env: gymnasium.Env[Any, Any],
+    title: str,
+    seeds: list[int],
+    interruption: Interruption,
+    finished: list[Trajectory],
+) -> None:
+    """Put each episode into ``finished`` as it ends, and show how far they are."""
+    from gailkit.rollouts.episodes import run_episodes
+
+    with show_progress(title, len(seeds), "episodes") as update:
+        progress = EpisodeProgress(update, len(seeds))
+
+        def on_steps(count: int) -> None:
+            progress.on_steps(count)
+            interruption.check()
+
+        for _, trajectory in run_episodes(policy, lambda: env, seeds, num_envs=1, on_steps=on_steps):
+            finished.append(trajectory)
+            progress.on_episode(trajectory)
+        progress.show()
+
+
+def _save_and_report(stage: _Stage, finished: list[Trajectory], wanted: int) -> None:
+    """Save the film and say how the episodes went; neither is lost for the other's failure."""
+    try:
+        saved = stage.film is not None and stage.film.save()
+    finally:
+        _report(finished, wanted)
+    if stage.film is not None and saved:
+        click.echo(stage.film.summary())
 
 
 def _report(finished: list[Trajectory], wanted: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 from gymnasium import Space
 
+from gailkit.demonstrations.checking import check_plain, check_together
 from gailkit.demonstrations.common_dtypes import widened
 from gailkit.demonstrations.episodes import Drawn, Episodes, HeldEpisodes
 from gailkit.demonstrations.file_contents import About, ReadOptions
@@ -22,7 +22,7 @@ from gailkit.demonstrations.native import writing
 from gailkit.demonstrations.opening import read
 from gailkit.demonstrations.step_tensors import KeptSteps
 from gailkit.errors import DataError, InputError
-from gailkit.types import Trajectory, Transitions, plain_arrays
+from gailkit.types import Trajectory, Transitions
 from gailkit.wording import counted
 
 MOST_ENDINGS = 1000  # that are looked at
@@ -54,7 +54,7 @@ class Demonstrations:
         if not isinstance(self.trajectories, Episodes):
             object.__setattr__(self, "trajectories", HeldEpisodes(tuple(self.trajectories)))
         if isinstance(self.trajectories, HeldEpisodes):
-            _check_together(self.trajectories)
+            check_together(self.trajectories)
         object.__setattr__(self, "offsets", tuple(self.offsets) or (0,) * len(self.trajectories))
         if self.stride < 1 or len(self.offsets) != len(self.trajectories):
             raise InputError(
@@ -64,7 +64,7 @@ class Demonstrations:
         for offset, length in zip(self.offsets, self.episodes.lengths.tolist(), strict=True):
             if not 0 <= offset < min(self.stride, length):
                 raise InputError(f"offset {offset} of a trajectory of {counted(length, 'step')}, stride {self.stride}")
-        _check_plain(self.env_kwargs, self.provenance)
+        check_plain(self.env_kwargs, self.provenance)
 
     @classmethod
     def load(
@@ -242,40 +242,6 @@ class Demonstrations:
         return self.episodes.drawn(self.stride, self.offsets, (self.observation_space, self.action_space))
 
 
-def _check_together(trajectories: Sequence[Trajectory]) -> None:
-    if not trajectories:
-        raise InputError("demonstrations need at least one trajectory; found none")
-    for name in ("observations", "actions"):
-        kinds = {_kind(getattr(trajectory, name)) for trajectory in trajectories}
-        if len(kinds) != 1:
-            raise InputError(f"the {name} of all trajectories must have one kind and shape; found {sorted(kinds)}")
-    held = [values for t in trajectories for values in (t.observations, t.actions, t.rewards) if values is not None]
-    dtypes = {part.dtype for values in held for part in plain_arrays(values)}
-    odd = {str(dtype) for dtype in dtypes if dtype.kind not in "biuf" or dtype.itemsize > 8}
-    if odd:
-        raise InputError(f"trajectories must hold plain numbers of at most 64 bits; found {', '.join(sorted(odd))}")
-    if len({trajectory.rewards is None for trajectory in trajectories}) != 1:
-        raise InputError("either all trajectories have rewards or none; found both")
-
-
 def _last_step(trajectory: Trajectory) -> Trajectory:
     """A copy of it, so that the whole episode need not stay in memory."""
     return Trajectory(trajectory.observations[-2:].copy(), trajectory.actions[-1:].copy(), None, trajectory.terminated)
-
-
-def _kind(values: np.ndarray) -> tuple[Any, ...]:
-    """What the arrays of all trajectories must share: kind and shape of a row, those of its parts where it has some."""
-    if values.dtype.names is None:
-        return values.dtype.kind, values.shape[1:]
-    return tuple((name, *_kind(values[name])) for name in values.dtype.names)
-
-
-def _check_plain(env_kwargs: Mapping[str, Any], provenance: Mapping[str, str]) -> None:
-    try:
-        unchanged = json.loads(json.dumps(dict(env_kwargs))) == env_kwargs
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the environment's keyword arguments must be plain JSON values: {error}") from error
-    if not unchanged:
-        raise InputError(f"the environment's keyword arguments must be plain JSON values; found {env_kwargs!r}")
-    if not all(isinstance(text, str) for pair in provenance.items() for text in pair):
-        raise InputError(f"provenance must map texts to texts; found {dict(provenance)!r}")

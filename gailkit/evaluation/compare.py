@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from gailkit.evaluation.evaluate import Evaluation
+from gailkit.evaluation.evaluation import Evaluation
 from gailkit.evaluation.returns import Paired, Returns, Side, compare_returns, paired, side_of
 from gailkit.functional.resampling import (
     RESAMPLES,

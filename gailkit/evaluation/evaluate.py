@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,81 +20,18 @@ from gailkit.evaluation.acting import (
     kind_of,
     other_actions,
 )
-from gailkit.evaluation.actions import ActionMatch, match_actions, recorded_noise
-from gailkit.evaluation.closeness import Closeness, closeness
-from gailkit.evaluation.endings import compare_endings, ends_of
+from gailkit.evaluation.actions import match_actions, recorded_noise
+from gailkit.evaluation.evaluation import Evaluation
 from gailkit.evaluation.held_out import held_out_from
-from gailkit.evaluation.plain import as_plain
 from gailkit.evaluation.returns import Returns, compare_returns, side_of
-from gailkit.evaluation.statement import statement
 from gailkit.experts.function import as_policy
 from gailkit.experts.random import random_policy
-from gailkit.generator import TrainedPolicy, Training
+from gailkit.generator import TrainedPolicy
 from gailkit.recording.acted import LIKELIEST, SAMPLED, expert_actions
 from gailkit.rollouts.environments import SeedStream, make_env, stated_observation_space
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.rollouts.global_generators import seeded_globally
 from gailkit.types import BatchPolicy, OneByOne, Policy, Trajectory
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What was measured. Returns are the environment's own, undiscounted; None where something is not known."""
-
-    env_id: str
-    episodes: int
-    seed: int
-    return_mean: float
-    return_std: float  # of the sample (n - 1); 0 for one episode
-    return_ci95: tuple[float, float]  # percentile bootstrap over episodes
-    expert_return_mean: float | None  # of all episodes in the file
-    expert_episodes: int
-    random_return_mean: float
-    normalised_score: float | None  # 0 random, 1 expert; None where the expert is no better than random
-    length_mean: float
-    expert_length_mean: float  # of all episodes in the file
-    terminated_fraction: float
-    expert_terminated_fraction: float
-    acting: Acting
-    actions: ActionMatch
-    compared_episodes: int  # of the expert: those that the policy was not trained on, or all where it has seen all
-    returns: Returns
-    played: Sequence[Trajectory]  # the policy's episodes
-    shown: Sequence[Trajectory]  # the expert's that they are compared with
-    further: Sequence[Trajectory]  # the expert's that it is not compared with, which some policy was trained on
-    expert: Sequence[Trajectory]  # all of the expert's
-    at_random: Sequence[Trajectory]
-    spaces: tuple[Space[Any], Space[Any]]  # of observations and actions
-    training: Training | None = None  # that a run of gailkit's comes from
-
-    @cached_property
-    def closeness(self) -> Closeness:
-        """How closely the episodes match, beyond what they earn; takes some seconds when it is first asked for."""
-        return closeness(
-            self.played,
-            self.shown,
-            self.at_random,
-            *self.spaces,
-            env_id=self.env_id,
-            seed=self.seed,
-            returns=self.returns,
-            endings=compare_endings(ends_of(self.played), ends_of(self.expert), ends_of(self.at_random), self.seed),
-            further=self.further,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, without the episodes and their steps."""
-        left_out = (
-            "acting", "actions", "returns", "played", "shown", "further", "expert", "at_random", "spaces", "training",
-        )  # fmt: skip
-        flat = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        values = {name: value for name, value in flat.items() if name not in left_out}
-        values["training"] = None if self.training is None else self.training._asdict()
-        return {**values, **as_plain(self.acting), **as_plain(self.actions), **_summary(self.closeness)}
-
-    def statement(self) -> str:
-        """How closely the policy matches the expert, in plain sentences."""
-        return statement(self.closeness, self.acting, self.actions)
 
 
 class Reference:
@@ -248,16 +183,3 @@ def evaluate(
         on_steps=on_steps,
     )
     return reference.evaluate(policy, on_episode, actions=actions)
-
-
-def _summary(found: Closeness) -> dict[str, Any]:
-    """``closeness`` and ``verdict`` as a number and a word, and each of the records as a dictionary."""
-    value = found.occupancy.closeness
-    records = ("returns", "occupancy", "two_sample", "coverage", "endings", "give_aways")
-    return {
-        "closeness": None if value is None else value.value,
-        "closeness_ci95": None if value is None else (value.low, value.high),
-        "verdict": found.verdict.verdict,
-        "verdict_sentence": found.verdict.sentence,
-        **{name: as_plain(getattr(found, name)) for name in records},
-    }

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import wasserstein_distance as distance_on_a_line
@@ -68,6 +68,16 @@ class _Distances(NamedTuple):
     random: float
 
 
+class _Measured(NamedTuple):
+    """What ``Occupancy`` says under these names."""
+
+    excess: Estimate | None = None
+    scale: Estimate | None = None
+    demonstrations_for_scale: int | None = None
+    closeness: Estimate | None = None
+    detectable: float | None = None
+
+
 def compare_occupancy(
     policy: Points,
     expert: Points,
@@ -93,14 +103,18 @@ def compare_occupancy(
     states = _distances(of_states, state_distance, POINTS, SPLITS, generator)
     replicates = np.array([_resampled(sides, distance, generator) for _ in range(RESAMPLES)]) if enough else None
     measured = _measured(found, replicates, sides.demonstrations)
-    on_scale = measured["closeness"] is not None and states.random > states.floor
+    on_scale = measured.closeness is not None and states.random > states.floor
     return Occupancy(
         method="exact" if dimensions <= MOST_DIMENSIONS else "sliced",
         episodes=sides.episodes,
         distance=found.policy,
         floor=found.floor if enough else None,
         random_distance=found.random,
-        **measured,
+        excess=measured.excess,
+        scale=measured.scale,
+        demonstrations_for_scale=measured.demonstrations_for_scale,
+        closeness=measured.closeness,
+        detectable=measured.detectable,
         state_distance=states.policy,
         state_closeness=1 - (states.policy - states.floor) / (states.random - states.floor) if on_scale else None,
         sliced_distance=sliced_wasserstein(np.concatenate(policy), np.concatenate(expert), directions),
@@ -108,29 +122,31 @@ def compare_occupancy(
     )
 
 
-def _measured(found: _Distances, replicates: np.ndarray | None, demonstrations: int) -> dict[str, Any]:
+def _measured(found: _Distances, replicates: np.ndarray | None, demonstrations: int) -> _Measured:
     """What the bootstrap's ``replicates`` (R, 3) say of the distances that were ``found``."""
     if replicates is None:
-        return dict.fromkeys(("excess", "scale", "demonstrations_for_scale", "closeness", "detectable"))
+        return _Measured()
     policy, floor, random = replicates.T
-    excess, scale = (
-        _around(found.policy - found.floor, policy - floor),
-        _around(found.random - found.floor, random - floor),
-    )
+    excess = _around(found.policy - found.floor, policy - floor)
+    scale = _around(found.random - found.floor, random - floor)
     errors = float(np.std(policy - floor, ddof=1)), float(np.std(random - floor, ddof=1))
     on_scale = scale.low > 0
-    return {
-        "excess": excess,
-        "scale": scale,
-        "demonstrations_for_scale": None if on_scale else _needed(scale.value, errors[1], demonstrations),
-        "closeness": _closeness(excess.value, scale.value, policy - floor, random - floor) if on_scale else None,
-        "detectable": ERRORS_TO_SHOW * errors[0],
-    }
+    return _Measured(
+        excess=excess,
+        scale=scale,
+        demonstrations_for_scale=None if on_scale else _needed(scale.value, errors[1], demonstrations),
+        closeness=_closeness(excess.value, scale.value, policy - floor, random - floor) if on_scale else None,
+        detectable=ERRORS_TO_SHOW * errors[0],
+    )
 
 
 def _closeness(excess: float, scale: float, excesses: np.ndarray, scales: np.ndarray) -> Estimate:
-    """1 - excess / scale. Replicates (R,) of either have copies of episodes and so lie a little off: only their spread
-    counts, each around its own value, since both are differences and the closeness is none."""
+    """1 - excess / scale, with the spread that replicates (R,) of both give it.
+
+    Replicates have copies of episodes and so lie a little off, all by about as much: only their spread counts. Excess
+    and scale are differences of distances, so theirs are shifted to the values first. The ratio of what is shifted is
+    then taken, and may not itself be shifted: what makes it lie off is not an amount that is added to it.
+    """
     drawn = scale + scales - scales.mean()
     on_scale = drawn > 0
     return interval(1 - excess / scale, 1 - (excess + excesses - excesses.mean())[on_scale] / drawn[on_scale])

@@ -16,11 +16,12 @@ from gailkit.demonstrations.common_dtypes import cast, widest
 from gailkit.demonstrations.dataset import Demonstrations
 from gailkit.demonstrations.joined_episodes import row_types
 from gailkit.demonstrations.native import writing
-from gailkit.errors import InputError, StorageError
+from gailkit.errors import StorageError
+from gailkit.recording.earlier import check_continues
 from gailkit.recording.provenance import merged_provenance
 from gailkit.recording.shards import Shards
 from gailkit.rollouts.environments import SeedStream, stated_observation_space
-from gailkit.spaces import brief, unflatten_values
+from gailkit.spaces import unflatten_values
 from gailkit.types import Trajectory
 from gailkit.wording import counted
 
@@ -47,7 +48,7 @@ class Recording:
         earlier: Demonstrations | None = None,
     ) -> None:
         if earlier is not None:
-            _check_continues(shards.target, earlier, env, env_id, env_kwargs)
+            check_continues(shards.target, earlier, env, env_id, env_kwargs)
             if shards.paths:  # of a run that was killed: now, so that not many are left to be read after the next one
                 shards.finish(earlier.save)
         self.shards = shards
@@ -230,56 +231,3 @@ class Recording:
             env_kwargs=self.env_kwargs,
             provenance=merged_provenance([self.provenance]),
         )
-
-
-def earlier_episodes(shards: Shards) -> Demonstrations | None:
-    """What earlier runs have left: the file, and behind it what is in shards and not in the file; None for nothing.
-
-    A run that was killed just after it had written the file, or joined shards to one, has left episodes twice.
-
-    Raises:
-        DataError: if one of the files is damaged.
-    """
-    whole = Demonstrations.load(shards.target) if shards.target.is_file() and not shards.replacing else None
-    parts = [Demonstrations.load(path) for path in shards.paths]
-    if not parts:
-        return whole
-    known = set(whole.digests()) if whole else set()
-    recovered = []
-    for part in parts:
-        digests = part.digests()
-        recovered += [t for t, digest in zip(part.trajectories, digests, strict=True) if digest not in known]
-        known.update(digests)
-    sources = [*([whole] if whole else []), *parts]
-    return Demonstrations(
-        trajectories=(*(whole.trajectories if whole else ()), *recovered),
-        observation_space=sources[0].observation_space,
-        action_space=sources[0].action_space,
-        env_id=sources[0].env_id,
-        env_kwargs=sources[0].env_kwargs,
-        provenance=merged_provenance([source.provenance for source in sources]),
-    )
-
-
-def action_seed(seed: int, earlier: Demonstrations | None, purpose: str = "actions") -> int:
-    """A seed for the policy, another one each time a file is continued, so that it does not repeat itself."""
-    count = len(earlier.trajectories) if earlier else 0
-    return SeedStream(seed, f"{purpose} after {count} episodes").take(1)[0]
-
-
-def _check_continues(
-    path: Path, earlier: Demonstrations, env: gymnasium.Env[Any, Any], env_id: str, env_kwargs: Mapping[str, Any]
-) -> None:
-    pairs = {
-        "environment": (earlier.env_id, env_id),
-        "arguments of the environment": (dict(earlier.env_kwargs), dict(env_kwargs)),
-        "observation space": (earlier.observation_space, stated_observation_space(env)),
-        "action space": (earlier.action_space, env.action_space),
-    }
-    for what, (found, wanted) in pairs.items():
-        if found != wanted:
-            raise InputError(
-                f"{path} cannot be continued: its {what} is {brief(found)}, to be recorded is {brief(wanted)}"
-            )
-    if earlier.returns() is None:
-        raise InputError(f"{path} cannot be continued: its episodes have no rewards")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gailkit.demonstrations.episodes import Episodes, as_episodes
-from gailkit.evaluation.evaluate import Evaluation
+from gailkit.evaluation.evaluation import Evaluation
 from gailkit.report.blocks import Block, Panel, Panels, Paragraph
 from gailkit.report.page import Section
 from gailkit.report.palette import EXPERT, POLICY

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gailkit.evaluation.closeness import Closeness
-from gailkit.evaluation.evaluate import Evaluation
+from gailkit.evaluation.evaluation import Evaluation
 from gailkit.evaluation.statement import occupancy_sentence, score_sentence
 from gailkit.functional.resampling import Estimate
 from gailkit.report.blocks import Block, Note, Panel, Panels, Paragraph, Table

@@ -12,7 +12,7 @@ from PIL import Image
 
 from gailkit import __version__
 from gailkit.errors import GailkitError
-from gailkit.evaluation.evaluate import Evaluation
+from gailkit.evaluation.evaluation import Evaluation
 from gailkit.evaluation.side_by_side import Animation
 from gailkit.report.again import again_section
 from gailkit.report.blocks import Film, Note

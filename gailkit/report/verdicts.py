@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from gailkit.evaluation.closeness import Closeness
-from gailkit.evaluation.evaluate import Evaluation
+from gailkit.evaluation.evaluation import Evaluation
 from gailkit.evaluation.verdict import DIFFERENT, INDISTINGUISHABLE, MOVES_DIFFERENTLY, RULE
 from gailkit.report.blocks import Block, Details, Note, Paragraph, Tone
 from gailkit.report.page import Large, Verdict

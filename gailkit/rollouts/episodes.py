@@ -45,27 +45,35 @@ def run_episodes(
     """
     if num_envs < 1:
         raise InputError(f"the number of environments must be at least 1; found {num_envs}")
-    queue = iter(enumerate(seeds))
     with ExitStack() as opened:
         envs = [opened.enter_context(closing(env_factory())) for _ in range(min(num_envs, len(seeds)))]
         if not envs:
             return
-        action_space = envs[0].action_space
         slots = [RunningEpisode(env, max_episode_steps) for env in envs]
-        running = [slot for slot in slots if slot.begin(next(queue, None))]
-        while running:
-            actions = _ask(policy, np.array([slot.observations[-1] for slot in running]), action_space)
-            unfinished = []
-            for slot, action in zip(running, actions, strict=True):
-                if not slot.step(action):
-                    unfinished.append(slot)
-                    continue
+        yield from _side_by_side(policy, slots, envs[0].action_space, iter(enumerate(seeds)), on_steps)
+
+
+def _side_by_side(
+    policy: Policy,
+    slots: Sequence[RunningEpisode],
+    action_space: Space[Any],
+    queue: Iterator[tuple[int, int]],
+    on_steps: Callable[[int], None] | None,
+) -> Iterator[tuple[int, Trajectory]]:
+    """Episodes as they end, until none is left in the ``queue`` and none runs."""
+    running = [slot for slot in slots if slot.begin(next(queue, None))]
+    while running:
+        actions = _ask(policy, np.array([slot.observations[-1] for slot in running]), action_space)
+        unfinished = []
+        for slot, action in zip(running, actions, strict=True):
+            ended = slot.step(action)
+            if ended:
                 yield slot.index, slot.trajectory()
-                if slot.begin(next(queue, None)):
-                    unfinished.append(slot)
-            if on_steps is not None:
-                on_steps(len(running))
-            running = unfinished
+            if not ended or slot.begin(next(queue, None)):
+                unfinished.append(slot)
+        if on_steps is not None:
+            on_steps(len(running))
+        running = unfinished
 
 
 def collect_episodes(

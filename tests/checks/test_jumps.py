@@ -9,8 +9,11 @@ import h5py
 import numpy as np
 import pytest
 
+from gailkit.checks.endings import steps_left_out
 from gailkit.checks.finding import Unchecked
-from gailkit.checks.jumps import jumps, steps_left_out, unmarked_ends
+from gailkit.checks.jumps import jumps, unmarked_ends
+from gailkit.checks.movement import Movement
+from gailkit.checks.run import check_all
 from gailkit.checks.subject import Endings, Subject, read_subject
 from gailkit.demonstrations import Demonstrations
 from gailkit.demonstrations.file_contents import ReadOptions
@@ -64,6 +67,32 @@ def test_what_cannot_be_told_is_not(subject_of: MakeSubject, walks: Callable[...
     choices = Trajectory(np.arange(301) % 7, np.zeros(300, int), None, False)
     assert isinstance(jumps(subject_of([choices]), None), Unchecked)
     assert jumps(subject_of(walks([300])), None) == []
+
+
+def test_actions_may_have_any_shape_but_no_named_parts(subject_of: MakeSubject) -> None:
+    """A walk of small steps that goes on 1000 away after its 199th: only the step that leads there is a jump."""
+    seen = np.random.default_rng(0).normal(size=(401, 3)).cumsum(0)
+    seen[200:] += 1000.0
+    whole, square = np.zeros(400, int), np.zeros((400, 2, 2))
+    named = np.zeros(400, dtype=[("a", "f4"), ("b", "f4", (2,))])
+    for done in (whole, square):
+        assert {k: v.tolist() for k, v in (subject_of([Trajectory(seen, done, None, False)]).jumps or {}).items()} == {
+            0: [200]
+        }
+    parts = subject_of([Trajectory(seen, named, None, False)])
+    assert parts.jumps is None and isinstance(jumps(parts, None), Unchecked)
+
+
+def test_how_steps_lead_is_learned_once_for_all_checks(
+    subject_of: MakeSubject, walks: Callable[..., list[Trajectory]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned: list[int] = []
+    of = Movement.of
+    monkeypatch.setattr(Movement, "of", lambda trajectories: learned.append(len(trajectories)) or of(trajectories))
+    unmarked = Endings(unmarked="a question", assumed=("--max-episode-steps", "none"))
+    check_all(subject_of(walks([300]), endings=unmarked), None)
+    check_all(subject_of(walks([300]), endings=Endings(unmarked="a question")), None)
+    assert learned == [1, 1]
 
 
 def test_nobody_is_asked_but_told(tmp_path: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import re
 import subprocess
+import sys
 from collections.abc import Callable
 
 import h5py
 import pytest
 
-from gailkit.cli.doctor import FEATURES
+from gailkit.cli.doctor import FEATURES, PACKAGES
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -42,6 +44,46 @@ def test_a_build_of_hdf5_that_cannot_write_our_files_is_to_be_mended(
     done = run_here("doctor")
     assert done.returncode == 1
     assert "TO MEND: HDF5 was built without gzip" in done.stdout
+
+
+def test_a_package_that_is_not_installed_is_to_be_mended(run_here: RunHere, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name == "scipy":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return known(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    done = run_here("doctor")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "scipy missing" in done.stdout and f"torch {known('torch')}" in done.stdout
+    assert done.stdout.splitlines()[-1] == "TO MEND: scipy is not installed: pip install scipy"
+
+
+@pytest.mark.parametrize("name", ["h5py", "torch"])
+def test_a_package_that_cannot_be_imported_is_to_be_mended(
+    run_here: RunHere, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)  # so that importing it raises
+    done = run_here("doctor")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"TO MEND: {name} cannot be imported, ModuleNotFoundError: " in done.stdout
+    assert done.stdout.rstrip().endswith(f": pip install --force-reinstall {name}")
+    assert "films in MP4: " in done.stdout
+
+
+@pytest.mark.parametrize("display", ["", ":0"])
+def test_a_window_needs_what_play_needs(run_here: RunHere, monkeypatch: pytest.MonkeyPatch, display: str) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", display)
+    assert ("windows: there is a display" in run_here("doctor").stdout) is bool(display)
+
+
+def test_the_packages_are_those_that_gailkit_requires() -> None:
+    required = [each for each in importlib.metadata.requires("gailkit") or () if "extra ==" not in each]
+    assert {re.split(r"[^\w-]", each)[0] for each in required} == set(PACKAGES)
 
 
 def test_every_extra_that_a_user_can_install_is_a_feature() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.evaluation.compare import Candidate, Comparison, compare
-from gailkit.evaluation.evaluate import Evaluation, Reference
+from gailkit.evaluation.evaluate import Reference
+from gailkit.evaluation.evaluation import Evaluation
 from gailkit.evaluation.plain import as_plain
 from gailkit.evaluation.returns import compare_returns, side_of
 from gailkit.functional.resampling import Estimate

@@ -14,7 +14,8 @@ from gailkit.errors import InputError
 from gailkit.evaluation import classifier, occupancy
 from gailkit.evaluation import evaluate as module
 from gailkit.evaluation.closeness import Closeness, closeness
-from gailkit.evaluation.evaluate import Evaluation, evaluate
+from gailkit.evaluation.evaluate import evaluate
+from gailkit.evaluation.evaluation import Evaluation
 from gailkit.experts.random import random_policy
 from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes

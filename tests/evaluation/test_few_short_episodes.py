@@ -12,7 +12,8 @@ from gymnasium.spaces import Box
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.evaluation import classifier, occupancy
-from gailkit.evaluation.evaluate import Evaluation, Reference
+from gailkit.evaluation.evaluate import Reference
+from gailkit.evaluation.evaluation import Evaluation
 from gailkit.experts.random import random_policy
 from gailkit.rollouts.environments import make_env
 from gailkit.rollouts.episodes import collect_episodes

@@ -218,15 +218,13 @@ def test_a_scale_within_its_error_is_none_and_how_many_demonstrations_it_takes_i
     assert module._needed(scale=0.5, error=0.5, demonstrations=10) is None
     replicates = np.array([[1.0, 1.0, 1.5], [1.0, 1.0, 2.5]])  # of a scale of 1 +- 0.5
     said = module._measured(module._Distances(1.25, 1.0, 2.0), replicates, 10)
-    assert said["scale"] == pytest.approx((1.0, 0.525, 1.475))
-    assert said["demonstrations_for_scale"] is None
-    assert said["closeness"].value == pytest.approx(0.75)
-    assert said["closeness"].low == pytest.approx(
-        1 - 0.25 / 0.5, abs=0.02
-    )  # each around the value, of few steps or not
-    assert said["closeness"].high == pytest.approx(1 - 0.25 / 1.5, abs=0.02)
+    assert said.scale == pytest.approx((1.0, 0.525, 1.475))
+    assert said.demonstrations_for_scale is None
+    assert said.closeness is not None and said.closeness.value == pytest.approx(0.75)
+    assert said.closeness.low == pytest.approx(1 - 0.25 / 0.5, abs=0.02)  # each around the value, of few steps or not
+    assert said.closeness.high == pytest.approx(1 - 0.25 / 1.5, abs=0.02)
     said = module._measured(module._Distances(1.25, 1.0, 1.4), replicates, 10)
-    assert (said["closeness"], said["demonstrations_for_scale"]) == (None, None)
+    assert (said.closeness, said.demonstrations_for_scale) == (None, None)
 
 
 def test_without_random_actions_that_differ_there_is_no_closeness() -> None:

@@ -18,8 +18,9 @@ from gailkit.demonstrations.summary import describe
 from gailkit.errors import InputError, StorageError
 from gailkit.experts.random import random_policy
 from gailkit.recording import recorder as module
+from gailkit.recording.earlier import action_seed, earlier_episodes
 from gailkit.recording.provenance import describe_source, merged_provenance
-from gailkit.recording.recorder import Recording, action_seed, earlier_episodes
+from gailkit.recording.recorder import Recording
 from gailkit.recording.shards import Shards
 from gailkit.rollouts.environments import make_env
 from gailkit.rollouts.episodes import collect_episodes

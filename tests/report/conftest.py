@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from gailkit.demonstrations import Demonstrations
-from gailkit.evaluation.evaluate import Evaluation, evaluate
+from gailkit.evaluation.evaluate import evaluate
+from gailkit.evaluation.evaluation import Evaluation
 from gailkit.report.blocks import Commands, Details, Film, Note, Panel, Panels, Paragraph, Table, bar
 from gailkit.report.occupancy import draw_occupancy
 from gailkit.report.page import Large, Page, Section, Verdict

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gailkit.evaluation.compare import Candidate, Comparison, compare
-from gailkit.evaluation.evaluate import Evaluation
+from gailkit.evaluation.evaluation import Evaluation
 from gailkit.evaluation.verdict import RULE, Verdict
 from gailkit.functional.resampling import Estimate
 from gailkit.report.comparison import comparison_page, write_comparison

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gailkit.errors import InputError
-from gailkit.evaluation.evaluate import Evaluation
+from gailkit.evaluation.evaluation import Evaluation
 from gailkit.evaluation.giveaways import GiveAway
 from gailkit.evaluation.side_by_side import Animation
 from gailkit.evaluation.verdict import DIFFERENT, INDISTINGUISHABLE, NOT_ENOUGH_EXPERT, RULE

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,8 @@ from gailkit.errors import GailkitError, InputError
 
 if TYPE_CHECKING:
     from gailkit.evaluation.compare import Candidate
-    from gailkit.types import Policy
+    from gailkit.evaluation.evaluate import Reference
+    from gailkit.types import Policy, Trajectory
 
 
 NOT_SHOWN = "policy and expert are not shown side by side: {}"
@@ -61,6 +62,14 @@ class Watch:
             self.progress.on_steps(count)
         self.interruption.check()
 
+    @contextmanager
+    def shown(self, doing: str, episodes: int) -> Iterator[Callable[[Trajectory], None]]:
+        """Inside the block the progress of a policy is shown; yields what is to be told of each of its episodes."""
+        with show_progress(doing, episodes, "episodes") as update:
+            self.progress = EpisodeProgress(update, episodes)
+            yield self.progress.on_episode
+            self.progress.show()
+
 
 @contextmanager
 def said_to_be(doing: str) -> Iterator[None]:
@@ -80,7 +89,6 @@ def run_policies(
     request: Request, env_id: str | None, env_kwargs: dict[str, Any], options: ReadingOptions
 ) -> tuple[list[Candidate], dict[str, Any]]:
     """Every policy, run and compared with what none of them was trained on; the arguments of the environment."""
-    from gailkit.evaluation.compare import Candidate
     from gailkit.evaluation.evaluate import Reference
     from gailkit.experts.resolve import check_packages
     from gailkit.generator import TrainedPolicy
@@ -90,15 +98,13 @@ def run_policies(
         check_packages(spec)
     demonstrations = load(request.demos, options, env_id)
     env_id, env_kwargs = _environment(request.specs, env_id, env_kwargs, demonstrations.env_id)
-    env = make_env(env_id, env_kwargs)
-    policies = [_policy(request, spec, env) for spec in request.specs]
-    demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space)
-    env.close()
+    with closing(make_env(env_id, env_kwargs)) as env:
+        policies = [_policy(request, spec, env) for spec in request.specs]
+        demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space)
     note_differences(demonstrations, env_id, env_kwargs)
     if request.filmed:
         _note_unless_drawn(request, env_id, env_kwargs)
     seen = [policy.trained_on for policy in policies if isinstance(policy, TrainedPolicy)]
-    candidates = []
     with interruptible() as interruption:
         watch = Watch(interruption)
         reference = Reference(
@@ -111,17 +117,21 @@ def run_policies(
             on_steps=watch.on_steps,
             trained_on=frozenset().union(*seen),
         )
-        with show_progress("running random actions", request.episodes, "episodes") as update:
-            watch.progress = EpisodeProgress(update, request.episodes)
-            reference.at_random(watch.progress.on_episode)
-            watch.progress.show()
-        for spec, method, policy in zip(request.specs, method_names(request.specs), policies, strict=True):
-            with show_progress(f"evaluating {spec}", request.episodes, "episodes") as update:
-                watch.progress = EpisodeProgress(update, request.episodes)
-                evaluation = reference.evaluate(policy, watch.progress.on_episode, actions=_actions(request))
-                watch.progress.show()
-            candidates.append(Candidate(spec, method, evaluation))
-    return candidates, env_kwargs
+        return _candidates(request, policies, reference, watch), env_kwargs
+
+
+def _candidates(request: Request, policies: Sequence[Policy], reference: Reference, watch: Watch) -> list[Candidate]:
+    """Random actions, and then each of the ``policies``, run and compared."""
+    from gailkit.evaluation.compare import Candidate
+
+    with watch.shown("running random actions", request.episodes) as on_episode:
+        reference.at_random(on_episode)
+    candidates = []
+    for spec, method, policy in zip(request.specs, method_names(request.specs), policies, strict=True):
+        with watch.shown(f"evaluating {spec}", request.episodes) as on_episode:
+            evaluation = reference.evaluate(policy, on_episode, actions=_actions(request))
+        candidates.append(Candidate(spec, method, evaluation))
+    return candidates
 
 
 def _note_unless_drawn(request: Request, env_id: str, env_kwargs: dict[str, Any]) -> None:

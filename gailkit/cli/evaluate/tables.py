@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gailkit.evaluation.closeness import Closeness
     from gailkit.evaluation.compare import Comparison, Contrast
-    from gailkit.evaluation.evaluate import Evaluation
+    from gailkit.evaluation.evaluation import Evaluation
     from gailkit.functional.resampling import Estimate
 
 EXPLAINED = {  # rows of the table, in a few words each; docs/glossary.md has them at length

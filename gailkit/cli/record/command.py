@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -24,6 +22,7 @@ from gailkit.cli.common import (
     use_one_thread,
 )
 from gailkit.cli.examples import examples
+from gailkit.cli.record.request import Request, check_options, refuse_to_replace
 from gailkit.cli.specs import (
     KEYBOARD,
     SPEC_HELP,
@@ -34,7 +33,6 @@ from gailkit.cli.specs import (
     spec_files,
     trust_option,
 )
-from gailkit.errors import InputError
 
 if TYPE_CHECKING:
     import gymnasium
@@ -102,7 +100,7 @@ def record(**options: Any) -> None:
     If the process is killed, they are kept beside FILE in FILE.parts, and --append takes them in.
     """
     request = Request(**options)
-    _check_options(request)
+    check_options(request)
     if request.spec == KEYBOARD:
         from gailkit.recording.keyboard_window import check_for_window
 
@@ -111,61 +109,14 @@ def record(**options: Any) -> None:
     from gailkit.recording.shards import Shards
 
     with closing(Shards(request.output)) as shards:
-        _refuse_to_replace(request, shards)
+        refuse_to_replace(request, shards)
         recording, kept = _record(request, shards)
     click.echo(recording.summary() + (f"; {kept.rejected} others returned less than {kept.bound:g}" if kept else ""))
 
 
-@dataclass(frozen=True)
-class Request:
-    """The words of the command."""
-
-    env_id: str
-    spec: str
-    episodes: int
-    seed: int
-    output: Path
-    append: bool
-    overwrite: bool
-    num_envs: int
-    stochastic: bool
-    noise: float | None
-    clip_actions: bool
-    min_return: float | None
-    fps: float | None
-    keys: str | None
-    trust: tuple[str, ...]
-    env_kwargs: dict[str, Any]
-
-
-def _check_options(request: Request) -> None:
-    if request.append and request.overwrite:
-        raise click.UsageError("--append continues FILE and --overwrite replaces it; give one of them.")
-    by_hand = request.spec == KEYBOARD
-    policys = {
-        "--stochastic": request.stochastic,
-        "--noise": request.noise,
-        "--clip-actions": request.clip_actions,
-        "--min-return": request.min_return,
-    }
-    hands = {"--fps": request.fps, "--keys": request.keys}
-    for option, value in (policys if by_hand else hands).items():
-        if value not in (None, False):
-            raise click.UsageError(f"{option} does not go with --policy {request.spec}.")
-    if request.output.is_file() and not (request.append or request.overwrite):
-        raise InputError(f"{request.output} exists; --append continues it, --overwrite replaces it")
-
-
-def _refuse_to_replace(request: Request, shards: Shards) -> None:
-    if shards.paths and not (request.append or request.overwrite):
-        raise InputError(
-            f"{shards.folder} holds what a recording of {request.output} had finished when it was killed; "
-            "--append continues it, --overwrite discards it"
-        )
-
-
 def _record(request: Request, shards: Shards) -> tuple[Recording, LeastReturn | None]:
-    from gailkit.recording.recorder import Recording, action_seed, earlier_episodes
+    from gailkit.recording.earlier import action_seed, earlier_episodes
+    from gailkit.recording.recorder import Recording
     from gailkit.rollouts.environments import canonical_id, make_env
     from gailkit.rollouts.global_generators import seeded_globally
 
@@ -214,7 +165,7 @@ def _provenance(request: Request) -> dict[str, str]:
 
 def _policy(request: Request, env: gymnasium.Env[Any, Any], earlier: Demonstrations | None) -> Policy:
     from gailkit.experts.noise import noisy
-    from gailkit.recording.recorder import action_seed
+    from gailkit.recording.earlier import action_seed
 
     seed = action_seed(request.seed, earlier)
     policy = resolve_policy(

@@ -67,11 +67,16 @@ def padded_copy(path: Path, folder: Path, padding: int) -> Iterator[Path]:
             own = opened.enter_context(tempfile.TemporaryDirectory(dir=folder, prefix=".gailkit-"))
             copy = Path(own) / path.name
             shutil.copyfile(path, copy)
-            with copy.open("ab") as file:
-                end = file.tell() + missing_bytes(path)
-                while padding and file.tell() < end:
-                    file.write(bytes([padding]) * min(_PIECE, end - file.tell()))
-                file.truncate(end)  # zeros take no room
+            _lengthen(copy, missing_bytes(path), padding)
         except OSError as error:
             raise StorageError(f"{path} could not be copied to {folder}: {error.strerror or error}") from error
         yield copy
+
+
+def _lengthen(path: Path, count: int, padding: int) -> None:
+    """Append ``count`` bytes of ``padding``."""
+    with path.open("ab") as file:
+        end = file.tell() + count
+        while padding and file.tell() < end:
+            file.write(bytes([padding]) * min(_PIECE, end - file.tell()))
+        file.truncate(end)  # zeros take no room
