@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import rich_click as click
 
 from gailkit import __version__
+from gailkit.cli.examples import examples
 from gailkit.importing import describe_foreign
 
 PACKAGES = {  # that gailkit cannot do without, behind those that they need -> what they are imported as
@@ -38,7 +39,9 @@ FEATURES = {  # what needs packages beside those -> their modules, the extra of 
 OLDEST_HDF5 = (1, 10, 0)  # of which files are made whose metadata has checksums
 
 
-@click.command("doctor", epilog="Example:\n\ngailkit doctor")
+@click.command(
+    "doctor", epilog=examples("gailkit doctor", "- says what is installed, and ends with what is to be mended")
+)
 def doctor() -> None:
     """Say which versions, threads and devices there are, what is missing for which feature, and what to do about it.
 
