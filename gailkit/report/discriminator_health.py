@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gailkit.report.adversarial_failures import chased, is_chased, separated
+from gailkit.report.beginning import began_as_clone
 from gailkit.report.blocks import Note
 from gailkit.report.both_sides import balanced_accuracy, logits
 from gailkit.report.curves import Curves
@@ -35,13 +36,7 @@ def discriminator_accuracy(curves: Curves, plan: Plan) -> Note | None:
     if is_chased(curves):
         return chased(curves)
     if balanced.values.max() < ALIKE:
-        return Note(
-            "warning",
-            "The discriminator never told policy and expert apart",
-            f"{shares}, and it never did much better than tossing a coin, so it had little to teach.",
-            "a higher --discriminator-learning-rate or more --discriminator-updates, unless the policy was as good as "
-            "the expert from the start, as a clone can be.",
-        )
+        return _never_apart(shares, began_as_clone(curves))
     if balanced.end() < ALIKE:
         return Note(
             "good",
@@ -52,6 +47,19 @@ def discriminator_accuracy(curves: Curves, plan: Plan) -> Note | None:
     if balanced.end() > APART:
         return _still_apart(shares, _gap(curves))
     return Note("good", "The discriminator is in balance", f"{shares}: it sees differences and is often mistaken.")
+
+
+def _never_apart(shares: str, cloned: bool | None) -> Note:
+    """D had nothing to tell from the first iteration on, which is good of a clone and of no other policy."""
+    title = "The discriminator never told policy and expert apart"
+    if cloned:
+        return Note("good", title, f"{shares}: the policy began as a clone that is hard to tell from the expert.")
+    return Note(
+        "warning",
+        title,
+        f"{shares}, and it never did much better than tossing a coin, so it had little to teach.",
+        "a higher --discriminator-learning-rate or more --discriminator-updates.",
+    )
 
 
 def _still_apart(shares: str, gap: float) -> Note:

@@ -242,3 +242,12 @@ def test_a_panel_of_very_many_rows_stays_small() -> None:
     steps = np.arange(100_000.0)
     curve = Curve(steps, np.sin(steps))
     assert len(draw_curves([(POLICY, curve), (None, curve)], "two").source) < 25_000
+
+
+def test_of_a_clone_it_is_no_trouble_that_the_discriminator_never_told_it_apart() -> None:
+    clone = {"clone__gain": 0.5, "clone__guidance": 0.05}
+    notes = found(run(**TOSSING, **clone))
+    assert ("good", "The discriminator never told policy and expert apart") in [
+        (note.tone, note.title) for note in notes
+    ]
+    assert not [note for note in notes if note.tone in ("bad", "warning")]
