@@ -1,9 +1,9 @@
 """Which policy of a run moves most like the expert, found out without a reward.
 
 A run ends with several: its last one, their average over the last iterations, and the clone that it began with. Each
-plays some episodes by its likeliest actions and as many by sampled ones, since nobody knows which the expert took. The
-one whose steps lie nearest to the demonstrations is chosen, by the mean of both: a result is never further from the
-expert than a clone of the same pairs, as far as so many episodes can tell.
+plays some episodes by the kind of actions that the expert took, likeliest or sampled, or by both where the
+demonstrations do not say. The one whose steps lie nearest to the demonstrations is chosen, by the mean over the kinds:
+a result is never further from the expert than a clone of the same pairs, as far as so many episodes can tell.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from gailkit.evaluation.features import Description, Points, Scale, cloud, scatt
 from gailkit.evaluation.occupancy import distance_in
 from gailkit.generator import TrainedPolicy, WarmStart
 from gailkit.networks.actor_critic import ActorCritic
+from gailkit.recording.acted import KINDS, LIKELIEST, expert_actions
 from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.training.averaging import AveragedParameters
 from gailkit.types import Trajectory
 
-MOST_EPISODES = 10  # of a candidate
+MOST_EPISODES = 20  # of a candidate
 MOST_SHOWN = 100  # demonstrations that they are compared with
 POINTS, CLOUDS = 256, 16  # steps of either side in a distance, and such distances in a mean
 
@@ -93,7 +94,7 @@ class Candidates:
 def choose(
     candidates: Candidates, policy: TrainedPolicy, demonstrations: Demonstrations, steps: int, seed: int
 ) -> Choice:
-    """Play every candidate, with its likeliest and with sampled actions, and choose the nearest to the demonstrations.
+    """Play every candidate, by the expert's kind of actions or by both, and choose the nearest to the demonstrations.
 
     Args:
         policy: the policy of the run, whose networks are not changed; where and how to play is its.
@@ -103,10 +104,11 @@ def choose(
     Where they cannot be played to their ends, because the environment fails or never ends an episode, the last policy
     is taken.
     """
-    states = candidates.states()
-    episodes = _episodes(steps, 2 * len(states), demonstrations)
+    states, told = candidates.states(), expert_actions(demonstrations.provenance)
+    kinds = KINDS if told is None else (told,)
+    episodes = _episodes(steps, len(states), len(kinds), demonstrations)
     try:
-        played = _play(states, policy, episodes, seed) if episodes else {}
+        played = _play(states, policy, kinds, episodes, seed) if episodes else {}
     except EnvironmentFailure:
         played = {}
     if not played:
@@ -120,15 +122,16 @@ def choose(
 
 
 def _play(
-    states: Mapping[str, State], policy: TrainedPolicy, episodes: int, seed: int
+    states: Mapping[str, State], policy: TrainedPolicy, kinds: Sequence[str], episodes: int, seed: int
 ) -> dict[tuple[str, str], list[Trajectory]]:
-    """So many episodes of every candidate, by name and kind of actions, from the same starts."""
+    """So many episodes of every candidate by each of the ``kinds`` of actions, from the same starts."""
     starts = SeedStream(seed, "choosing").take(episodes)
     factory = partial(make_env, policy.env_id, policy.env_kwargs)
     played = {}
     for name, state in states.items():
         own = with_state(policy, state)
-        for actions, acting in (("likeliest", own), ("sampled", own.sampling(seed))):
+        for actions in kinds:
+            acting = own if actions == LIKELIEST else own.sampling(seed)
             played[name, actions] = collect_episodes(acting, factory, starts)
     return played
 
@@ -172,6 +175,7 @@ def _shown(demonstrations: Demonstrations, description: Description) -> Points:
     ]
 
 
-def _episodes(steps: int, shares: int, demonstrations: Demonstrations) -> int:
+def _episodes(steps: int, policies: int, kinds: int, demonstrations: Demonstrations) -> int:
+    """How many each of the policies plays by each of the kinds of actions."""
     length = demonstrations.num_steps / len(demonstrations.trajectories)
-    return min(MOST_EPISODES, int(steps / shares / length))
+    return min(MOST_EPISODES // kinds, int(steps / (policies * kinds) / length))
