@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gymnasium import Space
 
     from gailkit.evaluation.closeness import Closeness
-    from gailkit.evaluation.features import Points
+    from gailkit.evaluation.steps_as_points import Points
     from gailkit.types import Policy, Trajectory
 
 EPISODES = 20  # of policy, expert and random actions each

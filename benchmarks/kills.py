@@ -122,7 +122,7 @@ def _digests(path: Path, tally: Tally) -> set[str]:
     """Of every episode that continuing would find; a file that cannot be read is a fault."""
     from gailkit.errors import GailkitError
     from gailkit.recording.earlier import earlier_episodes
-    from gailkit.recording.shards import Shards
+    from gailkit.recording.shard_folder import Shards
 
     with closing(Shards(path)) as shards:
         try:

@@ -65,7 +65,7 @@ def _round(policy: Policy, episodes: int, num_envs: int, seed: int) -> tuple[flo
 def _record(policy: Policy, path: Path, episodes: int, num_envs: int, seed: int) -> list[Trajectory]:
     """As the command does."""
     from gailkit.recording.recorder import Recording
-    from gailkit.recording.shards import Shards
+    from gailkit.recording.shard_folder import Shards
     from gailkit.rollouts.environments import make_env
     from gailkit.rollouts.episodes import run_episodes
 

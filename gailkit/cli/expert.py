@@ -12,7 +12,7 @@ import rich_click as click
 from gailkit.cli.common import typed_command
 from gailkit.cli.examples import examples
 from gailkit.cli.options import config_from_options, config_options, run_options
-from gailkit.cli.resuming import Resumable, go_on, resume_options, to_resume
+from gailkit.cli.resume_option import Resumable, go_on, resume_options, to_resume
 from gailkit.training.config import ExpertConfig
 from gailkit.wording import counted
 

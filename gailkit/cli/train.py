@@ -14,7 +14,7 @@ from gailkit.cli.demonstrations import ReadingOptions, reading_options
 from gailkit.cli.examples import examples
 from gailkit.cli.learned_from import LearnedFrom
 from gailkit.cli.options import config_from_options, config_options, run_options
-from gailkit.cli.resuming import Resumable, go_on, resume_options, to_resume
+from gailkit.cli.resume_option import Resumable, go_on, resume_options, to_resume
 from gailkit.training.config import TrainConfig
 from gailkit.wording import counted
 

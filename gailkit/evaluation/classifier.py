@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gailkit.evaluation.features import Feature, Points, cloud
+from gailkit.evaluation.steps_as_points import Feature, Points, cloud
 from gailkit.functional.kernels import episode_kernel, median_distance, mmd_squared
 from gailkit.functional.resampling import Estimate
 from gailkit.functional.two_sample import (

@@ -14,10 +14,10 @@ from gailkit.errors import InputError
 from gailkit.evaluation.classifier import TwoSample, tell_apart
 from gailkit.evaluation.coverage import Coverage, measure_coverage
 from gailkit.evaluation.endings import Endings, compare_endings, ends_of
-from gailkit.evaluation.features import Description, Feature, Points, Scale
 from gailkit.evaluation.giveaways import GiveAway, give_aways
 from gailkit.evaluation.occupancy import Occupancy, compare_occupancy
 from gailkit.evaluation.returns import Returns, compare_returns, side_of
+from gailkit.evaluation.steps_as_points import Description, Feature, Points, Scale
 from gailkit.evaluation.verdict import Verdict, judge
 from gailkit.types import Trajectory
 

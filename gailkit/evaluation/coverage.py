@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gailkit.evaluation.features import FLAT, Feature, Points, cloud
+from gailkit.evaluation.steps_as_points import FLAT, Feature, Points, cloud
 from gailkit.functional.neighbours import reached, within
 
 NEIGHBOURS = 5

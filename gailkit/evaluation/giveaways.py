@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gailkit.evaluation.classifier import ALPHA, TwoSample
-from gailkit.evaluation.features import Feature, Points, Scale
 from gailkit.evaluation.occupancy import FeatureDistance
+from gailkit.evaluation.steps_as_points import Feature, Points, Scale
 
 MOST = 5
 LEAST_LOSS = 0.01  # of the area under the curve

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import wasserstein_distance as distance_on_a_line
 
-from gailkit.evaluation.features import Feature, Points, cloud
 from gailkit.evaluation.sides import Sides, parts, some, times_drawn, with_replacement
+from gailkit.evaluation.steps_as_points import Feature, Points, cloud
 from gailkit.functional.resampling import Estimate, interval
 from gailkit.functional.transport import random_directions, sliced_wasserstein, wasserstein
 

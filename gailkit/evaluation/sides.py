@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gailkit.evaluation.features import Points
+from gailkit.evaluation.steps_as_points import Points
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import gymnasium
 from gailkit.demonstrations.dataset import Demonstrations
 from gailkit.errors import InputError
 from gailkit.recording.provenance import merged_provenance
-from gailkit.recording.shards import Shards
+from gailkit.recording.shard_folder import Shards
 from gailkit.rollouts.environments import SeedStream, stated_observation_space
 from gailkit.spaces import brief
 

@@ -19,7 +19,7 @@ from gailkit.demonstrations.native import writing
 from gailkit.errors import StorageError
 from gailkit.recording.earlier import check_continues
 from gailkit.recording.provenance import merged_provenance
-from gailkit.recording.shards import Shards
+from gailkit.recording.shard_folder import Shards
 from gailkit.rollouts.environments import SeedStream, stated_observation_space
 from gailkit.spaces import unflatten_values
 from gailkit.types import Trajectory

@@ -38,7 +38,7 @@ def choice_paragraph(choice: object) -> Paragraph | None:
 
 
 def _means(played: list[Mapping[str, Any]]) -> dict[str, float]:
-    """The mean distance of every policy over the kinds of actions that were played, which it is chosen by; the nearest first."""
+    """The mean distance of every policy, which it is chosen by, over the kinds of actions played; the nearest first."""
     names = {each["policy"] for each in played}
     means = {name: fmean(each["distance"] for each in played if each["policy"] == name) for name in names}
     return dict(sorted(means.items(), key=lambda named: (named[1], named[0])))

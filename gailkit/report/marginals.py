@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gailkit.evaluation.closeness import Closeness
-from gailkit.evaluation.features import Feature
 from gailkit.evaluation.occupancy import FeatureDistance
+from gailkit.evaluation.steps_as_points import Feature
 from gailkit.report.blocks import Panel, Panels, Paragraph
 from gailkit.report.markup import shortened
 from gailkit.report.page import Section

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import EnvironmentFailure
-from gailkit.evaluation.features import Description, Points, Scale, cloud, scattered
 from gailkit.evaluation.occupancy import distance_in
+from gailkit.evaluation.steps_as_points import Description, Points, Scale, cloud, scattered
 from gailkit.generator import TrainedPolicy, WarmStart
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.recording.acted import KINDS, LIKELIEST, expert_actions

@@ -7,7 +7,7 @@ import pytest
 
 from gailkit.evaluation import classifier as module
 from gailkit.evaluation.classifier import MOST_LOOKED_AT, TwoSample, tell_apart
-from gailkit.evaluation.features import Feature, Points
+from gailkit.evaluation.steps_as_points import Feature, Points
 
 PLACE, ACTION = Feature("place", (0,), False, False), Feature("action", (1,), True, False)
 

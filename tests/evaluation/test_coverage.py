@@ -7,7 +7,7 @@ import pytest
 
 from gailkit.evaluation import coverage as module
 from gailkit.evaluation.coverage import CLOSE, NEIGHBOURS, Coverage, measure_coverage
-from gailkit.evaluation.features import Feature, Points
+from gailkit.evaluation.steps_as_points import Feature, Points
 
 NUMBERS = [Feature("place", (0,), False, False), Feature("action", (1,), True, False)]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from gailkit.evaluation.classifier import TwoSample
-from gailkit.evaluation.features import Feature, Points, Scale
 from gailkit.evaluation.giveaways import APART, MANY_FLOORS, MOST, GiveAway, give_aways
 from gailkit.evaluation.occupancy import FeatureDistance, compare_occupancy
+from gailkit.evaluation.steps_as_points import Feature, Points, Scale
 
 SPEED, ACTION = Feature("speed", (0,), False, False), Feature("action", (0,), True, False)
 GEAR = Feature("gear", (0, 1, 2), True, True, 4)  # Discrete(3, start=4)

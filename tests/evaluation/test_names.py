@@ -12,8 +12,8 @@ import pytest
 from gymnasium.envs.registration import WrapperSpec
 from gymnasium.spaces import Box
 
-from gailkit.evaluation.features import Description
 from gailkit.evaluation.names import NAMES, observation_names
+from gailkit.evaluation.steps_as_points import Description
 
 GONE = ("-v2", "-v3")  # of MuJoCo, which gymnasium itself no longer makes
 KNOWN = [

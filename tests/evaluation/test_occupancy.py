@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from gailkit.evaluation import occupancy as module
-from gailkit.evaluation.features import Feature, Points
 from gailkit.evaluation.occupancy import Occupancy, compare_occupancy
 from gailkit.evaluation.sides import parts
+from gailkit.evaluation.steps_as_points import Feature, Points
 
 SEEN, DONE = Feature("place", (0,), False, False), Feature("action", (1,), True, False)
 

@@ -21,7 +21,7 @@ from gailkit.recording import recorder as module
 from gailkit.recording.earlier import action_seed, earlier_episodes
 from gailkit.recording.provenance import describe_source, merged_provenance
 from gailkit.recording.recorder import Recording
-from gailkit.recording.shards import Shards
+from gailkit.recording.shard_folder import Shards
 from gailkit.rollouts.environments import make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.types import Trajectory

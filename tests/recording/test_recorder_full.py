@@ -17,7 +17,7 @@ from gailkit.demonstrations.dataset import Demonstrations
 from gailkit.errors import StorageError
 from gailkit.recording.earlier import earlier_episodes
 from gailkit.recording.recorder import Recording
-from gailkit.recording.shards import Shards
+from gailkit.recording.shard_folder import Shards
 from gailkit.rollouts.environments import make_env
 from gailkit.types import Trajectory
 

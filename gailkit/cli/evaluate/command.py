@@ -19,7 +19,7 @@ from gailkit.cli.common import (
 from gailkit.cli.demonstrations import ReadingOptions, reading_options
 from gailkit.cli.evaluate.method_names import refuse_twice
 from gailkit.cli.evaluate.policies import Request, run_policies, said_to_be
-from gailkit.cli.evaluate.tables import show_comparison, show_evaluation, show_rule
+from gailkit.cli.evaluate.printing import show_comparison, show_evaluation, show_rule
 from gailkit.cli.examples import examples
 from gailkit.cli.specs import CHECKPOINT_HELP, clip_actions_option, trust_option
 from gailkit.training.config import CHECKPOINTS
@@ -124,7 +124,7 @@ def _evaluate(
     if json_file is not None:
         _write_json(json_file, request, candidates, comparison)
     if report is not None:
-        from gailkit.cli.evaluate.report import report_on
+        from gailkit.cli.evaluate.html_page import report_on
 
         report_on(report, comparison, request, env_kwargs)
 

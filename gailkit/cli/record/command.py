@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from gailkit.demonstrations.dataset import Demonstrations
     from gailkit.recording.least_return import LeastReturn
     from gailkit.recording.recorder import Recording
-    from gailkit.recording.shards import Shards
+    from gailkit.recording.shard_folder import Shards
     from gailkit.types import Policy, Trajectory
 
 PATIENCE, PATIENCE_EACH = 100, 20  # episodes in a row that may miss --min-return, and more for each asked for
@@ -106,7 +106,7 @@ def record(**options: Any) -> None:
 
         check_for_window()
     prepare_output(request.output)
-    from gailkit.recording.shards import Shards
+    from gailkit.recording.shard_folder import Shards
 
     with closing(Shards(request.output)) as shards:
         refuse_to_replace(request, shards)

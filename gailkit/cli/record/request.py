@@ -12,7 +12,7 @@ from gailkit.cli.specs import KEYBOARD
 from gailkit.errors import InputError
 
 if TYPE_CHECKING:
-    from gailkit.recording.shards import Shards
+    from gailkit.recording.shard_folder import Shards
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gailkit.cli.evaluate.tables import EXPLAINED
+from gailkit.cli.evaluate.printing import EXPLAINED
 from gailkit.demonstrations import Demonstrations
 from gailkit.experts.random import random_policy
 from gailkit.rollouts.environments import make_env

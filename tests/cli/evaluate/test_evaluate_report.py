@@ -20,7 +20,7 @@ EVIL = "</script><script>alert(1)</script>"
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is drawn side by side, which takes seconds."""
-    monkeypatch.setattr("gailkit.cli.evaluate.report._animation", lambda *_: None)
+    monkeypatch.setattr("gailkit.cli.evaluate.html_page._animation", lambda *_: None)
 
 
 def test_a_page_on_one_policy_shows_it_at_work_and_how_it_was_trained(run_here: RunHere, tmp_path: Path) -> None:

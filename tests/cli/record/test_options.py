@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gailkit.demonstrations.dataset import Demonstrations
-from gailkit.recording.shards import CAN_LOCK, Shards
+from gailkit.recording.shard_folder import CAN_LOCK, Shards
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -11,8 +11,8 @@ from gymnasium.spaces import Box, Discrete
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gailkit.evaluation import features as module
-from gailkit.evaluation.features import Description, Scale, cloud, scattered
+from gailkit.evaluation import steps_as_points as module
+from gailkit.evaluation.steps_as_points import Description, Scale, cloud, scattered
 from gailkit.types import Trajectory
 
 ONE_ACTION = Box(-1, 1, (1,))

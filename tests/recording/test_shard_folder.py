@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gailkit.errors import InputError, StorageError
-from gailkit.recording.shards import CAN_LOCK, Save, Shards, parts_folder
+from gailkit.recording.shard_folder import CAN_LOCK, Save, Shards, parts_folder
 from gailkit.storage import write_atomically
 
 
@@ -172,7 +172,7 @@ def test_two_recordings_into_one_file_are_one_too_many(tmp_path: Path) -> None:
 @pytest.mark.skipif(not CAN_LOCK, reason="NOT TESTED: this system has no locks that end with a process")
 def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
     program = (
-        "import os, signal, sys\nfrom pathlib import Path\nfrom gailkit.recording.shards import Shards\n"
+        "import os, signal, sys\nfrom pathlib import Path\nfrom gailkit.recording.shard_folder import Shards\n"
         "shards = Shards(Path(sys.argv[1]))\nos.kill(os.getpid(), signal.SIGKILL)"
     )
     killed = subprocess.run([sys.executable, "-c", program, tmp_path / "a.hdf5"], timeout=60)
