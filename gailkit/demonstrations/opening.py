@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from gailkit.demonstrations.episodes import Episodes, HeldEpisodes
 from gailkit.demonstrations.file_contents import About, Contents, ReadOptions
+from gailkit.demonstrations.formats import FILES, FOLDERS, SAID
 from gailkit.demonstrations.native.larger_than_memory import stored_episodes
 from gailkit.demonstrations.native.truncated_file import said_of_the_cut
 from gailkit.demonstrations.time_limits import divided
@@ -18,25 +19,6 @@ from gailkit.demonstrations.to_trajectories import Conversion
 from gailkit.errors import DataError, InputError
 from gailkit.memory import available_memory
 from gailkit.untrusted.source import DamageError, Source, open_source
-
-_HOME = "gailkit.demonstrations"
-FILES = {  # short name of a format -> its module; the first that recognises a file reads it
-    "native": f"{_HOME}.native.reading",
-    "d4rl": f"{_HOME}.formats.d4rl",
-    "minari": f"{_HOME}.formats.minari",
-    "robomimic": f"{_HOME}.formats.robomimic",
-    "stable-baselines": f"{_HOME}.formats.stable_baselines",
-    "cs285": f"{_HOME}.formats.cs285",
-    "imitation-npz": f"{_HOME}.formats.imitation_npz",
-    "columns": f"{_HOME}.formats.columns",  # the last: it takes any text or NPZ, and asks what its columns mean
-}
-FOLDERS = {"minari": f"{_HOME}.formats.minari", "imitation": f"{_HOME}.formats.imitation"}
-
-SAID = {  # option that only some formats know (their TAKES) -> what it is about
-    "obs_keys": "parts of an observation to choose (--obs-keys)",
-    "mask": "lists of episodes (--mask)",
-    "columns": "columns to be told (--columns)",
-}
 
 Opened = TypeVar("Opened", contravariant=True)
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import gymnasium
 
-from gailkit.experts.keyboard import KeyMap
+from gailkit.experts.keys_to_actions import KeyMap
 from gailkit.rollouts.episodes import LONGEST_EPISODE, RunningEpisode
 from gailkit.types import Trajectory
 

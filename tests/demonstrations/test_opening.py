@@ -9,8 +9,8 @@ import pytest
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.demonstrations.file_contents import ReadOptions
+from gailkit.demonstrations.formats import FILES, FOLDERS
 from gailkit.demonstrations.native.truncated_file import MOST_TIMES
-from gailkit.demonstrations.opening import FILES, FOLDERS
 from gailkit.errors import DataError, InputError
 
 Make = Callable[..., Demonstrations]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gailkit.errors import EnvironmentFailure
-from gailkit.experts.keyboard import SESSION_KEYS, choose_keys
+from gailkit.experts.keys_to_actions import SESSION_KEYS, choose_keys
 from gailkit.recording.keyboard_session import AGAIN, KEEP, PAUSE, QUIT, UNDO, KeyboardSession, Phase
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.types import Trajectory

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gailkit.errors import InputError
-from gailkit.experts.keyboard import choose_keys
+from gailkit.experts.keys_to_actions import choose_keys
 from gailkit.recording.keyboard_session import KeyboardSession, Phase, Standing
 from gailkit.recording.keyboard_window import BACKGROUND, PROMPT_COLOURS, STRIP, Window, check_for_window, play
 from gailkit.recording.keyboard_words import headline, prompt, session_legend, wrapped

@@ -14,7 +14,7 @@ from gailkit.errors import GailkitError
 if TYPE_CHECKING:
     import gymnasium
 
-    from gailkit.experts.keyboard import KeyMap
+    from gailkit.experts.keys_to_actions import KeyMap
     from gailkit.recording.keyboard_session import Ledger
     from gailkit.recording.keyboard_window import Window
 
@@ -36,13 +36,13 @@ def record_from_keyboard(
 
     Args:
         fps: steps a second; the environment's own pace where None.
-        keys: what the keys do, as ``experts.keyboard.choose_keys`` reads it; the usual ones where None.
+        keys: what the keys do, as ``experts.keys_to_actions.choose_keys`` reads it; the usual ones where None.
 
     Raises:
         InputError: if there is no display, no pygame, no picture of the environment, or ``keys`` do not fit it.
         EnvironmentFailure, StorageError: if the environment or the disk fails; what was kept before is in the file.
     """
-    from gailkit.experts.keyboard import choose_keys
+    from gailkit.experts.keys_to_actions import choose_keys
     from gailkit.recording.keyboard_window import Window, check_for_window
     from gailkit.viewing.rendering import make_drawn, steps_per_second
 

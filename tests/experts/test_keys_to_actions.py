@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gailkit.errors import InputError
-from gailkit.experts.keyboard import (
+from gailkit.experts.keys_to_actions import (
     DISCRETE_KEYS,
     FAMILIAR,
     KEY_NAMES,
