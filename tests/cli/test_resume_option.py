@@ -13,6 +13,7 @@ import pytest
 
 from gailkit.cli import training_progress
 from gailkit.cli.common import Interrupted
+from gailkit.generator import cloning
 from gailkit.training.run import RunFolder
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -21,6 +22,7 @@ TINY = (
     "--steps", "192", "--num-envs", "2", "--rollout-size", "64", "--discriminator-batch-size", "32",
     "--discriminator-updates", "2", "--policy-epochs", "2",
 )  # fmt: skip
+BEGUN = ("train", "CartPole-v1", "--demos", "demos.hdf5", "--trajectories", "2", "--subsample", "100", *TINY)
 EXPERT = ("--steps", "192", "--num-envs", "2", "--rollout-size", "64", "--policy-epochs", "2")
 
 
@@ -55,6 +57,12 @@ def stop_after_two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return iter(())
 
 
+@pytest.fixture(autouse=True)
+def soon_cloned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How good the clone is that a run begins with does not matter here."""
+    monkeypatch.setattr(cloning, "MOST_UPDATES", 20)
+
+
 @pytest.fixture
 def demos(repository: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(repository / "datasets" / "cartpole-v1.hdf5", tmp_path / "demos.hdf5"))
@@ -68,7 +76,7 @@ def rows(run: Path) -> list[dict[str, float]]:
 def test_a_stopped_training_says_how_it_goes_on_and_does(
     run_here: RunHere, tmp_path: Path, demos: Path, stop_after_two: None
 ) -> None:
-    words = ("train", "CartPole-v1", "--demos", "demos.hdf5", "--trajectories", "2", "--subsample", "20", *TINY)
+    words = ("train", "CartPole-v1", "--demos", "demos.hdf5", "--trajectories", "2", "--subsample", "100", *TINY)
     stopped = run_here(*words, "--out", "run")
     assert stopped.returncode == 130
     assert "stopped early, after 128 of 192 steps; saved in run; it goes on with: gailkit train --resume run" in (
@@ -77,14 +85,14 @@ def test_a_stopped_training_says_how_it_goes_on_and_does(
     assert run_here(*words, "--out", "whole").returncode == 0
     again = run_here("train", "--resume", "run")
     assert again.returncode == 0, again.stderr
-    assert "trained on 50 pairs of 2 expert episodes: run; 28 held out for evaluate" in again.stdout
+    assert "trained on 10 pairs of 2 expert episodes: run; 28 held out for evaluate" in again.stdout
     assert rows(tmp_path / "run") == rows(tmp_path / "whole")
 
 
 def test_demonstrations_that_have_moved_are_named_again_and_others_refused(
     run_here: RunHere, tmp_path: Path, demos: Path, stop_after_two: None
 ) -> None:
-    run_here("train", "CartPole-v1", "--demos", "demos.hdf5", "--trajectories", "2", *TINY, "--out", "run")
+    run_here(*BEGUN, "--out", "run")
     (tmp_path / "elsewhere").mkdir()
     shutil.move(demos, tmp_path / "elsewhere" / "theirs.hdf5")
     lost = run_here("train", "--resume", "run")
@@ -123,7 +131,7 @@ def test_an_expert_goes_on_and_to_more_steps(run_here: RunHere, tmp_path: Path, 
 def test_what_cannot_be_is_one_sentence(
     run_here: RunHere, demos: Path, stop_after_two: None, words: tuple[str, ...], said: str
 ) -> None:
-    run_here("train", "CartPole-v1", "--demos", "demos.hdf5", "--trajectories", "2", *TINY, "--out", "run")
+    run_here(*BEGUN, "--out", "run")
     done = run_here(*words)
     assert done.returncode == 2
     assert said in done.stderr
@@ -131,7 +139,7 @@ def test_what_cannot_be_is_one_sentence(
 
 
 def test_a_run_in_use_is_left_alone(run_here: RunHere, demos: Path, stop_after_two: None, tmp_path: Path) -> None:
-    run_here("train", "CartPole-v1", "--demos", "demos.hdf5", "--trajectories", "2", *TINY, "--out", "run")
+    run_here(*BEGUN, "--out", "run")
     other = RunFolder(tmp_path / "run")
     other.claim()
     assert "run is in use by another process" in run_here("train", "--resume", "run").stderr

@@ -12,7 +12,6 @@ import pytest
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import InputError
 from gailkit.evaluation import classifier, occupancy
-from gailkit.evaluation import evaluate as module
 from gailkit.evaluation.closeness import Closeness, closeness
 from gailkit.evaluation.evaluate import evaluate
 from gailkit.evaluation.evaluation import Evaluation
@@ -217,7 +216,7 @@ def test_closeness_is_measured_once_and_only_if_asked(expert: Demonstrations, mo
         measured.append(1)
         return closeness(*arguments, **options)
 
-    monkeypatch.setattr(module, "closeness", watched)
+    monkeypatch.setattr("gailkit.evaluation.evaluation.closeness", watched)
     found = evaluate(leftward, expert, CARTPOLE, episodes=2)
     assert measured == []
     assert found.closeness is found.closeness
