@@ -12,8 +12,15 @@ import numpy as np
 import pytest
 
 from gailkit.cli import main
+from gailkit.generator import cloning
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(autouse=True)
+def soon_cloned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training in this process begins with a clone that is made in a second: how good it is is tested elsewhere."""
+    monkeypatch.setattr(cloning, "MOST_UPDATES", 500)
 
 
 @pytest.fixture

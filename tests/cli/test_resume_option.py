@@ -13,7 +13,6 @@ import pytest
 
 from gailkit.cli import training_progress
 from gailkit.cli.common import Interrupted
-from gailkit.generator import cloning
 from gailkit.training.run import RunFolder
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -55,12 +54,6 @@ def stop_after_two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(training_progress, "show_training", counting)
     return iter(())
-
-
-@pytest.fixture(autouse=True)
-def soon_cloned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How good the clone is that a run begins with does not matter here."""
-    monkeypatch.setattr(cloning, "MOST_UPDATES", 20)
 
 
 @pytest.fixture
