@@ -69,11 +69,11 @@ def _cost(task: Task) -> str:
 
 
 def _ratio(trainer: Trainer) -> float:
-    """Time of a rollout as it is, beside that of one in which nothing is noted down; medians of rounds in turn."""
+    """Time of a rollout as it is, beside that of one of which nothing is noted or kept; medians of rounds in turn."""
     pairs = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
-        trainer.collector.collect(trainer.generator)
+        trainer._roll_out()
         between = time.perf_counter()
         with patch.object(EpisodesInProgress, "note_actions"):
             trainer.collector.collect(trainer.generator)
