@@ -30,7 +30,7 @@ class Collector:
 
     Episodes that all begin together and all last as long would put every environment at the same stage in every
     rollout, and the discriminator would tell expert from policy by the stage. The first episode of environment i is
-    therefore truncated after i/N of the time limit, as a truncation, and does not count as finished.
+    therefore truncated after i/N of the time limit, and does not count as finished.
     """
 
     def __init__(

@@ -64,6 +64,7 @@ class RunFolder:
             folder.claim()
             folder._remove()
         except OSError as error:
+            folder.close()
             raise StorageError(f"the run folder {path} cannot be made: {error.strerror}") from error
         folder.describe(description)
         return folder
