@@ -22,7 +22,7 @@ from gailkit.generator import Guidance, WarmStart, clone_behaviour
 from gailkit.training.loop import Trainer
 from gailkit.training.parts import Parts
 from gailkit.training.teachers import Adversary, Teacher
-from gailkit.types import Pairs, Rollout, Transitions
+from gailkit.types import Experience, Pairs, Replayed, Rollout, Transitions
 
 Change = Callable[[Trainer], None]
 REPLAYED = 5  # rollouts that D sees policy samples of
@@ -50,6 +50,10 @@ class _Wrapped(Teacher):
         """Those of the other."""
         return self.inner.networks()
 
+    def rewards(self, steps: Rollout | Replayed) -> Tensor:
+        """Those of the other."""
+        return self.inner.rewards(steps)
+
     def state_dict(self) -> dict[str, Any]:
         """That of the other."""
         return self.inner.state_dict()
@@ -62,11 +66,14 @@ class _Wrapped(Teacher):
 class Optimistic(_Wrapped):
     """Rewards 2 u_t - u_(t-1), by D as it is now and as it was an iteration ago."""
 
-    def teach(self, rollout: Rollout) -> tuple[Tensor, dict[str, float]]:
-        """Rewards that look ahead of D."""
-        before = self.inner.learner.rewards(rollout)
-        rewards, told = self.inner.teach(rollout)
-        return 2.0 * rewards - before, told
+    def learn(self, rollout: Rollout, experience: Experience) -> dict[str, float]:
+        """As the other."""
+        self.before = self.inner.rewards(rollout)
+        return self.inner.learn(rollout, experience)
+
+    def rewards(self, steps: Rollout | Replayed) -> Tensor:
+        """Those of the last rollout, looking ahead of D."""
+        return 2.0 * self.inner.rewards(steps) - self.before
 
 
 class Replaying(_Wrapped):
@@ -74,15 +81,14 @@ class Replaying(_Wrapped):
 
     def __init__(self, inner: Adversary) -> None:
         super().__init__(inner)
-        self.past: deque[Rollout] = deque(maxlen=REPLAYED)
+        self.past: deque[Experience] = deque(maxlen=REPLAYED)
 
-    def teach(self, rollout: Rollout) -> tuple[Tensor, dict[str, float]]:
+    def learn(self, rollout: Rollout, experience: Experience) -> dict[str, float]:
         """As the other, with more to learn from."""
-        self.past.append(rollout)
-        names = vars(rollout)
-        joined = Rollout(**{name: torch.cat([getattr(each, name) for each in self.past]) for name in names})
-        told = self.inner.learner.update(self.inner.draw_expert, joined)
-        return self.inner.learner.rewards(rollout), {f"discriminator/{name}": value for name, value in told.items()}
+        self.past.append(experience)
+        joined = Transitions.joined([each.steps for each in self.past])
+        counts = (sum(each.num_steps for each in self.past), sum(each.num_terminated for each in self.past))
+        return self.inner.learn(rollout, Experience(joined, *counts))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gailkit.generator import Generator
-    from gailkit.types import Rollout
+    from gailkit.types import Reward, Rollout
 
 OBSERVATIONS, ACTIONS = 11, 3  # Hopper's
 HIDDEN = ((64, 64), (256, 256))
@@ -68,9 +68,13 @@ def _update_times(hidden: tuple[int, ...]) -> Seconds:
         for name, generator in generators.items():
             rollout, rewards = _experience(generator)
             started = time.perf_counter()
-            generator.update(rollout, rewards)
+            generator.update(rollout, _always(rewards))
             times[name].append(time.perf_counter() - started)
     return {name: seconds[1:] for name, seconds in times.items()}
+
+
+def _always(rewards: Tensor) -> Reward:
+    return lambda steps: rewards
 
 
 def _generator(name: str, hidden: tuple[int, ...]) -> Generator:
@@ -99,9 +103,7 @@ def _experience(generator: Generator) -> tuple[Rollout, Tensor]:
     lead = (TrainConfig().rollout_steps, TrainConfig().num_envs)
     obs, next_obs = torch.randn(2, *lead, OBSERVATIONS)
     act = generator.act(obs.flatten(0, 1))
-    log_prob = generator.log_prob(obs.flatten(0, 1), act).reshape(lead)
-    value, next_value = (generator.value(some.flatten(0, 1)).reshape(lead) for some in (obs, next_obs))
     act = act.reshape(*lead, ACTIONS)
     rewards = -(act - obs[..., :ACTIONS]).square().mean(-1)
     terminated = torch.rand(lead) < ENDS
-    return Rollout(obs, act, next_obs, log_prob, value, next_value, terminated, torch.zeros_like(terminated)), rewards
+    return Rollout(obs, act, next_obs, terminated, torch.zeros_like(terminated)), rewards

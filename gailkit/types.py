@@ -151,22 +151,73 @@ class Rollout:
     obs: Tensor  # (T, N, *obs)
     act: Tensor  # (T, N, *act), as sampled; the environment saw it clipped to its Box
     next_obs: Tensor  # (T, N, *obs), the true successor also where the episode ended
-    log_prob: Tensor  # (T, N), of act under the policy that sampled it
-    value: Tensor  # (T, N), of obs
-    next_value: Tensor  # (T, N), of next_obs
     terminated: Tensor  # (T, N) bool
     truncated: Tensor  # (T, N) bool
+    first: int = 0  # steps that the run took before it, of all environments together
 
     def __post_init__(self) -> None:
-        shapes = {field.name: tuple(getattr(self, field.name).shape[:2]) for field in fields(self)}
-        if len(set(shapes.values())) != 1:
-            raise InputError(f"the fields of a Rollout must share their first two sizes (T, N); found {shapes}")
+        tensors = (self.obs, self.act, self.next_obs, self.terminated, self.truncated)
+        shapes = [tuple(tensor.shape[:2]) for tensor in tensors]
+        if len(set(shapes)) != 1:
+            named = dict(zip((field.name for field in fields(self)), shapes, strict=False))
+            raise InputError(f"the fields of a Rollout must share their first two sizes (T, N); found {named}")
+
+    @property
+    def shape(self) -> torch.Size:
+        """(T, N)."""
+        return self.terminated.shape
+
+    @property
+    def numbers(self) -> Tensor:
+        """Which steps of the run these are, counted from 0 in the order of time, then of environments: (T, N) int64."""
+        return self.first + torch.arange(self.terminated.numel()).reshape(self.shape)
 
     def transitions(self) -> Transitions:
         """All T * N steps, flattened."""
         return Transitions(
             self.obs.flatten(0, 1), self.act.flatten(0, 1), self.next_obs.flatten(0, 1), self.terminated.flatten()
         )
+
+
+@dataclass(frozen=True)
+class Experience:
+    """What a discriminator is shown of the policy."""
+
+    steps: Transitions  # drawn alike from
+    num_steps: int  # so many,
+    num_terminated: int  # of which so many terminated
+
+    @classmethod
+    def of(cls, rollout: Rollout) -> Experience:
+        """All steps of a rollout."""
+        return cls(rollout.transitions(), rollout.terminated.numel(), int(rollout.terminated.sum()))
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """Steps of a run's past, of any shape (...), as a replay gives them out again. They have no reward either."""
+
+    obs: Tensor  # (..., *obs)
+    act: Tensor  # (..., *act), as sampled
+    next_obs: Tensor  # (..., *obs)
+    terminated: Tensor  # (...) bool
+    truncated: Tensor  # (...) bool
+    numbers: Tensor  # (...) int64, which steps of the run they are
+
+    @property
+    def shape(self) -> torch.Size:
+        """(...)."""
+        return self.terminated.shape
+
+    def transitions(self) -> Transitions:
+        """All of them, flattened."""
+        last = self.terminated.ndim - 1
+        parts = (self.obs, self.act, self.next_obs, self.terminated)
+        return Transitions(*(part.flatten(0, last) for part in parts))
+
+
+Reward = Callable[["Rollout | Replayed"], Tensor]
+"""Steps of the run, of any shape (...), to their rewards (...) as the teacher sees them now."""
 
 
 class EpisodeSummary(NamedTuple):

@@ -87,13 +87,11 @@ def test_transitions_of_unequal_lengths_are_refused() -> None:
         Transitions(torch.zeros(3, 1), torch.zeros(2), torch.zeros(3, 1), torch.zeros(3))
 
 
-def rollout(steps: int, environments: int, value: torch.Tensor | None = None) -> Rollout:
+def rollout(steps: int, environments: int, act: torch.Tensor | None = None) -> Rollout:
     lead = (steps, environments)
     flat = torch.arange(steps * environments, dtype=torch.float32).reshape(lead)
     flags = torch.zeros(lead, dtype=torch.bool)
-    return Rollout(
-        flat[..., None], flat, flat[..., None] + 1, flat, flat if value is None else value, flat, flags, flags
-    )
+    return Rollout(flat[..., None], flat if act is None else act, flat[..., None] + 1, flags, flags)
 
 
 def test_a_rollout_is_flattened_time_first() -> None:
@@ -104,8 +102,8 @@ def test_a_rollout_is_flattened_time_first() -> None:
 
 
 def test_a_rollout_of_unequal_shapes_is_refused() -> None:
-    with pytest.raises(InputError, match=r"\(T, N\).*'value': \(2, 3\)"):
-        rollout(3, 2, value=torch.zeros(2, 3))
+    with pytest.raises(InputError, match=r"\(T, N\).*'act': \(2, 3\)"):
+        rollout(3, 2, act=torch.zeros(2, 3))
 
 
 def test_a_rollout_has_no_reward() -> None:

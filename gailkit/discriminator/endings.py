@@ -52,7 +52,7 @@ class EndingJudge:
 
     def update(self, rollout: Rollout, expert_mass: float, policy_mass: float) -> None:
         """Learn from the endings in the rollout and the latest before it; nothing while the policy has none."""
-        self.policy = Transitions.joined([self.policy, _endings(rollout)]).last(REMEMBERED)
+        self.policy = Transitions.joined([self.policy, _endings(rollout.transitions())]).last(REMEMBERED)
         if not len(self.policy):
             return
         total = expert_mass + policy_mass
@@ -65,15 +65,15 @@ class EndingJudge:
             self.optimizer.step()
 
     @torch.no_grad()
-    def rewards(self, rollout: Rollout, reward_form: RewardForm, absorbing_reward: float) -> Tensor:
-        """worth * (u(z(s_T)) - u_abs) where the rollout terminated and 0 elsewhere, (T, N).
+    def rewards(self, steps: Transitions, reward_form: RewardForm, absorbing_reward: float) -> Tensor:
+        """worth * (u(z(s_T)) - u_abs) where a step terminated and 0 elsewhere, (B,).
 
         The value after a termination stays 0: what follows it is in this reward already.
         """
-        added = torch.zeros_like(rollout.value)
-        if len(self.policy) and rollout.terminated.any():
-            judged = reward_form(self.discriminator(_endings(rollout)))
-            added[rollout.terminated] = self.worth * (judged - absorbing_reward)
+        added = torch.zeros(len(steps))
+        if len(self.policy) and steps.terminated.any():
+            judged = reward_form(self.discriminator(_endings(steps)))
+            added[steps.terminated] = self.worth * (judged - absorbing_reward)
         return added
 
     def state_dict(self) -> dict[str, Any]:
@@ -96,9 +96,9 @@ def arrivals(steps: Transitions) -> Transitions:
     return Transitions(steps.next_obs, steps.act, steps.next_obs, steps.terminated)
 
 
-def _endings(rollout: Rollout) -> Transitions:
-    """Where the steps that terminated led, in the order of the rollout."""
-    return arrivals(rollout.transitions()[rollout.terminated.flatten().nonzero().squeeze(-1)])
+def _endings(steps: Transitions) -> Transitions:
+    """Where those of the steps that terminated led, in their order."""
+    return arrivals(steps[steps.terminated.nonzero().squeeze(-1)])
 
 
 def _some(encoded: Transitions) -> Transitions:

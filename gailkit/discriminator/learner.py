@@ -14,7 +14,7 @@ from gailkit.discriminator.losses import DiscriminatorLoss, Weights, optimal_log
 from gailkit.errors import InputError
 from gailkit.functional.absorbing import absorbing_mass, expert_share
 from gailkit.networks.flat import FlatParameters
-from gailkit.types import RewardForm, Rollout, Transitions
+from gailkit.types import Experience, Replayed, RewardForm, Rollout, Transitions
 
 ExpertSampler = Callable[[int], Transitions]
 """A number B to B expert transitions drawn at random."""
@@ -64,12 +64,20 @@ class DiscriminatorLearner:
         self.trained = FlatParameters(discriminator.parameters())
         self.optimizer = torch.optim.Adam([self.trained.vector], learning_rate, fused=True)
 
-    def update(self, draw_expert: ExpertSampler, rollout: Rollout) -> dict[str, float]:
-        """Descend the loss on expert transitions and on the rollout's; returns the discriminator's health."""
-        self._take_in_terminations(rollout)
+    def update(
+        self, draw_expert: ExpertSampler, rollout: Rollout, experience: Experience | None = None
+    ) -> dict[str, float]:
+        """Descend the loss on expert transitions and on the policy's; returns the discriminator's health.
+
+        Args:
+            rollout: what the policy did last.
+            experience: what stands for the policy in the loss; the rollout where there is none.
+        """
+        shown = experience or Experience.of(rollout)
+        self._take_in_terminations(shown)
         if self.endings is not None and self.policy_mass is not None:
             self.endings.update(rollout, self.expert_mass, self.policy_mass)
-        policy, weights = self.discriminator.encode(rollout.transitions()), self.weights()
+        policy, weights = self.discriminator.encode(shown.steps), self.weights()
         losses = []
         for _ in range(self.updates):
             expert = self.discriminator.encode(draw_expert(self.batch_size))
@@ -86,15 +94,17 @@ class DiscriminatorLearner:
         return {"loss": float(torch.stack(losses).mean())} | self._health(expert, chosen)
 
     @torch.no_grad()
-    def rewards(self, rollout: Rollout) -> Tensor:
-        """u_t - u_abs for every step of the rollout, (T, N), with the discriminator as it is now.
+    def rewards(self, steps: Rollout | Replayed) -> Tensor:
+        """u_t - u_abs for every step, in the shape of the steps (...), with the discriminator as it is now.
 
         Where a step terminated, what the ending is worth (``EndingJudge``) is added.
         """
-        logits: Tensor = self.discriminator(rollout.transitions())
-        absorbing = self.absorbing_reward()
-        rewards = (self.reward_form(logits) - absorbing).reshape(rollout.value.shape)
-        return rewards if self.endings is None else rewards + self.endings.rewards(rollout, self.reward_form, absorbing)
+        transitions, absorbing = steps.transitions(), self.absorbing_reward()
+        logits: Tensor = self.discriminator(transitions)
+        rewards = self.reward_form(logits) - absorbing
+        if self.endings is not None:
+            rewards = rewards + self.endings.rewards(transitions, self.reward_form, absorbing)
+        return rewards.reshape(steps.shape)
 
     def absorbing_reward(self) -> float:
         """u_abs: the reward form at the absorbing state's optimal logit.
@@ -141,8 +151,8 @@ class DiscriminatorLearner:
         expert, policy = 1.0 - self.expert_mass, 1.0 - (self.policy_mass or 0.0)
         return Weights(2 * expert / (expert + policy), 2 * policy / (expert + policy))
 
-    def _take_in_terminations(self, rollout: Rollout) -> None:
-        mass = absorbing_mass(int(rollout.terminated.sum()), rollout.terminated.numel(), self.gamma)
+    def _take_in_terminations(self, shown: Experience) -> None:
+        mass = absorbing_mass(shown.num_terminated, shown.num_steps, self.gamma)
         past = mass if self.policy_mass is None else self.policy_mass
         self.policy_mass = MASS_MEMORY * past + (1.0 - MASS_MEMORY) * mass
 

@@ -15,7 +15,14 @@ class Estimates(NamedTuple):
     returns: Tensor  # (T, N), the targets of the value function
 
 
-def generalized_advantages(rollout: Rollout, rewards: Tensor, gamma: float, lam: float) -> Estimates:
+class Values(NamedTuple):
+    """What a value function says of a rollout."""
+
+    here: Tensor  # (T, N), of obs
+    following: Tensor  # (T, N), of next_obs
+
+
+def generalized_advantages(rollout: Rollout, values: Values, rewards: Tensor, gamma: float, lam: float) -> Estimates:
     """GAE(gamma, lambda): A_t = delta_t + gamma lambda A_{t+1}, delta_t = r_t + gamma V(s_{t+1}) - V(s_t).
 
     A termination has nothing after it: V(s_{t+1}) counts as 0. A truncation bootstraps from the value of the last
@@ -26,14 +33,14 @@ def generalized_advantages(rollout: Rollout, rewards: Tensor, gamma: float, lam:
         gamma: discount in [0, 1).
         lam: 0 gives the one-step error, 1 the discounted return minus the value.
     """
-    deltas = rewards + gamma * rollout.next_value * ~rollout.terminated - rollout.value
+    deltas = rewards + gamma * values.following * ~rollout.terminated - values.here
     carry = gamma * lam * ~(rollout.terminated | rollout.truncated)
     advantages = torch.empty_like(deltas)
     running = torch.zeros_like(deltas[0])
     for t in reversed(range(len(deltas))):
         running = deltas[t] + carry[t] * running
         advantages[t] = running
-    return Estimates(advantages, advantages + rollout.value)
+    return Estimates(advantages, advantages + values.here)
 
 
 def explained_variance(predicted: Tensor, target: Tensor) -> float:

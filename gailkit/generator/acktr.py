@@ -16,7 +16,7 @@ from gailkit.generator.base import Generator
 from gailkit.generator.learning import Batch, describe_update, learning_batch, minibatches, value_loss, with_entropy
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.kronecker import KroneckerFisher
-from gailkit.types import Rollout
+from gailkit.types import Reward, Rollout
 
 TRIALS = 6  # of a step's length: one finds it where KL is quadratic in it, a few where it is not
 TOLERANCE = 1.1  # a step is not tried again for the sake of less
@@ -75,10 +75,10 @@ class ACKTR(Generator):
         layers = _linear_layers("critic", actor_critic.critic, actor_critic.critic.parameters(), ())
         self.critic_fisher = KroneckerFisher(layers, (), damping=damping, decay=decay)
 
-    def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
+    def update(self, rollout: Rollout, reward: Reward, progress: float = 0.0) -> dict[str, float]:
         """Estimate the Fisher information once, then step over the minibatches; see ``Generator.update``."""
         batch, explained = learning_batch(
-            self.actor_critic, rollout, rewards, self.gamma, self.lam, self.least_deviation
+            self.actor_critic, rollout, reward(rollout), self.gamma, self.lam, self.least_deviation
         )
         self.policy_fisher.observe(lambda: self._sampled_actions(batch.features))
         self.critic_fisher.observe(lambda: self._sampled_values(batch.features))

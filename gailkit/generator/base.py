@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from gymnasium import Space
+from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 
 from gailkit.generator.guidance import Guidance
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
-from gailkit.types import Rollout, Transitions
+from gailkit.types import Experience, Reward, Rollout, Transitions
 
 
 class Generator(nn.Module, ABC):
@@ -22,6 +24,7 @@ class Generator(nn.Module, ABC):
     changes, a coefficient say, registers a buffer.
     """
 
+    acts_in: tuple[type[Space[Any]], ...] = (Box, Discrete)  # the kinds of actions that it can choose
     gamma: float  # the discount, of those that have one
     least_deviation: float = 0.0  # by which advantages are divided at least, in the units of the rewards
     guidance: Guidance | None = None  # where the policy began as a clone: see ``guided``
@@ -58,6 +61,10 @@ class Generator(nn.Module, ABC):
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {name: value for name, value in vars(self).items() if isinstance(value, torch.optim.Optimizer)}
 
+    def guide(self, guidance: Guidance) -> None:
+        """Be guided from now on: the policy has begun as a clone of the expert."""
+        self.guidance = guidance
+
     def expert_pairs(self) -> Transitions | None:
         """Some of the expert's pairs to be guided by; None where there is no guidance."""
         return None if self.guidance is None else self.guidance.pairs()
@@ -72,11 +79,25 @@ class Generator(nn.Module, ABC):
         distribution: ActionDistribution = self.actor_critic(obs)
         return distribution
 
+    @property
+    def remembered(self) -> int:
+        """How many of the run's last steps ``update`` may ask for rewards of, beside those of its rollout."""
+        return 0
+
+    def experience(self, rollout: Rollout) -> Experience:
+        """What stands for the policy where a discriminator learns to tell it from the expert: its rollout.
+
+        Asked for once, before ``update``.
+        """
+        return Experience.of(rollout)
+
     @abstractmethod
-    def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
-        """Improve the policy on a rollout of its own with rewards (T, N).
+    def update(self, rollout: Rollout, reward: Reward, progress: float = 0.0) -> dict[str, float]:
+        """Improve the policy on a rollout of its own.
 
         Args:
+            reward: asked for the rewards (T, N) of the rollout, ``reward(rollout)``, or of any steps of the run that a
+                replay gave out again; neither has any in itself.
             progress: share in [0, 1] of the training that is done, for schedules.
 
         Returns:

@@ -191,6 +191,8 @@ def warm_start(actor_critic: ActorCritic, expert: Pairs) -> WarmStart:
     stay as they were when it learned, because it would act otherwise under others.
     """
     before = copy.deepcopy(actor_critic.state_dict())
+    if actor_critic.head == "greedy":  # action values are no likelihoods
+        return WarmStart(CloningResult(0, math.inf, math.inf, 0.0, None), used=False)
     actor_critic.set_log_std(ROUGH_LOG_STD)
     try:
         cloning = clone_behaviour(actor_critic, expert, loss=negative_log_likelihood_of_means)

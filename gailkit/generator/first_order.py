@@ -22,7 +22,7 @@ from gailkit.generator.learning import (
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
 from gailkit.networks.flat import FlatParameters
-from gailkit.types import Rollout
+from gailkit.types import Reward, Rollout
 
 
 class FirstOrderGenerator(Generator):
@@ -75,11 +75,11 @@ class FirstOrderGenerator(Generator):
     def conclude(self, batch: Batch, told: Mapping[str, float], progress: float) -> dict[str, float]:
         """What follows an update that led to what is ``told``: adapt coefficients, and more to tell, by name."""
 
-    def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
+    def update(self, rollout: Rollout, reward: Reward, progress: float = 0.0) -> dict[str, float]:
         """Epochs over the rollout; see ``Generator.update``."""
         set_learning_rate(self.optimizer, self.learning_rate * self.learning_rate_schedule(progress))
         batch, explained = learning_batch(
-            self.actor_critic, rollout, rewards, self.gamma, self.lam, self.least_deviation
+            self.actor_critic, rollout, reward(rollout), self.gamma, self.lam, self.least_deviation
         )
         epochs, far = 0, False
         while epochs < self.epochs and not far:

@@ -9,10 +9,13 @@ import torch
 from torch import Tensor
 
 from gailkit.functional.policy_gradient import importance_weighted, standardized
-from gailkit.functional.returns import explained_variance, generalized_advantages
+from gailkit.functional.returns import Values, explained_variance, generalized_advantages
+from gailkit.memory import blocks
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
 from gailkit.types import Rollout
+
+CHUNK = 2**21  # numbers of observations that a network sees at a time
 
 
 @dataclass(frozen=True)
@@ -54,17 +57,27 @@ def learning_batch(
 
     The critic takes the returns into the statistics of its targets.
     """
-    estimates = generalized_advantages(rollout, rewards, gamma, lam)
-    features = actor_critic.encoder(rollout.obs.flatten(0, 1))
+    features, act = actor_critic.encoder(rollout.obs.flatten(0, 1)), rollout.act.flatten(0, 1)
+    values = Values(actor_critic.critic(features).reshape(rollout.shape), _values_after(actor_critic, rollout))
+    estimates = generalized_advantages(rollout, values, rewards, gamma, lam)
+    policy = actor_critic.distribution(features)
     batch = Batch(
         features,
-        rollout.act.flatten(0, 1),
-        rollout.log_prob.flatten(),
+        act,
+        policy.log_prob(act),
         standardized(estimates.advantages, least_deviation).flatten(),
         actor_critic.critic.normalize_targets(estimates.returns).flatten(),
-        actor_critic.distribution(features).detach(),
+        policy.detach(),
     )
-    return batch, explained_variance(rollout.value, estimates.returns)
+    return batch, explained_variance(values.here, estimates.returns)
+
+
+def _values_after(actor_critic: ActorCritic, rollout: Rollout) -> Tensor:
+    """V of the true successors, (T, N), of which a chunk at a time is encoded."""
+    successors = rollout.next_obs.flatten(0, 1)
+    chunks = blocks(len(successors), successors[:1].numel(), CHUNK)
+    found = [actor_critic.critic(actor_critic.encoder(successors[chunk])) for chunk in chunks]
+    return torch.cat(found).reshape(rollout.shape)
 
 
 def minibatches(batch: Batch, size: int) -> Iterator[Batch]:

@@ -24,7 +24,7 @@ from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
 from gailkit.networks.fisher import FisherProduct
 from gailkit.networks.flat import FlatParameters
-from gailkit.types import Rollout
+from gailkit.types import Reward, Rollout
 
 SHRINK = 0.7  # of the step, from one attempt of the line search to the next
 
@@ -84,10 +84,10 @@ class TRPO(Generator):
         self.optimizer = torch.optim.Adam([self.critic.vector], learning_rate, eps=1e-5, fused=True)
         self.register_buffer("failures", torch.zeros((), dtype=torch.int64))
 
-    def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
+    def update(self, rollout: Rollout, reward: Reward, progress: float = 0.0) -> dict[str, float]:
         """One step of the policy, several epochs of the value function; see ``Generator.update``."""
         batch, explained = learning_batch(
-            self.actor_critic, rollout, rewards, self.gamma, self.lam, self.least_deviation
+            self.actor_critic, rollout, reward(rollout), self.gamma, self.lam, self.least_deviation
         )
         share = self._improve_policy(batch, progress)
         set_learning_rate(self.optimizer, self.learning_rate * self.learning_rate_schedule(progress))

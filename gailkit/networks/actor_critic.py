@@ -18,6 +18,7 @@ from gailkit.spaces import box_center_and_scale, brief, encoded_size
 
 STDS = ("free", "state")
 BOUNDS = ("clip", "tanh")
+EPSILON = 0.05  # of a greedy policy, when actions are drawn from it
 LOG_STD_RANGE = (-5.0, 2.0)  # of a deviation that depends on the state
 
 
@@ -75,7 +76,8 @@ class Critic(nn.Module):
 class ActorCritic(nn.Module):
     """A stochastic policy and its value function on features of one ``ObservationEncoder``.
 
-    Discrete actions: categorical. Box actions: a diagonal Gaussian, clipped where it is executed, or with ``bounds``
+    Discrete actions: categorical, softmax of what the policy network says, or with ``head`` "greedy" that of the
+    largest action value with probability 1 - EPSILON and else any. Box actions: a diagonal Gaussian, clipped where it is executed, or with ``bounds``
     "tanh" squashed into the Box. Its log deviation starts at ``initial_log_std`` in every state: one parameter a
     dimension that no state changes, or with ``std`` "state" an output of the policy network within LOG_STD_RANGE.
     The unit is half the width of a bounded dimension or, squashed, that of x before the tanh, where a deviation of 1
@@ -96,9 +98,11 @@ class ActorCritic(nn.Module):
         std: str = "free",
         bounds: str = "clip",
         network: NetworkFactory | None = None,
+        head: str = "softmax",
     ) -> None:
         super().__init__()
         _check_head(action_space, initial_log_std, std, bounds)
+        self.head = head
         self.encoder = encoder
         self.action_space = action_space
         self.std, self.bounds, self.initial_log_std = std, bounds, initial_log_std
@@ -127,9 +131,13 @@ class ActorCritic(nn.Module):
 
     def distribution(self, features: Tensor) -> ActionDistribution:
         """Features (B, size) to pi(.|s)."""
-        outputs: Tensor = self.policy(features)
+        return self.distribution_of(self.policy(features))
+
+    def distribution_of(self, outputs: Tensor) -> ActionDistribution:
+        """What the outputs (B, ...) of a network like the policy's stand for."""
         if isinstance(self.action_space, Discrete):
-            return Categorical(outputs, int(self.action_space.start))
+            logits = outputs if self.head == "softmax" else greedy_logits(outputs, EPSILON)
+            return Categorical(logits, int(self.action_space.start))
         mean, log_std = self._mean_and_log_std(outputs)
         if self.bounds == "tanh":
             return TanhGaussian(DiagonalGaussian(mean, log_std), self.action_center, self.action_scale)
@@ -137,7 +145,7 @@ class ActorCritic(nn.Module):
 
     def extra_repr(self) -> str:
         """What its modules do not show."""
-        return f"std={self.std!r}, bounds={self.bounds!r}"
+        return f"std={self.std!r}, bounds={self.bounds!r}" + ("" if self.head == "softmax" else f", head={self.head!r}")
 
     def policy_parameters(self) -> list[nn.Parameter]:
         """What the policy is made of: the network and, for Box actions with "free" deviations, their logarithms."""
@@ -179,6 +187,16 @@ class ActorCritic(nn.Module):
             return outputs.reshape(outputs.shape[0], *shape), self.log_std
         mean, spread = outputs.reshape(outputs.shape[0], 2, *shape).unbind(1)
         return mean, bounded_log_std(spread, self.initial_log_std)
+
+
+def greedy_logits(values: Tensor, epsilon: float) -> Tensor:
+    """Logits (B, A) of the epsilon-greedy policy: any action with probability epsilon, else that of the largest value.
+
+    They have no gradient.
+    """
+    actions = values.shape[-1]
+    best = torch.nn.functional.one_hot(values.argmax(-1), actions)
+    return (epsilon / actions + (1.0 - epsilon) * best).log()
 
 
 def bounded_log_std(outputs: Tensor, initial: float) -> Tensor:

@@ -120,6 +120,16 @@ class DiagonalGaussian(ActionDistribution):
         noise = torch.empty_like(self.mean).normal_(generator=random)
         return (self.mean + self.log_std.exp() * noise).detach()
 
+    def drawn(self) -> tuple[Tensor, Tensor]:
+        """A sample (B, *act) with the gradient that it owes to mean and deviation, and its ln pi(a|s) (B,).
+
+        Kingma & Welling 2014, section 2.4.
+        """
+        noise = torch.randn_like(self.mean)
+        act = self.mean + self.log_std.exp() * noise
+        terms = -0.5 * noise.square() - self.log_std - 0.5 * math.log(2.0 * math.pi)
+        return act, _sum_over_dimensions(terms)
+
     def mode(self) -> Tensor:
         """The mean."""
         return self.mean
@@ -173,6 +183,11 @@ class TanhGaussian(ActionDistribution):
     def sample(self, random: torch.Generator | None = None) -> Tensor:
         """A squashed sample of x."""
         return self._squashed(self.gaussian.sample(random))
+
+    def drawn(self) -> tuple[Tensor, Tensor]:
+        """A sample (B, *act) with the gradient that it owes to mean and deviation of x, and its ln pi(a|s) (B,)."""
+        x, log_prob = self.gaussian.drawn()
+        return self._squashed(x), log_prob - self._log_slope(x)
 
     def mode(self) -> Tensor:
         """The squashed mean of x: the median of each dimension. The density of a wide x peaks at the bounds instead."""

@@ -8,6 +8,7 @@ from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from gailkit.functional.bounds import clamp_inward
 from gailkit.networks.normalizer import RunningNormalizer
 from gailkit.spaces import box_center_and_scale, encoded_size
 
@@ -68,3 +69,12 @@ class ActionEncoder(nn.Module):
             return one_hot(act.long() - int(self.space.start), self.size).float()
         flat = act.reshape(act.shape[0], self.size).float()
         return (flat.clamp(self.low, self.high) - self.center) / self.scale
+
+    def within(self, encoded: Tensor) -> Tensor:
+        """Encoded Box actions (B, size) clipped to the bounds."""
+        return encoded.clamp((self.low - self.center) / self.scale, (self.high - self.center) / self.scale)
+
+    def differentiable(self, act: Tensor) -> Tensor:
+        """As ``forward`` of Box actions, with a gradient also where an action lies outside: the one that leads back."""
+        flat = act.reshape(act.shape[0], self.size)
+        return (clamp_inward(flat, self.low, self.high) - self.center) / self.scale

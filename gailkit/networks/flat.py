@@ -39,7 +39,7 @@ class FlatParameters:
             for parameter, gradient in zip(self.parameters, self._gradients, strict=True):
                 parameter.grad = gradient
         self.gradient.zero_()
-        loss.backward()
+        loss.backward(inputs=self.parameters)
 
     def shaped(self, vector: Tensor) -> list[Tensor]:
         """A vector (P,) as views of it, one of each parameter's shape."""

@@ -8,18 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium.vector import SyncVectorEnv
-from torch import Tensor
 
 from gailkit.errors import DivergenceError
 from gailkit.generator.base import Generator
-from gailkit.memory import blocks
 from gailkit.rollouts.environments import SeedStream, all_finite, environment_failures, not_finite_failure
 from gailkit.rollouts.in_progress import EpisodesInProgress
 from gailkit.spaces import clip_to_space, storage_dtype
 from gailkit.types import EpisodeSummary, Rollout
 
 NEVER = -1
-CHUNK = 2**21  # numbers of observations that a network sees at a time
 
 
 class Collector:
@@ -56,6 +53,7 @@ class Collector:
         stages = np.arange(envs.num_envs) * (time_limit or 0) // envs.num_envs
         self._stages = np.where(stages > 0, stages, NEVER)
         self._obs: np.ndarray | None
+        self._taken: int  # steps, of all environments together
         self.not_restored: list[int] = []
         self._begin_anew()
 
@@ -78,7 +76,10 @@ class Collector:
                 raise DivergenceError("the policy chose an action that is not finite (NaN or infinity)")
             next_obs[t], terminated[t], truncated[t] = self._step(clip_to_space(act_space, act[t]))
         self._episodes.note_actions(act)
-        return _evaluated(generator, *map(torch.from_numpy, (obs, act, next_obs, terminated, truncated)))
+        first = self._taken
+        self._taken += terminated.size
+        o, a, following, ended, cut = map(torch.from_numpy, (obs, act, next_obs, terminated, truncated))
+        return Rollout(o, a, following, ended, cut, first)
 
     def state_dict(self) -> dict[str, Any]:
         """The position in the stream of seeds, and the episodes in progress."""
@@ -88,6 +89,7 @@ class Collector:
             "observations": None if self._obs is None else torch.from_numpy(self._obs),
             "returns": self._returns.tolist(),
             "cut_at": self._cut_at.tolist(),
+            "taken": self._taken,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -98,6 +100,7 @@ class Collector:
         """
         self.seeds.generator.bit_generator.state = state["seeds"]
         self._begin_anew()
+        self._taken = state.get("taken", 0)  # runs of 0.1.0 did not say
         self.not_restored = []
         if state["observations"] is None:
             return
@@ -115,6 +118,7 @@ class Collector:
         self._obs = None
         self._episodes = EpisodesInProgress(self.envs.num_envs)
         self._returns = np.zeros(self.envs.num_envs)
+        self._taken = 0
         self._cut_at = self._stages.copy()  # (N,) length at which an environment's first episode is truncated
 
     def _step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -168,19 +172,3 @@ class Collector:
 def _as_column(mask: np.ndarray, like: np.ndarray) -> np.ndarray:
     """A mask (N,) that chooses among the rows of an array (N, ...)."""
     return mask.reshape(-1, *(1,) * (like.ndim - 1))
-
-
-@torch.no_grad()
-def _evaluated(
-    generator: Generator, obs: Tensor, act: Tensor, next_obs: Tensor, terminated: Tensor, truncated: Tensor
-) -> Rollout:
-    """The rollout with log-probabilities and values, computed for as many of the T * N steps at once as are a chunk."""
-    flat = obs.flatten(0, 1), act.flatten(0, 1), next_obs.flatten(0, 1)
-    chunks = [
-        (generator.log_prob(some_obs, some_act), generator.value(some_obs), generator.value(some_next))
-        for some_obs, some_act, some_next in (
-            [values[chunk] for values in flat] for chunk in blocks(len(flat[0]), flat[0][:1].numel(), CHUNK)
-        )
-    ]
-    log_prob, value, next_value = (torch.cat(parts).reshape(terminated.shape) for parts in zip(*chunks, strict=True))
-    return Rollout(obs, act, next_obs, log_prob, value, next_value, terminated, truncated)

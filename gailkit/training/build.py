@@ -32,6 +32,10 @@ from gailkit.functional.absorbing import absorbing_mass
 from gailkit.functional.schedules import Schedule
 from gailkit.generator import (
     ACKTR,
+    DDPG,
+    DQN,
+    SAC,
+    TD3,
     TRPO,
     Generator,
     Guidance,
@@ -48,7 +52,7 @@ from gailkit.networks.mlp import NetworkFactory, mlp, spectral_mlp
 from gailkit.rollouts.collector import Collector
 from gailkit.rollouts.environments import SeedStream
 from gailkit.training.choosing import Candidates
-from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, RunConfig, TrainConfig
+from gailkit.training.config import OFF_POLICY, DiscriminatorConfig, ExpertConfig, PolicyConfig, RunConfig, TrainConfig
 from gailkit.training.discount import Discount
 from gailkit.training.loop import Trainer
 from gailkit.training.parts import (
@@ -87,7 +91,7 @@ def build_trainer(
     encoder = ObservationEncoder(envs.single_observation_space)
     for observations in shown.in_blocks():
         encoder.update(observations)
-    given = build_actor_critic(config.policy, encoder, envs.single_action_space, parts.policy_network)
+    given = build_actor_critic(config, encoder, envs.single_action_space, parts.policy_network)
     make_discriminator = parts.discriminator or discriminator_factory(config.discriminator)
     discriminator = made("discriminator", make_discriminator, encoder, envs.single_action_space)
     generator = made_generator(parts.generator or generator_factory(config), given)
@@ -112,7 +116,7 @@ def build_trainer(
     began = began or warm_start(actor_critic, shown)
     if began.used:
         encoder.freeze()
-        generator.guidance = Guidance(teacher.draw_expert)
+        generator.guide(Guidance(teacher.draw_expert))
     candidates = Candidates(actor_critic, began)
     gamma = getattr(generator, "gamma", config.gamma)  # of one that somebody made with another
     discount = Discount(generator, gamma, config.endless_gamma, demonstrations.num_terminated > 0)
@@ -137,10 +141,10 @@ def build_expert_trainer(config: ExpertConfig, envs: SyncVectorEnv, parts: Parts
     """
     parts = parts or Parts()
     encoder = ObservationEncoder(envs.single_observation_space)
-    given = build_actor_critic(config.policy, encoder, envs.single_action_space, parts.policy_network)
+    given = build_actor_critic(config, encoder, envs.single_action_space, parts.policy_network)
     learner = made_generator(parts.generator or generator_factory(config), given)
     learner.least_deviation = config.least_deviation
-    teacher = TrueReward()
+    teacher = TrueReward(learner.remembered)
     return Trainer(config, build_collector(config, envs, teacher.observe), teacher, learner)
 
 
@@ -155,13 +159,24 @@ def build_collector(
 
 
 def build_actor_critic(
-    policy: PolicyConfig, encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory | None = None
+    config: RunConfig, encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory | None = None
 ) -> ActorCritic:
-    """The policy and value networks that ``policy`` describes, untrained; ``network`` takes the place of its own."""
+    """The policy and value networks that ``config`` describes, untrained; ``network`` takes the place of its own.
+
+    Raises:
+        InputError: if its generator cannot act in ``action_space``; those that can are listed.
+    """
+    able = [name for name, kind in GENERATORS.items() if isinstance(action_space, kind.acts_in)]
+    if config.generator in GENERATORS and config.generator not in able:
+        raise InputError(
+            f"the generator {config.generator} cannot act in {brief(action_space)}; those that can are {', '.join(able)}"
+        )
+    policy, head = config.policy, "greedy" if config.generator == "dqn" else "softmax"
     if network is None and policy.network != "mlp":
         network = named(policy.network, {"mlp": mlp}, "policy network")
-    make = partial(ActorCritic, encoder, action_space, policy.hidden, policy.initial_log_std, policy.std, policy.bounds)
-    return make() if network is None else made("policy network", make, checked_network(network))
+    shape = (policy.hidden, policy.initial_log_std, policy.std, policy.bounds)
+    make = partial(ActorCritic, encoder, action_space, *shape, head=head)
+    return make() if network is None else made("policy network", partial(make, network=checked_network(network)))
 
 
 def discriminator_factory(config: DiscriminatorConfig) -> DiscriminatorFactory:
@@ -186,7 +201,8 @@ def generator_factory(config: RunConfig) -> GeneratorFactory:
         return factory
     settings = config.policy.of(config.generator)
     chosen = {name: SCHEDULES[word] for name, word in settings.items() if name.endswith("_schedule")}
-    return partial(GENERATORS[config.generator], gamma=config.gamma, lam=config.lam, **{**settings, **chosen})
+    shared = {"gamma": config.gamma} | ({} if config.generator in OFF_POLICY else {"lam": config.lam})
+    return partial(GENERATORS[config.generator], **{**shared, **settings, **chosen})
 
 
 def named(name: str, known: Mapping[str, Any], what: str) -> Any:
@@ -229,10 +245,14 @@ LOSSES: Mapping[str, Callable[[DiscriminatorConfig], DiscriminatorLoss]] = {
     "bce": lambda config: CrossEntropyLoss(),
 }
 SCHEDULES: Mapping[str, Schedule] = {"constant": schedules.constant, "linear": schedules.linear}
-GENERATORS: Mapping[str, Callable[..., Generator]] = {
+GENERATORS: Mapping[str, type[Generator]] = {
     "ppo-clip": PPOClip,
     "ppo-penalty": PPOPenalty,
     "trpo": TRPO,
     "acktr": ACKTR,
     "pg": PolicyGradient,
+    "dqn": DQN,
+    "ddpg": DDPG,
+    "td3": TD3,
+    "sac": SAC,
 }

@@ -12,10 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from gailkit.training.settings import SettingError, setting, setting_of, settle
+from gailkit.training.settings import SettingError, fill, setting, setting_by, setting_of, settle
 
 ADAM = ("ppo-clip", "ppo-penalty", "pg", "trpo")  # for TRPO it is the value function that Adam trains
-EVERY = (*ADAM, "acktr")
+ON_POLICY = (*ADAM, "acktr")
+DETERMINISTIC = ("ddpg", "td3")
+OFF_POLICY = ("dqn", *DETERMINISTIC, "sac")
+EVERY = (*ON_POLICY, *OFF_POLICY)
 LEAST_DEVIATION = (
     "Advantages are divided by their standard deviation, and at least by this many of the rewards' units (nats in "
     "imitation), so that the policy comes to rest where they hardly differ."
@@ -36,7 +39,7 @@ class DiscriminatorConfig:
     gradient_penalty: float = setting(1.0, "Weight of the one-sided gradient penalty; 0 switches it off.", at_least=0)
     learning_rate: float = setting(3e-4, "Adam's learning rate for D.", at_least=0)
     batch_size: int = setting(256, "Transitions of each side in a gradient step.", at_least=1)
-    updates: int = setting(32, "Gradient steps for each rollout.", at_least=1)
+    updates: int = setting_by(32, dict.fromkeys(OFF_POLICY, 8), "Gradient steps for each rollout.", at_least=1)
 
     def __post_init__(self) -> None:
         """Raises InputError for a value of a wrong type or out of its range."""
@@ -67,7 +70,8 @@ class PolicyConfig:
         choices=("clip", "tanh"),
     )
     learning_rate: float | None = setting_of(
-        dict.fromkeys(ADAM, 2e-3), "Adam's learning rate; trpo's is that of the value function.", at_least=0
+        dict.fromkeys(ADAM, 2e-3) | dict.fromkeys(OFF_POLICY, 3e-4),
+        "Adam's learning rate; trpo's is that of the value function.", at_least=0
     )
     learning_rate_schedule: str | None = setting_of(
         dict.fromkeys(ADAM, "linear"),
@@ -85,7 +89,7 @@ class PolicyConfig:
     max_gradient_norm: float | None = setting_of(
         dict.fromkeys(ADAM, 0.5), "Gradients longer than this are shortened to it.", above=0
     )
-    entropy_bonus: float | None = setting_of(dict.fromkeys(EVERY, 0.0), "Weight of the policy's entropy.", at_least=0)
+    entropy_bonus: float | None = setting_of(dict.fromkeys(ON_POLICY, 0.0), "Weight of the policy's entropy.", at_least=0)
     clip: float | None = setting_of({"ppo-clip": 0.2}, "How far the probability ratio may move from 1.", above=0)
     clip_schedule: str | None = setting_of(
         {"ppo-clip": "constant"},
@@ -134,6 +138,45 @@ class PolicyConfig:
         {"trpo": 10}, "Lengths that the line search tries, each 0.7 of the last.", at_least=1
     )
 
+    critic_hidden: tuple[int, ...] | None = setting_of(
+        dict.fromkeys((*DETERMINISTIC, "sac"), (256, 256)), "Sizes of the hidden layers of the action values.", at_least=1
+    )
+    replay_size: int | None = setting_of(
+        dict.fromkeys(OFF_POLICY, 1_000_000), "Steps that are remembered, to be learned from again.", at_least=1
+    )
+    warm_up: int | None = setting_of(
+        dict.fromkeys(OFF_POLICY, 1000), "Steps before the first update; at least a minibatch.", at_least=1
+    )
+    updates_per_step: float | None = setting_of(
+        dict.fromkeys(OFF_POLICY, 1.0), "Gradient steps for every step in an environment.", above=0
+    )
+    target_rate: float | None = setting_of(
+        dict.fromkeys(OFF_POLICY, 0.005), "Tau: how fast the copies of networks follow these.", above=0, at_most=1
+    )
+    n_step: int | None = setting_of(
+        {"dqn": 3, "ddpg": 1, "td3": 1, "sac": 1},
+        "Steps whose rewards are summed up before the value of a state stands for the rest.",
+        at_least=1,
+    )
+    exploration_noise: float | None = setting_of(
+        dict.fromkeys(DETERMINISTIC, 0.1),
+        "Deviation of the noise that explores, where no clone of the demonstrations gives it: in half-widths of the Box.",
+        above=0,
+    )
+    exploration_share: float | None = setting_of(
+        {"dqn": 0.1}, "Share of the run in which uniform actions become rare.", above=0, at_most=1
+    )
+    policy_delay: int | None = setting_of(
+        {"td3": 2}, "Updates of the action values for one of the policy.", at_least=1
+    )
+    target_noise: float | None = setting_of(
+        {"td3": 0.2}, "Deviation of the noise on the actions that targets judge, in half-widths of the Box.", at_least=0
+    )
+    noise_clip: float | None = setting_of({"td3": 0.5}, "The most that this noise may be.", at_least=0)
+    initial_temperature: float | None = setting_of(
+        {"sac": 0.1}, "Alpha, the weight of the entropy, at the start.", above=0
+    )
+
     def __post_init__(self) -> None:
         """Raises InputError for a value of a wrong type or out of its range."""
         settle(self, "policy.")
@@ -157,6 +200,13 @@ class PolicyConfig:
             raise SettingError(
                 lambda low, high: f"{low} must be below {high}; found {found}", "policy.kl_min", "policy.kl_max"
             )
+        if "warm_up" in chosen and chosen["warm_up"] < chosen["batch_size"]:
+            found = f"{chosen['warm_up']} and {chosen['batch_size']}"
+            raise SettingError(
+                lambda steps, batch: f"{steps} must be at least {batch}; found {found}",
+                "policy.warm_up",
+                "policy.batch_size",
+            )
         return chosen
 
 
@@ -173,8 +223,10 @@ class RunConfig:
 
     steps: int = setting(500_000, "Environment steps in all, rounded up to whole rollouts.", at_least=1)
     seed: int = setting(0, "Decides every random number in the run.", at_least=0)
-    num_envs: int = setting(32, "Environments stepped together.", at_least=1)
-    rollout_size: int = setting(2048, "Steps between updates, of all environments together.", at_least=2)
+    num_envs: int = setting_by(32, dict.fromkeys(OFF_POLICY, 8), "Environments stepped together.", at_least=1)
+    rollout_size: int = setting_by(
+        2048, dict.fromkeys(OFF_POLICY, 64), "Steps between updates, of all environments together.", at_least=2
+    )
     gamma: float = setting(0.99, "Discount of future rewards.", at_least=0, below=1)
     lam: float = setting(0.95, "Lambda of generalized advantage estimation.", at_least=0, at_most=1)
     least_deviation: float = setting(0.0, LEAST_DEVIATION, at_least=0)
@@ -183,13 +235,15 @@ class RunConfig:
     )
     generator: str = setting(
         "ppo-clip",
-        "How the policy improves: ppo-clip, ppo-penalty, trpo, acktr, pg, or package.module:attribute.",
+        "How the policy improves: ppo-clip, ppo-penalty, trpo, acktr, pg, for Discrete actions also dqn, for Box "
+        "actions ddpg and td3, for either sac, or package.module:attribute.",
     )
     policy: PolicyConfig = field(default_factory=PolicyConfig)
 
     def __post_init__(self) -> None:
         """Raises InputError for a value of a wrong type or out of its range, or settings that contradict each other."""
         settle(self, "")
+        fill(self, self.generator)
         if self.generator in EVERY or ":" in self.generator:  # any other name is refused where names become objects
             self.policy.of(self.generator)
 
@@ -241,6 +295,13 @@ class TrainConfig(RunConfig):
     )
     reward: str = setting("log_d", "Reward form: log_d, neg_log_one_minus_d, log_odds, or package.module:attribute.")
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+
+    def __post_init__(self) -> None:
+        """As that of RunConfig."""
+        super().__post_init__()
+        discriminator = dataclasses.replace(self.discriminator)
+        fill(discriminator, self.generator)
+        object.__setattr__(self, "discriminator", discriminator)
 
     @property
     def training_steps(self) -> int:

@@ -20,7 +20,7 @@ from gailkit.training.config import RunConfig
 from gailkit.training.discount import Discount
 from gailkit.training.parts import foreign
 from gailkit.training.teachers import Teacher
-from gailkit.types import EpisodeSummary, Rollout, all_finite
+from gailkit.types import EpisodeSummary, Replayed, Reward, Rollout, all_finite
 
 EPISODES_REMEMBERED = 50
 
@@ -61,7 +61,7 @@ class Trainer:
         return min(self.iteration / self.config.total_iterations, 1.0)
 
     def iterate(self) -> dict[str, float]:
-        """One iteration: roll out pi, let the teacher reward it, update pi. Returns the metrics.
+        """One iteration: roll out pi, let the teacher learn from it, update pi on its rewards. Returns the metrics.
 
         Raises:
             DivergenceError: naming the first number on the way that is NaN or infinite.
@@ -70,12 +70,16 @@ class Trainer:
         rollout = self._roll_out()
         self.whole = False
         self.iteration += 1
-        self.steps += rollout.value.numel()
+        self.steps += rollout.terminated.numel()
         if self.discount is not None:
             self.discount.observe(rollout)
-        rewards, taught = self.teacher.teach(rollout)
-        self._require_finite("the rewards", rewards)
-        policy = self._improve_policy(rollout, rewards, progress)
+        taught = self.teacher.learn(rollout, self.generator.experience(rollout))
+        rewards = self._rewards(rollout)
+
+        def reward(steps: Rollout | Replayed) -> torch.Tensor:
+            return rewards if steps is rollout else self._rewards(steps)
+
+        policy = self._improve_policy(rollout, reward, progress)
         self.generator.actor_critic.encoder.update(rollout.obs.flatten(0, 1))
         if self.candidates is not None:
             self.candidates.update()
@@ -104,10 +108,15 @@ class Trainer:
         self._before = None
         return rollout
 
-    def _improve_policy(self, rollout: Rollout, rewards: torch.Tensor, progress: float) -> dict[str, float]:
+    def _rewards(self, steps: Rollout | Replayed) -> torch.Tensor:
+        rewards = self.teacher.rewards(steps)
+        self._require_finite("the rewards", rewards)
+        return rewards
+
+    def _improve_policy(self, rollout: Rollout, reward: Reward, progress: float) -> dict[str, float]:
         name, own = type(self.generator).__name__, type(self.generator).__module__.startswith("gailkit.")
         with nullcontext() if own else foreign(f"generator {name}", "was to improve the policy"):
-            reported: object = self.generator.update(rollout, rewards, progress)
+            reported: object = self.generator.update(rollout, reward, progress)
         if not isinstance(reported, dict):
             raise InputError(f"{name}.update must return a dict of numbers by name; found {type(reported).__name__}")
         try:

@@ -52,6 +52,20 @@ def setting_of(defaults: Mapping[str, Any], help: str, choices: tuple[str, ...] 
     return field(default=None, metadata={**made.metadata, "of": defaults})
 
 
+def setting_by(default: Any, others: Mapping[str, Any], help: str, **bounds: float) -> Any:
+    """A field whose default is another one with some generators; None until ``fill`` knows the generator."""
+    made = setting(None, help, **bounds)
+    return field(default=None, metadata={**made.metadata, "default": default, "by": others})
+
+
+def fill(record: Any, generator: str) -> None:
+    """Put the default of ``generator`` into every setting of a frozen ``record`` that is being made and has none."""
+    for item in fields(record):
+        if "by" in item.metadata and getattr(record, item.name) is None:
+            found = item.metadata["by"].get(generator, item.metadata["default"])
+            object.__setattr__(record, item.name, found)
+
+
 def config_from_dict(values: Mapping[str, Any], kind: type[Record]) -> Record:
     """The defaults of ``kind`` with ``values`` put in; sections are nested dictionaries, as in TOML or JSON.
 
@@ -59,7 +73,7 @@ def config_from_dict(values: Mapping[str, Any], kind: type[Record]) -> Record:
         InputError: for a name that is no setting (the known ones are listed), a wrong type, a value out of range, or
             settings that contradict each other.
     """
-    config: Record = _filled(kind(), values, "")
+    config: Record = _filled(kind, values, "")
     return config
 
 
@@ -75,11 +89,13 @@ def settings_of(record: Any, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tup
 
 def example_of(item: dataclasses.Field[Any]) -> Any:
     """A value of the type that the setting has: its default, or that of one of the generators that have it."""
+    if "by" in item.metadata:
+        return item.metadata["default"]
     return next(iter(item.metadata["of"].values())) if "of" in item.metadata else item.default
 
 
-def _filled(record: Any, values: Mapping[str, Any], prefix: str) -> Any:
-    known = {item.name: item for item in fields(record)}
+def _filled(kind: Any, values: Mapping[str, Any], prefix: str) -> Any:
+    known = {item.name: item for item in fields(kind)}
     unknown = sorted(set(values) - set(known))
     if unknown:
         close = difflib.get_close_matches(unknown[0].replace("-", "_"), known, n=1)
@@ -88,14 +104,14 @@ def _filled(record: Any, values: Mapping[str, Any], prefix: str) -> Any:
         raise InputError(f"no setting is called {prefix + unknown[0]!r}; {hint}known are {listed}")
     changes = {}
     for name, value in values.items():
-        current = getattr(record, name)
-        if dataclasses.is_dataclass(current):
+        section: Any = known[name].default_factory
+        if dataclasses.is_dataclass(section):
             if not isinstance(value, Mapping):
                 raise InputError(f"{prefix}{name} is a section of settings; found {value!r}")
-            changes[name] = _filled(current, value, f"{prefix}{name}.")
+            changes[name] = _filled(section, value, f"{prefix}{name}.")
         else:
             changes[name] = value
-    return dataclasses.replace(record, **changes)
+    return kind(**changes)
 
 
 def settle(record: Any, prefix: str) -> None:

@@ -12,15 +12,19 @@ from torch import Tensor, nn
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.discriminator import DiscriminatorLearner
-from gailkit.types import Rollout, Transitions
+from gailkit.types import Experience, Replayed, Rollout, Transitions
 
 
 class Teacher(ABC):
-    """Rewards the policy for its rollouts, and may itself learn from them."""
+    """Rewards the policy for its steps, and may itself learn from them."""
 
     @abstractmethod
-    def teach(self, rollout: Rollout) -> tuple[Tensor, dict[str, float]]:
-        """The rewards (T, N) of a rollout, and what tells how the teacher does, by name."""
+    def learn(self, rollout: Rollout, experience: Experience) -> dict[str, float]:
+        """Take in what the policy did last, and learn from what stands for it; what tells how it went, by name."""
+
+    @abstractmethod
+    def rewards(self, steps: Rollout | Replayed) -> Tensor:
+        """The rewards of steps that were taken in, as they are now, in the shape (...) of the steps."""
 
     @abstractmethod
     def networks(self) -> dict[str, nn.Module]:
@@ -42,10 +46,14 @@ class Adversary(Teacher):
         self.learner = learner
         self.demonstrations = demonstrations
 
-    def teach(self, rollout: Rollout) -> tuple[Tensor, dict[str, float]]:
-        """Update D, then reward the same rollout by the updated D."""
-        told = self.learner.update(self.draw_expert, rollout)
-        return self.learner.rewards(rollout), {f"discriminator/{name}": value for name, value in told.items()}
+    def learn(self, rollout: Rollout, experience: Experience) -> dict[str, float]:
+        """Update D."""
+        told = self.learner.update(self.draw_expert, rollout, experience)
+        return {f"discriminator/{name}": value for name, value in told.items()}
+
+    def rewards(self, steps: Rollout | Replayed) -> Tensor:
+        """By D as it is now, whenever the steps were taken."""
+        return self.learner.rewards(steps)
 
     def draw_expert(self, batch_size: int) -> Transitions:
         """Expert transitions at random, with replacement."""
@@ -68,29 +76,42 @@ class Adversary(Teacher):
 
 
 class TrueReward(Teacher):
-    """The environment's own rewards, which a Rollout does not hold: whoever steps it hands them to ``observe``."""
+    """The environment's own rewards, which no step holds: whoever steps it hands them to ``observe``.
 
-    def __init__(self) -> None:
+    They are looked up by the number of a step in the run.
+    """
+
+    def __init__(self, remembered: int = 0) -> None:
+        """``remembered`` is how many of the run's last steps may be asked about; at least the last rollout's may."""
         self._observed: list[np.ndarray] = []
+        self._kept = torch.zeros(remembered)  # that of step k at k modulo its size
 
     def observe(self, rewards: np.ndarray) -> None:
         """Take the rewards (N,) of one step of the rollout in progress."""
         self._observed.append(np.array(rewards, dtype=np.float32))
 
-    def teach(self, rollout: Rollout) -> tuple[Tensor, dict[str, float]]:
-        """The rewards observed since the last rollout."""
-        rewards = torch.from_numpy(np.stack(self._observed))
+    def learn(self, rollout: Rollout, experience: Experience) -> dict[str, float]:
+        """Take in the rewards observed since the last rollout."""
+        rewards = torch.from_numpy(np.stack(self._observed)).flatten()
         self._observed = []
-        return rewards, {}
+        if len(self._kept) < len(rewards):
+            self._kept = torch.zeros(len(rewards))
+        self._kept[rollout.numbers.flatten() % len(self._kept)] = rewards
+        return {}
+
+    def rewards(self, steps: Rollout | Replayed) -> Tensor:
+        """Those that were observed."""
+        return self._kept[steps.numbers % len(self._kept)]
 
     def networks(self) -> dict[str, nn.Module]:
         """None."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Nothing changes."""
-        return {}
+        """The rewards of the steps that may be asked about."""
+        return {"kept": self._kept}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Give up the rollout in progress."""
+        """Go on from what ``state_dict`` returned, giving up the rollout in progress."""
         self._observed = []
+        self._kept = state["kept"].clone() if "kept" in state else self._kept  # runs of 0.1.0 kept none

@@ -44,8 +44,7 @@ def rollout(places: list[int], terminated: list[bool] | bool = True) -> Rollout:
     """Steps of one environment that led to these places."""
     there = torch.tensor(places).unsqueeze(-1)
     ended = torch.as_tensor(terminated).expand(len(places)).unsqueeze(-1)
-    numbers = torch.zeros(there.shape)
-    return Rollout(there * 0, there * 0, there, numbers, numbers, numbers, ended, torch.zeros_like(ended))
+    return Rollout(there * 0, there * 0, there, ended, torch.zeros_like(ended))
 
 
 def judge_of(expert: list[int], loss: DiscriminatorLoss | None = None, updates: int = 300) -> EndingJudge:
@@ -88,24 +87,22 @@ def test_where_the_last_observation_says_nothing_an_ending_is_worth_nothing(loss
     expert_mass, policy_mass = 0.6, 0.2
     judge = learned(judge_of([1, 1], loss), [1, 1, 1], expert_mass, policy_mass)
     absorbing = loss.optimal_logit(expert_mass / (expert_mass + policy_mass))
-    added = judge.rewards(rollout([1, 1]), log_odds, absorbing)
-    torch.testing.assert_close(added / WORTH, torch.zeros(2, 1), rtol=0, atol=0.02)
+    added = judge.rewards(rollout([1, 1]).transitions(), log_odds, absorbing)
+    torch.testing.assert_close(added / WORTH, torch.zeros(2), rtol=0, atol=0.02)
 
 
 def test_the_experts_ending_is_rewarded_and_another_one_is_punished() -> None:
     judge = learned(judge_of([1, 1]), [2, 2], 0.4, 0.4)
-    added = judge.rewards(rollout([1, 2]), log_odds, 0.0)
+    added = judge.rewards(rollout([1, 2]).transitions(), log_odds, 0.0)
     assert added[0] > WORTH * 0.5
     assert added[1] < -WORTH * 0.5
 
 
 def test_rewards_are_added_where_an_episode_terminated_and_nowhere_else() -> None:
     judge = learned(judge_of([1, 1, 2]), [2, 0], 0.4, 0.3)
-    added = judge.rewards(rollout([0, 1, 2, 1], [False, True, True, False]), log_d, -0.25)
+    added = judge.rewards(rollout([0, 1, 2, 1], [False, True, True, False]).transitions(), log_d, -0.25)
     expected = WORTH * (log_d(logits(judge)) + 0.25)
-    torch.testing.assert_close(
-        added, torch.stack([torch.tensor(0.0), expected[1], expected[2], torch.tensor(0.0)])[:, None]
-    )
+    torch.testing.assert_close(added, torch.stack([torch.tensor(0.0), expected[1], expected[2], torch.tensor(0.0)]))
     assert not added.requires_grad
 
 
@@ -117,8 +114,9 @@ def test_nothing_happens_while_the_policy_never_terminates() -> None:
     assert all(
         torch.equal(before["discriminator"][name], now) for name, now in judge.discriminator.state_dict().items()
     )
-    assert torch.equal(judge.rewards(rollout([0, 1, 2], terminated=False), log_d, -0.3), torch.zeros(3, 1))
-    assert torch.equal(judge.rewards(rollout([0, 1, 2]), log_d, -0.3), torch.zeros(3, 1))  # it has learned nothing yet
+    for terminated in (False, True):  # it has learned nothing yet
+        steps = rollout([0, 1, 2], terminated).transitions()
+        assert torch.equal(judge.rewards(steps, log_d, -0.3), torch.zeros(3))
 
 
 def test_it_goes_on_learning_from_endings_of_before() -> None:
@@ -148,7 +146,7 @@ def test_a_stored_judge_goes_on_as_if_it_had_never_stopped(before: list[int]) ->
     for judge in (original, restored):
         torch.manual_seed(1)
         judge.update(rollout([2, 0, 1], [True, False, True]), 0.3, 0.4)
-        found.append((logits(judge), judge.rewards(rollout([0, 1, 2]), log_d, -0.1), judge.policy.obs))
+        found.append((logits(judge), judge.rewards(rollout([0, 1, 2]).transitions(), log_d, -0.1), judge.policy.obs))
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
@@ -181,6 +179,7 @@ def test_a_learner_adds_what_an_ending_is_worth_to_its_rewards() -> None:
             learner.update(draw, steps)
     assert judging.endings is not None
     added = judging.rewards(steps) - alone.rewards(steps)
-    torch.testing.assert_close(added, judging.endings.rewards(steps, log_d, judging.absorbing_reward()))
+    ended = judging.endings.rewards(steps.transitions(), log_d, judging.absorbing_reward())
+    torch.testing.assert_close(added, ended[:, None])
     assert added[2] < -1.0
     assert math.isclose(alone.absorbing_reward(), judging.absorbing_reward())

@@ -51,10 +51,10 @@ class Identity(Discriminator):
 def rollout(obs: Tensor, act: Tensor | None = None, terminations: int = 0) -> Rollout:
     """A rollout of ``obs`` (T, N, *obs) whose first ``terminations`` steps end an episode."""
     lead = obs.shape[:2]
-    numbers, truncated = torch.zeros(lead), torch.zeros(lead, dtype=torch.bool)
+    truncated = torch.zeros(lead, dtype=torch.bool)
     terminated = (torch.arange(truncated.numel()) < terminations).reshape(lead)
     act = torch.zeros(lead, dtype=torch.int64) if act is None else act
-    return Rollout(obs, act, obs, numbers, numbers, numbers, terminated, truncated)
+    return Rollout(obs, act, obs, terminated, truncated)
 
 
 def expert(*observations: float) -> Callable[[int], Transitions]:

@@ -99,11 +99,9 @@ def test_expert_and_policy_with_equal_content_have_equal_logits_whatever_route_t
     seen = np.clip(act, action_space.low, action_space.high) if isinstance(action_space, Box) else act
     # the policy: float32 from the collector, two environments side by side, actions as they were sampled
     o, a = torch.from_numpy(obs.astype(np.float32)), torch.from_numpy(act)
-    flags, numbers = torch.zeros(STEPS // 2, 2, dtype=torch.bool), torch.zeros(STEPS // 2, 2)
+    flags = torch.zeros(STEPS // 2, 2, dtype=torch.bool)
     lead = (STEPS // 2, 2)
-    rollout = Rollout(
-        o[:-1].unflatten(0, lead), a.unflatten(0, lead), o[1:].unflatten(0, lead), *[numbers] * 3, flags, flags
-    )
+    rollout = Rollout(o[:-1].unflatten(0, lead), a.unflatten(0, lead), o[1:].unflatten(0, lead), flags, flags)
     # the expert: float64 as recorded, actions as the environment saw them
     trajectory = Trajectory(obs, seen, None, terminated=True)
     expert = Demonstrations((trajectory,), OBSERVATIONS, action_space).transitions()

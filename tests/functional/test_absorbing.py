@@ -16,7 +16,7 @@ from gailkit.functional.absorbing import (
     expert_share,
     penalised_optimal_logit,
 )
-from gailkit.functional.returns import generalized_advantages
+from gailkit.functional.returns import Values, generalized_advantages
 from gailkit.types import Rollout
 
 shares = st.floats(0.0, 1.0)
@@ -90,8 +90,9 @@ def test_an_episode_that_ends_is_worth_its_endless_absorbing_sum_up_to_a_constan
     next_value = value.roll(-1, dims=0)  # the last one is not zero, and must not count
     last = torch.arange(steps).unsqueeze(-1) == steps - 1
     nothing = torch.zeros(steps, 1, 1)
-    rollout = Rollout(nothing, nothing, nothing, value, value, next_value, last, torch.zeros_like(last))
-    returns = generalized_advantages(rollout, rewards - absorbing_reward, gamma, lam=1.0).returns[:, 0]
+    rollout = Rollout(nothing, nothing, nothing, last, torch.zeros_like(last))
+    values = Values(value, next_value)
+    returns = generalized_advantages(rollout, values, rewards - absorbing_reward, gamma, lam=1.0).returns[:, 0]
 
     endless = torch.cat((rewards[:, 0], torch.full((400,), absorbing_reward, dtype=torch.float64)))  # 0.9^400 = 5e-19
     discounts = gamma ** torch.arange(len(endless), dtype=torch.float64)

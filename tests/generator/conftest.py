@@ -47,10 +47,9 @@ def rollout(generator: Generator, steps: int = 16, environments: int = 8, obs: T
     obs = observations(generator.actor_critic.encoder.space, steps, environments) if obs is None else obs
     lead = obs.shape[:2]
     flat = obs.flatten(0, 1)
-    act, value = generator.act(flat), generator.value(flat).unflatten(0, lead)
-    log_prob = generator.log_prob(flat, act).unflatten(0, lead)
+    act = generator.act(flat)
     every = torch.ones(lead, dtype=torch.bool)
-    return Rollout(obs, act.unflatten(0, lead), obs.roll(-1, 0), log_prob, value, value.roll(-1, 0), every, ~every)
+    return Rollout(obs, act.unflatten(0, lead), obs.roll(-1, 0), every, ~every)
 
 
 def policy_vector(generator: Generator) -> Tensor:
@@ -70,7 +69,7 @@ def exact_kl(old: ActionDistribution, new: ActionDistribution) -> Tensor:
 
 
 def plain_policy_gradient(generator: Generator, steps: Rollout, rewards: Tensor) -> Tensor:
-    advantages = (rewards - steps.value).flatten()  # of episodes of one step
+    advantages = rewards.flatten() - generator.value(steps.obs.flatten(0, 1))  # of episodes of one step
     advantages = (advantages - advantages.mean()) / advantages.std()
     distribution = generator.actor_critic(steps.obs.flatten(0, 1))
     act = steps.act.flatten(0, 1)

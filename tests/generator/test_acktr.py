@@ -67,9 +67,9 @@ def test_an_update_of_one_minibatch_is_the_natural_gradient_of_a_dense_solve(
     model.policy[-1].weight.data.normal_()
     generator = ACKTR(model, **WHOLE)
     steps = roll_out(generator)
-    rewards = torch.randn_like(steps.value)
+    rewards = torch.randn(steps.shape)
     gradient, before = gradient_of(generator, steps, rewards), vector_of(generator)
-    size = generator.update(steps, rewards)["step_size"]
+    size = generator.update(steps, lambda _: rewards)["step_size"]
     expected = solved(generator.policy_fisher, gradient, WHOLE["damping"])
     moved = (vector_of(generator) - before).double()
     torch.testing.assert_close(moved, size * expected, rtol=1e-3, atol=1e-6)
@@ -80,13 +80,13 @@ def test_the_critic_takes_the_natural_gradient_of_its_squared_error(make_actor_c
     generator = ACKTR(make_actor_critic(hidden=4), **WHOLE)
     critic = generator.actor_critic.critic
     steps = roll_out(generator)
-    rewards = torch.randn_like(steps.value)
+    rewards = torch.randn(steps.shape)
     features = generator.actor_critic.encoder(steps.obs.flatten())
     twin = copy.deepcopy(critic)
     targets = twin.normalize_targets(rewards).flatten()  # of episodes of one step; corrects the last layer too
     loss = (twin.normalized(features) - targets).square().mean() / 2
     slopes = torch.autograd.grad(-loss, list(twin.parameters()))
-    size = generator.update(steps, rewards)["value_step_size"]
+    size = generator.update(steps, lambda _: rewards)["value_step_size"]
     expected = solved(generator.critic_fisher, torch.cat([slope.flatten() for slope in slopes]), WHOLE["damping"])
     moved = (values_of(critic) - values_of(twin)).double()
     torch.testing.assert_close(moved, size * expected, rtol=1e-3, atol=1e-6)
@@ -99,9 +99,9 @@ def test_with_much_damping_the_direction_is_the_plain_policy_gradient(
 ) -> None:
     generator = ACKTR(make_actor_critic(action_space), batch_size=128, damping=1e8, max_step=1e8)
     steps = roll_out(generator)
-    rewards = torch.randn_like(steps.value)
+    rewards = torch.randn(steps.shape)
     gradient, before = gradient_of(generator, steps, rewards), vector_of(generator)
-    generator.update(steps, rewards)
+    generator.update(steps, lambda _: rewards)
     moved = vector_of(generator) - before
     torch.testing.assert_close(moved / moved.norm(), gradient / gradient.norm(), rtol=1e-2, atol=1e-3)
 
@@ -113,7 +113,7 @@ def test_the_factors_come_from_sampled_targets_and_not_from_the_rewards(make_act
     for scale, seed in ((1.0, 1), (-30.0, 1), (1.0, 2)):
         generator = copy.deepcopy(original)
         torch.manual_seed(seed)
-        generator.update(steps, scale * (steps.act == steps.obs).float())
+        generator.update(steps, lambda steps, scale=scale: scale * (steps.act == steps.obs).float())
         observed.append(torch.cat([outputs.flatten() for _, outputs in generator.policy_fisher.factors]))
     assert torch.equal(observed[0], observed[1])
     assert not torch.equal(observed[0], observed[2])  # drawn from torch's global random generator
@@ -136,7 +136,7 @@ def test_the_kl_of_an_update_stays_near_the_sum_of_its_steps(
         steps = roll_out(generator)
         obs = steps.obs.flatten(0, 1)
         old = model(obs).detach()
-        report = generator.update(steps, torch.randn_like(steps.value))
+        report = generator.update(steps, lambda steps: torch.randn(steps.shape))
         exact = float(kl_of(old, model(obs).detach()))
         assert report["kl"] == pytest.approx(exact, rel=1e-2, abs=1e-6)
         # k steps in one direction are k times as long, so k^2 times as far in KL, to second order
@@ -148,20 +148,20 @@ def test_the_kl_of_an_update_stays_near_the_sum_of_its_steps(
 def test_a_step_is_never_longer_than_the_longest(make_actor_critic: Any, roll_out: Any) -> None:
     generator = ACKTR(make_actor_critic(), max_kl=100.0, max_value_kl=100.0, max_step=0.125)
     steps = roll_out(generator)
-    report = generator.update(steps, torch.randn_like(steps.value))
+    report = generator.update(steps, lambda steps: torch.randn(steps.shape))
     assert report["step_size"] == report["value_step_size"] == 0.125
 
 
 def test_every_step_is_multiplied_by_the_schedule(make_actor_critic: Any, roll_out: Any, vector_of: Any) -> None:
     original = ACKTR(make_actor_critic(), **WHOLE)
     steps = roll_out(original)
-    rewards, start = torch.randn_like(steps.value), vector_of(original)
+    rewards, start = torch.randn(steps.shape), vector_of(original)
     moved = {}
     for schedule, progress in (("linear", 0.0), ("linear", 0.75), ("linear", 1.0), ("constant", 0.75)):
         generator = copy.deepcopy(original)
         generator.step_schedule = constant if schedule == "constant" else generator.step_schedule
         torch.manual_seed(1)
-        generator.update(steps, rewards, progress)
+        generator.update(steps, lambda _: rewards, progress)
         moved[schedule, progress] = vector_of(generator) - start
     torch.testing.assert_close(moved["linear", 0.75], 0.25 * moved["linear", 0.0], rtol=1e-3, atol=1e-6)
     assert not moved["linear", 1.0].any()
@@ -171,7 +171,7 @@ def test_every_step_is_multiplied_by_the_schedule(make_actor_critic: Any, roll_o
 def test_an_update_leaves_no_hook_and_no_gradient_behind(make_actor_critic: Any, roll_out: Any) -> None:
     generator = ACKTR(make_actor_critic())
     steps = roll_out(generator)
-    generator.update(steps, torch.randn_like(steps.value))
+    generator.update(steps, lambda steps: torch.randn(steps.shape))
     assert not any(module._forward_hooks for module in generator.modules())
     assert all(parameter.grad is None for parameter in generator.parameters())
 
@@ -179,7 +179,7 @@ def test_an_update_leaves_no_hook_and_no_gradient_behind(make_actor_critic: Any,
 def test_what_it_reports(make_actor_critic: Any, roll_out: Any) -> None:
     generator = ACKTR(make_actor_critic())
     steps = roll_out(generator)
-    report = generator.update(steps, torch.randn_like(steps.value))
+    report = generator.update(steps, lambda steps: torch.randn(steps.shape))
     own = {"step_size", "value_step_size"}
     assert set(report) == {"surrogate", "kl", "entropy", "value_loss", "explained_variance"} | own
 
@@ -230,5 +230,5 @@ def test_modules_without_parameters_are_welcome(make_actor_critic: Any, roll_out
     model.policy.insert(2, nn.Dropout(0.0))
     generator = ACKTR(model)
     steps, before = roll_out(generator), vector_of(generator)
-    generator.update(steps, torch.randn_like(steps.value))
+    generator.update(steps, lambda steps: torch.randn(steps.shape))
     assert not torch.equal(vector_of(generator), before)

@@ -7,19 +7,18 @@ import pytest
 import torch
 from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
-from torch import Tensor
 
 from gailkit.generator import Generator
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.types import Rollout
+from gailkit.types import Reward, Rollout
 
 
 class Untaught(Generator):
     """One that never improves: all there is to write of a new one."""
 
-    def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
-        return {"rewards": float(rewards.mean())}
+    def update(self, rollout: Rollout, reward: Reward, progress: float = 0.0) -> dict[str, float]:
+        return {"rewards": float(reward(rollout).mean())}
 
 
 @pytest.fixture(autouse=True)

@@ -47,7 +47,7 @@ def learn(generator: Generator, roll_out: Any, reward: Callable[[Rollout], Tenso
     """``rollouts`` of 128 episodes of one step each."""
     for number in range(rollouts):
         steps = roll_out(generator)
-        generator.update(steps, reward(steps), number / rollouts)
+        generator.update(steps, lambda steps: reward(steps), number / rollouts)
 
 
 def probabilities(generator: Generator) -> Tensor:
@@ -104,8 +104,7 @@ def test_an_action_is_credited_with_what_it_brings_a_step_later(
     for _ in range(30):
         steps = roll_out(generator, obs=obs)
         steps.terminated[0] = False
-        earned = (steps.act[0] == 2).float()
-        generator.update(steps, torch.stack((torch.zeros(64), earned)))
+        generator.update(steps, lambda steps: torch.stack((torch.zeros(64), (steps.act[0] == 2).float())))
     assert probabilities(generator)[0, 2] > 0.9
 
 
@@ -115,10 +114,10 @@ def test_an_update_climbs_the_policy_gradient(
 ) -> None:
     generator = make(make_actor_critic(Box(-1, 1, (2,)), Box(-1, 1, (2,))), batch_size=128)
     steps = roll_out(generator)
-    rewards = torch.randn_like(steps.value)
+    rewards = torch.randn(steps.shape)
     gradient = gradient_of(generator, steps, rewards)
     before = vector_of(generator)
-    report = generator.update(steps, rewards)
+    report = generator.update(steps, lambda _: rewards)
     assert float((vector_of(generator) - before).dot(gradient)) > 0
     assert report["surrogate"] > 0
 
@@ -129,7 +128,7 @@ def test_the_critic_learns_the_value_of_every_context(make: Make, make_actor_cri
     learn(generator, roll_out, lambda steps: 100.0 + 10 * steps.obs.float())
     torch.testing.assert_close(generator.value(torch.arange(3)), torch.tensor([100.0, 110.0, 120.0]), rtol=0, atol=2.0)
     steps = roll_out(generator)
-    assert generator.update(steps, 100.0 + 10 * steps.obs.float())["explained_variance"] > 0.9
+    assert generator.update(steps, lambda steps: 100.0 + 10 * steps.obs.float())["explained_variance"] > 0.9
 
 
 @every_optimiser
@@ -138,13 +137,13 @@ def test_where_no_action_has_an_advantage_the_policy_stays_and_the_critic_learns
 ) -> None:
     generator = make(make_actor_critic())
     steps = roll_out(generator)
-    before, critic = vector_of(generator), generator.actor_critic.critic.network[0].weight.detach().clone()
-    steps.value.zero_()
-    report = generator.update(steps, torch.ones_like(steps.value))  # every advantage is 1 - 0
+    before, last = vector_of(generator), generator.actor_critic.critic.network[-1]
+    last.weight.data.zero_()
+    report = generator.update(steps, lambda steps: torch.ones(steps.shape))  # every advantage is 1 - 0
     # a penalty on the KL, 0 here, leaves what rounding makes of its gradient
-    torch.testing.assert_close(vector_of(generator), before, rtol=0, atol=1e-9)
-    assert report["kl"] == pytest.approx(0.0, abs=1e-12)
-    assert not torch.equal(generator.actor_critic.critic.network[0].weight, critic)
+    torch.testing.assert_close(vector_of(generator), before, rtol=0, atol=1e-8)
+    assert report["kl"] == pytest.approx(0.0, abs=1e-7)
+    assert last.weight.any()
 
 
 @every_optimiser
@@ -160,11 +159,11 @@ def test_what_it_reports_is_what_happened(
     generator = make(make_actor_critic(action_space, observation_space))
     steps = roll_out(generator)
     obs, act = steps.obs.flatten(0, 1), steps.act.flatten(0, 1)
-    old = generator.actor_critic(obs).detach()
-    rewards = torch.randn_like(steps.value)
-    report = generator.update(steps, rewards)
+    old, value = generator.actor_critic(obs).detach(), generator.value(obs)
+    rewards = torch.randn(steps.shape)
+    report = generator.update(steps, lambda _: rewards)
     new = generator.actor_critic(obs).detach()
-    advantages = (rewards - steps.value).flatten()
+    advantages = rewards.flatten() - value
     advantages = (advantages - advantages.mean()) / advantages.std()
     assert report["kl"] == pytest.approx(float(kl_of(old, new)), rel=1e-3, abs=1e-7)
     assert report["kl"] > 1e-6
@@ -174,7 +173,7 @@ def test_what_it_reports_is_what_happened(
     values, returns = generator.value(obs).double(), rewards.flatten().double()
     error = (values - returns).square().mean() / 2 / generator.actor_critic.critic.variance
     assert report["value_loss"] == pytest.approx(float(error), rel=1e-3)
-    residual = (rewards - steps.value).var() / rewards.var()
+    residual = (rewards.flatten() - value).var() / rewards.var()
     assert report["explained_variance"] == pytest.approx(float(1 - residual), rel=1e-3, abs=1e-5)
     assert all(type(value) is float and math.isfinite(value) for value in report.values())
 
@@ -194,7 +193,7 @@ def test_the_same_seed_gives_the_same_update(
         torch.manual_seed(5)
         generator = make(make_actor_critic(action_space, observation_space))
         steps = roll_out(generator)
-        report = generator.update(steps, torch.randn_like(steps.value))
+        report = generator.update(steps, lambda steps: torch.randn(steps.shape))
         results.append((vector_of(generator), generator.value(steps.obs.flatten(0, 1)), report))
     (one, its_values, its_report), (other, other_values, other_report) = results
     assert torch.equal(one, other)
@@ -210,7 +209,7 @@ def test_a_stored_generator_goes_on_as_if_it_had_never_stopped(
     original = make(make_actor_critic(action_space))
     for _ in range(3):
         steps = roll_out(original)
-        original.update(steps, torch.randn_like(steps.value))
+        original.update(steps, lambda steps: torch.randn(steps.shape))
     restored = make(make_actor_critic(action_space))
     restored.load_state_dict(copy.deepcopy(original.state_dict()))
     results = []
@@ -219,7 +218,7 @@ def test_a_stored_generator_goes_on_as_if_it_had_never_stopped(
         reports = []
         for _ in range(2):
             steps = roll_out(generator)
-            reports.append(generator.update(steps, torch.randn_like(steps.value), 0.5))
+            reports.append(generator.update(steps, lambda steps: torch.randn(steps.shape), 0.5))
         results.append((vector_of(generator), generator.value(torch.arange(3)), reports))
     assert torch.equal(results[0][0], results[1][0])
     assert torch.equal(results[0][1], results[1][1])
@@ -233,7 +232,7 @@ def test_an_update_leaves_the_statistics_of_the_observations_alone(
     generator = make(make_actor_critic(observation_space=Box(-np.inf, np.inf, (1,))))
     before = copy.deepcopy(generator.actor_critic.encoder.state_dict())
     steps = roll_out(generator)
-    generator.update(steps, torch.randn_like(steps.value))
+    generator.update(steps, lambda steps: torch.randn(steps.shape))
     assert all(torch.equal(value, before[name]) for name, value in generator.actor_critic.encoder.state_dict().items())
 
 
@@ -244,10 +243,10 @@ def test_a_reward_that_is_not_finite_does_not_go_unnoticed(
 ) -> None:
     generator = make(make_actor_critic())
     steps = roll_out(generator)
-    rewards = torch.zeros_like(steps.value)
+    rewards = torch.zeros(steps.shape)
     rewards[3, 2] = bad
     try:
-        report = generator.update(steps, rewards)
+        report = generator.update(steps, lambda _: rewards)
     except DivergenceError:
         return
     assert not all(math.isfinite(value) for value in report.values())
@@ -263,7 +262,7 @@ def test_whatever_the_head_it_reports_how_far_the_policy_moved(
     steps = roll_out(generator)
     obs = steps.obs.flatten(0, 1)
     old = copy.deepcopy(generator.actor_critic)(obs).detach()
-    report = generator.update(steps, steps.act.square().sum(-1))
+    report = generator.update(steps, lambda steps: steps.act.square().sum(-1))
     exact = float(kl_of(old, generator.actor_critic(obs).detach()))
     assert report["kl"] == pytest.approx(exact, rel=1e-2)
     assert exact > 1e-4

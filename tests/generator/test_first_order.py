@@ -48,9 +48,9 @@ def test_the_first_step_is_the_plain_policy_gradient(
     model = make_actor_critic(action_space)
     generator = descending(make(model, learning_rate=0.1, batch_size=WHOLE, max_gradient_norm=1e6))
     steps = roll_out(generator)
-    rewards = torch.randn_like(steps.value)
+    rewards = torch.randn(steps.shape)
     before, gradient = vector_of(generator), gradient_of(generator, steps, rewards)
-    generator.update(steps, rewards)
+    generator.update(steps, lambda _: rewards)
     torch.testing.assert_close(vector_of(generator) - before, 0.1 * gradient, rtol=1e-3, atol=1e-6)
     assert gradient.norm() > 0.01
 
@@ -65,9 +65,9 @@ def test_a_gradient_that_is_too_long_is_shortened(
     learned = set(generator.trained.parameters)
     assert learned >= set(generator.actor_critic.policy_parameters())
     assert learned >= set(generator.actor_critic.critic.parameters())
-    rewards = torch.randn_like(steps.value)
+    rewards = torch.randn(steps.shape)
     rewards = (rewards - rewards.mean()) / rewards.std(correction=0)  # the critic's last layer need not be corrected
-    generator.update(steps, rewards)
+    generator.update(steps, lambda _: rewards)
     moved = generator.trained.vector.detach() - before
     assert float(moved.norm()) == pytest.approx(1e-3, rel=0.01)
 
@@ -88,7 +88,7 @@ def test_the_entropy_bonus_adds_the_gradient_of_the_entropy(
         entropy = model(steps.obs.flatten()).entropy().mean()
         slopes = torch.autograd.grad(entropy, model.policy_parameters())
         before = vector_of(generator)
-        generator.update(steps, torch.randn_like(steps.value))
+        generator.update(steps, lambda steps: torch.randn(steps.shape))
         moved.append(vector_of(generator) - before)
     expected = 0.1 * 2.0 * torch.cat([slope.flatten() for slope in slopes])
     torch.testing.assert_close(moved[1] - moved[0], expected, rtol=1e-3, atol=1e-6)
@@ -111,7 +111,7 @@ def test_the_learning_rate_follows_its_schedule(
         torch.manual_seed(0)
         generator = make(make_actor_critic(), batch_size=WHOLE, learning_rate_schedule=schedule)
         before, steps = vector_of(generator), roll_out(generator)
-        generator.update(steps, torch.randn_like(steps.value), progress)
+        generator.update(steps, lambda steps: torch.randn(steps.shape), progress)
         moved.append(vector_of(generator) - before)
     torch.testing.assert_close(moved[1], share * moved[0], rtol=1e-2, atol=1e-6)
     assert moved[0].abs().max() > 1e-4
@@ -124,7 +124,7 @@ def test_at_the_end_of_a_linear_schedule_an_update_changes_nothing(
     generator = make(make_actor_critic(), learning_rate_schedule=linear)
     before, values = vector_of(generator), generator.value(torch.arange(3))
     steps = roll_out(generator)
-    generator.update(steps, torch.randn_like(steps.value), progress=1.0)
+    generator.update(steps, lambda steps: torch.randn(steps.shape), progress=1.0)
     assert torch.equal(vector_of(generator), before)
     torch.testing.assert_close(generator.value(torch.arange(3)), values)
 
@@ -141,7 +141,7 @@ def test_every_pass_goes_over_the_whole_rollout_in_minibatches(
     # 128 steps are minibatches of 50, 50 and 28; four passes
     generator = make(make_actor_critic(), epochs=4, batch_size=50)
     steps = roll_out(generator)
-    report = generator.update(steps, torch.randn_like(steps.value))
+    report = generator.update(steps, lambda steps: torch.randn(steps.shape))
     assert steps_taken(generator) == 12
     assert report["epochs"] == 4.0
 
@@ -149,7 +149,7 @@ def test_every_pass_goes_over_the_whole_rollout_in_minibatches(
 def passes(generator: FirstOrderGenerator, roll_out: Any) -> dict[str, float]:
     """What it reports of an update that gives it every reason to move."""
     steps = roll_out(generator)
-    return generator.update(steps, (steps.act == 0).float())
+    return generator.update(steps, lambda steps: (steps.act == 0).float())
 
 
 @several_passes
@@ -209,7 +209,7 @@ def test_a_new_one_needs_an_objective_and_what_follows_and_no_more(make_actor_cr
     )
     steps = roll_out(generator, obs=torch.zeros(16, 8, dtype=torch.int64))
     before = generator.log_prob(steps.obs.flatten(), steps.act.flatten()).mean()
-    report = generator.update(steps, torch.zeros_like(steps.value), 0.4)
+    report = generator.update(steps, lambda steps: torch.zeros(steps.shape), 0.4)
     assert generator.log_prob(steps.obs.flatten(), steps.act.flatten()).mean() < before
     assert report["progress"] == 0.4
     assert report["kl again"] == report["kl"]

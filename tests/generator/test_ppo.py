@@ -21,7 +21,7 @@ def seeded() -> None:
 
 def update(generator: PPOClip, roll_out: Any, progress: float = 0.0) -> dict[str, float]:
     steps = roll_out(generator)
-    return generator.update(steps, (steps.act == 0).float(), progress)
+    return generator.update(steps, lambda steps: (steps.act == 0).float(), progress)
 
 
 def test_what_an_update_reports_of_its_first_step(make_actor_critic: Any, roll_out: Any) -> None:
@@ -41,7 +41,7 @@ def test_actions_beyond_the_clip_have_no_gradient_and_the_others_the_policy_grad
     model = make_actor_critic()
     generator = PPOClip(model, clip=0.2)
     steps = roll_out(generator)
-    batch, _ = learning_batch(model, steps, torch.randn_like(steps.value), 0.9, 0.9)
+    batch, _ = learning_batch(model, steps, torch.randn(steps.shape), 0.9, 0.9)
     model.policy[-1].weight.data.normal_(std=0.5)
     ratio = (model.distribution(batch.features).log_prob(batch.act) - batch.log_prob).exp()
     spent = torch.where(batch.advantages > 0, ratio > 1.2, ratio < 0.8)

@@ -25,7 +25,7 @@ def seeded() -> None:
 
 def update(generator: PPOPenalty, roll_out: Any) -> dict[str, float]:
     steps = roll_out(generator)
-    return generator.update(steps, (steps.act == 0).float())
+    return generator.update(steps, lambda steps: (steps.act == 0).float())
 
 
 @pytest.mark.parametrize("action_space", [Discrete(3), Box(-1, 1, (2,))], ids=str)
@@ -35,7 +35,7 @@ def test_the_objective_is_the_surrogate_less_beta_times_the_kl_from_old_to_new(
     model = make_actor_critic(action_space)
     generator = PPOPenalty(model, kl_penalty=3.0)
     steps = roll_out(generator)
-    batch, _ = learning_batch(model, steps, torch.randn_like(steps.value), 0.9, 0.9)
+    batch, _ = learning_batch(model, steps, torch.randn(steps.shape), 0.9, 0.9)
     for parameter in model.policy_parameters():
         parameter.data.add_(0.3 * torch.randn_like(parameter))
     new = model.distribution(batch.features)

@@ -30,7 +30,7 @@ from gailkit.rollouts.environments import SeedStream, make_env, make_vector_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.training.config import DiscriminatorConfig, PolicyConfig, TrainConfig
 from gailkit.training.train import train
-from gailkit.types import Rollout, Trajectory
+from gailkit.types import Reward, Rollout, Trajectory
 
 SCREEN, ROBOT = "gailkit-test/Screen-v0", "gailkit-test/Robot-v0"
 IMAGE = Box(0, 255, (3, 4, 2), np.uint8)
@@ -71,7 +71,7 @@ class Screen(gymnasium.Env[Any, Any]):
 class Untaught(Generator):
     """Acts and does not learn."""
 
-    def update(self, rollout: Rollout, rewards: torch.Tensor, progress: float = 0.0) -> dict[str, float]:
+    def update(self, rollout: Rollout, reward: Reward, progress: float = 0.0) -> dict[str, float]:
         return {}
 
 

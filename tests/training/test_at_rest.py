@@ -96,8 +96,8 @@ def told_apart(shift: float, rollouts: int) -> DiscriminatorLearner:
 
 def rolled_out(steps: Transitions) -> Rollout:
     parts = {name: values.unsqueeze(1) for name, values in steps.to_dict().items()}
-    numbers, never = torch.zeros(len(steps), 1), torch.zeros(len(steps), 1, dtype=torch.bool)
-    return Rollout(parts["obs"], parts["act"], parts["next_obs"], numbers, numbers, numbers, never, never)
+    never = torch.zeros(len(steps), 1, dtype=torch.bool)
+    return Rollout(parts["obs"], parts["act"], parts["next_obs"], never, never)
 
 
 def test_two_clouds_far_apart_do_not_saturate_the_discriminator_and_leave_a_slope_between_them() -> None:

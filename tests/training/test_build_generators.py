@@ -127,7 +127,7 @@ def test_a_generator_of_ones_own_that_fails_is_no_bug_of_gailkits(
     build: Build, cartpole: Demonstrations, tiny: TrainConfig, reported: Any, said: str
 ) -> None:
     class Own(Generator):
-        def update(self, rollout: Any, rewards: Any, progress: float = 0.0) -> Any:
+        def update(self, rollout: Any, reward: Any, progress: float = 0.0) -> Any:
             if isinstance(reported, Exception):
                 raise reported
             return reported
@@ -138,7 +138,7 @@ def test_a_generator_of_ones_own_that_fails_is_no_bug_of_gailkits(
 
 def test_a_generator_may_report_tensors(build: Build, cartpole: Demonstrations, tiny: TrainConfig) -> None:
     class Own(Generator):
-        def update(self, rollout: Any, rewards: Any, progress: float = 0.0) -> Any:
+        def update(self, rollout: Any, reward: Any, progress: float = 0.0) -> Any:
             return {"loss": torch.tensor(0.25, requires_grad=True).detach(), "steps": 3}
 
     metrics = build(cartpole, tiny, Parts(generator=Own)).iterate()

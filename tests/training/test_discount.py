@@ -21,8 +21,8 @@ def generator() -> PPOClip:
 def rollout(*terminated: bool) -> Rollout:
     """A rollout of so many steps, each of which terminated or not; all that do not are truncated."""
     ended = torch.tensor(terminated).unsqueeze(-1)
-    numbers, places = torch.zeros(ended.shape), torch.zeros(ended.shape, dtype=torch.int64)
-    return Rollout(places, places, places, numbers, numbers, numbers, ended, ~ended)
+    places = torch.zeros(ended.shape, dtype=torch.int64)
+    return Rollout(places, places, places, ended, ~ended)
 
 
 def test_it_is_short_until_the_policy_terminates_and_long_from_then_on(generator: PPOClip) -> None:

@@ -19,7 +19,7 @@ from gailkit.networks.encoders import ObservationEncoder
 from gailkit.training.config import TrainConfig
 from gailkit.training.loop import Trainer
 from gailkit.training.parts import Parts
-from gailkit.types import Rollout
+from gailkit.types import Reward, Rollout
 
 Build = Callable[..., Trainer]
 
@@ -33,12 +33,12 @@ class Extended(DiscreteActionDiscriminator):
 
 
 class Reporting(PPOClip):
-    def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
+    def update(self, rollout: Rollout, reward: Reward, progress: float = 0.0) -> dict[str, float]:
         return {"oddity": math.inf}
 
 
 class Poisoned(PPOClip):
-    def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
+    def update(self, rollout: Rollout, reward: Reward, progress: float = 0.0) -> dict[str, float]:
         self.actor_critic.policy[-1].bias.data[0] = math.nan
         return {}
 
@@ -87,7 +87,7 @@ def test_the_first_number_that_is_not_finite_is_named(
 
 def test_a_generator_that_reports_nothing_is_named(build: Build, cartpole: Demonstrations, tiny: TrainConfig) -> None:
     class Silent(PPOClip):
-        def update(self, rollout: Rollout, rewards: Tensor, progress: float = 0.0) -> dict[str, float]:
+        def update(self, rollout: Rollout, reward: Reward, progress: float = 0.0) -> dict[str, float]:
             return None
 
     trainer = build(cartpole, tiny, Parts(generator=Silent))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import gymnasium
@@ -22,7 +23,7 @@ from gailkit.training.expert import train_expert
 from gailkit.training.loop import Trainer
 from gailkit.training.teachers import TrueReward
 from gailkit.training.train import train
-from gailkit.types import Rollout
+from gailkit.types import Experience, Replayed, Reward, Rollout
 
 Build = Callable[..., Trainer]
 
@@ -69,24 +70,26 @@ def test_rewards_come_from_the_updated_discriminator_on_the_same_rollout_and_tra
         before["logits"] = learner.discriminator(rollout.transitions()).detach()
         return rollout
 
-    def recorded_update(draw_expert: Any, rollout: Rollout) -> dict[str, float]:
+    def recorded_update(draw_expert: Any, rollout: Rollout, experience: Experience) -> dict[str, float]:
         calls.append(("update D", rollout))
-        return update(draw_expert, rollout)
+        assert torch.equal(experience.steps.obs, rollout.obs.flatten(0, 1))
+        return update(draw_expert, rollout, experience)
 
     def recorded_rewards(rollout: Rollout) -> Tensor:
         calls.append(("reward", rollout))
         return reward(rollout)
 
-    def recorded_improve(rollout: Rollout, rewards: Tensor, progress: float) -> dict[str, float]:
+    def recorded_improve(rollout: Rollout, reward: Reward, progress: float) -> dict[str, float]:
         calls.append(("improve pi", rollout))
+        rewards = reward(rollout)
         after = learner.discriminator(rollout.transitions()).detach()
         judge, absorbing = learner.endings, learner.absorbing_reward()
-        ended = 0.0 if judge is None else judge.rewards(rollout, log_d, absorbing).flatten()
+        ended = 0.0 if judge is None else judge.rewards(rollout.transitions(), log_d, absorbing)
         expected = log_d(after) - learner.absorbing_reward() + ended
         torch.testing.assert_close(rewards.flatten(), expected)
         outdated = log_d(before["logits"]) - learner.absorbing_reward() + ended
         assert (rewards.flatten() - outdated).abs().max() > 1e-5
-        return improve(rollout, rewards, progress)
+        return improve(rollout, reward, progress)
 
     monkeypatch.setattr(collector, "collect", recorded_collect)
     monkeypatch.setattr(learner, "update", recorded_update)
@@ -129,9 +132,9 @@ def test_an_expert_is_taught_exactly_the_environments_rewards_step_by_step(
     improve = trainer.generator.update
     seen: list[tuple[Rollout, Tensor]] = []
 
-    def recorded(rollout: Rollout, rewards: Tensor, progress: float) -> dict[str, float]:
-        seen.append((rollout, rewards))
-        return improve(rollout, rewards, progress)
+    def recorded(rollout: Rollout, reward: Reward, progress: float) -> dict[str, float]:
+        seen.append((rollout, reward(rollout)))
+        return improve(rollout, reward, progress)
 
     monkeypatch.setattr(trainer.generator, "update", recorded)
     metrics = [trainer.iterate() for _ in range(3)]
@@ -144,17 +147,38 @@ def test_an_expert_is_taught_exactly_the_environments_rewards_step_by_step(
         assert metrics[k]["reward/mean"] == 32 * k + 16.5  # of 32k + 1, ..., 32k + 32
 
 
+def rollout_of(steps: int, first: int) -> Rollout:
+    nothing, never = torch.zeros(steps, 2, 1), torch.zeros(steps, 2, dtype=torch.bool)
+    return Rollout(nothing, nothing, nothing, never, never, first)
+
+
 def test_rewards_are_kept_as_they_were_when_they_were_observed() -> None:
     teacher, rewards = TrueReward(), np.zeros(2)
-    rollout: Any = None  # the rewards do not depend on it
     for step in range(3):
         rewards[:] = step, -step  # in the same memory, as some environments do
         teacher.observe(rewards)
-    taught, told = teacher.teach(rollout)
-    assert taught.tolist() == [[0.0, 0.0], [1.0, -1.0], [2.0, -2.0]]
-    assert (told, teacher.networks(), teacher.state_dict()) == ({}, {}, {})
+    steps = rollout_of(3, first=0)
+    assert teacher.learn(steps, Experience.of(steps)) == teacher.networks() == {}
+    assert teacher.rewards(steps).tolist() == [[0.0, 0.0], [1.0, -1.0], [2.0, -2.0]]
     teacher.observe(np.array([7.0, 8.0]))
-    assert teacher.teach(rollout)[0].tolist() == [[7.0, 8.0]]
+    following = rollout_of(1, first=6)
+    teacher.learn(following, Experience.of(following))
+    assert teacher.rewards(following).tolist() == [[7.0, 8.0]]
+
+
+def test_true_rewards_are_looked_up_by_the_number_of_a_step_and_outlive_a_restart() -> None:
+    teacher = TrueReward(remembered=8)
+    for t in range(5):  # of two environments: 10 steps, of which the last 8 may be asked about
+        teacher.observe(np.array([10.0 * t, 10.0 * t + 1]))
+        steps = rollout_of(1, first=2 * t)
+        teacher.learn(steps, Experience.of(steps))
+    restored = TrueReward(remembered=8)
+    restored.load_state_dict(deepcopy(teacher.state_dict()))
+    asked = Replayed(
+        *[torch.zeros(2, 2)] * 3, *[torch.zeros(2, 2, dtype=torch.bool)] * 2, torch.tensor([[2, 9], [5, 4]])
+    )
+    for each in (teacher, restored):
+        assert each.rewards(asked).tolist() == [[10.0, 41.0], [21.0, 20.0]]
 
 
 def test_an_expert_in_a_world_turned_upside_down_learns_something_else(tiny_expert: ExpertConfig) -> None:

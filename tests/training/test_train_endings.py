@@ -21,7 +21,7 @@ from gailkit.training.metrics import read_metrics
 from gailkit.training.parts import Parts
 from gailkit.training.run import load_policy
 from gailkit.training.train import train
-from gailkit.types import Rollout
+from gailkit.types import Reward, Rollout
 
 
 def test_a_folder_that_holds_a_run_is_refused_and_left_as_it_is(
@@ -135,10 +135,10 @@ def test_an_interruption_amid_an_update_leaves_the_last_whole_checkpoint(
     cartpole: Demonstrations, tiny: TrainConfig, tmp_path: Path
 ) -> None:
     class Interrupted(PPOClip):
-        def update(self, rollout: Rollout, rewards: torch.Tensor, progress: float = 0.0) -> dict[str, float]:
+        def update(self, rollout: Rollout, reward: Reward, progress: float = 0.0) -> dict[str, float]:
             if progress > 0:
                 raise KeyboardInterrupt
-            return super().update(rollout, rewards, progress)
+            return super().update(rollout, reward, progress)
 
     with pytest.raises(KeyboardInterrupt):
         train("CartPole-v1", cartpole, tiny, parts=Parts(generator=Interrupted), out=tmp_path)

@@ -1,0 +1,104 @@
+"""The last steps of a run, to be learned from again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gailkit.errors import InputError
+from gailkit.memory import available_memory
+from gailkit.types import Replayed, Rollout
+
+FIELDS = ("obs", "act", "next_obs", "terminated", "truncated")
+
+
+class Replay:
+    """A ring of the last steps of N environments. Lin 1992.
+
+    What it gives out are copies, of the types that the rollouts had: images stay bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        """``size`` is how many steps, of all environments together, are kept; rounded up to whole rollouts' rows."""
+        self.size = size
+        self.rows = 0  # that were added, each a step in all N environments
+        self._ring: dict[str, Tensor] = {}  # each (capacity, N, ...); row t lies at t modulo the capacity
+
+    def __len__(self) -> int:
+        """How many steps it holds."""
+        return min(self.rows, self._capacity) * self._num_envs if self._ring else 0
+
+    def add(self, rollout: Rollout) -> None:
+        """Take in a rollout, over the oldest steps where there is no room left.
+
+        Raises:
+            InputError: if the replay, once it is full, would not fit into memory.
+        """
+        if not self._ring:
+            self._allocate(rollout)
+        places = torch.arange(self.rows, self.rows + len(rollout.terminated)) % self._capacity
+        for name in FIELDS:
+            self._ring[name][places] = getattr(rollout, name)[-self._capacity :]
+        self.rows += len(rollout.terminated)
+
+    def draw(self, count: int, length: int = 1, recent: int | None = None) -> Replayed:
+        """Runs of ``length`` successive steps of one environment, ``count`` of them at random: (length, count).
+
+        Each possible start is drawn alike, with replacement. A run may go on into the next episode.
+
+        Args:
+            recent: only the so many last steps are drawn from.
+        """
+        held = min(self.rows, self._capacity)
+        within = held if recent is None else max(length, min(held, -(-recent // self._num_envs)))
+        start = self.rows - within + torch.randint(within - length + 1, (count,))
+        rows = start + torch.arange(length).unsqueeze(-1)
+        environment = torch.randint(self._num_envs, (count,)).expand(length, count)
+        place = (rows % self._capacity, environment)
+        obs, act, next_obs, terminated, truncated = (self._ring[name][place] for name in FIELDS)
+        return Replayed(obs, act, next_obs, terminated, truncated, rows * self._num_envs + environment)
+
+    def terminations(self, recent: int | None = None) -> tuple[int, int]:
+        """How many of the so many last steps terminated, and how many they are."""
+        held = min(self.rows, self._capacity)
+        within = held if recent is None else min(held, -(-recent // self._num_envs))
+        ended = self._ring["terminated"][torch.arange(self.rows - within, self.rows) % self._capacity]
+        return int(ended.sum()), ended.numel()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that it holds, oldest first."""
+        held = min(self.rows, self._capacity)
+        places = torch.arange(self.rows - held, self.rows) % max(self._capacity, 1)
+        return {"rows": self.rows, "steps": {name: values[places] for name, values in self._ring.items()}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned."""
+        self.rows, self._ring = 0, {}
+        if state["steps"]:
+            steps = Rollout(**{name: state["steps"][name] for name in FIELDS})
+            self._allocate(steps)
+            self.rows = state["rows"] - len(steps.terminated)
+            self.add(steps)
+
+    @property
+    def _capacity(self) -> int:
+        return len(self._ring["terminated"]) if self._ring else 0
+
+    @property
+    def _num_envs(self) -> int:
+        return self._ring["terminated"].shape[1]
+
+    def _allocate(self, rollout: Rollout) -> None:
+        capacity = max(len(rollout.terminated), -(-self.size // rollout.shape[1]))
+        shapes = {name: (capacity, *getattr(rollout, name).shape[1:]) for name in FIELDS}
+        dtypes = {name: getattr(rollout, name).dtype for name in FIELDS}
+        needed = sum(torch.Size(shapes[name]).numel() * dtypes[name].itemsize for name in FIELDS)
+        free = available_memory()
+        if needed > free:
+            raise InputError(
+                f"a replay of {self.size:,} steps takes {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
+            )
+        self._ring = {name: torch.zeros(shapes[name], dtype=dtypes[name]) for name in FIELDS}
