@@ -51,8 +51,8 @@ class DeterministicGenerator(OffPolicyGenerator):
 
     def values(self, critic: torch.nn.Module, features: Tensor, act: Tensor) -> Tensor:
         """Estimates (E, B) of Q(s, a) for features (B, size) and encoded actions (B, actions)."""
-        values: Tensor = critic(torch.cat((features, act), -1)).squeeze(-1)
-        return values
+        values: Tensor = critic(torch.cat((features, act), -1))
+        return values[..., 0]
 
     def target_action(self, features: Tensor) -> Tensor:
         """mu'(s) of the policy's copy, encoded, (B, actions)."""

@@ -99,6 +99,7 @@ class Replay:
         free = available_memory()
         if needed > free:
             raise InputError(
-                f"a replay of {self.size:,} steps takes {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
+                f"a replay of {self.size:,} steps takes {needed / 1e6:,.0f} MB of memory, and {free / 1e6:,.0f} MB are "
+                "free"
             )
         self._ring = {name: torch.zeros(shapes[name], dtype=dtypes[name]) for name in FIELDS}

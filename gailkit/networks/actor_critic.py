@@ -76,13 +76,14 @@ class Critic(nn.Module):
 class ActorCritic(nn.Module):
     """A stochastic policy and its value function on features of one ``ObservationEncoder``.
 
-    Discrete actions: categorical, softmax of what the policy network says, or with ``head`` "greedy" that of the
-    largest action value with probability 1 - EPSILON and else any. Box actions: a diagonal Gaussian, clipped where it is executed, or with ``bounds``
-    "tanh" squashed into the Box. Its log deviation starts at ``initial_log_std`` in every state: one parameter a
-    dimension that no state changes, or with ``std`` "state" an output of the policy network within LOG_STD_RANGE.
-    The unit is half the width of a bounded dimension or, squashed, that of x before the tanh, where a deviation of 1
-    is within 0.03 nats of uniform over the Box. ``network`` makes the networks of policy and value function, each from
-    the features to its own outputs; without one they are ``mlp``, and the policy's begins near 0.
+    Discrete actions: categorical, by the softmax of what the policy network says, or with ``head`` "greedy" the one of
+    the largest action value with probability 1 - EPSILON and else any. Box actions: a diagonal Gaussian, clipped where
+    it is executed, or with ``bounds`` "tanh" squashed into the Box. Its log deviation starts at ``initial_log_std`` in
+    every state: one parameter a dimension that no state changes, or with ``std`` "state" an output of the policy
+    network within LOG_STD_RANGE. The unit is half the width of a bounded dimension or, squashed, that of x before the
+    tanh, where a deviation of 1 is within 0.03 nats of uniform over the Box. ``network`` makes the networks of policy
+    and value function, each from the features to its own outputs; without one they are ``mlp``, and the policy's
+    begins near 0.
 
     Raises:
         InputError: for another ``std`` or ``bounds``, one that Discrete actions or this Box cannot have, or an

@@ -18,8 +18,8 @@ from gailkit.errors import InputError
 from gailkit.importing import import_attribute, leads_to, where_defined
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.training.build import build_actor_critic
-from gailkit.training.config import RunConfig
+from gailkit.training.build import build_actor_critic, head_of
+from gailkit.training.config import PolicyConfig, RunConfig
 from gailkit.training.own_runs import check_trusted
 from gailkit.training.parts import Parts, made_generator
 
@@ -31,7 +31,7 @@ Spaces = tuple["Space[Any]", "Space[Any]"]
 def parts_to_act(config: RunConfig, parts: Parts, spaces: Spaces, acting: ActorCritic) -> dict[str, str | None]:
     """The parts without which ``acting`` cannot be made again, by their names in ``Parts``."""
     with torch.random.fork_rng(devices=[]):
-        given = made_again(config, spaces, Parts(policy_network=parts.policy_network))
+        given = made_again(config.policy, spaces, Parts(policy_network=parts.policy_network), head_of(config.generator))
     named = {"policy_network": config.policy.network, "generator": config.generator}
     needed = {
         "policy_network": parts.policy_network is not None or ":" in config.policy.network,
@@ -80,9 +80,9 @@ def imported_parts(run: Path, acts_by: Mapping[str, str | None], parts: Parts, t
     return Parts(**found)
 
 
-def made_again(config: RunConfig, spaces: Spaces, parts: Parts) -> ActorCritic:
+def made_again(policy: PolicyConfig, spaces: Spaces, parts: Parts, head: str) -> ActorCritic:
     """The networks of a policy, untrained."""
-    given = build_actor_critic(config, ObservationEncoder(spaces[0]), spaces[1], parts.policy_network)
+    given = build_actor_critic(policy, ObservationEncoder(spaces[0]), spaces[1], parts.policy_network, head)
     return given if parts.generator is None else made_generator(parts.generator, given).actor_critic
 
 

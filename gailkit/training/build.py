@@ -51,6 +51,7 @@ from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import NetworkFactory, mlp, spectral_mlp
 from gailkit.rollouts.collector import Collector
 from gailkit.rollouts.environments import SeedStream
+from gailkit.spaces import brief
 from gailkit.training.choosing import Candidates
 from gailkit.training.config import OFF_POLICY, DiscriminatorConfig, ExpertConfig, PolicyConfig, RunConfig, TrainConfig
 from gailkit.training.discount import Discount
@@ -91,7 +92,7 @@ def build_trainer(
     encoder = ObservationEncoder(envs.single_observation_space)
     for observations in shown.in_blocks():
         encoder.update(observations)
-    given = build_actor_critic(config, encoder, envs.single_action_space, parts.policy_network)
+    given = _given_networks(config, encoder, envs.single_action_space, parts)
     make_discriminator = parts.discriminator or discriminator_factory(config.discriminator)
     discriminator = made("discriminator", make_discriminator, encoder, envs.single_action_space)
     generator = made_generator(parts.generator or generator_factory(config), given)
@@ -141,11 +142,20 @@ def build_expert_trainer(config: ExpertConfig, envs: SyncVectorEnv, parts: Parts
     """
     parts = parts or Parts()
     encoder = ObservationEncoder(envs.single_observation_space)
-    given = build_actor_critic(config, encoder, envs.single_action_space, parts.policy_network)
+    given = _given_networks(config, encoder, envs.single_action_space, parts)
     learner = made_generator(parts.generator or generator_factory(config), given)
     learner.least_deviation = config.least_deviation
     teacher = TrueReward(learner.remembered)
     return Trainer(config, build_collector(config, envs, teacher.observe), teacher, learner)
+
+
+def _given_networks(
+    config: RunConfig, encoder: ObservationEncoder, action_space: Space[Any], parts: Parts
+) -> ActorCritic:
+    if parts.generator is None:
+        check_acts_in(config.generator, action_space)
+    head = head_of(config.generator)
+    return build_actor_critic(config.policy, encoder, action_space, parts.policy_network, head)
 
 
 def build_collector(
@@ -159,24 +169,32 @@ def build_collector(
 
 
 def build_actor_critic(
-    config: RunConfig, encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory | None = None
+    policy: PolicyConfig,
+    encoder: ObservationEncoder,
+    action_space: Space[Any],
+    network: NetworkFactory | None = None,
+    head: str = "softmax",
 ) -> ActorCritic:
-    """The policy and value networks that ``config`` describes, untrained; ``network`` takes the place of its own.
-
-    Raises:
-        InputError: if its generator cannot act in ``action_space``; those that can are listed.
-    """
-    able = [name for name, kind in GENERATORS.items() if isinstance(action_space, kind.acts_in)]
-    if config.generator in GENERATORS and config.generator not in able:
-        raise InputError(
-            f"the generator {config.generator} cannot act in {brief(action_space)}; those that can are {', '.join(able)}"
-        )
-    policy, head = config.policy, "greedy" if config.generator == "dqn" else "softmax"
+    """The policy and value networks that ``policy`` describes, untrained; ``network`` takes the place of its own."""
     if network is None and policy.network != "mlp":
         network = named(policy.network, {"mlp": mlp}, "policy network")
     shape = (policy.hidden, policy.initial_log_std, policy.std, policy.bounds)
     make = partial(ActorCritic, encoder, action_space, *shape, head=head)
     return make() if network is None else made("policy network", partial(make, network=checked_network(network)))
+
+
+def head_of(generator: str) -> str:
+    """What the policy network's outputs are for Discrete actions: those of ``dqn`` are action values."""
+    return "greedy" if generator == "dqn" else "softmax"
+
+
+def check_acts_in(generator: str, action_space: Space[Any]) -> None:
+    """Raise InputError if the named ``generator`` cannot act in ``action_space``; those that can are listed."""
+    able = [name for name, kind in GENERATORS.items() if isinstance(action_space, kind.acts_in)]
+    if generator in GENERATORS and generator not in able:
+        raise InputError(
+            f"the generator {generator} cannot act in {brief(action_space)}; those that can are {', '.join(able)}"
+        )
 
 
 def discriminator_factory(config: DiscriminatorConfig) -> DiscriminatorFactory:

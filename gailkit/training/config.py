@@ -71,7 +71,8 @@ class PolicyConfig:
     )
     learning_rate: float | None = setting_of(
         dict.fromkeys(ADAM, 2e-3) | dict.fromkeys(OFF_POLICY, 3e-4),
-        "Adam's learning rate; trpo's is that of the value function.", at_least=0
+        "Adam's learning rate; trpo's is that of the value function.",
+        at_least=0,
     )
     learning_rate_schedule: str | None = setting_of(
         dict.fromkeys(ADAM, "linear"),
@@ -89,7 +90,9 @@ class PolicyConfig:
     max_gradient_norm: float | None = setting_of(
         dict.fromkeys(ADAM, 0.5), "Gradients longer than this are shortened to it.", above=0
     )
-    entropy_bonus: float | None = setting_of(dict.fromkeys(ON_POLICY, 0.0), "Weight of the policy's entropy.", at_least=0)
+    entropy_bonus: float | None = setting_of(
+        dict.fromkeys(ON_POLICY, 0.0), "Weight of the policy's entropy.", at_least=0
+    )
     clip: float | None = setting_of({"ppo-clip": 0.2}, "How far the probability ratio may move from 1.", above=0)
     clip_schedule: str | None = setting_of(
         {"ppo-clip": "constant"},
@@ -139,7 +142,9 @@ class PolicyConfig:
     )
 
     critic_hidden: tuple[int, ...] | None = setting_of(
-        dict.fromkeys((*DETERMINISTIC, "sac"), (256, 256)), "Sizes of the hidden layers of the action values.", at_least=1
+        dict.fromkeys((*DETERMINISTIC, "sac"), (256, 256)),
+        "Sizes of the hidden layers of the action values.",
+        at_least=1,
     )
     replay_size: int | None = setting_of(
         dict.fromkeys(OFF_POLICY, 1_000_000), "Steps that are remembered, to be learned from again.", at_least=1
@@ -160,15 +165,13 @@ class PolicyConfig:
     )
     exploration_noise: float | None = setting_of(
         dict.fromkeys(DETERMINISTIC, 0.1),
-        "Deviation of the noise that explores, where no clone of the demonstrations gives it: in half-widths of the Box.",
+        "Deviation of the noise that explores, in half-widths of the Box, where no clone gives it.",
         above=0,
     )
     exploration_share: float | None = setting_of(
         {"dqn": 0.1}, "Share of the run in which uniform actions become rare.", above=0, at_most=1
     )
-    policy_delay: int | None = setting_of(
-        {"td3": 2}, "Updates of the action values for one of the policy.", at_least=1
-    )
+    policy_delay: int | None = setting_of({"td3": 2}, "Updates of the action values for one of the policy.", at_least=1)
     target_noise: float | None = setting_of(
         {"td3": 0.2}, "Deviation of the noise on the actions that targets judge, in half-widths of the Box.", at_least=0
     )
@@ -199,13 +202,6 @@ class PolicyConfig:
             found = f"{chosen['kl_min']:g} and {chosen['kl_max']:g}"
             raise SettingError(
                 lambda low, high: f"{low} must be below {high}; found {found}", "policy.kl_min", "policy.kl_max"
-            )
-        if "warm_up" in chosen and chosen["warm_up"] < chosen["batch_size"]:
-            found = f"{chosen['warm_up']} and {chosen['batch_size']}"
-            raise SettingError(
-                lambda steps, batch: f"{steps} must be at least {batch}; found {found}",
-                "policy.warm_up",
-                "policy.batch_size",
             )
         return chosen
 

@@ -22,6 +22,7 @@ from gailkit.generator import TrainedPolicy, Training
 from gailkit.spaces import space_from_json
 from gailkit.storage import LOCK_FILE, SoleUse, give_second_name, write_atomically
 from gailkit.training.acting import checked_names, imported_parts, made_again
+from gailkit.training.build import head_of
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
 from gailkit.training.config import CHECKPOINTS, PolicyConfig
 from gailkit.training.metrics import EVENTS_FOLDER, METRICS_FILE
@@ -200,7 +201,7 @@ def load_policy(
     checkpoint, state = folder.whole(checkpoint)
     with damaged(run_dir):
         spaces = space_from_json(described["observation_space"]), space_from_json(described["action_space"])
-        policy = _policy_settings(described["config"]["policy"])
+        policy, head = _policy_settings(described["config"]["policy"]), head_of(described["config"]["generator"])
         prefix = "actor_critic."
         own = {name.removeprefix(prefix): t for name, t in state["generator"].items() if name.startswith(prefix)}
         shown = described["demonstrations"]
@@ -209,7 +210,7 @@ def load_policy(
         acts_by = checked_names(described.get("acts_by", {}))
     acting = imported_parts(folder.path, acts_by, parts or Parts(), trust)
     with damaged(run_dir) if acting == Parts() else _changed(run_dir):
-        actor_critic = made_again(policy, spaces, acting)
+        actor_critic = made_again(policy, spaces, acting, head)
         actor_critic.load_state_dict(own)
     training = folder.training(checkpoint, state, described)
     path = folder.checkpoint_path(checkpoint)

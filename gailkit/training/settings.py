@@ -54,7 +54,7 @@ def setting_of(defaults: Mapping[str, Any], help: str, choices: tuple[str, ...] 
 
 def setting_by(default: Any, others: Mapping[str, Any], help: str, **bounds: float) -> Any:
     """A field whose default is another one with some generators; None until ``fill`` knows the generator."""
-    made = setting(None, help, **bounds)
+    made = setting(None, help, (), **bounds)
     return field(default=None, metadata={**made.metadata, "default": default, "by": others})
 
 

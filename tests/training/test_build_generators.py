@@ -16,8 +16,8 @@ from gailkit.errors import InputError
 from gailkit.generator import Generator, PPOClip
 from gailkit.networks.actor_critic import BOUNDS, STDS, ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.training.build import GENERATORS, SCHEDULES, generator_factory
-from gailkit.training.config import PolicyConfig, RunConfig, TrainConfig
+from gailkit.training.build import GENERATORS, SCHEDULES, check_acts_in, generator_factory
+from gailkit.training.config import OFF_POLICY, PolicyConfig, RunConfig, TrainConfig
 from gailkit.training.loop import Trainer
 from gailkit.training.parts import Parts
 
@@ -38,6 +38,8 @@ def changed(item: dataclasses.Field[Any], default: Any) -> Any:
         return CHANGED[item.name]
     if isinstance(default, str):
         return next(word for word in item.metadata["choices"] if word != default)
+    if isinstance(default, tuple):
+        return (*default, 7)
     return default + 1 if isinstance(default, int) else default / 2 or 0.5
 
 
@@ -46,6 +48,11 @@ def accepted(generator: str) -> dict[str, Any]:
     words = {schedule: word for word, schedule in SCHEDULES.items()}
     parameters = [p for p in inspect.signature(GENERATORS[generator]).parameters.values() if p.kind is p.KEYWORD_ONLY]
     return {p.name: words.get(p.default, p.default) if callable(p.default) else p.default for p in parameters}
+
+
+def shared(generator: str, config: RunConfig) -> dict[str, float]:
+    """What a generator is given beside the settings of the policy: values of a replay are not averaged by lambda."""
+    return {"gamma": config.gamma} if generator in OFF_POLICY else {"gamma": config.gamma, "lam": config.lam}
 
 
 def actor_critic(action_space: Any = None) -> ActorCritic:
@@ -61,7 +68,7 @@ def test_the_settings_speak_of_no_generator_that_does_not_exist() -> None:
 
 @pytest.mark.parametrize("generator", GENERATORS)
 def test_a_generator_accepts_exactly_its_settings_and_has_their_defaults(generator: str) -> None:
-    assert accepted(generator) == {"gamma": RunConfig().gamma, "lam": RunConfig().lam, **PolicyConfig().of(generator)}
+    assert accepted(generator) == {**shared(generator, RunConfig()), **PolicyConfig().of(generator)}
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
@@ -74,7 +81,7 @@ def test_every_setting_of_a_generator_reaches_it(generator: str, monkeypatch: py
     monkeypatch.setitem(GENERATORS, generator, lambda model, **settings: arrived.update(settings))
     generator_factory(RunConfig(generator=generator, gamma=0.9, lam=0.5, policy=PolicyConfig(**given)))(actor_critic())
     schedules = {name: SCHEDULES[word] for name, word in given.items() if name.endswith("_schedule")}
-    assert arrived == {"gamma": 0.9, "lam": 0.5, **given, **schedules}
+    assert arrived == {**shared(generator, RunConfig(gamma=0.9, lam=0.5)), **given, **schedules}
 
 
 def test_the_settings_that_reach_ppo_are_what_it_works_with() -> None:
@@ -90,23 +97,35 @@ def test_the_settings_that_reach_ppo_are_what_it_works_with() -> None:
 
 @pytest.mark.parametrize("generator", GENERATORS)
 @pytest.mark.parametrize("action_space", [Discrete(2), Box(-1, 1, (2,))], ids=["discrete", "box"])
-def test_a_name_makes_a_generator_of_its_class_for_any_actions(generator: str, action_space: Any) -> None:
+def test_a_name_makes_a_generator_of_its_class_for_the_actions_it_is_for_and_is_refused_for_others(
+    generator: str, action_space: Any
+) -> None:
+    if not isinstance(action_space, GENERATORS[generator].acts_in):
+        able = "ppo-clip, ppo-penalty, trpo, acktr, pg, " + ("dqn, sac" if generator != "dqn" else "ddpg, td3, sac")
+        with pytest.raises(
+            InputError, match=rf"the generator {generator} cannot act in .*; those that can are {able}$"
+        ):
+            check_acts_in(generator, action_space)
+        return
+    check_acts_in(generator, action_space)
     made = generator_factory(RunConfig(generator=generator))(actor_critic(action_space))
     assert isinstance(made, Generator)
     assert type(made) is GENERATORS[generator]
 
 
-@pytest.mark.parametrize("generator", GENERATORS)
+@pytest.mark.parametrize("generator", [name for name, kind in GENERATORS.items() if Discrete in kind.acts_in])
 def test_every_generator_can_improve_an_imitation(
     build: Build, cartpole: Demonstrations, tiny: TrainConfig, generator: str
 ) -> None:
-    config = dataclasses.replace(tiny, generator=generator, policy=PolicyConfig(hidden=(8,)))
+    policy = PolicyConfig(hidden=(8,), **({"batch_size": 8, "warm_up": 8} if generator in OFF_POLICY else {}))
+    config = dataclasses.replace(tiny, generator=generator, policy=policy)
     trainer = build(cartpole, config)
     before = trainer.generator.actor_critic.policy[0].weight.clone()
     metrics = [trainer.iterate() for _ in range(2)][-1]
     assert not torch.equal(trainer.generator.actor_critic.policy[0].weight, before)
-    assert {"policy/surrogate", "policy/kl", "policy/entropy", "policy/value_loss"} <= set(metrics)
-    assert metrics["policy/kl"] >= 0.0
+    told = {"updates", "value"} if generator in OFF_POLICY else {"surrogate", "kl", "entropy"}
+    assert {f"policy/{name}" for name in (*told, "value_loss")} <= set(metrics)
+    assert metrics.get("policy/kl", 0.0) >= 0.0
 
 
 def test_what_is_no_generator_is_refused(build: Build, cartpole: Demonstrations, tiny: TrainConfig) -> None:

@@ -56,8 +56,8 @@ def test_the_settings_of_a_generator_are_its_defaults_and_what_was_given(generat
         **own,
     }
     if own:
-        given = TrainConfig(generator=generator, policy=PolicyConfig(entropy_bonus=0.125)).policy.of(generator)
-        assert given == {**own, "entropy_bonus": 0.125}
+        given = TrainConfig(generator=generator, policy=PolicyConfig(batch_size=125)).policy.of(generator)
+        assert given == {**own, "batch_size": 125}
 
 
 @pytest.mark.parametrize("generator", [*EVERY, "my_module:Mine"])

@@ -1,0 +1,102 @@
+"""What goes in comes out, unchanged, alike often, in its order, and what is oldest goes first."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from gailkit.errors import InputError
+from gailkit.generator.replay import Replay
+from gailkit.types import Rollout
+
+
+def rollout(first: int, steps: int = 4, environments: int = 2, dtype: torch.dtype = torch.float32) -> Rollout:
+    """Observations that are the numbers of the steps."""
+    numbers = first + torch.arange(steps * environments).reshape(steps, environments)
+    obs = numbers.unsqueeze(-1).to(dtype)
+    return Rollout(obs, -obs, obs + environments, numbers % 5 == 0, numbers % 7 == 0, first)
+
+
+def filled(size: int, rollouts: int) -> Replay:
+    replay = Replay(size)
+    for k in range(rollouts):
+        replay.add(rollout(8 * k))
+    return replay
+
+
+def test_every_step_comes_out_with_all_that_belongs_to_it() -> None:
+    drawn = filled(100, 3).draw(500)
+    assert drawn.shape == (1, 500)
+    numbers = drawn.numbers
+    assert torch.equal(drawn.obs[..., 0].long(), numbers)
+    assert torch.equal(drawn.act[..., 0].long(), -numbers)
+    assert torch.equal(drawn.next_obs[..., 0].long(), numbers + 2)
+    assert torch.equal(drawn.terminated, numbers % 5 == 0)
+    assert torch.equal(drawn.truncated, numbers % 7 == 0)
+
+
+def test_all_that_it_holds_is_drawn_alike() -> None:
+    torch.manual_seed(0)
+    counts = torch.bincount(filled(16, 5).draw(16_000).numbers.flatten(), minlength=40)
+    assert not counts[:24].any()  # five rollouts of 8 steps: the last 16 are left
+    assert (counts[24:] - 1000).abs().max() < 5 * 1000**0.5  # five deviations
+
+
+def test_what_is_oldest_is_overwritten_and_no_more_is_held_than_was_asked_for() -> None:
+    for rollouts, held in ((1, 8), (2, 16), (3, 20), (9, 20)):
+        replay = filled(20, rollouts)  # 10 rows of two environments: no multiple of a rollout's 4
+        assert len(replay) == held
+        assert set(replay.draw(2000).numbers.flatten().tolist()) == set(range(8 * rollouts - held, 8 * rollouts))
+
+
+def test_runs_are_successive_steps_of_one_environment_across_the_seam_of_the_ring() -> None:
+    torch.manual_seed(0)
+    numbers = filled(20, 4).draw(300, length=3).numbers
+    assert torch.equal(numbers[1:], numbers[:-1] + 2)
+    assert int(numbers.min()) == 12 and int(numbers.max()) == 31
+
+
+def test_only_the_last_steps_are_drawn_from_where_that_is_asked() -> None:
+    replay = filled(100, 5)
+    assert set(replay.draw(500, recent=6).numbers.flatten().tolist()) == set(range(34, 40))
+    assert replay.terminations(recent=6) == (1, 6)  # step 35
+    assert replay.terminations() == (8, 40)
+
+
+def test_what_comes_in_and_goes_out_is_a_copy() -> None:
+    replay, given = Replay(100), rollout(0)
+    replay.add(given)
+    given.obs.zero_()
+    drawn = replay.draw(50)
+    drawn.obs.fill_(-1.0)
+    assert replay.draw(50).obs.min() >= 0 and replay.draw(50).obs.max() > 0
+
+
+def test_images_stay_bytes() -> None:
+    replay = Replay(100)
+    replay.add(rollout(0, dtype=torch.uint8))
+    assert replay.draw(3).obs.dtype == torch.uint8
+
+
+@pytest.mark.parametrize("rollouts", [0, 1, 6])
+def test_a_restored_one_goes_on_as_if_nothing_had_happened(rollouts: int) -> None:
+    original = filled(20, rollouts)
+    restored = Replay(20)
+    restored.load_state_dict(copy.deepcopy(original.state_dict()))
+    for each in (original, restored):
+        each.add(rollout(8 * rollouts))
+    found = []
+    for each in (original, restored):
+        torch.manual_seed(1)
+        found.append(each.draw(100, length=2))
+    assert torch.equal(found[0].numbers, found[1].numbers)
+    assert torch.equal(found[0].obs, found[1].obs)
+    assert len(original) == len(restored)
+
+
+def test_a_replay_that_cannot_fit_into_memory_is_refused_with_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gailkit.generator.replay.available_memory", lambda: 10_000_000)
+    with pytest.raises(InputError, match=r"1,000,000 steps takes 14 MB of memory, and 10 MB are free"):
+        Replay(1_000_000).add(rollout(0))
