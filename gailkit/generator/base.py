@@ -12,6 +12,7 @@ from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 
 from gailkit.generator.guidance import Guidance
+from gailkit.generator.replay import Replay
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
 from gailkit.types import Experience, Reward, Rollout, Transitions
@@ -27,6 +28,7 @@ class Generator(nn.Module, ABC):
     acts_in: tuple[type[Space[Any]], ...] = (Box, Discrete)  # the kinds of actions that it can choose
     gamma: float  # the discount, of those that have one
     least_deviation: float = 0.0  # by which advantages are divided at least, in the units of the rewards
+    replay: Replay | None = None  # of those that learn from the whole run; its state is its own, as it is large
     guidance: Guidance | None = None  # where the policy began as a clone: see ``guided``
 
     def __init__(self, actor_critic: ActorCritic) -> None:

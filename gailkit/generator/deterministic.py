@@ -56,7 +56,8 @@ class DeterministicGenerator(OffPolicyGenerator):
 
     def target_action(self, features: Tensor) -> Tensor:
         """mu'(s) of the policy's copy, encoded, (B, actions)."""
-        return self.action_encoder(self.actor_critic.distribution_of(self.target_policy(features)).mode())
+        act: Tensor = self.action_encoder(self.actor_critic.distribution_of(self.target_policy(features)).mode())
+        return act
 
     def improve_mean(self, batch: Batch, progress: float) -> Tensor:
         """One step of mu uphill on the first estimate of Q; the mean value before it."""

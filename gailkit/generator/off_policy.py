@@ -87,7 +87,7 @@ class OffPolicyGenerator(Generator):
         self.gamma, self.n_step = gamma, n_step
         self.batch_size, self.updates_per_step = batch_size, updates_per_step
         self.warm_up = warm_up
-        self.replay = Replay(replay_size)
+        self.replay: Replay = Replay(replay_size)
         self.owed = 0.0  # gradient steps
         self.action_encoder = ActionEncoder(actor_critic.action_space)
         self.critic = critic
@@ -144,13 +144,12 @@ class OffPolicyGenerator(Generator):
         """One gradient step of everything. Returns what tells how it went, by name, each a scalar."""
 
     def get_extra_state(self) -> dict[str, Any]:
-        """The replay, beside the optimisers."""
-        return super().get_extra_state() | {"replay": self.replay.state_dict(), "owed": self.owed}
+        """The gradient steps that are owed, beside the optimisers. The replay has a ``state_dict`` of its own."""
+        return super().get_extra_state() | {"owed": self.owed}
 
     def set_extra_state(self, state: Mapping[str, Any]) -> None:
         """Put back what ``get_extra_state`` returned."""
         super().set_extra_state(state)
-        self.replay.load_state_dict(state["replay"])
         self.owed = state["owed"]
 
     def improve(

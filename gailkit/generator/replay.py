@@ -69,19 +69,12 @@ class Replay:
         return int(ended.sum()), ended.numel()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that it holds, oldest first."""
-        held = min(self.rows, self._capacity)
-        places = torch.arange(self.rows - held, self.rows) % max(self._capacity, 1)
-        return {"rows": self.rows, "steps": {name: values[places] for name, values in self._ring.items()}}
+        """All that it holds: the ring itself, no copy of it, in which row t lies at t modulo its length."""
+        return {"rows": self.rows, "ring": dict(self._ring)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` returned."""
-        self.rows, self._ring = 0, {}
-        if state["steps"]:
-            steps = Rollout(**{name: state["steps"][name] for name in FIELDS})
-            self._allocate(steps)
-            self.rows = state["rows"] - len(steps.terminated)
-            self.add(steps)
+        self.rows, self._ring = state["rows"], {name: state["ring"][name] for name in FIELDS if state["ring"]}
 
     @property
     def _capacity(self) -> int:

@@ -141,6 +141,7 @@ class Trainer:
         return {
             **moving,
             "generator": self.generator.state_dict(),
+            "replay": None if self.generator.replay is None else self.generator.replay.state_dict(),
             "teacher": self.teacher.state_dict(),
             "candidates": None if self.candidates is None else self.candidates.state_dict(),
             "discount": None if self.discount is None else self.discount.state_dict(),
@@ -156,6 +157,8 @@ class Trainer:
         Environments that cannot be brought back to where they were begin new episodes (``collector.not_restored``).
         """
         self.generator.load_state_dict(state["generator"])
+        if self.generator.replay is not None:
+            self.generator.replay.load_state_dict(state["replay"])
         self.teacher.load_state_dict(state["teacher"])
         self.collector.load_state_dict(state["collector"])
         self.whole, self._before = True, None

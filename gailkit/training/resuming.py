@@ -129,6 +129,7 @@ class _Stopped:
 def _prepare(stopped: _Stopped, config: RunConfig) -> None:
     """Let the folder be that of a run in progress: what is not so any more is taken out or written anew."""
     folder, path = stopped.folder, stopped.folder.path / CONFIG_FILE
+    folder.kept_replay.forget_behind(stopped.state.get("replay"))
     if stopped.checkpoint != LAST:  # else the damaged one would be kept beside the next
         give_second_name(folder.checkpoint_path(stopped.checkpoint), folder.checkpoint_path(LAST))
     if stopped.iteration < config.total_iterations:
@@ -250,8 +251,10 @@ def _require_same_parts(stopped: _Stopped, parts: Parts) -> None:
 
 def _load(stopped: _Stopped, trainer: Trainer, tell: Tell) -> None:
     """Put the trainer where its state was taken."""
+    replay = stopped.folder.kept_replay
     with damaged(stopped.folder.path):
-        trainer.load_state_dict(stopped.state)
+        kept = stopped.state.get("replay")
+        trainer.load_state_dict({**stopped.state, "replay": replay.load(kept)})
     if trainer.collector.not_restored:
         numbers = ", ".join(map(str, trainer.collector.not_restored))
         tell(

@@ -5,6 +5,7 @@ RUN/metrics.jsonl           one row an iteration
 RUN/tensorboard/            the same for TensorBoard
 RUN/checkpoints/            chosen.safetensors, last.safetensors, best.safetensors; previous.safetensors, the one
                             before last
+RUN/checkpoints/replay/     the steps that a generator learns from again, in files of so many each
 RUN/learning.svg            the curves, drawn when training ends
 RUN/.in-use                 locked while a process trains into the folder
 """
@@ -25,6 +26,7 @@ from gailkit.training.acting import checked_names, imported_parts, made_again
 from gailkit.training.build import head_of
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
 from gailkit.training.config import CHECKPOINTS, PolicyConfig
+from gailkit.training.kept_replay import KeptReplay
 from gailkit.training.metrics import EVENTS_FOLDER, METRICS_FILE
 from gailkit.training.parts import Parts
 from gailkit.training.settings import config_from_dict
@@ -42,6 +44,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._sole_use: SoleUse | None = None
+        self._kept: dict[str, int] | None = None  # of the replay, by the checkpoint that was last written here
 
     @classmethod
     def create(cls, path: Path, description: Mapping[str, Any], overwrite: bool = False) -> RunFolder:
@@ -118,10 +121,18 @@ class RunFolder:
 
     def save_last(self, state: Mapping[str, Any]) -> None:
         """Write the last checkpoint; the one before stays beside it, in case that something damages this one."""
-        last = self.checkpoint_path(LAST)
+        last, replay = self.checkpoint_path(LAST), self.kept_replay
+        kept = replay.save(state["replay"])
         if last.is_file():
             give_second_name(last, self.checkpoint_path(PREVIOUS))
-        self.save(LAST, state)
+        self.save(LAST, {**state, "replay": kept})
+        replay.forget(self._kept)
+        self._kept = kept
+
+    @property
+    def kept_replay(self) -> KeptReplay:
+        """What the checkpoints hold of a replay only by its place in it."""
+        return KeptReplay(self.path / "checkpoints")
 
     def whole(self, name: str) -> tuple[str, dict[str, Any]]:
         """Name and state of the checkpoint ``name``, or of the one before the last where the last is damaged.
@@ -171,6 +182,7 @@ class RunFolder:
         """Remove what a run consists of, its description last, and nothing else that may lie in the folder."""
         for name in (*CHECKPOINTS, PREVIOUS):
             self.checkpoint_path(name).unlink(missing_ok=True)
+        self.kept_replay.forget_behind(None)
         for events in (self.path / EVENTS_FOLDER).glob("events.out.tfevents.*"):
             events.unlink()
         if (self.path / CONFIG_FILE).exists():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -179,7 +178,8 @@ class _Keeper:
         full = len(self.trainer.recent) == self.trainer.recent.maxlen
         if full and metrics["episode/true_return"] > self.best_return:
             self.best_return = metrics["episode/true_return"]
-            self.best_state = copy.deepcopy(self.trainer.generator.state_dict())
+            networks = self.trainer.generator.actor_critic.state_dict()
+            self.best_state = {f"actor_critic.{name}": tensor.clone() for name, tensor in networks.items()}
             self.best_steps = self.trainer.steps
         if time.monotonic() - self.saved_at >= self.trainer.config.checkpoint_every:
             self.save()

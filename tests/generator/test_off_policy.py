@@ -160,6 +160,7 @@ def test_its_state_is_all_of_it(name: str) -> None:
     original = practised(made(name), rollouts=2)
     restored = made(name)
     restored.load_state_dict(copy.deepcopy(original.state_dict()))
+    restored.replay.load_state_dict(copy.deepcopy(original.replay.state_dict()))
     for each in (original, restored):
         torch.manual_seed(5)
         rollout = wandering(each, first=128)
