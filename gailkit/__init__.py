@@ -19,6 +19,8 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "Closeness": "gailkit.evaluation.closeness:Closeness",
     "Collector": "gailkit.rollouts.collector:Collector",
     "CrossEntropyLoss": "gailkit.discriminator:CrossEntropyLoss",
+    "DDPG": "gailkit.generator:DDPG",
+    "DQN": "gailkit.generator:DQN",
     "Demonstrations": "gailkit.demonstrations:Demonstrations",
     "DiscreteActionDiscriminator": "gailkit.discriminator:DiscreteActionDiscriminator",
     "Discriminator": "gailkit.discriminator:Discriminator",
@@ -38,7 +40,9 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "ReadOptions": "gailkit.demonstrations.file_contents:ReadOptions",
     "Reference": "gailkit.evaluation.evaluate:Reference",
     "Rollout": "gailkit.types:Rollout",
+    "SAC": "gailkit.generator:SAC",
     "SeedStream": "gailkit.rollouts.environments:SeedStream",
+    "TD3": "gailkit.generator:TD3",
     "TRPO": "gailkit.generator:TRPO",
     "TrainConfig": "gailkit.training.config:TrainConfig",
     "TrainedPolicy": "gailkit.generator:TrainedPolicy",
@@ -64,6 +68,10 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
 
 __all__ = [
     "ACKTR",
+    "DDPG",
+    "DQN",
+    "SAC",
+    "TD3",
     "TRPO",
     "ActorCritic",
     "AdversarialLoss",
@@ -136,6 +144,10 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.functional.absorbing import absorbing_mass
     from gailkit.generator import (
         ACKTR,
+        DDPG,
+        DQN,
+        SAC,
+        TD3,
         TRPO,
         Generator,
         PolicyGradient,

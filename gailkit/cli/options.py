@@ -135,6 +135,11 @@ def _type(setting: dataclasses.Field[Any]) -> Any:
 
 def _explained(setting: dataclasses.Field[Any]) -> str:
     """The help sentence with the default, and who has the setting if not every generator has it."""
+    if "by" in setting.metadata:
+        others = setting.metadata["by"]
+        (other,) = set(others.values())
+        default = f"{_shown(setting.metadata['default'])}; {_shown(other)} for {', '.join(others)}"
+        return f"{setting.metadata['help']} [default: {default}]"
     if "of" not in setting.metadata:
         return f"{setting.metadata['help']} [default: {_shown(setting.default)}]"
     defaults = setting.metadata["of"]

@@ -33,6 +33,9 @@ ROWS: tuple[Row, ...] = (  # label, the metrics behind it, how they are written
     ("clone gain, nats | guidance, weight of expert's actions", ("clone/gain", "clone/guidance"), "{:+.3f}"),
     ("reward, mean | deviation", ("reward/mean", "reward/std"), "{:+.3f}"),
     ("policy entropy | KL of the update", ("policy/entropy", "policy/kl"), "{:.4f}"),
+    ("action value, mean | half its squared error", ("policy/value", "policy/value_loss"), "{:.3f}"),
+    ("weight of the entropy", ("policy/temperature",), "{:.3g}"),
+    ("probability of a uniform action", ("policy/epsilon",), "{:.2f}"),
     ("explained variance of the value", ("policy/explained_variance",), "{:.2f}"),
     ("share of the step taken", ("policy/step_share",), "{:.3f}"),
     ("length of the steps, policy | value", ("policy/step_size", "policy/value_step_size"), "{:.3g}"),
@@ -138,7 +141,7 @@ def _table(metrics: Mapping[str, float], position: str) -> Table:
 
 def _rows(metrics: Mapping[str, float]) -> list[Row]:
     """What there is to show: not every teacher and generator has every metric, and the first episodes end later."""
-    return [row for row in ROWS if any(name in metrics or name.startswith("episode/") for name in row[1])]
+    return [row for row in ROWS if row[1][0] in metrics or row[1][0].startswith("episode/")]
 
 
 def _values(metrics: Mapping[str, float], names: tuple[str, ...], form: str) -> str:

@@ -32,8 +32,8 @@ class SAC(OffPolicyGenerator):
     """y = r + gamma (min_i Q_i'(s', a') - alpha ln pi(a'|s')), a' ~ pi; pi goes uphill on min_i Q_i - alpha ln pi.
 
     alpha rises while the entropy is below its target and falls while it is above. The target is -1 a dimension of
-    half-width 1 for Box actions and a share of ln A for Discrete ones; of a policy that began as a clone it is the
-    entropy that the clone has where the expert was: as much as the expert's own actions scatter.
+    half-width 1 for Box actions and a share of ln A for Discrete ones. A policy that began as a clone has no higher one
+    than the entropy of the clone where the expert was: what the expert's own actions scatter is at most that much.
     """
 
     target_entropy: Tensor  # ()
@@ -79,10 +79,11 @@ class SAC(OffPolicyGenerator):
         self.register_buffer("target_entropy", torch.tensor(_usual_entropy(actor_critic)))
 
     def guide(self, guidance: Guidance) -> None:
-        """Be guided, and keep the entropy that the clone has where the expert was."""
+        """Be guided, and keep no more entropy than the clone has where the expert was."""
         super().guide(guidance)
         with torch.no_grad():
-            self.target_entropy.copy_(self._distribution(guidance.draw(SEEN).obs).entropy().mean())
+            scatter = self._distribution(guidance.draw(SEEN).obs).entropy().mean()
+            self.target_entropy.copy_(torch.minimum(self.target_entropy, scatter))
 
     def learn(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """One step of the action values, of the policy and of alpha."""

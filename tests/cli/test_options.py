@@ -54,7 +54,7 @@ def test_there_is_an_option_for_every_setting_with_its_help_and_default() -> Non
         assert option.help is not None
         assert option.help.startswith(field.metadata["help"])
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
-        stated = re.search(r"\[default: (\S*?)(?: for .*|; of (.*))?\]$", option.help)
+        stated = re.search(r"\[default: (\S*?)(?:; \S+ for .*| for .*|; of (.*))?\]$", option.help)
         assert stated is not None, option.help
         assert stated[1] == shown or float(stated[1]) == default
         owners = set(field.metadata.get("of", EVERY))

@@ -72,15 +72,21 @@ def test_the_target_is_one_nat_less_a_dimension_than_a_box_of_half_width_1_has_a
     assert 0 < float(made(make_actor_critic, Discrete(4)).target_entropy) < math.log(4)
 
 
-@pytest.mark.parametrize("space", [Discrete(4), Box(-1, 1, (2,))])
-def test_one_that_began_as_a_clone_keeps_the_entropy_that_the_clone_has_where_the_expert_was(
-    make_actor_critic: Any, space: Any
+@pytest.mark.parametrize(("space", "certain"), [(Discrete(4), 5000.0), (Box(-1, 1, (2,)), -3.0)])
+def test_one_that_began_as_a_clone_keeps_no_more_entropy_than_the_clone_has_where_the_expert_was(
+    make_actor_critic: Any, space: Any, certain: float
 ) -> None:
     generator, obs = made(make_actor_critic, space), torch.randn(50, 3)
-    never = torch.zeros(50, dtype=torch.bool)
-    pairs = Transitions(obs, generator.act(obs), obs, never)
+    pairs = Transitions(obs, generator.act(obs), obs, torch.zeros(50, dtype=torch.bool))
+    usual = float(generator.target_entropy)
+    generator.guide(Guidance(lambda count: pairs))  # the clone is more random than that
+    assert float(generator.target_entropy) == usual
+    with torch.no_grad():
+        generator.actor_critic.policy[-1].weight.mul_(certain)
+        generator.actor_critic.set_log_std(certain)
     generator.guide(Guidance(lambda count: pairs))
     expected = float(generator.actor_critic(obs).entropy().mean().detach())
+    assert expected < usual
     assert float(generator.target_entropy) == pytest.approx(expected, rel=1e-5)
     assert generator.guidance is not None
 
