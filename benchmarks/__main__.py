@@ -16,6 +16,7 @@ from benchmarks.paper import paper
 from benchmarks.peers import peers
 from benchmarks.recording import recording
 from benchmarks.reinforcement import reinforcement
+from benchmarks.replay import replay
 from benchmarks.resuming import resuming
 from benchmarks.speed import speed
 from benchmarks.study import study
@@ -42,6 +43,7 @@ benchmarks.add_command(paper)
 benchmarks.add_command(peers)
 benchmarks.add_command(recording)
 benchmarks.add_command(reinforcement)
+benchmarks.add_command(replay)
 benchmarks.add_command(resuming)
 benchmarks.add_command(speed)
 benchmarks.add_command(study)

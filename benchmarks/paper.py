@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from benchmarks.imitation import _indented, _kept, _likeness, _run, _shown
+from benchmarks.imitation_run import indented, kept, likeness, run_command, shown
 from benchmarks.paper_figure import drawn
 from benchmarks.paper_scores import EPISODES, OURS, PUBLISHED, TASKS, Task, published
 from benchmarks.paper_table import write_table
@@ -88,7 +88,7 @@ def paper(jobs: int, only: str, again: bool, draw: bool, steps_share: float) -> 
     wanted = [] if draw else [cell for cell in cells(steps_share) if only in cell.task.env_id]
     for path in sorted({cell.task.demos_path for cell in wanted if not cell.task.demos_path.is_file()}):
         click.echo(f"NOT MEASURED: {path} is not there; GAILKIT_EXPERTS names the folder of foreign experts")
-    rows = [] if again else _kept(places.results)
+    rows = [] if again else kept(places.results)
     missing = [cell for cell in wanted if cell.task.demos_path.is_file() and not is_measured(cell, rows)]
     failures = _measure_all(missing, places, jobs)
     _write(places)
@@ -115,7 +115,7 @@ def _measure_all(missing: Sequence[Cell], places: Places, jobs: int) -> int:
     failures = 0
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            futures = {pool.submit(_measure, cell, places.runs): cell for cell in missing}
+            futures = {pool.submit(measure, cell, places.runs): cell for cell in missing}
             for future in as_completed(futures):
                 name = futures[future].name
                 try:
@@ -124,34 +124,34 @@ def _measure_all(missing: Sequence[Cell], places: Places, jobs: int) -> int:
                     failures += 1
                     click.echo(f"FAILED: {name}: {failure.message}", err=True)
                     continue
-                _keep(places.results, row)
+                keep(places.results, row)
                 click.echo(f"{name}: score {row['sampled']['score']:.3f}, likeliest {row['likeliest']['score']:.3f}")
         finally:
             pool.shutdown(cancel_futures=True)  # what was interrupted begins nothing more
     return failures
 
 
-def _measure(cell: Cell, folder: Path) -> Row:
+def measure(cell: Cell, folder: Path) -> Row:
     """One run from its demonstrations to its scores."""
     run = folder / cell.name
     run.mkdir(parents=True, exist_ok=True)
     results = {actions: run / f"{actions}.json" for actions in EVALUATED}
     commands = [*_training(cell, run), *_evaluations(cell, run, results)]
     for words in commands:
-        _run(words)
+        run_command(words)
     measured = {actions: json.loads(path.read_text(encoding="utf-8")) for actions, path in results.items()}
     return {
         **cell.settings,
         **{name: measured["sampled"][name] for name in ("random_return_mean", "expert_return_mean")},
         **{actions: _worth(values) for actions, values in measured.items()},
         "seconds": None if cell.steps is None else round(read_metrics(run)[-1]["seconds"]),  # of training
-        "commands": [_shown(words) for words in commands],
+        "commands": [shown(words) for words in commands],
     }
 
 
 def _worth(values: Row) -> Row:
     """Return, score and closeness, of what ``gailkit evaluate`` writes."""
-    return {"return_mean": values["return_mean"], "score": values["normalised_score"], **_likeness(values)}
+    return {"return_mean": values["return_mean"], "score": values["normalised_score"], **likeness(values)}
 
 
 def _training(cell: Cell, run: Path) -> Sequence[Sequence[object]]:
@@ -176,11 +176,11 @@ def _chosen(cell: Cell) -> Sequence[object]:
     return ["--demos", cell.task.demos_path, "--trajectories", cell.trajectories, "--subsample", cell.task.subsample]
 
 
-def _keep(path: Path, row: Row) -> None:
+def keep(path: Path, row: Row) -> None:
     """Put a row in its place in the file of results, which is read anew: another command may have added to it."""
-    rows = sorted([*(old for old in _kept(path) if _place(old) != _place(row)), row], key=_place)
+    rows = sorted([*(old for old in kept(path) if _place(old) != _place(row)), row], key=_place)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, _indented(rows).encode())
+    write_atomically(path, indented(rows).encode())
 
 
 def _place(row: Row) -> tuple[int, int, int, int]:
@@ -195,7 +195,7 @@ def _write(places: Places) -> None:
     if not runs:
         click.echo(f"NOT DRAWN: {PUBLISHED}, the paper's own results, is not there")
         return
-    rows = _kept(places.results)
+    rows = kept(places.results)
     write_table(rows, runs, places.results.with_suffix(".md"))
     places.figure.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(places.figure, drawn(rows, runs))

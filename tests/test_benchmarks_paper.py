@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.imitation import _kept
+from benchmarks.imitation_run import kept
 from benchmarks.paper import FULL, Cell, _keep, cells, is_measured
 from benchmarks.paper_figure import drawn
 from benchmarks.paper_scores import TASKS, Run, published, random_return, scores
@@ -91,4 +91,4 @@ def test_a_row_replaces_its_like_and_stands_in_the_order_of_the_table(tmp_path: 
     first, second = row_of("gailkit", 0, 20.0, 0.9, 1.0), row_of("clone", 0, 20.0, 0.2, 0.3)
     for row in (second, first, {**second, "seconds": 1}):
         _keep(path, row)
-    assert _kept(path) == [first, {**second, "seconds": 1}]
+    assert kept(path) == [first, {**second, "seconds": 1}]

@@ -24,7 +24,7 @@ class DDPG(DeterministicGenerator):
         updates_per_step: float = 1.0,
         batch_size: int = 256,
         learning_rate: float = 3e-4,
-        critic_hidden: tuple[int, ...] = (256, 256),
+        critic_hidden: tuple[int, ...] = (128, 128),
         target_rate: float = 0.005,
         n_step: int = 1,
         exploration_noise: float = 0.1,

@@ -142,7 +142,7 @@ class PolicyConfig:
     )
 
     critic_hidden: tuple[int, ...] | None = setting_of(
-        dict.fromkeys((*DETERMINISTIC, "sac"), (256, 256)),
+        dict.fromkeys((*DETERMINISTIC, "sac"), (128, 128)),
         "Sizes of the hidden layers of the action values.",
         at_least=1,
     )
