@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.imitation_run import kept
-from benchmarks.paper import FULL, Cell, _keep, cells, is_measured
+from benchmarks.paper import FULL, Cell, keep, cells, is_measured
 from benchmarks.paper_figure import drawn
 from benchmarks.paper_scores import TASKS, Run, published, random_return, scores
 from benchmarks.paper_table import write_table
@@ -90,5 +90,5 @@ def test_a_row_replaces_its_like_and_stands_in_the_order_of_the_table(tmp_path: 
     path = tmp_path / FULL.results.name
     first, second = row_of("gailkit", 0, 20.0, 0.9, 1.0), row_of("clone", 0, 20.0, 0.2, 0.3)
     for row in (second, first, {**second, "seconds": 1}):
-        _keep(path, row)
+        keep(path, row)
     assert kept(path) == [first, {**second, "seconds": 1}]
