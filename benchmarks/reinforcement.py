@@ -1,4 +1,4 @@
-"""Reinforcement learning on the true reward, beside Stable-Baselines3's PPO and sb3-contrib's TRPO.
+"""Reinforcement learning on the true reward, beside Stable-Baselines3's algorithms and sb3-contrib's TRPO.
 
 Both sides learn the same task from the same seed in the same worker, one directly after the other.
 """
@@ -24,7 +24,9 @@ PEERS = Path(os.environ.get("GAILKIT_PEERS_VENV", WORK / "peers-venv"))
 REQUIREMENTS = ("stable-baselines3>=2.9,<2.10", "sb3-contrib>=2.9,<2.10", "gymnasium[mujoco]")
 TESTED = ("-c", "constraints.txt")
 NAMED = {"GAILKIT_PEERS_VENV": PEERS} if "GAILKIT_PEERS_VENV" in os.environ else {}
-OPTIMISERS = ("ppo-clip", "trpo")
+ON_POLICY = ("ppo-clip", "trpo")
+BOX_REPLAY = ("sac", "td3", "ddpg")
+OPTIMISERS = (*ON_POLICY, "dqn", *BOX_REPLAY)
 PEER_ROLLOUT = 2048  # steps in each environment between updates, by default, in both PPO and TRPO of the peers
 
 MEASURED = "measured.json"  # in the folder of a run
@@ -33,11 +35,12 @@ Row = dict[str, Any]
 
 
 class Task(NamedTuple):
-    """An environment, for how many steps it is learned and over how many episodes it is judged."""
+    """An environment, for how many steps it is learned, over how many episodes it is judged, and by which optimisers."""
 
     env_id: str
     steps: int
     episodes: int
+    optimisers: tuple[str, ...] = ON_POLICY
 
 
 TASKS = (
@@ -45,6 +48,10 @@ TASKS = (
     Task("Pendulum-v1", 300_000, 100),
     Task("Hopper-v5", 500_000, 20),
     Task("HalfCheetah-v5", 500_000, 20),
+    Task("CartPole-v1", 50_000, 100, ("dqn",)),
+    Task("Pendulum-v1", 20_000, 100, BOX_REPLAY),
+    Task("Hopper-v5", 200_000, 20, BOX_REPLAY),
+    Task("HalfCheetah-v5", 200_000, 20, BOX_REPLAY),
 )
 
 
@@ -63,7 +70,9 @@ class Pair(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """Those of the task rounded up to the peers' whole rollouts, which they take in any case: the same for both."""
+        """Those of the task, or rounded up to the peers' whole rollouts, which they take anyway: the same for both."""
+        if self.optimiser not in ON_POLICY:
+            return self.task.steps
         rollout = PEER_ROLLOUT * self.num_envs
         return -(-self.task.steps // rollout) * rollout
 
@@ -78,19 +87,22 @@ class Pair(NamedTuple):
 @click.option("--seeds", default=3, show_default=True, help="Runs of each task and optimiser.")
 @click.option("--jobs", default=1, show_default=True, help="Pairs of runs at a time; more than 1 share the machine.")
 @click.option("--only", default="", help="Tasks whose name contains this.")
-@click.option("--num-envs", default=4, show_default=True, help="Environments of both; 4 in the peers' own examples.")
+@click.option("--optimisers", default=",".join(OPTIMISERS), show_default=True, help="Which, with commas between them.")
+@click.option("--num-envs", default=4, show_default=True, help="Of on-policy pairs; 4 in the peers' own examples.")
 @click.option("--again", is_flag=True, help="Also what the results hold already.")
 @click.option("--keep-peers", is_flag=True, help="Take what a peer's run has measured before, if its files are there.")
-def reinforcement(seeds: int, jobs: int, only: str, num_envs: int, again: bool, keep_peers: bool) -> None:
+def reinforcement(
+    seeds: int, jobs: int, only: str, optimisers: str, num_envs: int, again: bool, keep_peers: bool
+) -> None:
     """Learn every task on its own reward, ours beside the peers', and write the table to benchmarks/results/."""
     os.chdir(REPOSITORY)
     rows: list[Row] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
     wanted = [
-        Pair(task, optimiser, seed, num_envs)
+        Pair(task, optimiser, seed, num_envs if optimiser in ON_POLICY else 1)
         for seed in range(seeds)
         for task in TASKS
-        for optimiser in OPTIMISERS
-        if only in task.env_id
+        for optimiser in task.optimisers
+        if only in task.env_id and optimiser in optimisers.split(",")
     ]
     measured = [] if again else [_key(row) for row in rows]
     missing = [pair for pair in wanted if pair.key not in measured]

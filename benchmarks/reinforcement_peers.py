@@ -13,7 +13,11 @@ import numpy as np
 
 from benchmarks.trial import Learned, Trial, main
 
-ALGORITHMS = {"ppo-clip": ("stable_baselines3", "PPO"), "trpo": ("sb3_contrib", "TRPO")}
+ALGORITHMS = {
+    "ppo-clip": ("stable_baselines3", "PPO"),
+    "trpo": ("sb3_contrib", "TRPO"),
+    **{name: ("stable_baselines3", name.upper()) for name in ("dqn", "ddpg", "td3", "sac")},
+}
 
 
 def learn(trial: Trial) -> Learned:

@@ -14,8 +14,10 @@ HIGHEST_RATIO = 0.7  # of our wall time to the peer's
 TRAINING_EPISODES = 50  # as many of the last as a run of gailkit remembers
 HEAD = f"""# Reinforcement learning on the true reward
 
-gailkit's `ppo-clip` and `trpo` beside PPO of Stable-Baselines3 and TRPO of sb3-contrib, every setting of either its
-default, in as many environments, for as many steps: those that the peer's whole rollouts come to. Each return is the
+gailkit's `ppo-clip`, `dqn`, `ddpg`, `td3` and `sac` beside those of Stable-Baselines3, and `trpo` beside sb3-contrib's,
+every setting of either its default, for as many steps: on-policy in as many environments, for those that the peer's
+whole rollouts come to; from a replay each in its own number of environments, 8 and 1, with as many gradient steps (for
+`dqn` one for four steps, which is the peer's default and not ours). Each return is the
 median over seeds, with the least and the greatest in brackets, of the mean over 100 episodes (20 in MuJoCo) of the
 last policy's likeliest actions, from the same seeds of the environment for both; below it, in italics, the mean
 return of the last {TRAINING_EPISODES} training episodes. Seconds are the wall time of training on one thread,

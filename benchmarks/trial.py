@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from gymnasium.spaces import Box
 
+OPTIMISERS = ("ppo-clip", "trpo", "dqn", "ddpg", "td3", "sac")
 EVALUATION_SEED = 1_000_000  # episode i of every evaluation begins with env.reset(seed=EVALUATION_SEED + i)
 PACKAGES = ("torch", "numpy", "gymnasium", "mujoco")  # whose versions are kept, with those of the learner itself
 
@@ -97,7 +98,7 @@ def evaluated(policy: Callable[[np.ndarray], np.ndarray], env_id: str, episodes:
 def _asked() -> Trial:
     parser = argparse.ArgumentParser(description="Learn one task on its own reward, timed.")
     parser.add_argument("env_id")
-    parser.add_argument("--optimiser", required=True, choices=("ppo-clip", "trpo"))
+    parser.add_argument("--optimiser", required=True, choices=OPTIMISERS)
     for name in ("steps", "seed", "num-envs", "episodes", "training-episodes"):
         parser.add_argument(f"--{name}", required=True, type=int)
     parser.add_argument("--out", required=True, type=Path)

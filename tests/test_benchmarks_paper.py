@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.imitation_run import kept
-from benchmarks.paper import FULL, Cell, keep, cells, is_measured
+from benchmarks.paper import FULL, Cell, cells, is_measured, keep
 from benchmarks.paper_figure import drawn
 from benchmarks.paper_scores import TASKS, Run, published, random_return, scores
 from benchmarks.paper_table import write_table

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gailkit.errors import InputError
 from gailkit.functional.q_learning import Ahead, look_ahead
 from gailkit.generator.base import Generator
-from gailkit.generator.replay import Replay
+from gailkit.generator.replay import Replay, check_fits
 from gailkit.memory import blocks
 from gailkit.networks.action_values import Target
 from gailkit.networks.actor_critic import ActorCritic
@@ -24,7 +24,7 @@ from gailkit.spaces import brief
 from gailkit.types import Experience, Reward, Rollout
 
 CHUNK = 2**21  # numbers of observations that are drawn at a time
-SHOWN = 4096  # steps of the policy's that a discriminator sees of each rollout and what came before
+SHOWN = 2048  # steps of the policy's that a discriminator is shown, after each rollout
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,8 @@ class OffPolicyGenerator(Generator):
             n_step: steps of which the rewards are summed up before the value of a state stands for the rest.
 
         Raises:
-            InputError: for actions that it cannot choose, or a warm-up that is shorter than a minibatch.
+            InputError: for actions that it cannot choose, a warm-up that is shorter than a minibatch, or a replay that
+                does not fit into memory.
         """
         if not isinstance(actor_critic.action_space, self.acts_in):
             raise InputError(f"{type(self).__name__} cannot act in {brief(actor_critic.action_space)}")
@@ -83,6 +84,7 @@ class OffPolicyGenerator(Generator):
             raise InputError(
                 f"warm_up must be at least the batch size, {batch_size}, for there to be a batch; found {warm_up}"
             )
+        check_fits(replay_size, actor_critic.encoder.space, actor_critic.action_space)
         super().__init__(actor_critic)
         self.gamma, self.n_step = gamma, n_step
         self.batch_size, self.updates_per_step = batch_size, updates_per_step
@@ -124,7 +126,8 @@ class OffPolicyGenerator(Generator):
         """Take in a rollout; what stands for the policy are steps from the whole replay."""
         self.replay.add(rollout)
         terminated, steps = self.replay.terminations()
-        return Experience(self.replay.draw(SHOWN).transitions(), steps, terminated)
+        shown = min(SHOWN, max(self.batch_size, CHUNK // self.actor_critic.encoder.size))
+        return Experience(self.replay.draw(shown).transitions(), steps, terminated)
 
     def update(self, rollout: Rollout, reward: Reward, progress: float = 0.0) -> dict[str, float]:
         """As many gradient steps as the rollout calls for; see ``Generator.update``."""

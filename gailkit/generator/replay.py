@@ -5,14 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
+from gymnasium import Space
 from torch import Tensor
 
 from gailkit.errors import InputError
 from gailkit.memory import available_memory
+from gailkit.spaces import storage_dtype
 from gailkit.types import Replayed, Rollout
 
 FIELDS = ("obs", "act", "next_obs", "terminated", "truncated")
+
+
+def check_fits(size: int, observation_space: Space[Any], action_space: Space[Any]) -> None:
+    """Raise InputError if a replay of so many steps, once it is full, does not fit into memory."""
+    observation, action = (_bytes(space) for space in (observation_space, action_space))
+    needed, free = size * (2 * observation + action + 2), available_memory()
+    if needed > free:
+        raise InputError(
+            f"a replay of {size:,} steps takes {needed / 1e6:,.0f} MB of memory, and {free / 1e6:,.0f} MB are free"
+        )
+
+
+def _bytes(space: Space[Any]) -> int:
+    return int(np.prod(space.shape or ())) * np.dtype(storage_dtype(space)).itemsize
 
 
 class Replay:
@@ -22,7 +39,7 @@ class Replay:
     """
 
     def __init__(self, size: int) -> None:
-        """``size`` is how many steps, of all environments together, are kept; rounded up to whole rollouts' rows."""
+        """``size`` is how many steps, of all environments together, are kept; rounded up to whole rows of these."""
         self.size = size
         self.rows = 0  # that were added, each a step in all N environments
         self._ring: dict[str, Tensor] = {}  # each (capacity, N, ...); row t lies at t modulo the capacity
@@ -32,11 +49,7 @@ class Replay:
         return min(self.rows, self._capacity) * self._num_envs if self._ring else 0
 
     def add(self, rollout: Rollout) -> None:
-        """Take in a rollout, over the oldest steps where there is no room left.
-
-        Raises:
-            InputError: if the replay, once it is full, would not fit into memory.
-        """
+        """Take in a rollout, over the oldest steps where there is no room left."""
         if not self._ring:
             self._allocate(rollout)
         places = torch.arange(self.rows, self.rows + len(rollout.terminated)) % self._capacity
@@ -88,11 +101,4 @@ class Replay:
         capacity = max(len(rollout.terminated), -(-self.size // rollout.shape[1]))
         shapes = {name: (capacity, *getattr(rollout, name).shape[1:]) for name in FIELDS}
         dtypes = {name: getattr(rollout, name).dtype for name in FIELDS}
-        needed = sum(torch.Size(shapes[name]).numel() * dtypes[name].itemsize for name in FIELDS)
-        free = available_memory()
-        if needed > free:
-            raise InputError(
-                f"a replay of {self.size:,} steps takes {needed / 1e6:,.0f} MB of memory, and {free / 1e6:,.0f} MB are "
-                "free"
-            )
         self._ring = {name: torch.zeros(shapes[name], dtype=dtypes[name]) for name in FIELDS}

@@ -10,6 +10,13 @@ from torch import nn
 
 MEMORY = 0.9
 """Weight of the past: about the last ten iterations count."""
+LEAST_STEPS = 2048
+"""In an environment, that about count where iterations are shorter than a tenth of it."""
+
+
+def memory_of(steps: int) -> float:
+    """The weight of the past where an iteration takes so many ``steps``."""
+    return max(MEMORY, 1.0 - steps / LEAST_STEPS)
 
 
 class AveragedParameters:

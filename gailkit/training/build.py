@@ -52,6 +52,7 @@ from gailkit.networks.mlp import NetworkFactory, mlp, spectral_mlp
 from gailkit.rollouts.collector import Collector
 from gailkit.rollouts.environments import SeedStream
 from gailkit.spaces import brief
+from gailkit.training.averaging import memory_of
 from gailkit.training.choosing import Candidates
 from gailkit.training.config import OFF_POLICY, DiscriminatorConfig, ExpertConfig, PolicyConfig, RunConfig, TrainConfig
 from gailkit.training.discount import Discount
@@ -118,7 +119,7 @@ def build_trainer(
     if began.used:
         encoder.freeze()
         generator.guide(Guidance(teacher.draw_expert))
-    candidates = Candidates(actor_critic, began)
+    candidates = Candidates(actor_critic, began, memory_of(config.num_envs * config.rollout_steps))
     gamma = getattr(generator, "gamma", config.gamma)  # of one that somebody made with another
     discount = Discount(generator, gamma, config.endless_gamma, demonstrations.num_terminated > 0)
     return Trainer(config, build_collector(config, envs), teacher, generator, candidates, discount)

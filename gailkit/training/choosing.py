@@ -26,7 +26,7 @@ from gailkit.networks.actor_critic import ActorCritic
 from gailkit.recording.acted import KINDS, LIKELIEST, expert_actions
 from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
-from gailkit.training.averaging import AveragedParameters
+from gailkit.training.averaging import MEMORY, AveragedParameters
 from gailkit.types import Trajectory
 
 MOST_EPISODES = 20  # of a candidate
@@ -64,12 +64,12 @@ class Choice:
 class Candidates:
     """The policies of a run that it may end with. All that changes is in ``state_dict``."""
 
-    def __init__(self, actor_critic: ActorCritic, began: WarmStart) -> None:
-        """``actor_critic`` is the policy that is trained, as it was after it ``began``."""
+    def __init__(self, actor_critic: ActorCritic, began: WarmStart, memory: float = MEMORY) -> None:
+        """``actor_critic`` is the policy that is trained, as it was after it ``began``; ``memory`` of its average."""
         self.actor_critic = actor_critic
         self.began = began
         self.clone = copy.deepcopy(actor_critic.state_dict()) if began.used else None
-        self.averaged = AveragedParameters(actor_critic)
+        self.averaged = AveragedParameters(actor_critic, memory)
 
     def update(self) -> None:
         """Take in the policy as it is now."""

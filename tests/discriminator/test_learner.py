@@ -21,11 +21,11 @@ from gailkit.discriminator import (
     DiscriminatorLearner,
     with_gradient_penalty,
 )
-from gailkit.functional.absorbing import penalised_optimal_logit
+from gailkit.functional.absorbing import absorbing_mass, penalised_optimal_logit
 from gailkit.functional.rewards import log_d, log_odds, neg_log_one_minus_d
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import mlp
-from gailkit.types import RewardForm, Rollout, Transitions
+from gailkit.types import Experience, Replayed, RewardForm, Rollout, Transitions
 
 GAMMA = 0.9
 
@@ -329,3 +329,53 @@ def test_a_stored_learner_goes_on_as_if_it_had_never_stopped() -> None:
 
 def test_rewards_carry_no_gradient() -> None:
     assert not box_learner().rewards(rollout(torch.randn(3, 2, 1), torch.randn(3, 2, 1))).requires_grad
+
+
+def replayed(steps: Rollout, index: Tensor) -> Replayed:
+    """The steps at ``index`` (...), of a rollout's in the order of their numbers."""
+    flat = (steps.obs, steps.act, steps.next_obs, steps.terminated, steps.truncated)
+    return Replayed(*(part.flatten(0, 1)[index] for part in flat), numbers=steps.numbers.flatten()[index])
+
+
+@pytest.mark.parametrize("form", [log_d, log_odds])
+def test_while_d_stays_as_it_is_a_replayed_step_earns_what_it_earned_when_it_was_fresh(form: RewardForm) -> None:
+    learner = DiscriminatorLearner(Identity(), AdversarialLoss(), form, expert_mass=0.3, gamma=GAMMA, learning_rate=0.0)
+    steps = rollout(torch.randn(6, 2, 1), terminations=3)
+    learner.update(expert(1.0), steps)
+    fresh, index = learner.rewards(steps).flatten(), torch.randint(12, (3, 50))
+    torch.testing.assert_close(learner.rewards(replayed(steps, index)), fresh[index])
+
+
+def test_what_stands_for_the_policy_is_what_it_is_shown_and_its_mass_that_of_all_it_was_drawn_from() -> None:
+    """The density ratio is that to the replay, and w of the absorbing state is that of its terminations."""
+    model = DiscreteActionDiscriminator(ObservationEncoder(Discrete(3)), Discrete(2), nn.Linear)
+    settings = {"expert_mass": 0.5, "gamma": GAMMA, "learning_rate": 0.03, "batch_size": 4096, "updates": 150}
+    learner = DiscriminatorLearner(model, AdversarialLoss(0.5), log_d, **settings)
+    last = rollout(torch.zeros(1, 2, dtype=torch.int64), terminations=2)  # which alone says that every step terminates
+    shares = torch.tensor([0.6, 0.2, 0.2])  # of the places in the replay; the expert is in each of three alike
+    places = torch.multinomial(shares, 3000, replacement=True)
+    never = torch.zeros(3000, dtype=torch.bool)
+    shown = Transitions(places, torch.zeros(3000, dtype=torch.int64), places, never)
+    learner.update(even, last, Experience(shown, num_steps=1000, num_terminated=10))
+    assert learner.policy_mass == pytest.approx(absorbing_mass(10, 1000, GAMMA))
+    where = torch.arange(3)
+    with torch.no_grad():
+        z = learner.discriminator(Transitions(where, where * 0, where, where > 5))
+    weights = learner.weights()
+    expected = weights.expert / 3 / (weights.expert / 3 + weights.policy * shares)
+    torch.testing.assert_close(0.5 * z + torch.sigmoid(-z), expected, atol=0.04, rtol=0)
+    assert learner.absorbing_reward() == pytest.approx(
+        reward_at_the_end(0.5, absorbing_mass(10, 1000, GAMMA)), abs=1e-5
+    )
+
+
+def reward_at_the_end(expert_mass: float, policy_mass: float) -> float:
+    """ln D of the absorbing state."""
+    logit = penalised_optimal_logit(expert_mass / (expert_mass + policy_mass), 0.5)
+    return -math.log1p(math.exp(-logit))
+
+
+def even(size: int) -> Transitions:
+    """An expert who is in each of three places alike, and does one thing."""
+    places = torch.arange(size) % 3
+    return Transitions(places, places * 0, places, places > 5)

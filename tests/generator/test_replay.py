@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 import torch
+from gymnasium.spaces import Box, Discrete
 
 from gailkit.errors import InputError
-from gailkit.generator.replay import Replay
+from gailkit.generator.replay import Replay, check_fits
 from gailkit.types import Rollout
 
 
@@ -97,6 +99,10 @@ def test_a_restored_one_goes_on_as_if_nothing_had_happened(rollouts: int) -> Non
 
 
 def test_a_replay_that_cannot_fit_into_memory_is_refused_with_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gailkit.generator.replay.available_memory", lambda: 10_000_000)
-    with pytest.raises(InputError, match=r"1,000,000 steps takes 14 MB of memory, and 10 MB are free"):
-        Replay(1_000_000).add(rollout(0))
+    """Observations of three float32, their successors, an action of one and two flags: 30 bytes a step."""
+    monkeypatch.setattr("gailkit.generator.replay.available_memory", lambda: 29_999_999)
+    check_fits(999_999, Box(-1, 1, (3,)), Box(-1, 1, (1,)))
+    with pytest.raises(InputError, match=r"1,000,000 steps takes 30 MB of memory, and 30 MB are free"):
+        check_fits(1_000_000, Box(-1, 1, (3,)), Box(-1, 1, (1,)))
+    with pytest.raises(InputError, match=r"takes 14,122 MB of memory"):  # bytes stay bytes
+        check_fits(1_000_000, Box(0, 255, (84, 84), np.uint8), Discrete(2))

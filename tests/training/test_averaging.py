@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from gailkit.training.averaging import MEMORY, AveragedParameters
+from gailkit.training.averaging import MEMORY, AveragedParameters, memory_of
 
 
 class Thermometer(nn.Module):
@@ -92,3 +92,8 @@ def test_a_stored_average_goes_on_as_if_it_had_never_stopped() -> None:
         averaged.update()
     assert all(torch.equal(original.mean[name], tensor) for name, tensor in restored.mean.items())
     assert not torch.equal(stored["mean"]["weight"], restored.mean["weight"])  # what was stored is not what goes on
+
+
+def test_short_iterations_are_averaged_over_as_many_steps_and_long_ones_over_ten_of_them() -> None:
+    assert memory_of(2048) == memory_of(100_000) == MEMORY
+    assert memory_of(64) == 1 - 64 / 2048  # the mean age of what counts is 2048 steps
