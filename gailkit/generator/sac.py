@@ -32,11 +32,13 @@ class SAC(OffPolicyGenerator):
     """y = r + gamma (min_i Q_i'(s', a') - alpha ln pi(a'|s')), a' ~ pi; pi goes uphill on min_i Q_i - alpha ln pi.
 
     alpha rises while the entropy is below its target and falls while it is above. The target is -1 a dimension of
-    half-width 1 for Box actions and a share of ln A for Discrete ones. A policy that began as a clone has no higher one
-    than the entropy of the clone where the expert was: what the expert's own actions scatter is at most that much.
+    half-width 1 for Box actions and a share of ln A for Discrete ones. Of a policy that began as a clone it is at first
+    the entropy that the clone has where the expert was, and moves in the course of the run to the usual one if that is
+    less: a clone scatters by its errors beside what the expert's own actions scatter.
     """
 
-    target_entropy: Tensor  # ()
+    first_entropy: Tensor  # (), the target at the start of the run
+    last_entropy: Tensor  # (), and at its end
 
     def __init__(
         self,
@@ -76,14 +78,19 @@ class SAC(OffPolicyGenerator):
         self.policy_optimizer = torch.optim.Adam([self.trained_policy.vector], learning_rate, fused=True)
         self.log_temperature = torch.nn.Parameter(torch.tensor(math.log(initial_temperature)))
         self.temperature_optimizer = torch.optim.Adam([self.log_temperature], learning_rate)
-        self.register_buffer("target_entropy", torch.tensor(_usual_entropy(actor_critic)))
+        self.register_buffer("first_entropy", torch.tensor(_usual_entropy(actor_critic)))
+        self.register_buffer("last_entropy", self.first_entropy.clone())
 
     def guide(self, guidance: Guidance) -> None:
-        """Be guided, and keep no more entropy than the clone has where the expert was."""
+        """Be guided, and begin with the entropy that the clone has where the expert was."""
         super().guide(guidance)
         with torch.no_grad():
-            scatter = self._distribution(guidance.draw(SEEN).obs).entropy().mean()
-            self.target_entropy.copy_(torch.minimum(self.target_entropy, scatter))
+            self.first_entropy.copy_(self._distribution(guidance.draw(SEEN).obs).entropy().mean())
+            self.last_entropy.copy_(torch.minimum(self.last_entropy, self.first_entropy))
+
+    def target_entropy(self, progress: float) -> Tensor:
+        """That of the policy, (), at a share in [0, 1] of the run."""
+        return torch.lerp(self.first_entropy, self.last_entropy, progress)
 
     def learn(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """One step of the action values, of the policy and of alpha."""
@@ -93,7 +100,7 @@ class SAC(OffPolicyGenerator):
         soft = self.soft(self.critic, batch.features, temperature)
         self.improve(self.trained_policy, self.policy_optimizer, soft.value, progress)
         entropy = soft.entropy.detach().mean()
-        self.adapt_temperature(entropy)
+        self.adapt_temperature(entropy, self.target_entropy(progress))
         self.target_critic.follow()
         return {"value_loss": loss, "value": values.detach().mean(), "entropy": entropy, "temperature": temperature}
 
@@ -121,10 +128,10 @@ class SAC(OffPolicyGenerator):
         values = critic(torch.cat((features, self.action_encoder.differentiable(act)), -1)).squeeze(-1)
         return Soft(_least(values) - temperature * log_prob, -log_prob)
 
-    def adapt_temperature(self, entropy: Tensor) -> None:
-        """One step of alpha, up where ``entropy`` () is below its target. Haarnoja et al. 2018b, equation 18."""
+    def adapt_temperature(self, entropy: Tensor, target: Tensor) -> None:
+        """One step of alpha, up where ``entropy`` () is below ``target`` (). Haarnoja et al. 2018b, equation 18."""
         self.temperature_optimizer.zero_grad()
-        (self.log_temperature.exp() * (entropy - self.target_entropy)).backward()
+        (self.log_temperature.exp() * (entropy - target)).backward()
         self.temperature_optimizer.step()
 
 

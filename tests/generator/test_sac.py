@@ -56,38 +56,40 @@ def test_box_targets_are_on_average_the_value_of_what_the_policy_does_and_its_en
 
 def test_alpha_rises_below_the_target_entropy_and_falls_above(make_actor_critic: Any) -> None:
     generator = made(make_actor_critic, Discrete(4))
-    target = float(generator.target_entropy)
     for away, sign in ((-0.5, 1), (0.5, -1)):
         before = float(generator.log_temperature.detach())
-        generator.adapt_temperature(torch.tensor(target + away))
+        generator.adapt_temperature(torch.tensor(2.0 + away), torch.tensor(2.0))
         assert (float(generator.log_temperature.detach()) - before) * sign > 0
 
 
 def test_the_target_is_one_nat_less_a_dimension_than_a_box_of_half_width_1_has_as_its_unit(
     make_actor_critic: Any,
 ) -> None:
-    assert float(made(make_actor_critic, Box(-1, 1, (3,))).target_entropy) == -3.0
     wide = made(make_actor_critic, Box(-10, 10, (3,)))  # densities are a tenth as high a dimension
-    assert float(wide.target_entropy) == pytest.approx(-3.0 + 3 * math.log(10.0))
-    assert 0 < float(made(make_actor_critic, Discrete(4)).target_entropy) < math.log(4)
+    for progress in (0.0, 0.5, 1.0):
+        assert float(made(make_actor_critic, Box(-1, 1, (3,))).target_entropy(progress)) == -3.0
+        assert float(wide.target_entropy(progress)) == pytest.approx(-3.0 + 3 * math.log(10.0))
+        assert 0 < float(made(make_actor_critic, Discrete(4)).target_entropy(progress)) < math.log(4)
 
 
 @pytest.mark.parametrize(("space", "certain"), [(Discrete(4), 5000.0), (Box(-1, 1, (2,)), -3.0)])
-def test_one_that_began_as_a_clone_keeps_no_more_entropy_than_the_clone_has_where_the_expert_was(
+def test_one_that_began_as_a_clone_goes_from_its_entropy_where_the_expert_was_to_the_usual_one_if_that_is_less(
     make_actor_critic: Any, space: Any, certain: float
 ) -> None:
     generator, obs = made(make_actor_critic, space), torch.randn(50, 3)
     pairs = Transitions(obs, generator.act(obs), obs, torch.zeros(50, dtype=torch.bool))
-    usual = float(generator.target_entropy)
-    generator.guide(Guidance(lambda count: pairs))  # the clone is more random than that
-    assert float(generator.target_entropy) == usual
+    usual, own = float(generator.target_entropy(0.0)), float(generator.actor_critic(obs).entropy().mean().detach())
+    generator.guide(Guidance(lambda count: pairs))
+    assert own > usual
+    found = [float(generator.target_entropy(progress)) for progress in (0.0, 0.25, 1.0)]
+    assert found == pytest.approx([own, 0.75 * own + 0.25 * usual, usual], rel=1e-5)
     with torch.no_grad():
         generator.actor_critic.policy[-1].weight.mul_(certain)
         generator.actor_critic.set_log_std(certain)
     generator.guide(Guidance(lambda count: pairs))
     expected = float(generator.actor_critic(obs).entropy().mean().detach())
     assert expected < usual
-    assert float(generator.target_entropy) == pytest.approx(expected, rel=1e-5)
+    assert [float(generator.target_entropy(progress)) for progress in (0.0, 1.0)] == pytest.approx([expected] * 2)
     assert generator.guidance is not None
 
 
