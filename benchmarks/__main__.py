@@ -8,6 +8,7 @@ from benchmarks.calibration import calibration
 from benchmarks.curves import curves
 from benchmarks.data import data
 from benchmarks.evaluation import evaluation
+from benchmarks.figure3 import figure3
 from benchmarks.imitation import imitation
 from benchmarks.kills import kills
 from benchmarks.memory import memory
@@ -35,6 +36,7 @@ benchmarks.add_command(calibration)
 benchmarks.add_command(curves)
 benchmarks.add_command(data)
 benchmarks.add_command(evaluation)
+benchmarks.add_command(figure3)
 benchmarks.add_command(imitation)
 benchmarks.add_command(kills)
 benchmarks.add_command(memory)

@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 
 class Task(NamedTuple):
-    """An environment, for how many steps it is learned, over how many episodes it is judged, and by which optimisers."""
+    """An environment, for how many steps and by whom it is learned, and over how many episodes that is judged."""
 
     env_id: str
     steps: int
