@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.types import Trajectory
+from gailkit.untrusted import source
+from tests.nursery import Nursery
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -37,6 +40,20 @@ def state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
         folder = tmp_path_factory.mktemp("state")
         patch.setenv("XDG_STATE_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def files_are_read_by_forks() -> Iterator[None]:
+    """The process that reads a file is forked from one with its libraries loaded: starting each anew took a fifth of
+    all time. The tests of the command line as a process, and those in ``untrusted``, have it started anew."""
+    if not hasattr(socket, "SOCK_SEQPACKET") or not hasattr(os, "fork"):
+        yield
+        return
+    nursery = Nursery()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "start_child", nursery.start_child)
+        yield
+    nursery.close()
 
 
 @pytest.fixture(scope="session")
