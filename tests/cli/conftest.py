@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import h5py
@@ -12,15 +13,38 @@ import numpy as np
 import pytest
 
 from gailkit.cli import main
-from gailkit.generator import cloning
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+FEWER = {  # how good a clone is, and the arithmetic that the numbers are made of, are tested where they live
+    "generator.cloning": {"MOST_UPDATES": 500},
+    "evaluation.occupancy": {"POINTS": 64, "RESAMPLED_POINTS": 32, "RESAMPLES": 20, "DIRECTIONS": 8},
+    "evaluation.classifier": {"PERMUTATIONS": 99, "WAVES": 50, "MOST_ROWS": 1000, "KERNEL_ROWS": 500},
+}
+
+
+@contextmanager
+def fewer_draws() -> Iterator[None]:
+    """Clones of a second, evaluations of a fraction of one."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module, constants in FEWER.items():
+            for name, value in constants.items():
+                patch.setattr(f"gailkit.{module}.{name}", value)
+        yield
+
+
+@pytest.fixture(scope="session")
+def quickly() -> Callable[[], AbstractContextManager[None]]:
+    """``with quickly(): ...``: for what trains once for many tests."""
+    return fewer_draws
+
+
 @pytest.fixture(autouse=True)
-def soon_cloned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A training in this process begins with a clone that is made in a second: how good it is is tested elsewhere."""
-    monkeypatch.setattr(cloning, "MOST_UPDATES", 500)
+def quick() -> Iterator[None]:
+    """Everything in this process."""
+    with fewer_draws():
+        yield
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -45,14 +46,17 @@ def alive(logits):
 
 
 @pytest.fixture(scope="module")
-def made(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, quickly: Callable[[], AbstractContextManager[None]]
+) -> Path:
     """demos.hdf5 of an expert, a run that learned from two of its episodes, and a module with a biased reward."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "survival.py").write_text(SURVIVAL)
     (folder / "file").touch()
     expert = Demonstrations.load(repository / "datasets" / "cartpole-v1.hdf5").choose(2)
     expert.save(folder / "demos.hdf5")
-    train("CartPole-v1", expert.subsample(3), TINY, out=folder / "run")
+    with quickly():
+        train("CartPole-v1", expert.subsample(3), TINY, out=folder / "run")
     return folder
 
 

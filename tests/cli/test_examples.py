@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,9 @@ def test_each_example_fits_80_columns_and_says_what_it_makes(name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+def prepared(
+    tmp_path_factory: pytest.TempPathFactory, repository: Path, quickly: Callable[[], AbstractContextManager[None]]
+) -> Path:
     """A folder with all that the examples speak of."""
     folder = tmp_path_factory.mktemp("prepared")
     (folder / "datasets").symlink_to(repository / "datasets")
@@ -66,7 +69,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path
     (folder / "my.toml").write_text("steps = 60000\n")
     shown = cartpole.choose(5).subsample(100)
     for name in ("run", "short", "agent"):
-        train("CartPole-v1", shown, TrainConfig(steps=128, num_envs=2, rollout_size=64), out=folder / name)
+        with quickly():
+            train("CartPole-v1", shown, TrainConfig(steps=128, num_envs=2, rollout_size=64), out=folder / name)
     return folder
 
 

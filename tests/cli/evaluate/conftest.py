@@ -1,9 +1,10 @@
-"""What the tests of ``gailkit evaluate`` share: an expert, runs that learned from it, a toy task, less arithmetic."""
+"""What the tests of ``gailkit evaluate`` share: an expert, runs that learned from it, a toy task."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,10 +47,6 @@ def still(observation):
 def torques(observation):
     return np.zeros(2)
 """
-FEWER = {  # the arithmetic that the numbers are made of is tested where it lives
-    "occupancy": {"POINTS": 64, "RESAMPLED_POINTS": 32, "RESAMPLES": 20, "DIRECTIONS": 8},
-    "classifier": {"PERMUTATIONS": 99, "WAVES": 50, "MOST_ROWS": 1000, "KERNEL_ROWS": 500},
-}
 
 
 class Files(NamedTuple):
@@ -93,7 +90,7 @@ def balance(observations: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+def files(tmp_path_factory: pytest.TempPathFactory, quickly: Callable[[], AbstractContextManager[None]]) -> Files:
     """14 episodes of a balancing function in CartPole-v1, and short runs.
 
     run and run-1 differ only in their seed, gamma in a setting; the three learned from the first three episodes, late
@@ -108,7 +105,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
         ("gamma", first, {"gamma": 0.9}),
         ("late", last, {}),
     ):
-        train(CARTPOLE, taught, TrainConfig(steps=64, num_envs=2, rollout_size=64, **changed), out=runs / name)
+        with quickly():
+            train(CARTPOLE, taught, TrainConfig(steps=64, num_envs=2, rollout_size=64, **changed), out=runs / name)
     demonstrations.save(runs / "demos.hdf5")
     return Files(demonstrations, runs)
 
@@ -126,14 +124,6 @@ def in_folder(tmp_path: Path, files: Files) -> None:
     (tmp_path / "teacher.py").write_text(TEACHER)
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer draws, so that an evaluation takes a fraction of a second."""
-    for module, constants in FEWER.items():
-        for name, value in constants.items():
-            monkeypatch.setattr(f"gailkit.evaluation.{module}.{name}", value)
 
 
 @pytest.fixture
