@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,29 @@ def experts_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"NOT TESTED against foreign expert files: no folder {folder}; set GAILKIT_EXPERTS to one")
     return folder
+
+
+FEWER = {  # how good a clone is, and the arithmetic that the numbers are made of, are tested where they live
+    "generator.cloning": {"MOST_UPDATES": 500},
+    "evaluation.occupancy": {"POINTS": 64, "RESAMPLED_POINTS": 32, "RESAMPLES": 20, "DIRECTIONS": 8},
+    "evaluation.classifier": {"PERMUTATIONS": 99, "WAVES": 50, "MOST_ROWS": 1000, "KERNEL_ROWS": 500},
+}
+
+
+@contextmanager
+def fewer_draws() -> Iterator[None]:
+    """Clones of a second, evaluations of a fraction of one."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module, constants in FEWER.items():
+            for name, value in constants.items():
+                patch.setattr(f"gailkit.{module}.{name}", value)
+        yield
+
+
+@pytest.fixture(scope="session")
+def quickly() -> Callable[[], AbstractContextManager[None]]:
+    """``with quickly(): ...``: trains and evaluates in few draws where what is tested does not hang on their number."""
+    return fewer_draws
 
 
 @pytest.fixture

@@ -56,10 +56,12 @@ class Child:
     def __init__(self, nursery: Nursery, pid: int, stdin: BinaryIO, stdout: BinaryIO) -> None:
         self._nursery, self.pid, self.stdin, self.stdout = nursery, pid, stdin, stdout
         self._code: int | None = None
+        self._lock = threading.RLock()  # of two threads that wait only one may ask
 
     def kill(self) -> None:
-        if self.poll() is None:
-            os.kill(self.pid, 9)
+        with self._lock:
+            if self.poll() is None:
+                os.kill(self.pid, 9)
 
     def poll(self) -> int | None:
         return self._ended(os.WNOHANG)
@@ -70,9 +72,10 @@ class Child:
         return code
 
     def _ended(self, options: int) -> int | None:
-        if self._code is None:
-            self._code = self._nursery.ask(["wait", self.pid, options], [])
-        return self._code
+        with self._lock:
+            if self._code is None:
+                self._code = self._nursery.ask(["wait", self.pid, options], [])
+            return self._code
 
 
 def _grow(path: str, once: bool, modules: list[str], its_input: int, its_output: int) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import runpy
 import shlex
-import subprocess
-import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from gailkit import Demonstrations
+from gailkit.cli import main
 from gailkit.evaluation.acting import Acting
 from gailkit.evaluation.classifier import TwoSample
 from gailkit.evaluation.coverage import Coverage
@@ -24,7 +26,7 @@ OWN_PARTS = README.parent / "docs" / "own-parts.md"
 CLOSENESS = README.parent / "docs" / "closeness.md"
 GLOSSARY = README.parent / "docs" / "glossary.md"
 PENDULUM = README.parent / "datasets" / "pendulum-v1.hdf5"
-RUN_SECONDS = 300
+FEWER_STEPS = {"control": "4096", "expert": "4096"}
 
 
 def blocks(language: str, page: Path = README) -> list[str]:
@@ -33,26 +35,50 @@ def blocks(language: str, page: Path = README) -> list[str]:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, repository: Path) -> Path:
-    """A folder that looks like the root of a checkout to whom reads its datasets, and takes what is written."""
+def checkout(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch, quickly: Callable[[], AbstractContextManager[None]]
+) -> Iterator[Path]:
+    """The current folder: it looks like the root of a checkout to whom reads its datasets, and takes what is written."""
     (tmp_path / "datasets").symlink_to(repository / "datasets")
-    return tmp_path
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")  # the command adds the current folder; this puts sys.path back afterwards
+    with quickly():
+        yield tmp_path
 
 
-def run(words: list[str], folder: Path) -> str:
-    """Standard output of ``python words`` in ``folder``; it must end well."""
-    done = subprocess.run([sys.executable, *words], cwd=folder, text=True, capture_output=True, timeout=RUN_SECONDS)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture
+def typed(checkout: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[str], str]:
+    """``typed("gailkit data info ...")``: what a line prints, its training in fewer steps; it must end well."""
+
+    def run(line: str) -> str:
+        program, *words = shlex.split(line)
+        assert program == "gailkit"
+        fewer = ("--steps", FEWER_STEPS[words[0]]) if words[0] in FEWER_STEPS else ()
+        with pytest.raises(SystemExit) as leaving:
+            main([*words, *fewer])
+        printed = capsys.readouterr()
+        assert leaving.value.code == 0, printed.err
+        return printed.out
+
+    return run
 
 
-def test_the_commands_lead_from_demonstrations_to_a_policy_that_scores(checkout: Path) -> None:
-    printed = ""
-    for block in blocks("bash"):
-        for line in block.splitlines():
-            program, *words = shlex.split(line)
-            assert program == "gailkit"
-            printed += run(["-m", "gailkit", *words], checkout)
+@pytest.fixture
+def executed(checkout: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[str], str]:
+    """``executed(program)``: what a Python program prints, its training in fewer steps; it must end well."""
+
+    def run(program: str) -> str:
+        (checkout / "example.py").write_text(program.replace("steps=20_000", "steps=2_000"))
+        runpy.run_path("example.py", run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_the_commands_lead_from_demonstrations_to_a_policy_that_scores(
+    checkout: Path, typed: Callable[[str], str]
+) -> None:
+    printed = "".join(typed(line) for block in blocks("bash") for line in block.splitlines())
     assert (checkout / "run" / "learning.svg").is_file()
     assert (checkout / "mine.hdf5").is_file()
     assert (checkout / "closeness.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
@@ -60,25 +86,24 @@ def test_the_commands_lead_from_demonstrations_to_a_policy_that_scores(checkout:
     assert score is not None and float(score[1]) > 0.5
 
 
-def test_the_page_on_demonstrations_does_what_it_says(checkout: Path) -> None:
+def test_the_page_on_demonstrations_does_what_it_says(checkout: Path, typed: Callable[[str], str]) -> None:
     for block in blocks("bash", DEMONSTRATIONS):
         for line in block.splitlines():
-            run(["-m", "gailkit", *shlex.split(line)[1:]], checkout)
+            typed(line)
     assert Demonstrations.load(checkout / "pendulum.hdf5").digests() == Demonstrations.load(PENDULUM).digests()
     assert (checkout / "pendulum-v1.png").stat().st_size > 10_000
     assert len(Demonstrations.load(checkout / "best.hdf5").trajectories) == 10
 
 
-def test_the_page_on_closeness_does_what_it_says(checkout: Path) -> None:
+def test_the_page_on_closeness_does_what_it_says(typed: Callable[[str], str], executed: Callable[[str], str]) -> None:
     for block in blocks("bash", CLOSENESS):
         for line in block.splitlines():
-            assert "different" in run(["-m", "gailkit", *shlex.split(line)[1:]], checkout)
+            assert "different" in typed(line)
     (example,) = blocks("python", CLOSENESS)
-    (checkout / "example.py").write_text(example)
-    assert run(["example.py"], checkout).startswith("different")
+    assert executed(example).startswith("different")
 
 
-def test_a_training_loop_of_ones_own_learns_from_the_public_names(checkout: Path) -> None:
+def test_a_training_loop_of_ones_own_learns_from_the_public_names(executed: Callable[[str], str]) -> None:
     (example,) = blocks("python", OWN_PARTS)
     assert set(re.findall(r"import (\w+)|from (\w+)", example)) <= {
         ("gailkit", ""),
@@ -86,16 +111,14 @@ def test_a_training_loop_of_ones_own_learns_from_the_public_names(checkout: Path
         ("", "functools"),
         ("partial", ""),
     }
-    (checkout / "example.py").write_text(example)
-    printed = run(["example.py"], checkout)
+    printed = executed(example)
     assert printed.count("episodes ended") == 10
     assert "The policy's mean return is" in printed
 
 
-def test_the_python_example_swaps_three_parts_and_ends_with_a_statement(checkout: Path) -> None:
+def test_the_python_example_swaps_three_parts_and_ends_with_a_statement(executed: Callable[[str], str]) -> None:
     (example,) = blocks("python")
-    (checkout / "example.py").write_text(example)
-    assert "The policy's mean return is" in run(["example.py"], checkout)
+    assert "The policy's mean return is" in executed(example)
 
 
 def test_the_glossary_has_every_word_once_and_names_numbers_that_there_are() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import h5py
@@ -14,36 +14,14 @@ import pytest
 
 from gailkit.cli import main
 
+Quickly = Callable[[], AbstractContextManager[None]]
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-FEWER = {  # how good a clone is, and the arithmetic that the numbers are made of, are tested where they live
-    "generator.cloning": {"MOST_UPDATES": 500},
-    "evaluation.occupancy": {"POINTS": 64, "RESAMPLED_POINTS": 32, "RESAMPLES": 20, "DIRECTIONS": 8},
-    "evaluation.classifier": {"PERMUTATIONS": 99, "WAVES": 50, "MOST_ROWS": 1000, "KERNEL_ROWS": 500},
-}
-
-
-@contextmanager
-def fewer_draws() -> Iterator[None]:
-    """Clones of a second, evaluations of a fraction of one."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module, constants in FEWER.items():
-            for name, value in constants.items():
-                patch.setattr(f"gailkit.{module}.{name}", value)
-        yield
-
-
-@pytest.fixture(scope="session")
-def quickly() -> Callable[[], AbstractContextManager[None]]:
-    """``with quickly(): ...``: for what trains once for many tests."""
-    return fewer_draws
-
-
 @pytest.fixture(autouse=True)
-def quick() -> Iterator[None]:
-    """Everything in this process."""
-    with fewer_draws():
+def quick(quickly: Quickly) -> Iterator[None]:
+    """Everything in this process takes few draws."""
+    with quickly():
         yield
 
 
