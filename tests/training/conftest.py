@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import gymnasium
@@ -92,6 +93,13 @@ def environments() -> Iterator[None]:
     yield
     for name in ("Moody-v0", "NegatedCartPole-v0", "Ring-v0"):
         gymnasium.registry.pop(name)
+
+
+@pytest.fixture(autouse=True)
+def quick(quickly: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    """Clones and evaluations take few draws."""
+    with quickly():
+        yield
 
 
 def demonstrations_of(env_id: str, episodes: int = 4, **env_kwargs: Any) -> Demonstrations:
