@@ -72,8 +72,9 @@ def experts_folder() -> Path:
     return folder
 
 
-FEWER = {  # how good a clone is, and the arithmetic that the numbers are made of, are tested where they live
+FEWER: dict[str, dict[str, Any]] = {  # each of them is tested in its size where it lives
     "generator.cloning": {"MOST_UPDATES": 500},
+    "training.picture": {"PANELS": (("Policy entropy", {"policy/entropy": "nats"}),)},
     "evaluation.occupancy": {"POINTS": 64, "RESAMPLED_POINTS": 32, "RESAMPLES": 20, "DIRECTIONS": 8},
     "evaluation.classifier": {"PERMUTATIONS": 99, "WAVES": 50, "MOST_ROWS": 1000, "KERNEL_ROWS": 500},
 }
@@ -81,7 +82,7 @@ FEWER = {  # how good a clone is, and the arithmetic that the numbers are made o
 
 @contextmanager
 def fewer_draws() -> Iterator[None]:
-    """Clones of a second, evaluations of a fraction of one."""
+    """Clones and evaluations of a fraction of a second, one curve in the picture of a run."""
     with pytest.MonkeyPatch.context() as patch:
         for module, constants in FEWER.items():
             for name, value in constants.items():

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 
 from gailkit.training import picture
 
+PANELS = picture.PANELS  # all, of which the trainings of other tests draw one
+
 
 def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rows: picture.Rows) -> dict[str, list[float]]:
     """Title of each panel and the values of its first curve."""
@@ -20,6 +22,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rows: picture.Rows) -
         return figures[-1]
 
     monkeypatch.setattr(picture, "Figure", remember)
+    monkeypatch.setattr(picture, "PANELS", PANELS)
     picture.draw_learning(rows, tmp_path / "learning.svg")
     assert (tmp_path / "learning.svg").exists() == bool(figures)
     panels = (axes for figure in figures for axes in figure.axes)
