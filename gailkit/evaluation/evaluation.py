@@ -67,14 +67,11 @@ class Evaluation:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, without the episodes and their steps."""
-        left_out = (
-            "acting", "actions", "returns", "played", "shown", "further", "expert", "at_random", "spaces", "training",
-        )  # fmt: skip
-        flat = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        values = {name: value for name, value in flat.items() if name not in left_out}
-        values["training"] = None if self.training is None else self.training._asdict()
-        return {**values, **as_plain(self.acting), **as_plain(self.actions), **_summary(self.closeness)}
+        """Plain JSON values: every field but the episodes and their spaces, those of ``acting`` and ``actions`` among
+        them, and what ``closeness`` has found."""
+        values = _plain_fields(self, but=("played", "shown", "further", "expert", "at_random", "spaces"))
+        acting, actions = values.pop("acting"), values.pop("actions")
+        return {**values, **acting, **actions, **_summary(self.closeness)}
 
     def statement(self) -> str:
         """How closely the policy matches the expert, in plain sentences."""
@@ -82,13 +79,17 @@ class Evaluation:
 
 
 def _summary(found: Closeness) -> dict[str, Any]:
-    """``closeness`` and ``verdict`` as a number and a word, and each of the records as a dictionary."""
+    """``closeness`` and ``verdict`` as a number and a word, and each of the other records as a dictionary."""
     value = found.occupancy.closeness
-    records = ("returns", "occupancy", "two_sample", "coverage", "endings", "give_aways")
     return {
         "closeness": None if value is None else value.value,
-        "closeness_ci95": None if value is None else (value.low, value.high),
+        "closeness_ci95": None if value is None else [value.low, value.high],
         "verdict": found.verdict.verdict,
         "verdict_sentence": found.verdict.sentence,
-        **{name: as_plain(getattr(found, name)) for name in records},
+        **_plain_fields(found, but=("verdict", "steps")),
     }
+
+
+def _plain_fields(record: Evaluation | Closeness, but: Sequence[str]) -> dict[str, Any]:
+    names = (field.name for field in dataclasses.fields(record))
+    return {name: as_plain(getattr(record, name)) for name in names if name not in but}

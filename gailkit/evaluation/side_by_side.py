@@ -29,7 +29,7 @@ HELD_SECONDS = 1.0  # that the last frame stays
 RATES = (15.0, 10.0, 5.0)  # most frames a second: the first with which drawing keeps to DRAWING_SECONDS
 DRAWING_SECONDS = 30.0
 SIDE = 320  # width of a panel, and most height of the picture in it; pixels
-BAR, GAP, TEXT = 26, 4, 14  # height of a panel's caption, width of the divider, size of letters; pixels
+BAR, GAP, TEXT = 32, 4, 20  # height of a panel's caption, width of the divider, size of letters; pixels
 QUALITIES = (75, 50, 30, 15)  # of WebP: the first that keeps to MOST_BYTES
 MOST_BYTES = 1_500_000
 GROUND, LETTERS, DIVIDER = (245, 245, 245), (40, 40, 40), (120, 120, 120)
@@ -58,7 +58,7 @@ class Side(NamedTuple):
     def ending(self) -> str:
         """What is said beneath its last frame."""
         if self.told.steps < len(self.trajectory):
-            return f"shown up to step {self.told.steps} of {len(self.trajectory)}"
+            return f"up to step {self.told.steps} of {len(self.trajectory)}"
         return f"{'terminated' if self.trajectory.terminated else 'truncated'} after {counted(self.told.steps, 'step')}"
 
 

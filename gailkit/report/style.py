@@ -16,30 +16,30 @@ body { margin: 0 auto; padding: 1rem; max-width: 70rem; background: var(--page);
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
   overflow-wrap: anywhere; }
 p, li { max-width: 46rem; margin: 0.5rem 0; }
-h1 { font-size: 1.6rem; line-height: 1.25; margin: 0.5rem 0; }
+h1 { font-size: 1.4rem; line-height: 1.25; margin: 0.25rem 0; }
 h2 { font-size: 1.25rem; margin: 2.5rem 0 0.75rem; padding-top: 0.75rem; border-top: 1px solid var(--grid); }
 h3 { font-size: 1rem; margin: 1.25rem 0 0.25rem; }
 a { color: var(--expert); }
-header p { color: var(--muted); }
+header p { color: var(--muted); font-size: 0.875rem; line-height: 1.4; margin: 0.25rem 0; }
 footer { margin-top: 3rem; padding-top: 0.75rem; border-top: 1px solid var(--grid); color: var(--muted);
   font-size: 0.875rem; }
 nav ul { display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; margin: 1rem 0; padding: 0; list-style: none; }
 nav li { margin: 0; } nav a { display: inline-block; padding: 0.25rem 0; }
-.verdict { display: grid; grid-template-columns: auto 1fr; gap: 0 0.9rem; align-items: center; margin: 1.25rem 0;
-  padding: 1rem; border: 2px solid currentColor; border-radius: 0.6rem; background: var(--card); }
-.verdict .icon { width: 2.5rem; height: 2.5rem; }
+.verdict { display: grid; grid-template-columns: auto 1fr; gap: 0 0.7rem; align-items: center; margin: 0.9rem 0;
+  padding: 0.8rem 1rem; border: 2px solid currentColor; border-radius: 0.6rem; background: var(--card); }
+.verdict .icon { width: 2rem; height: 2rem; margin: 0; }
 .verdict h2 { margin: 0; padding: 0; border: 0; font-size: 1.3rem; line-height: 1.3; }
-.verdict p { color: var(--ink); margin: 0.35rem 0 0; } .verdict > p { grid-column: 2; font-size: 1.0625rem; }
-.verdict > dl, .verdict > details { grid-column: 1 / -1; color: var(--ink); }
-.verdict details { margin: 0.6rem 0 0; } .verdict summary { font-size: 0.9375rem; }
+.verdict p { color: var(--ink); margin: 0.35rem 0 0; } .verdict > p { font-size: 1.0625rem; }
+.verdict > p, .verdict > dl, .verdict > details { grid-column: 1 / -1; color: var(--ink); }
+.verdict details { margin: 0.4rem 0 0; } .verdict summary { font-size: 0.9375rem; }
 .large { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: 0.75rem 1.5rem;
-  margin: 0.9rem 0 0; }
+  margin: 0.6rem 0 0; }
 .large dt { font-weight: 600; } .large dd { margin: 0; font-variant-numeric: tabular-nums; }
 .large strong { font-size: 2.4rem; line-height: 1.15; }
 .large .meaning { color: var(--muted); font-size: 0.875rem; line-height: 1.4; }
 .first { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0 1.25rem; align-items: start; }
 @media (min-width: 60rem) { .first { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
-  .first .film { margin-top: 1.25rem; } }
+  .first .film { margin-top: 0.9rem; } }
 .good { color: var(--good); } .warning { color: var(--warning); } .bad { color: var(--bad); }
 .verdict.note, .note { color: var(--ink); }
 .icon { width: 1.15rem; height: 1.15rem; flex: none; vertical-align: -0.2rem; margin-right: 0.45rem;
@@ -89,7 +89,7 @@ details { margin: 0.75rem 0; } summary { cursor: pointer; padding: 0.3rem 0; fon
   td { display: grid; grid-template-columns: 6.5rem minmax(0, 1fr); gap: 0.75rem; } td.num, th.num { text-align: left; }
   td::before { content: attr(data-head); color: var(--muted); }
 }
-@media (min-width: 48rem) { body { padding: 2rem; } h1 { font-size: 2rem; } }
+@media (min-width: 48rem) { body { padding: 2rem; } h1 { font-size: 2rem; } header p { font-size: 1rem; } }
 @media print {
   :root { color-scheme: light; $light }
   @page { margin: 15mm; }

@@ -12,6 +12,8 @@ import pytest
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import InputError
 from gailkit.evaluation import classifier, occupancy
+from gailkit.evaluation.acting import Acting
+from gailkit.evaluation.actions import ActionMatch
 from gailkit.evaluation.closeness import Closeness, closeness
 from gailkit.evaluation.evaluate import evaluate
 from gailkit.evaluation.evaluation import Evaluation
@@ -181,7 +183,20 @@ def test_the_numbers_are_plain_json_with_the_names_of_the_contract(of_the_expert
     assert [low, high] == list(of_the_expert.return_ci95)
     assert (read["env_id"], read["episodes"], read["seed"]) == (CARTPOLE, 6, 3)
     assert values["action_agreement"] == 1.0
-    assert not {"played", "shown", "expert", "at_random", "spaces", "actions", "steps"} & set(values)
+
+
+def test_no_field_is_forgotten_and_no_episode_written(of_the_expert: Evaluation) -> None:
+    fields = {
+        field.name for kind in (Evaluation, Acting, ActionMatch, Closeness) for field in dataclasses.fields(kind)
+    }
+    kept_back = {"played", "shown", "further", "expert", "at_random", "spaces", "steps", "acting", "actions"}
+    said_of_closeness = {"closeness", "closeness_ci95", "verdict", "verdict_sentence"}
+    assert set(of_the_expert.to_dict()) == (fields - kept_back) | said_of_closeness
+
+
+def test_values_are_those_that_json_gives_back(of_the_expert: Evaluation) -> None:
+    values = of_the_expert.to_dict()
+    assert json.loads(json.dumps(values, allow_nan=False)) == values
 
 
 def test_records_are_written_with_the_names_of_their_fields(of_the_expert: Evaluation) -> None:

@@ -109,6 +109,7 @@ def test_a_screenshot_is_of_the_mode_and_not_blank(browse: Browse, rendered: str
         path, f"--screenshot={shot}", "--window-size=800,1600", f"--blink-settings=preferredColorScheme={MODES[mode]}"
     )
     pixels = np.asarray(Image.open(shot).convert("RGB"))
-    ground = [int(getattr(PAGE["page"], mode)[at : at + 2], 16) for at in (1, 3, 5)]
-    share = float((pixels == ground).all(axis=2).mean())
-    assert 0.3 < share < 0.98
+    grounds = {each: [int(getattr(PAGE["page"], each)[at : at + 2], 16) for at in (1, 3, 5)] for each in MODES}
+    shares = {each: float((pixels == ground).all(axis=2).mean()) for each, ground in grounds.items()}
+    assert 0.2 < shares.pop(mode) < 0.98
+    assert max(shares.values()) < 0.2, "the film alone may have the colour of the other mode"
