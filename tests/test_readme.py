@@ -36,9 +36,12 @@ def blocks(language: str, page: Path = README) -> list[str]:
 
 @pytest.fixture
 def checkout(
-    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch, quickly: Callable[[], AbstractContextManager[None]]
+    tmp_path: Path,
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quickly: Callable[[], AbstractContextManager[None]],
 ) -> Iterator[Path]:
-    """The current folder: it looks like the root of a checkout to whom reads its datasets, and takes what is written."""
+    """The current folder: like the root of a checkout to whom reads its datasets; it takes what is written."""
     (tmp_path / "datasets").symlink_to(repository / "datasets")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend("")  # the command adds the current folder; this puts sys.path back afterwards

@@ -85,7 +85,8 @@ def method_of(run: Path, trusted: Collection[str] = ()) -> Method:
     if objects := [f"{name} {where}" for name, where in swapped.items() if where is not None]:
         raise InputError(
             f"{run} was trained with objects that the folder does not hold ({', '.join(objects)}); "
-            "call gailkit.training.control.run_control with them"
+            "in Python, gailkit.training.control.run_control takes them as the parts of its Method; "
+            "a run that was trained with their names, as in --reward module:attribute, is controlled by this command"
         )
     for name in _foreign(env_id, config):
         if name not in trusted:

@@ -111,7 +111,12 @@ def test_a_method_that_pays_for_survival_is_caught_once_its_reward_is_trusted(
     [
         ({"run": "nowhere"}, 2, r"nowhere holds no run: it has no config\.json"),
         ({"run": "expert"}, 2, r"expert was trained on the environment's own reward; a run of gailkit train is needed"),
-        ({"run": "swapped"}, 2, r"swapped was trained with objects that the folder does not hold \(reward .*log_d\)"),
+        (
+            {"run": "swapped"},
+            2,
+            r"swapped was trained with objects that the folder does not hold \(reward .*log_d\); in Python, gailkit\."
+            r"training\.control\.run_control takes them .*; a run that was trained with their names, as in --reward",
+        ),
         ({"run": "damaged"}, 3, r"damaged/config\.json is damaged"),
         ({"--demos": "nothing.hdf5"}, 2, r"nothing\.hdf5"),
         ({"--demos": "survival.py"}, 3, r"survival\.py"),

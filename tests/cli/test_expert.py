@@ -20,14 +20,13 @@ from gailkit.training.checkpoint import load_checkpoint
 from gailkit.training.metrics import read_metrics
 from gailkit.training.run import load_policy
 
-RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
-RunHere = RunCli
+RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
 
 TINY = ("--steps", "192", "--num-envs", "2", "--rollout-size", "64", "--policy-hidden", "8", "--out", "run")
 
 
-def test_from_an_environment_to_an_experts_demonstrations(run_cli: RunCli, tmp_path: Path) -> None:
-    trained = run_cli("expert", "CartPole-v1", "--steps", "4096", "--seed", "2", "--out", "run")
+def test_from_an_environment_to_an_experts_demonstrations(run_here: RunHere, tmp_path: Path) -> None:
+    trained = run_here("expert", "CartPole-v1", "--steps", "4096", "--seed", "2", "--out", "run")
     assert trained.returncode == 0, trained.stderr
     rows = read_metrics(tmp_path / "run")
     assert rows[-1]["steps"] == 4096
@@ -35,7 +34,7 @@ def test_from_an_environment_to_an_experts_demonstrations(run_cli: RunCli, tmp_p
     reached = rows[-1]["episode/true_return"]
     assert first == f"trained for 4,096 steps, mean return of the last episodes {reached:.1f}: run"
     assert second == "Record it: gailkit record CartPole-v1 --policy run --episodes 10 --seed 0 -o demos.hdf5"
-    recorded = run_cli(*second.partition("gailkit ")[2].split())
+    recorded = run_here(*second.partition("gailkit ")[2].split())
     assert recorded.returncode == 0, recorded.stderr
     demonstrations = Demonstrations.load(tmp_path / "demos.hdf5")
     assert (len(demonstrations.trajectories), demonstrations.env_id) == (10, "CartPole-v1")

@@ -95,10 +95,10 @@ def files(tmp_path: Path, balancing: Demonstrations) -> None:
     (tmp_path / "file").touch()
 
 
-def test_from_a_recording_to_an_evaluation(run_cli: RunCli, tmp_path: Path) -> None:
+def test_from_a_recording_to_an_evaluation(run_here: RunHere, tmp_path: Path) -> None:
     options = ["--policy", "random", "--episodes", "5", "--seed", "1", "-o", "random.hdf5"]
-    assert run_cli("record", "CartPole-v1", *options).returncode == 0
-    trained = run_cli(
+    assert run_here("record", "CartPole-v1", *options).returncode == 0
+    trained = run_here(
         "train", "CartPole-v1", "--demos", "random.hdf5", "--steps", "4096", "--seed", "2", "--out", "run"
     )
     assert trained.returncode == 0, trained.stderr
@@ -106,7 +106,7 @@ def test_from_a_recording_to_an_evaluation(run_cli: RunCli, tmp_path: Path) -> N
     assert re.search(r"chosen: the (averaged|last|clone) policy[, ]", trained.stdout)
     assert read_metrics(tmp_path / "run")[-1]["steps"] == 4096  # 3,891 in whole rollouts of 2,048
     options = ["--demos", "random.hdf5", "--episodes", "5", "--seed", "3", "--json", "result.json"]
-    evaluated = run_cli("evaluate", "run", *options)
+    evaluated = run_here("evaluate", "run", *options)
     assert evaluated.returncode == 0, evaluated.stderr
     result = json.loads((tmp_path / "result.json").read_text())
     assert (result["env_id"], result["episodes"], result["seed"]) == ("CartPole-v1", 5, 3)

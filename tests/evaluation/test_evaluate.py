@@ -186,9 +186,7 @@ def test_the_numbers_are_plain_json_with_the_names_of_the_contract(of_the_expert
 
 
 def test_no_field_is_forgotten_and_no_episode_written(of_the_expert: Evaluation) -> None:
-    fields = {
-        field.name for kind in (Evaluation, Acting, ActionMatch, Closeness) for field in dataclasses.fields(kind)
-    }
+    fields = {field.name for kind in (Evaluation, Acting, ActionMatch, Closeness) for field in dataclasses.fields(kind)}
     kept_back = {"played", "shown", "further", "expert", "at_random", "spaces", "steps", "acting", "actions"}
     said_of_closeness = {"closeness", "closeness_ci95", "verdict", "verdict_sentence"}
     assert set(of_the_expert.to_dict()) == (fields - kept_back) | said_of_closeness

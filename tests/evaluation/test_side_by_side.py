@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFont
 
 from gailkit.errors import EnvironmentFailure, InputError
 from gailkit.evaluation import side_by_side as module
@@ -26,6 +26,7 @@ from gailkit.evaluation.side_by_side import (
     MOST_BYTES,
     RATES,
     SIDE,
+    TEXT,
     Animation,
     begins_like,
     side_by_side,
@@ -84,6 +85,14 @@ def test_the_policy_is_at_the_left_and_the_shorter_episode_stays_on_its_last_sta
     assert {frame.shape for frame in frames} == {(animation.height, animation.width, 3)}
     assert (animation.width, animation.media_type) == (2 * SIDE + GAP, "image/webp")
     assert animation.note == "At the environment's own pace, 10 steps a second."
+
+
+def test_captions_can_be_read_on_a_phone_and_leave_room_for_each_other() -> None:
+    on_a_phone = (390 - 2 * 16) / (2 * SIDE + GAP)  # pixels there for one of the film
+    assert TEXT * on_a_phone >= 11
+    font = ImageFont.load_default(TEXT)
+    longest = ("terminated after 1000 steps", "up to step 1000 of 1000")
+    assert font.getlength("expert") + max(map(font.getlength, longest)) + 2 * 6 < SIDE
 
 
 def test_captions_say_whose_it_is_which_step_and_how_it_ended(climb: Climb, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,7 +163,7 @@ def test_a_run_with_objects_that_the_folder_does_not_hold_is_refused_with_their_
     tiny: TrainConfig, cartpole: Demonstrations, tmp_path: Path
 ) -> None:
     train("CartPole-v1", cartpole, tiny, out=tmp_path, parts=Parts(reward=alive))
-    with pytest.raises(InputError, match=r"does not hold \(reward .*test_control:alive\); call .*run_control with"):
+    with pytest.raises(InputError, match=r"does not hold \(reward .*test_control:alive\); in .*run_control takes"):
         method_of(tmp_path)
 
 

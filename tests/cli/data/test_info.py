@@ -105,7 +105,7 @@ def test_help_shows_an_example() -> None:
 
 
 def test_what_is_open_about_endings_is_asked_and_the_rest_is_told(
-    run_cli: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+    run_here: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     starts = np.arange(9) % 3 == 0
     np.savez(
@@ -116,10 +116,10 @@ def test_what_is_open_about_endings_is_asked_and_the_rest_is_told(
         episode_starts=starts,
         episode_returns=np.full(3, 3.0),
     )
-    done = run_cli("data", "info", "old.npz")
+    done = run_here("data", "info", "old.npz")
     assert done.returncode == 0, done.stderr
     assert "episodes: 3\n" in done.stdout
     assert "endings: open. old.npz does not say how its episodes ended (3 of 3 after 3 steps" in done.stdout
-    assert json.loads(run_cli("data", "info", "old.npz", "--json").stdout)["endings_known"] is False
-    told = run_cli("data", "info", "old.npz", "--max-episode-steps", "3")
+    assert json.loads(run_here("data", "info", "old.npz", "--json").stdout)["endings_known"] is False
+    told = run_here("data", "info", "old.npz", "--max-episode-steps", "3")
     assert "endings: 0 terminated, 3 truncated." in told.stdout
