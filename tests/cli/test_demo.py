@@ -67,6 +67,7 @@ def test_the_demo_ends_with_a_statement_and_a_score(
     assert re.search(r"The policy's mean return is .*: a score of -?\d\.\d+, where 0 is random and 1 is", said)
     result = json.loads((tmp_path / "all" / "evaluation.json").read_text())
     assert f"a score of {result['normalised_score']:.3f}" in said
+    assert (result["policy"], result["episodes"]) == ("all/run", 50)
     assert result["expert_return_mean"] > 400
     assert {path.name for path in (tmp_path / "all").iterdir()} == {
         "run", "random.hdf5", "evaluation.json", "closeness.html",
