@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -71,12 +72,15 @@ def test_whether_the_clone_was_used_is_what_the_run_did_not_what_its_gain_would_
     assert ("0.1 more" in note.meaning) is (gain == 0 and guidance == 0)
 
 
-def test_of_an_expert_that_always_does_the_same_the_report_says_that_its_clone_was_used() -> None:
+def test_of_an_expert_that_always_does_the_same_the_report_says_that_its_clone_was_used(
+    quickly: Callable[[], AbstractContextManager[None]],
+) -> None:
     """Its frequencies know its actions as well as any clone, which gains nothing and is nearly certain of them."""
     config = TrainConfig(steps=10 * 64, num_envs=2, rollout_size=64)
     observations = np.random.default_rng(0).normal(0, 0.02, (3, 51, 4)).astype(np.float32)
     shown = [Trajectory(each, np.zeros(50, np.int64), None, terminated=False) for each in observations]
-    result = train("CartPole-v1", Demonstrations(shown), config)
+    with quickly():
+        result = train("CartPole-v1", Demonstrations(shown), config)
     assert result.metrics[0]["clone/gain"] < LEAST_GAIN
     notes = diagnose(curves_of(result.metrics), Plan(action_components=0))
     (note,) = [each for each in notes if "clone" in each.title]
