@@ -116,10 +116,10 @@ def _refuse_beside(context: click.Context) -> None:
 
 def _reached(run: Path) -> float:
     """The steps that the run has behind it, as far as its metrics tell."""
-    from gailkit.training.metrics import METRICS_FILE, read_metrics
+    from gailkit.training.metrics import read_metrics
 
-    rows = read_metrics(run) if (run / METRICS_FILE).is_file() else []
-    return float(rows[-1].get("steps", 0)) if rows else 0.0
+    rows = read_metrics(run)
+    return float(rows[-1]["steps"]) if rows else 0.0
 
 
 def _source(

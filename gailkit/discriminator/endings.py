@@ -12,6 +12,7 @@ from gailkit.discriminator.base import Discriminator
 from gailkit.discriminator.losses import DiscriminatorLoss, Weights, weighted
 from gailkit.discriminator.state_action import StateDiscriminator
 from gailkit.networks.flat import FlatParameters
+from gailkit.networks.optimizers import load_optimizer
 from gailkit.types import RewardForm, Rollout, Transitions
 
 HIDDEN = 32
@@ -87,7 +88,7 @@ class EndingJudge:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` returned."""
         self.discriminator.load_state_dict(state["discriminator"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, state["optimizer"])
         self.policy = Transitions(**state["policy"])
 
 

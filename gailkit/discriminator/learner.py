@@ -14,6 +14,7 @@ from gailkit.discriminator.losses import DiscriminatorLoss, Weights, optimal_log
 from gailkit.errors import InputError
 from gailkit.functional.absorbing import absorbing_mass, expert_share
 from gailkit.networks.flat import FlatParameters
+from gailkit.networks.optimizers import load_optimizer
 from gailkit.types import Experience, Replayed, RewardForm, Rollout, Transitions
 
 ExpertSampler = Callable[[int], Transitions]
@@ -136,7 +137,7 @@ class DiscriminatorLearner:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` returned."""
         self.discriminator.load_state_dict(state["discriminator"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, state["optimizer"])
         self.policy_mass = state["policy_mass"]
         self.mean_logits = tuple(state["mean_logits"])
         if self.endings is not None:

@@ -15,6 +15,7 @@ from gailkit.generator.guidance import Guidance
 from gailkit.generator.replay import Replay
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
+from gailkit.networks.optimizers import load_optimizer
 from gailkit.types import Experience, Reward, Rollout, Transitions
 
 
@@ -58,7 +59,7 @@ class Generator(nn.Module, ABC):
     def set_extra_state(self, state: Mapping[str, Any]) -> None:
         """Put back what ``get_extra_state`` returned, for ``load_state_dict``."""
         for name, optimizer in self._optimizers().items():
-            optimizer.load_state_dict(state[name])
+            load_optimizer(optimizer, state[name])
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {name: value for name, value in vars(self).items() if isinstance(value, torch.optim.Optimizer)}

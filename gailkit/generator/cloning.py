@@ -51,8 +51,12 @@ class WarmStart(NamedTuple):
 
     @classmethod
     def recorded(cls, record: Mapping[str, Any]) -> WarmStart:
-        """What ``record`` tells of."""
-        return cls(CloningResult(**record["cloning"]), bool(record["used"]))
+        """What ``record`` tells of. Raises ValueError or TypeError for what is no record."""
+        cloning = CloningResult(**record["cloning"])
+        numbers = all(isinstance(value, int | float) for value in cloning[:4])
+        if not numbers or not isinstance(cloning.deviation, Tensor | None):
+            raise ValueError(f"a clone is told of by {cloning}")
+        return cls(cloning, bool(record["used"]))
 
 
 def negative_log_likelihood(distribution: ActionDistribution, act: Tensor) -> Tensor:

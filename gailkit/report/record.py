@@ -38,12 +38,7 @@ class RunRecord:
         """
         run = RunFolder.open(folder)
         description, choice = run.description(), _choice(run)
-        try:
-            return cls(read_metrics(folder), description, choice)
-        except FileNotFoundError:
-            return cls([], description, choice)
-        except (OSError, ValueError, RecursionError) as error:
-            raise DataError(f"the metrics in {folder} cannot be read: {error}") from error
+        return cls(read_metrics(folder), description, choice)
 
     @property
     def plan(self) -> Plan:

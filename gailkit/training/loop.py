@@ -168,7 +168,8 @@ class Trainer:
             self.discount.load_state_dict(state["discount"])
         set_global_state(state["random"])
         self.iteration, self.steps, self.seconds = state["iteration"], state["steps"], state["seconds"]
-        self.recent = deque((EpisodeSummary(*episode) for episode in state["recent"]), maxlen=EPISODES_REMEMBERED)
+        recent = (EpisodeSummary(int(length), float(earned), bool(end)) for length, earned, end in state["recent"])
+        self.recent = deque(recent, maxlen=EPISODES_REMEMBERED)
 
     def _check(self, metrics: Mapping[str, float]) -> None:
         for name, value in metrics.items():

@@ -66,10 +66,10 @@ def keep_metrics(folder: Path, count: int) -> list[dict[str, Any]]:
     """Take all rows but the first ``count`` out of ``metrics.jsonl``, and return those.
 
     Raises:
-        DataError: if there are fewer.
+        DataError: if there are fewer, or the file is damaged.
         StorageError: if the file cannot be written.
     """
-    rows = read_metrics(folder)[:count] if (folder / METRICS_FILE).is_file() else []
+    rows = read_metrics(folder)[:count]
     if len(rows) < count:
         raise DataError(f"{folder / METRICS_FILE} has {len(rows)} rows; a run of {count} iterations has as many")
     write_atomically(folder / METRICS_FILE, "".join(json.dumps(row) + "\n" for row in rows).encode())
@@ -77,11 +77,30 @@ def keep_metrics(folder: Path, count: int) -> list[dict[str, Any]]:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The rows of a run, oldest first; a last line that a crash cut short is left out."""
-    rows = []
-    for line in (folder / METRICS_FILE).read_text(encoding="utf-8").splitlines():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
+    """The rows of a run, oldest first; a last line that a crash cut short is left out. None where there is no file.
+
+    Raises:
+        DataError: if the file cannot be read, or a line that was not cut short is no row of numbers.
+    """
+    try:
+        *lines, rest = (folder / METRICS_FILE).read_bytes().split(b"\n")
+        rows = [_row(line) for line in lines]
+        with suppress(ValueError, RecursionError):
+            rows.append(_row(rest))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"the metrics in {folder} cannot be read: {error}") from error
     return rows
+
+
+def _row(line: bytes) -> dict[str, Any]:
+    """Raises ValueError, or RecursionError, for what is no row of numbers, the steps among them."""
+    row = json.loads(line)
+    if not isinstance(row, dict) or "steps" not in row or not all(map(_is_number, row.values())):
+        raise ValueError(f"{line[:80]!r} is no row of numbers")
+    return row
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) or (type(value) is int and abs(value) < 2**63)

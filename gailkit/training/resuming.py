@@ -21,6 +21,7 @@ from gailkit.storage import give_second_name
 from gailkit.training.build import build_expert_trainer, build_trainer
 from gailkit.training.config import ExpertConfig, RunConfig, TrainConfig
 from gailkit.training.describe import describe_demonstrations, versions
+from gailkit.training.form import require_form, require_networks_stored
 from gailkit.training.loop import Trainer
 from gailkit.training.metrics import keep_metrics
 from gailkit.training.own_runs import check_all_trusted, is_own, remember
@@ -72,6 +73,7 @@ def resume(
         if stopped.checkpoint != LAST:
             tell(f"the last checkpoint of {run_dir} is damaged; the run goes on from the one before")
         config = config_of(folder.path, described, steps)
+        _require_same_extent(stopped, config)
         _tell_what_differs(stopped, tell)
         _tell_what_it_means(stopped, config, tell)
         with surroundings(stopped.env_id, config, stopped.env_kwargs) as envs:
@@ -121,9 +123,15 @@ class _Stopped:
                 {**described["versions"], "threads": described.get("threads")},
                 None if shown is None else dict(shown),
                 dict(described["parts"]),
-                int(state["iteration"]),
+                _whole(state["iteration"]),
                 float(state["best_return"]),
             )
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"it has {value!r} iterations behind it")
+    return value
 
 
 def _prepare(stopped: _Stopped, config: RunConfig) -> None:
@@ -171,6 +179,24 @@ def _tell_what_it_means(stopped: _Stopped, config: RunConfig, tell: Tell) -> Non
         f"the run goes on to {config.steps:,} steps in place of {before.steps:,}; schedules go by the share of the "
         f"steps that is done, which is {now:.0%} now and was {was:.0%}"
     )
+
+
+def _require_same_extent(stopped: _Stopped, config: RunConfig) -> None:
+    """Raise DataError unless environments, rollouts and networks are as large as the checkpoint says.
+
+    Nothing is made before that is known: a description may be anybody's.
+    """
+    with damaged(stopped.folder.path):
+        hidden = [config.policy.hidden]
+        hidden += [config.discriminator.hidden] if isinstance(config, TrainConfig) else []
+        require_networks_stored(hidden, stopped.state)
+        environments = len(stopped.state["collector"]["returns"])
+        steps = stopped.iteration * config.num_envs * config.rollout_steps
+        if environments != config.num_envs or steps != stopped.state["steps"]:
+            raise ValueError(
+                f"its checkpoint holds {environments} environments and {stopped.state['steps']} steps; "
+                f"{stopped.iteration} iterations of its settings take {config.num_envs} and {steps}"
+            )
 
 
 def _tell_where_demonstrations_are(stopped: _Stopped, demonstrations: Demonstrations | None, tell: Tell) -> None:
@@ -253,6 +279,8 @@ def _load(stopped: _Stopped, trainer: Trainer, tell: Tell) -> None:
     """Put the trainer where its state was taken."""
     replay = stopped.folder.kept_replay
     with damaged(stopped.folder.path):
+        own = trainer.state_dict()
+        require_form(stopped.state, {name: own[name] for name in own if name not in ("random", "replay")})
         kept = stopped.state.get("replay")
         trainer.load_state_dict({**stopped.state, "replay": replay.load(kept)})
     if trainer.collector.not_restored:

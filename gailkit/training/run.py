@@ -26,6 +26,7 @@ from gailkit.training.acting import checked_names, imported_parts, made_again
 from gailkit.training.build import head_of
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
 from gailkit.training.config import CHECKPOINTS, PolicyConfig
+from gailkit.training.form import require_networks_stored
 from gailkit.training.kept_replay import KeptReplay
 from gailkit.training.metrics import EVENTS_FOLDER, METRICS_FILE
 from gailkit.training.parts import Parts
@@ -221,6 +222,8 @@ def load_policy(
         env_id, env_kwargs = str(described["env_id"]), dict(described["env_kwargs"])
         acts_by = checked_names(described.get("acts_by", {}))
     acting = imported_parts(folder.path, acts_by, parts or Parts(), trust)
+    with damaged(run_dir):
+        require_networks_stored([policy.hidden], state)
     with damaged(run_dir) if acting == Parts() else _changed(run_dir):
         actor_critic = made_again(policy, spaces, acting, head)
         actor_critic.load_state_dict(own)
@@ -234,7 +237,7 @@ def damaged(run_dir: Path | str) -> Iterator[None]:
     """Turn what a file of a run raises that holds something else than it should into a DataError."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, InputError) as error:
+    except (LookupError, ArithmeticError, TypeError, ValueError, RuntimeError, AttributeError, InputError) as error:
         summary = str(error).partition("\n")[0]
         raise DataError(f"the run in {run_dir} is damaged: {summary}") from error
 

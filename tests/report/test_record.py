@@ -40,7 +40,7 @@ def test_a_run_without_metrics_has_no_rows(run_folder: Path, read: Read) -> None
     assert RunRecord.read(run_folder).rows == []
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"[" * 100_000], ids=["no text", "deep"])
+@pytest.mark.parametrize("content", [b"\xff\xfe\n", b"[" * 100_000 + b"\n"], ids=["no text", "deep"])
 def test_metrics_that_cannot_be_read_are_refused_in_one_sentence(run_folder: Path, content: bytes, read: Read) -> None:
     (run_folder / "metrics.jsonl").write_bytes(content)
     with pytest.raises(DataError, match=r"the metrics in .* cannot be read"):
