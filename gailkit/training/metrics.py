@@ -26,8 +26,8 @@ class MetricsWriter:
 
         self._path = folder / METRICS_FILE
         with self._storage_failures():
-            self._file = self._path.open("a", encoding="utf-8")
             self._events = SummaryWriter(str(folder / EVENTS_FOLDER), purge_step=steps + 1 if steps else None)
+            self._file = self._path.open("a", encoding="utf-8")
 
     def write(self, metrics: Mapping[str, float]) -> None:
         """One row; ``metrics["steps"]`` is the position on TensorBoard's axis. Raises StorageError if it cannot be."""
@@ -59,7 +59,8 @@ class MetricsWriter:
         try:
             yield
         except OSError as error:
-            raise StorageError(f"{self._path} could not be written: {error.strerror or error}") from error
+            reason = error.strerror or error
+            raise StorageError(f"the metrics in {self._path.parent} could not be written: {reason}") from error
 
 
 def keep_metrics(folder: Path, count: int) -> list[dict[str, Any]]:

@@ -68,10 +68,13 @@ class RunFolder:
             (path / "checkpoints").mkdir(parents=True, exist_ok=True)
             folder.claim()
             folder._remove()
+            folder.describe(description)
         except OSError as error:
             folder.close()
             raise StorageError(f"the run folder {path} cannot be made: {error.strerror}") from error
-        folder.describe(description)
+        except StorageError:
+            folder.close()
+            raise
         return folder
 
     def claim(self) -> None:
@@ -105,7 +108,9 @@ class RunFolder:
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(f"{path} is damaged or not the description of a run: {error}") from error
         if found != (FORMAT, FORMAT_VERSION):
-            raise DataError(f"{path} is of format {found}; this gailkit reads {(FORMAT, FORMAT_VERSION)}")
+            newer = found[0] == FORMAT and type(found[1]) is int and found[1] > FORMAT_VERSION
+            advice = "; a newer gailkit wrote it and reads it" if newer else ""
+            raise DataError(f"{path} is of format {found}; this gailkit reads {(FORMAT, FORMAT_VERSION)}{advice}")
         return dict(described)
 
     def usual_checkpoint(self) -> str:

@@ -132,8 +132,12 @@ def test_a_description_with_nonsense_in_it_is_damaged(run: Path, changes: dict[s
 
 def test_a_run_of_another_format_or_a_newer_version_is_not_guessed_at(run: Path) -> None:
     redescribe(run, format_version=99)
-    with pytest.raises(DataError, match=r"'gailkit-run', 99.*reads .*'gailkit-run', 1"):
+    with pytest.raises(DataError, match=r"'gailkit-run', 99.*reads .*'gailkit-run', 1\); a newer gailkit wrote it"):
         load_policy(run)
+    for older in (0, -1, "1", 1.5, None):
+        redescribe(run, format_version=older)
+        with pytest.raises(DataError, match=r"this gailkit reads \('gailkit-run', 1\)$"):
+            load_policy(run)
     redescribe(run, format="another", format_version=1)
     with pytest.raises(DataError, match="another"):
         load_policy(run)

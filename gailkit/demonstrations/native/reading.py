@@ -188,7 +188,8 @@ def _read_header(source: Source) -> dict[str, str]:
         raise DataError(f"{source.path} states no format version (found {version}); accepted is {VERSION}")
     if version > VERSION:
         raise DataError(
-            f"{source.path} has format version {version}, which is newer than this gailkit reads ({VERSION})"
+            f"{source.path} has format version {version}, which is newer than this gailkit reads ({VERSION}); "
+            "a newer gailkit wrote it and reads it"
         )
     texts = {name: text for name in _TEXTS if (text := source.text(name)) is not None}
     if source.text("header_digest") != header_digest(version, texts):
