@@ -11,9 +11,9 @@ from typing import Any
 
 from gailkit.errors import DataError, StorageError
 from gailkit.storage import write_atomically
+from gailkit.training.events import EventsWriter
 
 METRICS_FILE = "metrics.jsonl"
-EVENTS_FOLDER = "tensorboard"
 
 
 class MetricsWriter:
@@ -22,20 +22,21 @@ class MetricsWriter:
     def __init__(self, folder: Path, steps: int = 0) -> None:
         """What an interrupted run wrote behind its first ``steps`` steps is to be taken out first (``keep_metrics``);
         TensorBoard is told to leave it out."""
-        from torch.utils.tensorboard import SummaryWriter
-
         self._path = folder / METRICS_FILE
         with self._storage_failures():
-            self._events = SummaryWriter(str(folder / EVENTS_FOLDER), purge_step=steps + 1 if steps else None)
             self._file = self._path.open("a", encoding="utf-8")
+            try:
+                self._events = EventsWriter(folder, steps)
+            except OSError:
+                self._file.close()
+                raise
 
     def write(self, metrics: Mapping[str, float]) -> None:
         """One row; ``metrics["steps"]`` is the position on TensorBoard's axis. Raises StorageError if it cannot be."""
         with self._storage_failures():
             self._file.write(json.dumps(dict(metrics)) + "\n")
             self._file.flush()
-            for name, value in metrics.items():
-                self._events.add_scalar(name, value, int(metrics["steps"]))
+            self._events.write(metrics)
 
     def secure(self) -> None:
         """Have everything on the disk, so that no checkpoint is ahead of the rows that led to it.
@@ -45,7 +46,6 @@ class MetricsWriter:
         """
         with self._storage_failures():
             os.fsync(self._file.fileno())
-            self._events.flush()
 
     def close(self) -> None:
         """Flush and close the files; what the disk refuses by now was refused before."""

@@ -26,9 +26,10 @@ from gailkit.training.acting import checked_names, imported_parts, made_again
 from gailkit.training.build import head_of
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
 from gailkit.training.config import CHECKPOINTS, PolicyConfig
+from gailkit.training.events import EVENTS_FOLDER
 from gailkit.training.form import require_networks_stored
 from gailkit.training.kept_replay import KeptReplay
-from gailkit.training.metrics import EVENTS_FOLDER, METRICS_FILE
+from gailkit.training.metrics import METRICS_FILE
 from gailkit.training.parts import Parts
 from gailkit.training.settings import config_from_dict
 

@@ -29,19 +29,14 @@ Train = Callable[[Path], object]
 
 
 class Disk:
-    """Counts what is asked of the disk, and refuses the ``first`` request and, if it is ``full``, all that follow.
+    """Counts what is asked of the disk, and refuses the ``first`` request and, if it is ``full``, all that follow."""
 
-    TensorBoard writes from a thread of its own, in no certain order: it is asked about by itself.
-    """
-
-    def __init__(self, first: int = 10**9, code: int = 0, full: bool = False, only: str = "") -> None:
+    def __init__(self, first: int = 10**9, code: int = 0, full: bool = False) -> None:
         self.requests = 0
-        self.first, self.code, self.full, self.only = first, code, full, only
+        self.first, self.code, self.full = first, code, full
         self.refused: list[str] = []
 
     def request(self, what: str, path: object) -> None:
-        if ("tfevents" in str(path)) != (self.only == "tfevents"):
-            return
         number = self.requests
         self.requests += 1
         if number == self.first or (self.full and number > self.first):
@@ -146,18 +141,3 @@ def refused(config: ExpertConfig, out: Path) -> str | None:
     except StorageError as error:
         return str(error)
     return None
-
-
-def test_events_that_tensorboard_cannot_write_end_a_run_that_goes_on(
-    config: ExpertConfig, tmp_path: Path, steady: None
-) -> None:
-    with on(Disk(0, errno.ENOSPC, full=True, only="tfevents")):
-        assert refused(config, tmp_path / "run") == (
-            f"the metrics in {tmp_path / 'run'} could not be written: No space left on device"
-        )
-    train_expert("CartPole-v1", config, out=tmp_path / "whole")
-    if any((tmp_path / "run" / "checkpoints").iterdir()):
-        resume(tmp_path / "run")
-    else:
-        train_expert("CartPole-v1", config, out=tmp_path / "run", overwrite=True)
-    assert digest(tmp_path / "run", LAST) == digest(tmp_path / "whole", LAST)

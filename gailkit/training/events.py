@@ -1,0 +1,51 @@
+"""Numbers of a run for TensorBoard, written when they are told and by whoever tells them.
+
+TensorBoard's own writers write from a thread, whose failure on a full disk nobody can catch.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+EVENTS_FOLDER = "tensorboard"
+
+
+class EventsWriter:
+    """A new file of events in a run folder. Every method raises OSError where the disk refuses."""
+
+    def __init__(self, folder: Path, steps: int = 0) -> None:
+        """TensorBoard is told to leave out what other files of the folder have behind the first ``steps`` steps."""
+        from tensorboard.compat.proto.event_pb2 import SessionLog
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        place = folder / EVENTS_FOLDER
+        place.mkdir(exist_ok=True)
+        named = f"{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}"
+        self._file = (place / f"events.out.tfevents.{named}").open("wb")
+        self._records = RecordWriter(self._file)
+        self._write(0, file_version="brain.Event:2")
+        if steps:
+            self._write(steps + 1, session_log=SessionLog(status=SessionLog.START))
+
+    def write(self, metrics: Mapping[str, float]) -> None:
+        """One row at the place ``metrics["steps"]``."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        values = [Summary.Value(tag=name, simple_value=value) for name, value in metrics.items()]
+        self._write(int(metrics["steps"]), summary=Summary(value=values))
+        self._file.flush()
+
+    def close(self) -> None:
+        """Flush and close the file."""
+        self._file.close()
+
+    def _write(self, step: int, **what: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        self._records.write(Event(wall_time=time.time(), step=step, **what).SerializeToString())
