@@ -39,12 +39,13 @@ class MetricsWriter:
             self._events.write(metrics)
 
     def secure(self) -> None:
-        """Have everything on the disk, so that no checkpoint is ahead of the rows that led to it.
+        """Have every row on the disk, one that was refused before too: no checkpoint is to be ahead of its rows.
 
         Raises:
             StorageError: if the disk refuses.
         """
         with self._storage_failures():
+            self._file.flush()
             os.fsync(self._file.fileno())
 
     def close(self) -> None:

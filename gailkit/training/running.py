@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from gymnasium.vector import SyncVectorEnv
 
 from gailkit.demonstrations import Demonstrations
-from gailkit.errors import DivergenceError, EnvironmentFailure
+from gailkit.errors import DivergenceError, EnvironmentFailure, StorageError
 from gailkit.generator import TrainedPolicy
 from gailkit.rollouts.environments import make_vector_env
 from gailkit.rollouts.global_generators import seeded_globally
@@ -119,18 +119,27 @@ def train_into(
         if not folder.checkpoint_path(LAST).is_file():
             keeper.save()
         try:
-            _iterate(trainer, [result.metrics.append, writer.write, keeper, *observers])
+            with _leaving(lambda: keeper.leave(result.metrics)):
+                _iterate(trainer, [result.metrics.append, writer.write, keeper, *observers])
         except DivergenceError as error:
             keeper.save_best()
             raise DivergenceError(f"{error}; the last good checkpoint is {folder.checkpoint_path(LAST)}") from error
         except EnvironmentFailure as error:
             done = counted(trainer.steps, "step")
             raise EnvironmentFailure(f"{error}, after {done}; what was learned is kept") from error
-        finally:
-            if trainer.whole:
-                keeper.save()
-            draw_learning(result.metrics, folder.path / PICTURE_FILE)
     return _chosen(result, demonstrations, folder)
+
+
+@contextmanager
+def _leaving(leave: Callable[[], None]) -> Iterator[None]:
+    """After the block, however it ends, ``leave`` what is to be kept; where both fail, the block's reason is told."""
+    try:
+        yield
+    except BaseException:
+        with suppress(StorageError):
+            leave()
+        raise
+    leave()
 
 
 def _begun(out: Path, described: Mapping[str, Any], plan: Plan, overwrite: bool) -> RunFolder:
@@ -191,6 +200,12 @@ class _Keeper:
         self.save_best()
         self.folder.save_last({**self.trainer.state_dict(), "best_return": self.best_return})
         self.saved_at = time.monotonic()
+
+    def leave(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Save, unless an iteration was left half done, and draw the curves."""
+        if self.trainer.whole:
+            self.save()
+        draw_learning(rows, self.folder.path / PICTURE_FILE)
 
     def save_best(self) -> None:
         """Write the best policy if it is better than the one that was written."""

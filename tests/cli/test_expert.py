@@ -104,25 +104,91 @@ def test_a_file_that_only_the_options_complete_is_taken(run_here: RunHere, tmp_p
     assert json.loads((tmp_path / "run" / "config.json").read_text())["config"]["policy"]["max_kl"] == 0.02
 
 
-def test_an_interruption_keeps_the_expert_as_it_is(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gailkit", "expert", "CartPole-v1", *TINY, "--steps", "100000000"],
-        cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True,
+STUCK = """
+import os, time
+import gymnasium
+from gymnasium.envs.classic_control import CartPoleEnv
+
+class Stuck(CartPoleEnv):
+    taken = 0
+
+    def step(self, action):
+        Stuck.taken += 1
+        if Stuck.taken == 160 and "HANG" in os.environ:
+            open("hangs", "w").close()
+            time.sleep(600)
+        return super().step(action)
+
+gymnasium.register("Stuck-v0", entry_point=Stuck, max_episode_steps=500)
+"""
+
+
+def started(folder: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
+    """``gailkit expert`` in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "gailkit", "expert", *TINY, *words],
+        cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1", **environment}, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    metrics = tmp_path / "run" / "metrics.jsonl"
+
+
+def wait_for(there: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
-    while not (metrics.exists() and metrics.read_text().count("\n") >= 3) and time.monotonic() < deadline:
+    while not there() and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+
+
+def nobody_is_left_of(process: subprocess.Popen[str]) -> bool:
+    try:
+        os.killpg(process.pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_a_signal_stops_it_after_the_iteration_and_keeps_the_expert_as_it_is(tmp_path: Path) -> None:
+    process = started(tmp_path, "CartPole-v1", "--steps", "100000000")
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    wait_for(lambda: metrics.exists() and metrics.read_text().count("\n") >= 3)
+    process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130, errors
+    assert process.returncode == 143, errors
     assert "Traceback" not in errors
+    assert nobody_is_left_of(process)
     rows = read_metrics(tmp_path / "run")
     checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints" / "last.safetensors")
     assert len(rows) >= 3
     assert (checkpoint["iteration"], checkpoint["steps"]) == (len(rows), rows[-1]["steps"])
     assert (
-        f"stopped early, after {rows[-1]['steps']:,.0f} of 100,000,000 steps; saved in run; it goes on with: " in errors
+        f"stopped early, after {rows[-1]['steps']:,.0f} of 100,000,000 steps; saved in run; it goes on with: gailkit "
+        "expert --resume run" in errors
     )
     assert load_policy(tmp_path / "run").env_id == "CartPole-v1"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="NOT TESTED: a second signal, where there are none")
+def test_a_second_signal_stops_it_at_once_and_it_goes_on_as_if_it_had_not_been_stopped(
+    run_here: RunHere, tmp_path: Path
+) -> None:
+    """The environment hangs in the third of three iterations, so that only a second signal can stop it."""
+    (tmp_path / "stuck.py").write_text(STUCK)
+    process = started(tmp_path, "stuck:Stuck-v0", HANG="1")
+    wait_for((tmp_path / "hangs").exists)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "stopped early, after 128 of 192 steps; saved in run; it goes on with: gailkit expert --resume run" in errors
+    assert "Traceback" not in errors
+    assert nobody_is_left_of(process)
+    again = run_here("expert", "--resume", "run", "--trust", "stuck:Stuck-v0")
+    assert again.returncode == 0, again.stderr
+    assert run_here("expert", "stuck:Stuck-v0", *TINY[:-2], "--out", "whole").returncode == 0
+    clock = {"seconds", "steps_per_second"}
+    one, whole = (
+        [{name: row[name] for name in row.keys() - clock} for row in read_metrics(tmp_path / run)]
+        for run in ("run", "whole")
+    )
+    assert one == whole
