@@ -30,11 +30,11 @@ class LearnedFrom:
 
     def load(self, env_id: str, env_kwargs: Mapping[str, Any]) -> tuple[Demonstrations, int]:
         """The demonstrations as the environment takes them, and how many episodes were held out."""
-        from gailkit.rollouts.environments import make_env
+        from gailkit.rollouts.environments import make_env, stated_observation_space
 
         whole = load(self.demos, self.options, env_id)
         with closing(make_env(env_id, env_kwargs)) as env:
-            whole = whole.fitted_to(env.observation_space, env.action_space)
+            whole = whole.fitted_to(env.observation_space, env.action_space, stated_observation_space(env))
         learned_from, held_out = _held_out(whole, self.trajectories, self.hold_out)
         if self.subsample is not None:
             learned_from = learned_from.subsample(self.subsample, self.seed)

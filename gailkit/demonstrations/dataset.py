@@ -17,7 +17,7 @@ from gailkit.demonstrations.checking import check_plain, check_together
 from gailkit.demonstrations.common_dtypes import widened
 from gailkit.demonstrations.episodes import Drawn, Episodes, HeldEpisodes
 from gailkit.demonstrations.file_contents import About, ReadOptions
-from gailkit.demonstrations.fitting_environment import as_observed, check_fit
+from gailkit.demonstrations.fitting_environment import as_observed, check_fit, check_parts
 from gailkit.demonstrations.native import writing
 from gailkit.demonstrations.opening import read
 from gailkit.demonstrations.step_tensors import KeptSteps
@@ -224,15 +224,19 @@ class Demonstrations:
             self, trajectories=self.episodes.pick(chosen), offsets=tuple(self.offsets[index] for index in chosen)
         )
 
-    def fitted_to(self, observation_space: Space[Any], action_space: Space[Any]) -> Demonstrations:
+    def fitted_to(
+        self, observation_space: Space[Any], action_space: Space[Any], stated: Space[Any] | None = None
+    ) -> Demonstrations:
         """These demonstrations with the spaces of an environment they could come from.
 
-        Observations of several parts are flattened where the environment shows them so.
+        Observations of several parts are flattened where the environment shows them so; what it flattens is ``stated``.
 
         Raises:
-            InputError: if shapes, kinds, or the values of a Discrete space do not fit; it prints both sides.
+            InputError: if parts, shapes, kinds, the values of a Discrete space or the bounds of actions do not fit; it
+                prints both sides.
             UnsupportedSpaceError: if the environment's spaces are not supported.
         """
+        check_parts(self.about, stated)
         episodes, about = as_observed(self.episodes, self.about, observation_space)
         check_fit(episodes, about, observation_space, action_space)
         return replace(self, trajectories=episodes, observation_space=observation_space, action_space=action_space)

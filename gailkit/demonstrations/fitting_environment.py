@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, Discrete
 from gailkit.demonstrations.episodes import Drawn, Episodes, Spaces
 from gailkit.demonstrations.file_contents import About
 from gailkit.errors import InputError
-from gailkit.spaces import brief, check_supported, flatten_values, flattened_space
+from gailkit.spaces import brief, check_supported, flatten_values, flattened_space, leaves
 from gailkit.types import Trajectory
 
 
@@ -78,14 +78,15 @@ def check_fit(
     """Raise InputError, printing both sides, unless the episodes could come from an environment with these spaces.
 
     Continuous values outside a Box are accepted (an encoder clips them); Discrete ones outside the set are not, nor
-    whole numbers that the dtype of a Box cannot hold.
+    whole numbers that the dtype of a Box cannot hold, nor actions that were bounded otherwise: what was full throttle
+    would be half of it.
     """
     check_supported(observation_space, action_space)
     for role, stated, space in (
         ("observation", about.observation_space, observation_space),
         ("action", about.action_space, action_space),
     ):
-        if stated is not None and not _alike(stated, space):
+        if stated is not None and not (_alike(stated, space) and (role == "observation" or _bounded(stated, space))):
             raise InputError(
                 f"the demonstrations' {role} space is {brief(stated)}, the environment's is {brief(space)}: "
                 f"they do not fit{_recorded_in(about)}"
@@ -96,6 +97,29 @@ def check_fit(
         _check_values("action", trajectory.actions, action_space, index, about)
         if not each_counts:  # of real numbers only dtype and shape are compared, which all share
             return
+
+
+def check_parts(about: About, space: Space[Any] | None) -> None:
+    """Raise InputError, printing both sides, if both are of parts and those are not the same ones.
+
+    Flattened to one vector, the parts of two spaces may have as many numbers and mean something else.
+    """
+    stated = about.observation_space
+    if stated is not None and space is not None and not _same_parts(stated, space):
+        raise InputError(
+            f"the demonstrations' observations are {brief(stated)}, the environment's are {brief(space)}: they do not "
+            f"fit{_recorded_in(about)}"
+        )
+
+
+def _same_parts(stated: Space[Any], space: Space[Any]) -> bool:
+    """Whether nothing is known to be otherwise: a space that is flattened already has no parts to be compared."""
+    if isinstance(stated, Box | Discrete) or isinstance(space, Box | Discrete):
+        return True
+    own, others = leaves(stated), leaves(space)
+    return [path for path, _ in own] == [path for path, _ in others] and all(
+        _alike(part, other) or part == other for (_, part), (_, other) in zip(own, others, strict=True)
+    )
 
 
 def _recorded_in(about: About) -> str:
@@ -109,6 +133,14 @@ def _alike(stated: Space[Any], space: Space[Any]) -> bool:
     if isinstance(stated, Box) and isinstance(space, Box):
         return stated.shape == space.shape and _continuous(stated.dtype) == _continuous(space.dtype)
     return False
+
+
+def _bounded(stated: Space[Any], space: Space[Any]) -> bool:
+    """Whether actions have the same bounds, as far as both sides have some."""
+    if not (isinstance(stated, Box) and isinstance(space, Box)):
+        return True
+    pairs = ((stated.low, space.low), (stated.high, space.high))
+    return all(np.allclose(one, other) for one, other in pairs if np.isfinite(one).all() and np.isfinite(other).all())
 
 
 def _check_values(role: str, values: np.ndarray, space: Space[Any], index: int, about: About) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import gymnasium
@@ -28,6 +28,15 @@ def stated_limit(about: About) -> TimeLimit | None:
     if stated.isdecimal() and int(stated) > 0:
         return TimeLimit(int(stated), f"the file states a time limit of {counted(int(stated), 'step')}")
     return registered_limit(about.env_id)
+
+
+def differing_limits(about: About, env_id: str, env_kwargs: Mapping[str, object]) -> tuple[int, int] | None:
+    """The time limits of the episodes that a file holds and of the environment they are used in, where both are known
+    and not the same."""
+    given = env_kwargs.get("max_episode_steps")
+    shown, known = stated_limit(about), registered_limit(env_id)
+    used = given if isinstance(given, int) else None if known is None else known.steps
+    return None if shown is None or used is None or shown.steps == used else (shown.steps, used)
 
 
 def divided(path: Path, contents: Contents, options: ReadOptions) -> Contents:

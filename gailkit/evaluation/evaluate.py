@@ -64,7 +64,7 @@ class Reference:
         with seeded_globally(seed), closing(make_env(env_id, env_kwargs)) as env:
             self.spaces: tuple[Space[Any], Space[Any]] = (env.observation_space, env.action_space)
             self._stated = stated_observation_space(env)
-        self.demonstrations = demonstrations.fitted_to(*self.spaces)
+        self.demonstrations = demonstrations.fitted_to(*self.spaces, self._stated)
         self.env_id, self.episodes, self.seed = env_id, episodes, seed
         self.trained_on = frozenset(trained_on)
         self._seeds = SeedStream(seed, "evaluation").take(episodes)

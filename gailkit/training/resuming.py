@@ -27,7 +27,15 @@ from gailkit.training.metrics import keep_metrics
 from gailkit.training.own_runs import check_all_trusted, is_own, remember
 from gailkit.training.parts import Parts, described_parts
 from gailkit.training.run import CONFIG_FILE, LAST, RunFolder, damaged
-from gailkit.training.running import OnIteration, Plan, TrainingResult, policy_of, surroundings, train_into
+from gailkit.training.running import (
+    OnIteration,
+    Plan,
+    TrainingResult,
+    fitted_to_envs,
+    policy_of,
+    surroundings,
+    train_into,
+)
 from gailkit.training.settings import config_from_dict
 
 Tell = Callable[[str], None]
@@ -246,7 +254,7 @@ def _plan(
     assert isinstance(config, TrainConfig) and stopped.shown is not None
     if demonstrations is None:
         raise InputError(f"{stopped.folder.path} learns from demonstrations, which are needed to go on; found none")
-    fitted = demonstrations.fitted_to(envs.single_observation_space, envs.single_action_space)
+    fitted = fitted_to_envs(demonstrations, envs)
     _require_same_demonstrations(stopped.folder.path, stopped.shown, fitted)
     with damaged(stopped.folder.path):
         began = WarmStart.recorded(stopped.state["candidates"]["began"])

@@ -73,7 +73,7 @@ class RunFolder:
         except OSError as error:
             folder.close()
             raise StorageError(f"the run folder {path} cannot be made: {error.strerror}") from error
-        except StorageError:
+        except BaseException:
             folder.close()
             raise
         return folder

@@ -15,7 +15,7 @@ from gymnasium.vector import SyncVectorEnv
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DivergenceError, EnvironmentFailure, StorageError
 from gailkit.generator import TrainedPolicy
-from gailkit.rollouts.environments import make_vector_env
+from gailkit.rollouts.environments import make_vector_env, stated_observation_space
 from gailkit.rollouts.global_generators import seeded_globally
 from gailkit.training.acting import parts_to_act, warn_of_nameless
 from gailkit.training.choosing import Choice, choose, with_state
@@ -86,6 +86,12 @@ def surroundings(env_id: str, config: RunConfig, env_kwargs: Mapping[str, Any]) 
     """The environments of a run, and random numbers of its own."""
     with seeded_globally(config.seed), closing(make_vector_env(env_id, config.num_envs, env_kwargs)) as envs:
         yield envs
+
+
+def fitted_to_envs(demonstrations: Demonstrations, envs: SyncVectorEnv) -> Demonstrations:
+    """The demonstrations as these environments show what they observe; raises as ``Demonstrations.fitted_to``."""
+    stated = stated_observation_space(envs.envs[0])
+    return demonstrations.fitted_to(envs.single_observation_space, envs.single_action_space, stated)
 
 
 def policy_of(plan: Plan, envs: SyncVectorEnv, env_id: str, env_kwargs: Mapping[str, Any]) -> TrainedPolicy:

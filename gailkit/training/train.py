@@ -14,7 +14,7 @@ from gailkit.training.build import build_trainer
 from gailkit.training.config import TrainConfig
 from gailkit.training.describe import describe_demonstrations
 from gailkit.training.parts import Parts
-from gailkit.training.running import OnIteration, Plan, TrainingResult, run_to_the_end
+from gailkit.training.running import OnIteration, Plan, TrainingResult, fitted_to_envs, run_to_the_end
 
 
 def train(
@@ -64,7 +64,7 @@ def train(
         raise InputError(f"train takes its settings in a TrainConfig; found {type(config).__name__}")
 
     def plan(envs: SyncVectorEnv) -> Plan:
-        fitted = demonstrations.fitted_to(envs.single_observation_space, envs.single_action_space)
+        fitted = fitted_to_envs(demonstrations, envs)
         description = {"demonstrations": describe_demonstrations(fitted, held_out, source)}
         return Plan(build_trainer(config, envs, fitted, parts), description, fitted, parts)
 

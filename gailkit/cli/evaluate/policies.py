@@ -92,7 +92,7 @@ def run_policies(
     from gailkit.evaluation.evaluate import Reference
     from gailkit.experts.resolve import check_packages
     from gailkit.generator import TrainedPolicy
-    from gailkit.rollouts.environments import make_env
+    from gailkit.rollouts.environments import make_env, stated_observation_space
 
     for spec in request.specs:
         check_packages(spec)
@@ -100,7 +100,8 @@ def run_policies(
     env_id, env_kwargs = _environment(request.specs, env_id, env_kwargs, demonstrations.env_id)
     with closing(make_env(env_id, env_kwargs)) as env:
         policies = [_policy(request, spec, env) for spec in request.specs]
-        demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space)
+        stated = stated_observation_space(env)
+        demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space, stated)
     note_differences(demonstrations, env_id, env_kwargs)
     if request.filmed:
         _note_unless_drawn(request, env_id, env_kwargs)
