@@ -76,7 +76,8 @@ class Trajectory:
         for name in ("observations", "actions", "rewards"):
             values = getattr(self, name)
             if values is not None and not all(map(finite, plain_arrays(values))):
-                raise InputError(f"{name} of a trajectory hold a number that is not finite (NaN or infinity)")
+                where = f"(NaN or infinity), the first at step {_first_not_finite(values)}"
+                raise InputError(f"{name} of a trajectory hold a number that is not finite {where}")
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -240,6 +241,11 @@ def parts_of(values: np.ndarray, path: tuple[str, ...] = ()) -> Iterator[tuple[t
 def plain_arrays(values: np.ndarray) -> Iterator[np.ndarray]:
     """``parts_of`` without the paths."""
     return (part for _, part in parts_of(values))
+
+
+def _first_not_finite(values: np.ndarray) -> int:
+    """The first place along the first axis that holds a number that is not finite; there is one."""
+    return min(int(np.argwhere(~np.isfinite(part))[0, 0]) for part in plain_arrays(values) if not finite(part))
 
 
 def finite(values: np.ndarray) -> bool:

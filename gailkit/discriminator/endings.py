@@ -43,7 +43,7 @@ class EndingJudge:
         self.discriminator, self.loss = discriminator, loss
         self.expert, self.policy = arrivals(expert), arrivals(expert)[torch.zeros(0, dtype=torch.int64)]
         self.updates, self.worth = updates, worth
-        self.trained = FlatParameters(discriminator.parameters())
+        self.trained = FlatParameters(discriminator.parameters(), "the judge of endings")
         self.optimizer = torch.optim.Adam([self.trained.vector], LEARNING_RATE, fused=True)
 
     @classmethod

@@ -62,7 +62,7 @@ class DiscriminatorLearner:
         self.batch_size = batch_size
         self.updates = updates
         self.endings = endings
-        self.trained = FlatParameters(discriminator.parameters())
+        self.trained = FlatParameters(discriminator.parameters(), "the discriminator")
         self.optimizer = torch.optim.Adam([self.trained.vector], learning_rate, fused=True)
 
     def update(

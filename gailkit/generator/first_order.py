@@ -64,7 +64,9 @@ class FirstOrderGenerator(Generator):
         self.entropy_bonus = entropy_bonus
         self.max_gradient_norm = max_gradient_norm
         self.target_kl = target_kl
-        self.trained = FlatParameters([*actor_critic.policy_parameters(), *actor_critic.critic.parameters()])
+        self.trained = FlatParameters(
+            [*actor_critic.policy_parameters(), *actor_critic.critic.parameters()], "policy and value"
+        )
         self.optimizer = torch.optim.Adam([self.trained.vector], learning_rate, eps=1e-5, fused=True)
 
     @abstractmethod

@@ -79,8 +79,8 @@ class TRPO(Generator):
         self.learning_rate, self.learning_rate_schedule = learning_rate, learning_rate_schedule
         self.entropy_bonus = entropy_bonus
         self.max_gradient_norm = max_gradient_norm
-        self.policy = FlatParameters(actor_critic.policy_parameters())
-        self.critic = FlatParameters(actor_critic.critic.parameters())
+        self.policy = FlatParameters(actor_critic.policy_parameters(), "the policy")
+        self.critic = FlatParameters(actor_critic.critic.parameters(), "the value function")
         self.optimizer = torch.optim.Adam([self.critic.vector], learning_rate, eps=1e-5, fused=True)
         self.register_buffer("failures", torch.zeros((), dtype=torch.int64))
 

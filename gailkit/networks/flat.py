@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
-from gailkit.errors import InputError
+from gailkit.errors import DivergenceError, InputError
 
 
 class FlatParameters:
@@ -20,7 +21,9 @@ class FlatParameters:
         InputError: if there is no parameter.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
+    def __init__(self, parameters: Iterable[nn.Parameter], of: str = "the networks") -> None:
+        """``of`` says whose they are, for whoever reads what went wrong."""
+        self.of = of
         self.parameters = list(parameters)
         if not self.parameters:
             raise InputError("there is no parameter to train")
@@ -32,7 +35,11 @@ class FlatParameters:
             parameter.data = values
 
     def backward(self, loss: Tensor) -> None:
-        """Put the gradient of the scalar ``loss`` in place of the last one."""
+        """Put the gradient of the scalar ``loss`` in place of the last one.
+
+        Raises:
+            DivergenceError: if the loss or the gradient is NaN or infinite; nothing has been learned from it yet.
+        """
         if self.parameters[0].data_ptr() != self.vector.data_ptr():
             raise RuntimeError("the parameters were moved away from their common vector")
         if self.parameters[0].grad is not self._gradients[0]:  # somebody's zero_grad() took them away
@@ -40,6 +47,9 @@ class FlatParameters:
                 parameter.grad = gradient
         self.gradient.zero_()
         loss.backward(inputs=self.parameters)
+        for what, number in (("loss", loss.detach()), ("gradient of the loss", self.gradient.sum())):
+            if not math.isfinite(number):
+                raise DivergenceError(f"the {what} of {self.of} became NaN or infinite")
 
     def shaped(self, vector: Tensor) -> list[Tensor]:
         """A vector (P,) as views of it, one of each parameter's shape."""

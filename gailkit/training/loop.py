@@ -66,6 +66,13 @@ class Trainer:
         Raises:
             DivergenceError: naming the first number on the way that is NaN or infinite.
         """
+        number = self.iteration + 1
+        try:
+            return self._iterate()
+        except DivergenceError as error:
+            raise DivergenceError(f"{error} in iteration {number}, step {self.steps}") from error
+
+    def _iterate(self) -> dict[str, float]:
         started, progress = time.perf_counter(), self.progress
         rollout = self._roll_out()
         self.whole = False
@@ -180,7 +187,7 @@ class Trainer:
 
     def _require_finite(self, name: str, tensor: torch.Tensor) -> None:
         if not all_finite(tensor):
-            raise DivergenceError(f"{name} became NaN or infinite in iteration {self.iteration}, step {self.steps}")
+            raise DivergenceError(f"{name} became NaN or infinite")
 
 
 def episode_metrics(episodes: deque[EpisodeSummary]) -> dict[str, float]:
