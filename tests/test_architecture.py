@@ -27,6 +27,7 @@ LAYERS = (  # lowest first; a module imports from its own room and from lower la
     {"recording"},
     {"checks"},
     {"evaluation"},
+    {"health"},
     {"training"},
     {"report"},
     {"cli"},

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gailkit.health.alarms import ALARMS, Alarm, raised
+from gailkit.health.curves import Curves
+from gailkit.health.plan import Plan
+from gailkit.health.thresholds import FEWEST_ROWS
 from gailkit.report.beginning import clone
 from gailkit.report.blocks import Note
-from gailkit.report.curves import Curves
-from gailkit.report.discriminator_health import discriminator_accuracy, discriminator_logits, rewards
+from gailkit.report.discriminator_health import discriminator_accuracy, discriminator_logits
 from gailkit.report.policy_health import (
     entropy,
     line_searches,
@@ -16,7 +19,6 @@ from gailkit.report.policy_health import (
     unfinished,
     value_function,
 )
-from gailkit.report.thresholds import FEWEST_ROWS, Plan
 from gailkit.wording import counted
 
 ORDER = ("bad", "warning", "note", "good")
@@ -26,7 +28,6 @@ RULES: tuple[Callable[[Curves, Plan], Note | None], ...] = (
     clone,
     discriminator_accuracy,
     discriminator_logits,
-    rewards,
     true_return,
     entropy,
     step_sizes,
@@ -41,7 +42,8 @@ def diagnose(curves: Curves, plan: Plan) -> list[Note]:
     if rows < FEWEST_ROWS:
         said = f"The run has {counted(rows, 'iteration')}; {FEWEST_ROWS} are the fewest that say how it went."
         return [Note("note", "Too short to judge", said)]
-    notes = [note for rule in RULES if (note := rule(curves, plan)) is not None]
+    notes = [_as_note(ALARMS[name], seen) for name, seen in raised(curves, plan).items()]
+    notes += [note for rule in RULES if (note := rule(curves, plan)) is not None]
     if all(note.tone == "good" for note in notes):
         notes.append(
             Note(
@@ -51,3 +53,7 @@ def diagnose(curves: Curves, plan: Plan) -> list[Note]:
             )
         )
     return sorted(notes, key=lambda note: ORDER.index(note.tone))
+
+
+def _as_note(alarm: Alarm, seen: str) -> Note:
+    return Note(alarm.tone, alarm.title, seen, f"{alarm.advice}.")

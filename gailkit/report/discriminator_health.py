@@ -1,25 +1,26 @@
-"""What a run's metrics say of its discriminator, and of the rewards that it gave."""
+"""What a run's metrics say of its discriminator, beside the alarms."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from gailkit.report.adversarial_failures import chased, is_chased, separated
-from gailkit.report.beginning import began_as_clone
-from gailkit.report.blocks import Note
-from gailkit.report.both_sides import balanced_accuracy, logits
-from gailkit.report.curves import Curves
-from gailkit.report.thresholds import (
+from gailkit.health.alarms import blind, saturated
+from gailkit.health.beginning import began_as_clone
+from gailkit.health.both_sides import balanced_accuracy, logits
+from gailkit.health.chase import is_chased
+from gailkit.health.curves import Curves
+from gailkit.health.plan import Plan
+from gailkit.health.thresholds import (
     ALIKE,
     APART,
     CONFIDENT,
     DRIFT,
     LOUD_LOGIT,
     PERFECT,
-    STILL_REWARD,
     WRONG_SIDE,
-    Plan,
 )
+from gailkit.report.adversarial_failures import chased, separated
+from gailkit.report.blocks import Note
 from gailkit.report.words import percent
 
 
@@ -31,12 +32,14 @@ def discriminator_accuracy(curves: Curves, plan: Plan) -> Note | None:
     expert, policy = (curves[f"discriminator/accuracy_{side}"].end() for side in ("expert", "policy"))
     told = f"{percent(expert)} of the expert's steps and {percent(policy)} of the policy's"
     shares = f"Over its last fifth it recognised {told}"
+    if saturated(curves, plan) or blind(curves, plan):
+        return None  # that says it all
     if min(expert, policy) > PERFECT:
         return separated(shares, curves, plan)
     if is_chased(curves):
         return chased(curves)
     if balanced.values.max() < ALIKE:
-        return _never_apart(shares, began_as_clone(curves))
+        return _never_apart(shares)
     if balanced.end() < ALIKE:
         return Note(
             "good",
@@ -45,20 +48,16 @@ def discriminator_accuracy(curves: Curves, plan: Plan) -> Note | None:
             "is not close, the discriminator is too weak to see what is missing.",
         )
     if balanced.end() > APART:
-        return _still_apart(shares, _gap(curves))
+        return _still_apart(shares, 0.0 if began_as_clone(curves) else _gap(curves))
     return Note("good", "The discriminator is in balance", f"{shares}: it sees differences and is often mistaken.")
 
 
-def _never_apart(shares: str, cloned: bool | None) -> Note:
-    """D had nothing to tell from the first iteration on, which is good of a clone and of no other policy."""
-    title = "The discriminator never told policy and expert apart"
-    if cloned:
-        return Note("good", title, f"{shares}: the policy began as a clone that is hard to tell from the expert.")
+def _never_apart(shares: str) -> Note:
+    """D had nothing to tell from the first iteration on, which is good of a clone."""
     return Note(
-        "warning",
-        title,
-        f"{shares}, and it never did much better than tossing a coin, so it had little to teach.",
-        "a higher --discriminator-learning-rate or more --discriminator-updates.",
+        "good",
+        "The discriminator never told policy and expert apart",
+        f"{shares}: the policy began as a clone that is hard to tell from the expert.",
     )
 
 
@@ -102,22 +101,6 @@ def discriminator_logits(curves: Curves, plan: Plan) -> Note | None:
             "a lower --discriminator-learning-rate.",
         )
     return None
-
-
-def rewards(curves: Curves, plan: Plan) -> Note | None:
-    """Whether the rewards still differ from step to step; where D is always right, that says why they do not."""
-    spread, balanced = curves.get("reward/std"), balanced_accuracy(curves)
-    if spread is None or balanced is None or spread.end() >= STILL_REWARD or balanced.end() < ALIKE:
-        return None
-    if min(curves[f"discriminator/accuracy_{side}"].end() for side in ("expert", "policy")) > PERFECT:
-        return None
-    return Note(
-        "warning",
-        "All steps are rewarded alike",
-        f"The rewards' standard deviation was {spread.end():.2g} at the end, although the discriminator tells policy "
-        "and expert apart: it says nothing about which step was better.",
-        "a smaller --discriminator-gradient-penalty.",
-    )
 
 
 def _gap(curves: Curves) -> float:

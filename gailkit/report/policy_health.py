@@ -1,20 +1,20 @@
-"""What a run's metrics say of its policy: its updates, its value function, its returns."""
+"""What a run's metrics say of its policy, beside the alarms: its updates, its value function, its returns."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from gailkit.report.blocks import Note
-from gailkit.report.both_sides import balanced_accuracy
-from gailkit.report.curves import Curves
-from gailkit.report.thresholds import (
+from gailkit.health.alarms import one_action
+from gailkit.health.beginning import began_as_clone
+from gailkit.health.both_sides import balanced_accuracy
+from gailkit.health.curves import Curves
+from gailkit.health.plan import Plan
+from gailkit.health.thresholds import (
     ALIKE,
     APART,
     AT_TOP,
-    CLIPPED,
     DISCRETE_FLOOR,
     FAILED_SEARCHES,
-    FAR,
     FELL,
     FELL_PART,
     FEWEST_ROWS,
@@ -24,44 +24,29 @@ from gailkit.report.thresholds import (
     SHORTER,
     UNFINISHED,
     USELESS_VALUE,
-    Plan,
 )
+from gailkit.report.blocks import Note
 from gailkit.wording import counted
 
 
 def entropy(curves: Curves, plan: Plan) -> Note | None:
-    """Whether the policy stopped exploring before it was done."""
+    """Whether the policy has done with exploring."""
     curve, balanced = curves.get("policy/entropy"), balanced_accuracy(curves)
     if curve is None or plan.action_components is None:
         return None
     floor = GAUSSIAN_FLOOR * plan.action_components if plan.action_components else DISCRETE_FLOOR
-    if curve.end() > floor:
-        return None
+    if curve.end() > floor or (balanced is not None and balanced.end() > APART) or one_action(curves, plan):
+        return None  # an alarm, or none
     seen = f"The entropy of its actions was {curve.end():.2g} nats at the end, {curve.values[0]:.2g} at the start"
-    if balanced is None or balanced.end() <= APART:
-        return Note("note", "The policy has made up its mind", f"{seen}. A finished policy looks like that.")
-    return Note(
-        "warning",
-        "The policy stopped exploring before it was done",
-        f"{seen}, and the discriminator still tells it from the expert. It does not try anything else any more.",
-        "--policy-entropy-bonus 0.01, or a lower --policy-learning-rate.",
-    )
+    return Note("note", "The policy has made up its mind", f"{seen}. A finished policy looks like that.")
 
 
 def step_sizes(curves: Curves, plan: Plan) -> Note | None:
-    """Whether updates moved the policy too far, or not at all; one that D takes for the expert may rest."""
-    curve, clipped = curves.get("policy/kl"), curves.get("policy/clip_fraction")
+    """Whether updates moved the policy at all; one that D takes for the expert may rest."""
+    curve = curves.get("policy/kl")
     if curve is None:
         return None
-    large, usual = float(np.quantile(curve.values, 0.9)), float(np.median(curve.middle()))
-    if large > FAR or (clipped is not None and float(np.median(clipped.values)) > CLIPPED):
-        return Note(
-            "warning",
-            "Updates moved the policy far",
-            f"One in ten had a KL divergence of {large:.2g} nats or more between the policy before and after. Rewards "
-            "measured on the old policy say little about one that acts so differently.",
-            "a lower --policy-learning-rate or fewer --policy-epochs; for ppo-clip also --policy-target-kl 0.03.",
-        )
+    usual = float(np.median(curve.middle()))
     balanced = balanced_accuracy(curves)
     if usual < NEAR and (balanced is None or balanced.end() >= ALIKE):
         return Note(
@@ -109,11 +94,18 @@ def true_return(curves: Curves, plan: Plan) -> Note | None:
     smooth = curve.smooth()
     best, now, span = float(smooth.max()), curve.end(), float(np.ptp(smooth))
     if best - now > max(FELL * span, FELL_PART * abs(best)):
+        seen = f"Its mean return was {best:.4g} at its best, around step {curve.steps[smooth.argmax()]:,.0f}, and "
+        if began_as_clone(curves):
+            return Note(
+                "note",
+                "The policy moved away from where it began",
+                f"{seen}{now:.4g} at the end{_shorter(curves)}. A clone begins near the expert, and can move in a "
+                "circle around it; a run ends with the one of its policies that moves most like the expert.",
+            )
         return Note(
             "bad",
             "The policy became worse again",
-            f"Its mean return was {best:.4g} at its best, around step {curve.steps[smooth.argmax()]:,.0f}, and "
-            f"{now:.4g} at the end{_shorter(curves)}.",
+            f"{seen}{now:.4g} at the end{_shorter(curves)}.",
             "a larger --discriminator-gradient-penalty, lower learning rates, or fewer steps. --checkpoint best shows "
             "what was lost; it was chosen by the true return, which an imitator does not have.",
         )

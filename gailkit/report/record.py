@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from gymnasium.spaces import Box, Discrete
-
 from gailkit.errors import DataError, InputError
-from gailkit.functional.absorbing import penalised_optimal_logit
-from gailkit.report.curves import LARGEST
-from gailkit.report.thresholds import Plan
+from gailkit.health.curves import LARGEST
+from gailkit.health.plan import Plan, action_components, logit_bound
 from gailkit.spaces import space_from_json
 from gailkit.training.config import CHOOSING_SHARE
 from gailkit.training.metrics import read_metrics
@@ -43,7 +39,9 @@ class RunRecord:
     @property
     def plan(self) -> Plan:
         """What the run was to be."""
-        return Plan(self._steps(), self._action_components(), self._logit_bound())
+        return Plan(
+            self._steps(), self._action_components(), self._logit_bound(), self._whole("time_limit"), self._num_envs()
+        )
 
     @property
     def command(self) -> str | None:
@@ -65,16 +63,21 @@ class RunRecord:
             space = space_from_json(self.description["action_space"])
         except (KeyError, TypeError, ValueError, AttributeError, InputError, DataError):
             return None  # the policy could be loaded, so this is somebody else's kind of space
-        if isinstance(space, Discrete):
-            return 0
-        return int(np.prod(space.shape)) if isinstance(space, Box) else None
+        return action_components(space)
+
+    def _whole(self, name: str) -> int | None:
+        found = self.description.get(name)
+        return found if type(found) is int and 0 < found < LARGEST else None
+
+    def _num_envs(self) -> int:
+        config = self.description.get("config")
+        found = config.get("num_envs") if isinstance(config, Mapping) else None
+        return found if type(found) is int and 0 < found < LARGEST else 1
 
     def _logit_bound(self) -> float | None:
-        """z*(1) of the adversarial loss; other losses hold their logits by nothing that is known."""
         try:
             config = self.description["config"]
-            kappa = float(config["discriminator"]["logit_penalty"])
-            return penalised_optimal_logit(1.0, kappa) if config["loss"] == "adversarial" else None
+            return logit_bound(config["loss"], float(config["discriminator"]["logit_penalty"]))
         except (KeyError, TypeError, ValueError, OverflowError):
             return None
 

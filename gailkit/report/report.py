@@ -14,6 +14,7 @@ from gailkit import __version__
 from gailkit.errors import GailkitError
 from gailkit.evaluation.evaluation import Evaluation
 from gailkit.evaluation.side_by_side import Animation
+from gailkit.health.plan import Plan
 from gailkit.report.again import again_section
 from gailkit.report.blocks import Film, Note
 from gailkit.report.episodes import episodes_section
@@ -24,7 +25,6 @@ from gailkit.report.numbers import numbers_section
 from gailkit.report.page import Page, Section
 from gailkit.report.record import RunRecord
 from gailkit.report.telltales import telltales_section
-from gailkit.report.thresholds import Plan
 from gailkit.report.training import training_section
 from gailkit.report.verdicts import banner
 from gailkit.storage import write_atomically

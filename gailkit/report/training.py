@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gailkit.health.curves import Curves, curves_of
+from gailkit.health.plan import Plan
 from gailkit.report.blocks import Block, Note, Panel, Panels
 from gailkit.report.choice import choice_paragraph
-from gailkit.report.curves import Curves, curves_of, draw_curves
+from gailkit.report.curves import draw_curves
 from gailkit.report.diagnosis import diagnose
 from gailkit.report.page import Section
 from gailkit.report.palette import EXPERT, POLICY, Side
-from gailkit.report.thresholds import Plan
 from gailkit.training.picture import PANELS
 
 TITLE = "How it was trained"

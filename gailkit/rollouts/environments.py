@@ -94,6 +94,12 @@ def make_vector_env(env_id: str, num_envs: int, env_kwargs: Mapping[str, Any] | 
     return SyncVectorEnv(makers, autoreset_mode=AutoresetMode.DISABLED)
 
 
+def time_limit(envs: SyncVectorEnv) -> int | None:
+    """Steps after which the environments truncate an episode; None where they do not, as far as they say."""
+    spec = envs.envs[0].spec
+    return None if spec is None else spec.max_episode_steps
+
+
 @contextmanager
 def environment_failures(doing: str) -> Iterator[None]:
     """Turn whatever an environment raises inside the block into an EnvironmentFailure: "... failed while ``doing``"."""

@@ -50,7 +50,7 @@ from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import NetworkFactory, mlp, spectral_mlp
 from gailkit.rollouts.collector import Collector
-from gailkit.rollouts.environments import SeedStream
+from gailkit.rollouts.environments import SeedStream, time_limit
 from gailkit.spaces import brief
 from gailkit.training.averaging import memory_of
 from gailkit.training.choosing import Candidates
@@ -163,10 +163,8 @@ def build_collector(
     config: RunConfig, envs: SyncVectorEnv, on_rewards: Callable[[np.ndarray], None] | None = None
 ) -> Collector:
     """What steps the environments in a training run."""
-    spec = envs.envs[0].spec
-    time_limit = None if spec is None else spec.max_episode_steps
     seeds = SeedStream(config.seed, "training")
-    return Collector(envs, config.rollout_steps, seeds, time_limit, on_rewards)
+    return Collector(envs, config.rollout_steps, seeds, time_limit(envs), on_rewards)
 
 
 def build_actor_critic(

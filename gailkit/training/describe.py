@@ -13,6 +13,7 @@ from gymnasium.vector import SyncVectorEnv
 
 from gailkit import __version__
 from gailkit.demonstrations import Demonstrations
+from gailkit.rollouts.environments import time_limit
 from gailkit.spaces import space_to_json
 from gailkit.training.config import RunConfig
 
@@ -26,6 +27,7 @@ def describe_run(
         "env_kwargs": dict(env_kwargs),
         "observation_space": space_to_json(envs.single_observation_space),
         "action_space": space_to_json(envs.single_action_space),
+        "time_limit": time_limit(envs),
         "config": config.to_dict(),
         "versions": versions(),
         "threads": torch.get_num_threads(),

@@ -9,12 +9,16 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import torch
+from gymnasium import Space
+from gymnasium.spaces import Box
 
 from gailkit.errors import DivergenceError, InputError
 from gailkit.generator import Generator
 from gailkit.rollouts.collector import Collector
 from gailkit.rollouts.global_generators import global_state, set_global_state
+from gailkit.spaces import clip_to_space
 from gailkit.training.choosing import Candidates
 from gailkit.training.config import RunConfig
 from gailkit.training.discount import Discount
@@ -102,6 +106,8 @@ class Trainer:
             **taught,
             **self._guided_by(),
             **{f"policy/{name}": value for name, value in policy.items()},
+            "policy/same_action": same_action(rollout.act, self.collector.envs.single_action_space),
+            "episode/ended": float(len(self.collector.finished)),
             **episode_metrics(self.recent),
         }
         self._check(metrics)
@@ -188,6 +194,17 @@ class Trainer:
     def _require_finite(self, name: str, tensor: torch.Tensor) -> None:
         if not all_finite(tensor):
             raise DivergenceError(f"{name} became NaN or infinite")
+
+
+def same_action(actions: torch.Tensor, space: Space[Any]) -> float:
+    """The share of the commonest of the actions (T, N, *act); those of a bounded Box count as one to a hundredth of
+    its width, beyond its bounds too."""
+    taken = clip_to_space(space, actions.flatten(0, 1).numpy()).reshape(actions.shape[0] * actions.shape[1], -1)
+    if isinstance(space, Box):
+        width = np.where(np.isfinite(space.high - space.low), space.high - space.low, 1.0).reshape(-1)
+        taken = np.round(100 * taken / width)
+    _, counts = np.unique(taken, axis=0, return_counts=True)
+    return float(counts.max() / len(taken))
 
 
 def episode_metrics(episodes: deque[EpisodeSummary]) -> dict[str, float]:

@@ -15,11 +15,14 @@ from gymnasium.vector import SyncVectorEnv
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DivergenceError, EnvironmentFailure, StorageError
 from gailkit.generator import TrainedPolicy
-from gailkit.rollouts.environments import make_vector_env, stated_observation_space
+from gailkit.health.plan import Plan as HealthPlan
+from gailkit.health.plan import action_components, logit_bound
+from gailkit.health.watch import Watch
+from gailkit.rollouts.environments import make_vector_env, stated_observation_space, time_limit
 from gailkit.rollouts.global_generators import seeded_globally
 from gailkit.training.acting import parts_to_act, warn_of_nameless
 from gailkit.training.choosing import Choice, choose, with_state
-from gailkit.training.config import RunConfig
+from gailkit.training.config import RunConfig, TrainConfig
 from gailkit.training.describe import describe_run
 from gailkit.training.loop import Trainer
 from gailkit.training.metrics import MetricsWriter
@@ -74,7 +77,7 @@ def run_to_the_end(
         result = TrainingResult(policy_of(plan, envs, env_id, kwargs), plan.trainer, [], None)
         observers = [] if on_iteration is None else [on_iteration]
         if out is None:
-            _iterate(plan.trainer, [result.metrics.append, *observers])
+            _iterate(result, [result.metrics.append, *observers])
             return _chosen(result, plan.demonstrations, None)
         described = {**describe_run(env_id, kwargs, envs, config, command), **plan.description}
         with closing(_begun(Path(out), described, plan, overwrite)) as folder:
@@ -126,7 +129,7 @@ def train_into(
             keeper.save()
         try:
             with _leaving(lambda: keeper.leave(result.metrics)):
-                _iterate(trainer, [result.metrics.append, writer.write, keeper, *observers])
+                _iterate(result, [result.metrics.append, writer.write, keeper, *observers])
         except DivergenceError as error:
             keeper.save_best()
             raise DivergenceError(f"{error}; the last good checkpoint is {folder.checkpoint_path(LAST)}") from error
@@ -172,11 +175,25 @@ def _chosen(result: TrainingResult, demonstrations: Demonstrations | None, folde
     return replace(result, policy=with_state(result.policy, choice.state), choice=choice)
 
 
-def _iterate(trainer: Trainer, observers: Sequence[OnIteration]) -> None:
+def _iterate(result: TrainingResult, observers: Sequence[OnIteration]) -> None:
+    trainer = result.trainer
+    watch = Watch(_health_plan(trainer), result.metrics)
     while trainer.iteration < trainer.config.total_iterations:
         metrics = trainer.iterate()
+        metrics |= watch.judge(metrics)
         for observe in observers:
             observe(metrics)
+
+
+def _health_plan(trainer: Trainer) -> HealthPlan:
+    config, envs = trainer.config, trainer.collector.envs
+    return HealthPlan(
+        config.training_steps,
+        action_components(envs.single_action_space),
+        logit_bound(config.loss, config.discriminator.logit_penalty) if isinstance(config, TrainConfig) else None,
+        time_limit(envs),
+        config.num_envs,
+    )
 
 
 class _Keeper:

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from gailkit.functional.absorbing import penalised_optimal_logit
-from gailkit.report.adversarial_failures import is_chased
+from gailkit.health.chase import is_chased
+from gailkit.health.curves import Curve, Curves
+from gailkit.health.plan import Plan
+from gailkit.health.thresholds import NEAR_BOUND
 from gailkit.report.blocks import Note
-from gailkit.report.curves import Curve, Curves
 from gailkit.report.diagnosis import diagnose
-from gailkit.report.thresholds import NEAR_BOUND, Plan
 
 ROWS = 80
 ROW = np.arange(ROWS)
@@ -153,9 +154,9 @@ def test_saturation_is_of_most_of_the_run() -> None:
 )
 def test_a_narrower_policy_is_advised_where_none_was_cloned(components: int, gain: float | None, advised: bool) -> None:
     more: dict[str, Values] = {} if gain is None else {"clone__gain": gain}
-    curves = adversaries((0.99, 0.99), (BOUND, -BOUND), **more)
+    curves = adversaries((0.99, 0.99), (BOUND / 2, -BOUND / 2), **more)
     note: Note = diagnose(curves, Plan(action_components=components, logit_bound=BOUND))[0]
-    assert note.title == SATURATED and ("--policy-initial-log-std" in note.advice) is advised
+    assert note.title == PERFECT and ("--policy-initial-log-std" in note.advice) is advised
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ import pytest
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.generator.cloning import LEAST_GAIN
+from gailkit.health.curves import Curve, curves_of
+from gailkit.health.plan import Plan
 from gailkit.report.blocks import Note
 from gailkit.report.choice import choice_paragraph
-from gailkit.report.curves import Curve, curves_of
 from gailkit.report.diagnosis import diagnose
 from gailkit.report.page import Section
-from gailkit.report.thresholds import Plan
 from gailkit.report.training import training_section
 from gailkit.training.config import TrainConfig
 from gailkit.training.train import train

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from gailkit.cli.train import train
+from gailkit.health.curves import Curve, curves_of
+from gailkit.health.plan import Plan
 from gailkit.report.blocks import Note, Panels
-from gailkit.report.curves import Curve, curves_of, draw_curves
+from gailkit.report.curves import draw_curves
 from gailkit.report.diagnosis import diagnose
 from gailkit.report.palette import POLICY
-from gailkit.report.thresholds import Plan
 from gailkit.report.training import training_section
 from gailkit.report.words import percent
 
@@ -78,10 +79,14 @@ TROUBLE: dict[str, tuple[str, dict[str, Any], Plan]] = {
     "The policy is still far from the expert": ("warning", {**APART, LOGITS[0]: 0.7, LOGITS[1]: -0.7}, Plan()),
     "The discriminator takes the policy for the expert": ("warning", {LOGITS[1]: 0.6}, Plan()),
     "All steps are rewarded alike": ("warning", {"reward__std": 0.01}, Plan()),
+    "The policy does one thing only": (
+        "bad", {**APART, "policy__same_action": 0.995, "policy__entropy": 0.01}, Plan(action_components=0)
+    ),
+    "No episode ends": ("warning", {"episode__ended": 0.0}, Plan(time_limit=1000, num_envs=8)),
     "The policy stopped exploring before it was done": (
         "warning", {**APART, "policy__entropy": DECIDED}, Plan(action_components=0)
     ),
-    "Updates moved the policy far": ("warning", {"policy__kl": np.where(np.arange(ROWS) % 5, 0.01, 0.3)}, Plan()),
+    "Updates moved the policy far": ("warning", {"policy__kl": np.where(np.arange(ROWS) % 5, 1.5, 0.01)}, Plan()),
     "Updates hardly moved the policy": ("warning", {"policy__kl": 1e-6}, Plan()),
     "The value function is worse than a constant": ("warning", {"policy__explained_variance": -0.3}, Plan()),
     "Line searches fail": ("warning", {"policy__line_search_failures": np.arange(ROWS) / 4}, Plan()),

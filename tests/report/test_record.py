@@ -10,8 +10,8 @@ import pytest
 from gymnasium.spaces import Discrete
 
 from gailkit.errors import DataError
+from gailkit.health.plan import Plan
 from gailkit.report.record import RunRecord
-from gailkit.report.thresholds import Plan
 from gailkit.spaces import space_to_json
 from gailkit.training.run import RunFolder
 

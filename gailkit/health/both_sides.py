@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gailkit.report.curves import Curve, Curves
+from gailkit.health.curves import Curve, Curves
 
 Sides = tuple[Curve, Curve]
 """Of the expert and of the policy, row by row."""
