@@ -97,18 +97,27 @@ def show_training(total: int) -> AbstractContextManager[Show]:
 def _live_table(total: int) -> Iterator[Show]:
     from rich.console import Console
     from rich.live import Live
+    from rich.text import Text
 
-    position = _Position(total)
-    with Live("getting ready for the first iteration", console=Console(stderr=True), refresh_per_second=4) as live:
-        yield lambda metrics: live.update(_table(metrics, position.words(metrics)))
+    position, console = _Position(total), Console(stderr=True)
+    alarms = _Alarms(lambda words: console.print(Text(words)))  # above the table, where it stays
+    with Live("getting ready for the first iteration", console=console, refresh_per_second=4) as live:
+
+        def show(metrics: Mapping[str, float]) -> None:
+            alarms.tell(metrics)
+            live.update(_table(metrics, position.words(metrics)))
+
+        yield show
 
 
 @contextmanager
 def _plain_lines(total: int) -> Iterator[Show]:
     position, printed = _Position(total), time.monotonic()
+    alarms = _Alarms(lambda words: click.echo(words, err=True))
 
     def show(metrics: Mapping[str, float]) -> None:
         nonlocal printed
+        alarms.tell(metrics)
         now, words = time.monotonic(), position.words(metrics)
         if now - printed < SECONDS_BETWEEN_LINES and metrics["steps"] < total:
             return
@@ -117,6 +126,26 @@ def _plain_lines(total: int) -> Iterator[Show]:
         click.echo("; ".join((words, *shown)), err=True)
 
     yield show
+
+
+class _Alarms:
+    """Tells of every alarm once, when it is raised for the first time: a run is on a border for long."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
+        self.told: set[str] = set()
+
+    def tell(self, metrics: Mapping[str, float]) -> None:
+        """Say what ``metrics`` raise that was not told yet, and what to try."""
+        raised = {
+            name.removeprefix("health/") for name, value in metrics.items() if name.startswith("health/") and value
+        }
+        for name in sorted(raised - self.told):
+            from gailkit.health.alarms import ALARMS
+
+            alarm = ALARMS[name]
+            self.say(f"warning, at step {metrics['steps']:,.0f}: {alarm.title}. Try: {alarm.advice}")
+        self.told |= raised
 
 
 class _Position:

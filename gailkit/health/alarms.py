@@ -84,9 +84,14 @@ def blind(curves: Curves, plan: Plan) -> str | None:
 
 
 def one_action(curves: Curves, plan: Plan) -> str | None:
-    """The policy does the same everywhere, and D tells that from the expert."""
+    """The policy came to do the same everywhere, and D tells that from the expert.
+
+    One that always did so is the clone of an expert that does.
+    """
     share, balanced = curves.get("policy/same_action"), balanced_accuracy(curves)
-    if share is None or _now(share) <= SAME_ACTION or (balanced is not None and _now(balanced) < ALIKE):
+    if share is None or _now(share) <= SAME_ACTION or share.values.min() > SAME_ACTION:
+        return None
+    if balanced is not None and _now(balanced) < ALIKE:
         return None
     return f"In {_now(share):.1%} of the steps it took one and the same action, whatever it saw."
 

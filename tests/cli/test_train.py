@@ -246,7 +246,7 @@ def test_every_metric_is_explained_in_the_readme(run_here: RunHere, tmp_path: Pa
         metrics |= {name for row in read_metrics(tmp_path / generator) for name in row}
     readme = (repository / "README.md").read_text(encoding="utf-8")
     assert {name for name in metrics if f"`{name}`" not in readme} == set()
-    explained = set(re.findall(r"`((?:discriminator|clone|policy|reward|episode)/\w+)`", readme))
+    explained = set(re.findall(r"`((?:discriminator|clone|policy|reward|episode|health)/\w+)`", readme))
     assert explained <= metrics  # and nothing is explained that is no longer there
 
 

@@ -120,3 +120,19 @@ def test_which_policy_was_chosen_is_told_with_the_distances_it_was_chosen_by() -
 def test_a_run_that_was_too_short_to_choose_says_so() -> None:
     told = told_choice(Choice("last", {}, (), 0))
     assert told == "chosen: the last policy (the run is too short, or the episodes too long, to play others)"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_an_alarm_is_told_once_with_what_to_try(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], terminal: bool
+) -> None:
+    monkeypatch.setattr(training_progress.sys.stderr, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    with show_training(1000) as show:
+        for step, far, blind in ((100.0, 0.0, 0.0), (200.0, 1.0, 0.0), (300.0, 0.0, 0.0), (400.0, 1.0, 1.0)):
+            show({**CLOCK, "steps": step, "health/updates_far": far, "health/discriminator_blind": blind})
+    said = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert len(said) == 2
+    assert "warning, at step 200: Updates moved the policy far. Try: a lower --policy-learning-rate" in said[0]
+    assert "warning, at step 400: The discriminator never told policy and expert apart. Try: a higher" in said[1]

@@ -80,7 +80,9 @@ TROUBLE: dict[str, tuple[str, dict[str, Any], Plan]] = {
     "The discriminator takes the policy for the expert": ("warning", {LOGITS[1]: 0.6}, Plan()),
     "All steps are rewarded alike": ("warning", {"reward__std": 0.01}, Plan()),
     "The policy does one thing only": (
-        "bad", {**APART, "policy__same_action": 0.995, "policy__entropy": 0.01}, Plan(action_components=0)
+        "bad",
+        {**APART, "policy__same_action": np.minimum(0.5 + RISE, 0.995), "policy__entropy": 0.01},
+        Plan(action_components=0),
     ),
     "No episode ends": ("warning", {"episode__ended": 0.0}, Plan(time_limit=1000, num_envs=8)),
     "The policy stopped exploring before it was done": (
