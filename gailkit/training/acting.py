@@ -20,7 +20,7 @@ from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.training.build import build_actor_critic, head_of
 from gailkit.training.config import PolicyConfig, RunConfig
-from gailkit.training.own_runs import check_trusted
+from gailkit.training.own_runs import check_all_trusted
 from gailkit.training.parts import Parts, made_generator
 
 NEEDED = ("policy_network", "generator")
@@ -74,8 +74,7 @@ def imported_parts(run: Path, acts_by: Mapping[str, str | None], parts: Parts, t
             continue
         if name is None:
             raise InputError(f"the {what} of {run} has no name to be imported by: {_only_in_python(what, run)}")
-        if name not in trust:
-            check_trusted(run / "config.json", name, "--trust")
+        check_all_trusted(run / "config.json", trust, [name])
         found[what] = import_attribute(name)
     return Parts(**found)
 

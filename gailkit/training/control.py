@@ -28,7 +28,7 @@ from gailkit.rollouts.global_generators import seeded_globally
 from gailkit.spaces import box_center_and_scale, clip_to_space
 from gailkit.training.config import TrainConfig
 from gailkit.training.control_result import Control, ControlResult, Played, Scale
-from gailkit.training.own_runs import check_trusted
+from gailkit.training.own_runs import check_all_trusted
 from gailkit.training.parts import Parts
 from gailkit.training.run import CONFIG_FILE, RunFolder
 from gailkit.training.running import OnIteration
@@ -88,9 +88,7 @@ def method_of(run: Path, trusted: Collection[str] = ()) -> Method:
             "in Python, gailkit.training.control.run_control takes them as the parts of its Method; "
             "a run that was trained with their names, as in --reward module:attribute, is controlled by this command"
         )
-    for name in _foreign(env_id, config):
-        if name not in trusted:
-            check_trusted(run / CONFIG_FILE, name, "--trust")
+    check_all_trusted(run / CONFIG_FILE, trusted, _foreign(env_id, config))
     return Method(env_id, config, episodes, stride, kwargs)
 
 

@@ -16,7 +16,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +65,13 @@ def check_trusted(description: Path, name: str, option: str) -> None:
         raise UntrustedError(moved, option, name)
 
 
-def check_all_trusted(description: Path, trust: Collection[str]) -> None:
-    """Raise unless everything that the run with this ``description`` names is in ``trust`` or in a run of one's own.
+def check_all_trusted(description: Path, trust: Collection[str], names: Iterable[str] | None = None) -> None:
+    """Raise unless ``names`` in the run with this ``description``, all where None, are in ``trust`` or the run is one's
+    own.
 
     Raises: as ``check_trusted``.
     """
-    for name in _names(json.loads(description.read_bytes())):
+    for name in _names(json.loads(description.read_bytes())) if names is None else names:
         if name not in trust:
             check_trusted(description, name, "--trust")
 
