@@ -6,7 +6,6 @@ TensorBoard's own writers write from a thread, whose failure on a full disk nobo
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 import time
 from collections.abc import Mapping
@@ -26,7 +25,7 @@ class EventsWriter:
 
         place = folder / EVENTS_FOLDER
         place.mkdir(exist_ok=True)
-        named = f"{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}"
+        named = f"{time.time():017.6f}.{socket.gethostname()}.{os.getpid()}"  # read in the order of their names
         self._file = (place / f"events.out.tfevents.{named}").open("wb")
         self._records = RecordWriter(self._file)
         self._write(0, file_version="brain.Event:2")
