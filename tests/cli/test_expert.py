@@ -17,6 +17,7 @@ import pytest
 from gailkit.demonstrations import Demonstrations
 from gailkit.training.build import GENERATORS
 from gailkit.training.checkpoint import load_checkpoint
+from gailkit.training.config import DETERMINISTIC, OFF_POLICY
 from gailkit.training.metrics import read_metrics
 from gailkit.training.run import load_policy
 
@@ -45,18 +46,22 @@ def test_from_an_environment_to_an_experts_demonstrations(run_here: RunHere, tmp
 def test_every_generator_makes_a_run_that_can_be_recorded_and_shows_what_it_has(
     run_here: RunHere, tmp_path: Path, generator: str
 ) -> None:
-    done = run_here("expert", "CartPole-v1", *TINY, "--generator", generator)
+    soon = ("--policy-warm-up", "16", "--policy-batch-size", "16") if generator in OFF_POLICY else ()
+    env_id = "Pendulum-v1" if generator in DETERMINISTIC else "CartPole-v1"
+    done = run_here("expert", env_id, *TINY, "--generator", generator, *soon)
     assert done.returncode == 0, done.stderr
     line = next(line for line in done.stderr.splitlines() if line.startswith("step "))
     labels = [field.split(": ")[0] for field in line.split("; ")[1:]]
     assert not [label for label in labels if "discriminator" in label]
-    assert {"reward, mean | deviation", "policy entropy | KL of the update", "true return"} <= set(labels)
+    assert {"reward, mean | deviation", "true return"} <= set(labels)
+    assert ("policy entropy | KL of the update" in labels) == (generator not in ("dqn", *DETERMINISTIC))
+    assert ("action value, mean | half its squared error" in labels) == (generator in OFF_POLICY)
     assert ("share of the step taken" in labels) == ("policy/step_share" in read_metrics(tmp_path / "run")[-1])
     assert ("weight of the KL penalty" in labels) == (generator == "ppo-penalty")
     described = json.loads((tmp_path / "run" / "config.json").read_text())
     assert (described["config"]["generator"], described["demonstrations"]) == (generator, None)
     options = ("--policy", "run", "--episodes", "2", "--seed", "0", "-o", "demos.hdf5")
-    assert run_here("record", "CartPole-v1", *options).returncode == 0
+    assert run_here("record", env_id, *options).returncode == 0
 
 
 def test_where_no_episode_has_ended_it_says_so(run_here: RunHere) -> None:
