@@ -97,12 +97,16 @@ def one_action(curves: Curves, plan: Plan) -> str | None:
 
 
 def entropy_gone(curves: Curves, plan: Plan) -> str | None:
-    """The policy has made up its mind, and D still tells it from the expert."""
+    """The policy came to make up its mind, and D still tells it from the expert.
+
+    One that had done so when it began may be the clone of an expert that has.
+    """
     curve, balanced = curves.get("policy/entropy"), balanced_accuracy(curves)
     if curve is None or balanced is None or plan.action_components is None or one_action(curves, plan):
         return None
     floor = GAUSSIAN_FLOOR * plan.action_components if plan.action_components else DISCRETE_FLOOR
-    if _now(curve) > floor or _now(balanced) <= APART:
+    certain = began_as_clone(curves) and curve.values[0] <= floor
+    if _now(curve) > floor or certain or _now(balanced) <= APART:
         return None
     return (
         f"The entropy of its actions is {_now(curve):.2g} nats, after {curve.values[0]:.2g} at the start, and the "
