@@ -22,6 +22,7 @@ from benchmarks.resuming import resuming
 from benchmarks.speed import speed
 from benchmarks.study import study
 from benchmarks.updates import updates
+from benchmarks.workers import workers
 
 
 @click.group(invoke_without_command=True)
@@ -50,6 +51,7 @@ benchmarks.add_command(resuming)
 benchmarks.add_command(speed)
 benchmarks.add_command(study)
 benchmarks.add_command(updates)
+benchmarks.add_command(workers)
 
 if __name__ == "__main__":
     benchmarks(prog_name="python -m benchmarks")

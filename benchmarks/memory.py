@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.tasks import REPOSITORY
 
 if TYPE_CHECKING:
-    from gymnasium.vector import SyncVectorEnv
+    from gailkit.rollouts.protocol import Environments
 
 STEPS = 100  # of an episode
 ACTIONS = 4
@@ -141,16 +141,17 @@ def _space(kind: Kind) -> Any:
     return Box(0, 255, kind.shape, np.dtype(kind.dtype).type)
 
 
-def _environments(kind: Kind) -> SyncVectorEnv:
+def _environments(kind: Kind) -> Environments:
     """One that is never stepped."""
     import gymnasium
     from gymnasium.spaces import Discrete
-    from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+    from gailkit.rollouts.in_process import InProcess
 
     class Still(gymnasium.Env[np.ndarray, np.int64]):
         observation_space, action_space = _space(kind), Discrete(ACTIONS)
 
-    return SyncVectorEnv([Still], autoreset_mode=AutoresetMode.DISABLED)
+    return InProcess(Still, 1)
 
 
 if __name__ == "__main__":

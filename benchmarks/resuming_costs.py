@@ -15,8 +15,8 @@ import torch
 from benchmarks.tasks import EXPERTS, REPOSITORY
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import GailkitError
-from gailkit.rollouts.environments import make_vector_env
 from gailkit.rollouts.in_progress import EpisodesInProgress
+from gailkit.rollouts.vector import make_vector_env
 from gailkit.training.build import build_trainer
 from gailkit.training.config import TrainConfig
 from gailkit.training.loop import Trainer

@@ -18,6 +18,7 @@ import click
 
 from benchmarks.resuming_costs import costs
 from benchmarks.tasks import REPOSITORY
+from benchmarks.workers import measured
 
 if TYPE_CHECKING:
     from gailkit import Demonstrations
@@ -32,7 +33,7 @@ RESULTS = REPOSITORY / "benchmarks" / "results" / "speed.txt"
 @click.command()
 @click.option("--keep", is_flag=True, help="Also write what is printed to benchmarks/results/.")
 def speed(keep: bool) -> None:
-    """Training against raw stepping, peak memory, and how soon help answers."""
+    """Training against raw stepping, peak memory, how soon help answers, and what worker processes bring."""
     raw, training = _stepping_rates()
     ratio = median(trained / stepped for stepped, trained in zip(raw, training, strict=True))
     lines = (
@@ -43,6 +44,8 @@ def speed(keep: bool) -> None:
         f"  gailkit --help            {_help_seconds():6.2f} s       (below 0.3)",
         "what it costs that a training can be gone on with:",
         *costs(),
+        "environments in worker processes:",
+        *measured(rounds=9, steps=50),
     )
     click.echo("\n".join(lines))
     if keep:
@@ -55,7 +58,7 @@ def _stepping_rates() -> tuple[list[float], list[float]]:
     import torch
 
     from gailkit import TrainConfig
-    from gailkit.rollouts.environments import make_vector_env
+    from gailkit.rollouts.vector import make_vector_env
     from gailkit.spaces import clip_to_space
     from gailkit.training.build import build_trainer
 

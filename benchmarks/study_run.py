@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 import torch
-from gymnasium.vector import SyncVectorEnv
 
 from benchmarks.curves import steps_to_share
 from benchmarks.study_variants import BY_NAME, begin_cold
 from gailkit import Demonstrations
 from gailkit.evaluation.evaluate import Reference
+from gailkit.rollouts.protocol import Environments
 from gailkit.training.build import build_trainer
 from gailkit.training.choosing import with_state
 from gailkit.training.config import TrainConfig
@@ -65,7 +65,7 @@ def _train(env_id: str, shown: Demonstrations, name: str, steps: int, seed: int)
     variant = BY_NAME[name]
     config = config_from_dict({"steps": steps, "seed": seed, **variant.settings}, TrainConfig)
 
-    def plan(envs: SyncVectorEnv) -> Plan:
+    def plan(envs: Environments) -> Plan:
         fitted = shown.fitted_to(envs.single_observation_space, envs.single_action_space)
         with begin_cold() if variant.cold else nullcontext():
             trainer = build_trainer(config, envs, fitted, variant.parts)

@@ -42,6 +42,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "Rollout": "gailkit.types:Rollout",
     "SAC": "gailkit.generator:SAC",
     "SeedStream": "gailkit.rollouts.environments:SeedStream",
+    "Stepping": "gailkit.rollouts.stepping:Stepping",
     "TD3": "gailkit.generator:TD3",
     "TRPO": "gailkit.generator:TRPO",
     "TrainConfig": "gailkit.training.config:TrainConfig",
@@ -56,7 +57,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "load_policy": "gailkit.training.run:load_policy",
     "losses": "gailkit.functional.losses",
     "make_env": "gailkit.rollouts.environments:make_env",
-    "make_vector_env": "gailkit.rollouts.environments:make_vector_env",
+    "make_vector_env": "gailkit.rollouts.vector:make_vector_env",
     "mlp": "gailkit.networks.mlp:mlp",
     "rewards": "gailkit.functional.rewards",
     "run_control": "gailkit.training.control:run_control",
@@ -100,6 +101,7 @@ __all__ = [
     "Reference",
     "Rollout",
     "SeedStream",
+    "Stepping",
     "TrainConfig",
     "TrainedPolicy",
     "Trajectory",
@@ -160,7 +162,9 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.networks.encoders import ObservationEncoder
     from gailkit.networks.mlp import mlp
     from gailkit.rollouts.collector import Collector
-    from gailkit.rollouts.environments import SeedStream, make_env, make_vector_env
+    from gailkit.rollouts.environments import SeedStream, make_env
+    from gailkit.rollouts.stepping import Stepping
+    from gailkit.rollouts.vector import make_vector_env
     from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
     from gailkit.training.control import run_control
     from gailkit.training.expert import train_expert

@@ -23,7 +23,9 @@ from gailkit.cli.common import (
 from gailkit.cli.demonstrations import ReadingOptions, load, reading_options
 from gailkit.cli.examples import examples
 from gailkit.cli.specs import trust_option
+from gailkit.cli.stepping_options import stepping_options
 from gailkit.errors import InputError
+from gailkit.rollouts.stepping import Stepping
 from gailkit.training.config import TrainConfig
 from gailkit.wording import counted
 
@@ -57,6 +59,7 @@ EXAMPLES = examples(
 @click.option("--json", "json_file", type=PATH, help="Write the numbers to a JSON file.")
 @trust_option
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of torch.")
+@stepping_options
 @reading_options
 def control(
     run: Path,
@@ -69,6 +72,7 @@ def control(
     json_file: Path | None,
     trust: tuple[str, ...],
     threads: int,
+    stepping: Stepping,
     options: ReadingOptions,
 ) -> None:
     """Say whether the method of RUN, a run of `gailkit train`, scores without being taught.
@@ -103,6 +107,7 @@ def control(
         overwrite=overwrite,
         watching=watching,
         command=typed_command(),
+        stepping=stepping,
     )
     _print(result)
     if config.steps < asked.steps:

@@ -14,6 +14,7 @@ import rich_click as click
 from gailkit import __version__
 from gailkit.cli.examples import examples
 from gailkit.importing import describe_foreign
+from gailkit.rollouts.machine import usable_processors
 
 PACKAGES = {  # that gailkit cannot do without, behind those that they need -> what they are imported as
     "numpy": "numpy",
@@ -96,7 +97,7 @@ def _hdf5() -> Iterator[str]:
 def _threads() -> Iterator[str]:
     import torch
 
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    usable = usable_processors()
     threads = torch.get_num_threads()
     yield f"{usable} of {os.cpu_count()} processors may be used; gailkit takes 1 thread of torch (usual: {threads})"
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

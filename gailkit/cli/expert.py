@@ -13,6 +13,8 @@ from gailkit.cli.common import typed_command
 from gailkit.cli.examples import examples
 from gailkit.cli.options import config_from_options, config_options, run_options
 from gailkit.cli.resume_option import Resumable, go_on, resume_options, to_resume
+from gailkit.cli.stepping_options import note, stepping_options
+from gailkit.rollouts.stepping import Stepping
 from gailkit.training.config import ExpertConfig
 from gailkit.wording import counted
 
@@ -26,6 +28,8 @@ EXAMPLES = examples(
     "- goes on with that run, for longer",
     "gailkit expert Pendulum-v1 --generator trpo --steps 300000 --out swing",
     "- makes the run folder swing, in another task and by TRPO",
+    "gailkit expert Hopper-v5 --workers 4 --out hopper",
+    "- steps the environments in four processes",
 )
 
 
@@ -34,6 +38,7 @@ EXAMPLES = examples(
 @click.argument("env_id")
 @run_options
 @resume_options
+@stepping_options
 @config_options(ExpertConfig)
 def expert(
     env_id: str,
@@ -44,6 +49,7 @@ def expert(
     resume: Path | None,
     trust: tuple[str, ...],
     config: Path | None,
+    stepping: Stepping,
     **options: Any,
 ) -> None:
     """Train a policy in ENV_ID on the environment's own reward: an expert to record and imitate.
@@ -51,9 +57,11 @@ def expert(
     The run folder, what is shown and what Ctrl-C does are those of `gailkit train`.
     """
     if resume is not None:
-        _tell(resume, go_on(resume, "expert", steps=options["steps"], threads=threads, trust=trust)[0])
+        gone_on = go_on(resume, "expert", steps=options["steps"], threads=threads, trust=trust, stepping=stepping)
+        _tell(resume, gone_on[0])
         return
     settings = config_from_options(options, config, ExpertConfig)
+    stepping.check(settings.num_envs)
 
     import torch
 
@@ -72,6 +80,7 @@ def expert(
             env_kwargs=env_kwargs,
             on_iteration=on_iteration,
             command=typed_command(),
+            stepping=stepping,
         )
     _tell(out, result)
 
@@ -81,6 +90,7 @@ def _tell(out: Path, result: TrainingResult) -> None:
     reached = result.metrics[-1].get("episode/true_return")
     shown = "no episode has ended yet" if reached is None else f"mean return of the last episodes {reached:.1f}"
     click.echo(f"trained for {counted(result.trainer.steps, 'step')}, {shown}: {out}")
+    note(result.trainer.collector.mishaps.summary())
     env_id, arguments = result.policy.env_id, result.policy.env_kwargs
     words = ["gailkit", "record", env_id, "--policy", str(out), "--episodes", "10", "--seed", "0", "-o", "demos.hdf5"]
     click.echo(f"Record it: {shlex.join([*words, *(['--env-kwargs', json.dumps(arguments)] if arguments else [])])}")

@@ -12,18 +12,20 @@ import rich_click as click
 from click import get_current_context
 from click.core import ParameterSource
 
-from gailkit.cli.common import PATH, printable
+from gailkit.cli.common import PATH
 from gailkit.cli.demonstrations import ReadingOptions
 from gailkit.cli.learned_from import LearnedFrom
 from gailkit.cli.specs import trust_option
+from gailkit.cli.stepping_options import NAMES, note
 from gailkit.errors import InputError
+from gailkit.rollouts.stepping import Stepping
 
 if TYPE_CHECKING:
     from gailkit.training.running import TrainingResult
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-BESIDE = ("resume", "steps", "threads", "trust", "demos")
+BESIDE = ("resume", "steps", "threads", "trust", "demos", *NAMES)
 """What may stand beside ``--resume``, and so may the options of reading."""
 MOST_THREADS = 1024  # that a run is taken at its word for
 
@@ -63,6 +65,7 @@ def go_on(
     steps: int | None,
     threads: int,
     trust: Collection[str],
+    stepping: Stepping,
     demos: Path | None = None,
     options: ReadingOptions | None = None,
 ) -> tuple[TrainingResult, LearnedFrom | None]:
@@ -97,7 +100,10 @@ def go_on(
     taught_by = None if source is None else source.load(env_id, env_kwargs)[0]
     watched = watched_training(config.steps_of_rollouts, run, config.steps, to_resume(command, run), _reached(run))
     with watched as on_iteration:
-        return resume(run, taught_by, steps=steps, on_iteration=on_iteration, trust=trust, tell=_note), source
+        result = resume(
+            run, taught_by, steps=steps, on_iteration=on_iteration, trust=trust, tell=note, stepping=stepping
+        )
+        return result, source
 
 
 def to_resume(command: str, run: Path) -> str:
@@ -141,7 +147,3 @@ def _source(
     if not source.demos.exists():
         raise InputError(f"the demonstrations of {run} are not at {source.demos} any more; say where with --demos")
     return source
-
-
-def _note(text: str) -> None:
-    click.echo(printable(f"note: {text}"), err=True)

@@ -15,6 +15,8 @@ from gailkit.cli.examples import examples
 from gailkit.cli.learned_from import LearnedFrom
 from gailkit.cli.options import config_from_options, config_options, run_options
 from gailkit.cli.resume_option import Resumable, go_on, resume_options, to_resume
+from gailkit.cli.stepping_options import note, stepping_options
+from gailkit.rollouts.stepping import Stepping
 from gailkit.training.config import TrainConfig
 from gailkit.wording import counted
 
@@ -32,6 +34,8 @@ EXAMPLES = examples(
     "- learns from the first four episodes, and keeps the others to compare with",
     "gailkit train CartPole-v1 --demos demos.hdf5 --generator trpo --out trpo",
     "- improves the policy by TRPO",
+    "gailkit train Hopper-v5 --demos hopper.hdf5 --workers 2 --out hops",
+    "- steps the environments in two processes",
     "gailkit train CartPole-v1 --demos demos.hdf5 --config my.toml --out mine",
     "- takes its settings from my.toml, one in a line, such as steps = 60000",
 )
@@ -63,6 +67,7 @@ EXAMPLES = examples(
 @click.option("--subsample", metavar="K", type=click.IntRange(1), help="Use only every K-th pair of each episode.")
 @run_options
 @resume_options
+@stepping_options
 @reading_options
 @config_options(TrainConfig)
 def train(
@@ -78,6 +83,7 @@ def train(
     resume: Path | None,
     trust: tuple[str, ...],
     config: Path | None,
+    stepping: Stepping,
     options: ReadingOptions,
     **given: Any,
 ) -> None:
@@ -88,7 +94,14 @@ def train(
     """
     if resume is not None:
         result, shown = go_on(
-            resume, "train", steps=given["steps"], threads=threads, trust=trust, demos=demos, options=options
+            resume,
+            "train",
+            steps=given["steps"],
+            threads=threads,
+            trust=trust,
+            stepping=stepping,
+            demos=demos,
+            options=options,
         )
         assert shown is not None
         _tell(resume, result, shown)
@@ -96,6 +109,7 @@ def train(
     if trajectories is not None and hold_out is not None:
         raise click.UsageError("--trajectories holds out all other episodes, --hold-out a share; give one of them.")
     settings = config_from_options(given, config, TrainConfig)
+    stepping.check(settings.num_envs)
     source = LearnedFrom(demos, options, trajectories, hold_out, subsample, settings.seed)
 
     import torch
@@ -120,6 +134,7 @@ def train(
             command=typed_command(),
             held_out=held_out,
             source=source.record(),
+            stepping=stepping,
         )
     _tell(out, result, source)
 
@@ -136,6 +151,7 @@ def _tell(out: Path, result: TrainingResult, source: LearnedFrom) -> None:
     click.echo(f"trained on {learned_from}: {out}; {held_out}")
     assert result.choice is not None
     click.echo(told_choice(result.choice))
+    note(result.trainer.collector.mishaps.summary())
     named = ["--env", env_id] if ":" in env_id else []
     words = ["gailkit", "evaluate", str(out), "--demos", str(source.demos), *source.options.words(), *named]
     click.echo(_told_of_actions(shown["provenance"]))

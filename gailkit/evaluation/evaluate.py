@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,9 +27,12 @@ from gailkit.experts.function import as_policy
 from gailkit.experts.random import random_policy
 from gailkit.generator import TrainedPolicy
 from gailkit.recording.acted import LIKELIEST, SAMPLED, expert_actions
-from gailkit.rollouts.environments import SeedStream, make_env, stated_observation_space
-from gailkit.rollouts.episodes import collect_episodes
+from gailkit.rollouts.environments import EnvMaker, SeedStream, make_env, stated_observation_space
+from gailkit.rollouts.episodes import SOME_STEPS, collect_episodes
+from gailkit.rollouts.failures import Mishaps
 from gailkit.rollouts.global_generators import seeded_globally
+from gailkit.rollouts.stepping import Stepping
+from gailkit.rollouts.vector import settle
 from gailkit.types import BatchPolicy, OneByOne, Policy, Trajectory
 
 
@@ -42,6 +44,8 @@ class Reference:
         episodes: how many of each policy, and of random actions, from the same starts.
         on_steps: is told after each batch how many steps it took; it may raise.
         trained_on: digests of episodes that some policy was trained on, and that none is to be compared with.
+        stepping: where the environments run, which makes no difference, and how often they may fail. An episode that
+            fails is replaced by one from another start.
 
     Raises:
         InputError: if the environment does not exist, the demonstrations do not fit it, or ``episodes`` is below 1.
@@ -58,6 +62,7 @@ class Reference:
         num_envs: int = 8,
         on_steps: Callable[[int], None] | None = None,
         trained_on: Iterable[str] = (),
+        stepping: Stepping | None = None,
     ) -> None:
         if episodes < 1:
             raise InputError(f"the number of episodes must be at least 1; found {episodes}")
@@ -68,9 +73,10 @@ class Reference:
         self.env_id, self.episodes, self.seed = env_id, episodes, seed
         self.trained_on = frozenset(trained_on)
         self._seeds = SeedStream(seed, "evaluation").take(episodes)
-        factory = partial(make_env, env_id, env_kwargs)
         self._at_random: list[Trajectory] | None = None
-        self._collect = partial(collect_episodes, env_factory=factory, num_envs=num_envs, on_steps=on_steps)
+        self._maker, self._num_envs, self._on_steps = EnvMaker(env_id, env_kwargs), num_envs, on_steps
+        self._stepping = stepping or Stepping()
+        self.mishaps = Mishaps(self._stepping.restarts, self._stepping.tell)
 
     def evaluate(
         self,
@@ -93,7 +99,7 @@ class Reference:
         told = expert_actions(self.demonstrations.provenance)
         left_open = actions is None and told is None and kind_of(policy) == LIKELIEST
         policy = acting_as(policy, actions, told, self.seed)
-        played = self._collect(policy, seeds=self._seeds, on_episode=on_episode)
+        played = self._collect(policy, self._seeds, on_episode)
         shown, further, held_out = held_out_from(policy, self.demonstrations, self.trained_on)
         expert = self.demonstrations
         returns = compare_returns(side_of(played), side_of(expert.episodes), side_of(self.at_random()), self.seed)
@@ -132,13 +138,33 @@ class Reference:
         """Episodes of random actions, run when they are first asked for; ``on_episode`` sees each as it ends."""
         if self._at_random is None:
             policy = random_policy(self.spaces[1], self.seed)
-            self._at_random = self._collect(policy, seeds=self._seeds, on_episode=on_episode)
+            self._at_random = self._collect(policy, self._seeds, on_episode)
         return self._at_random
+
+    def _collect(
+        self, policy: Policy, seeds: Sequence[int], on_episode: Callable[[Trajectory], None] | None = None
+    ) -> list[Trajectory]:
+        """An episode from each of the starts."""
+        planned = 2 * self.episodes * SOME_STEPS  # of the policy and of random actions
+        self._stepping = settle(self._stepping, self._maker, self._num_envs, planned)
+        spare = SeedStream(self.seed, "evaluation")
+        spare.take(self.episodes)
+        return collect_episodes(
+            policy,
+            self._maker,
+            seeds,
+            self._num_envs,
+            on_episode,
+            self._on_steps,
+            stepping=self._stepping,
+            mishaps=self.mishaps,
+            spare=spare,
+        )
 
     def _other(self, policy: Policy, played: Sequence[Trajectory], returns: Returns) -> OtherActions:
         """The same policy by sampled actions, over the first starts."""
         sampling = acting_as(policy, SAMPLED, None, self.seed)
-        other = self._collect(sampling, seeds=self._seeds[:OTHER_EPISODES])
+        other = self._collect(sampling, self._seeds[:OTHER_EPISODES])
         expert = None if returns.expert is None else returns.expert.mean.value
         return other_actions(SAMPLED, played, other, returns.random.mean.value, expert, self.seed)
 
@@ -155,6 +181,7 @@ def evaluate(
     actions: str | None = None,
     on_episode: Callable[[Trajectory], None] | None = None,
     on_steps: Callable[[int], None] | None = None,
+    stepping: Stepping | None = None,
 ) -> Evaluation:
     """Run ``policy`` and random actions for ``episodes`` episodes each, from the same starts, and compare.
 
@@ -167,6 +194,7 @@ def evaluate(
         actions: ``likeliest`` or ``sampled`` ones of a ``TrainedPolicy``; None as in ``Reference.evaluate``.
         on_episode: sees each episode of the policy as it ends.
         on_steps: is told after each batch how many steps it took, those of random actions included; it may raise.
+        stepping: where the environments run, which makes no difference, and how often they may fail.
 
     Raises:
         InputError: if the environment does not exist, the demonstrations do not fit it, ``episodes`` is below 1, or
@@ -181,5 +209,6 @@ def evaluate(
         env_kwargs=env_kwargs,
         num_envs=num_envs,
         on_steps=on_steps,
+        stepping=stepping,
     )
     return reference.evaluate(policy, on_episode, actions=actions)

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import gymnasium
 
 from gailkit.experts.keys_to_actions import KeyMap
-from gailkit.rollouts.episodes import LONGEST_EPISODE, RunningEpisode
+from gailkit.rollouts.episodes import LONGEST_EPISODE
+from gailkit.rollouts.running_episode import RunningEpisode
 from gailkit.types import Trajectory
 
 QUIT, KEEP, AGAIN, PAUSE, UNDO = "escape", "return", "backspace", "p", "u"  # SESSION_KEYS of the experts
@@ -132,7 +133,7 @@ class KeyboardSession:
 
     def standing(self) -> Standing:
         """How it stands now."""
-        episode = self._episode
+        episode = self._episode.so_far
         earned = float(sum(episode.rewards))
         kept = len(self._kept)
         return Standing(self.phase, len(episode.actions), earned, episode.terminated, kept, self._wanted)
@@ -165,7 +166,7 @@ class KeyboardSession:
             self.close()
 
     def _keep(self) -> None:
-        episode = self._episode
+        episode = self._episode.so_far
         self.ledger.add(episode.index, episode.trajectory())
         self.ledger.flush()
         self._kept.append((episode.index, episode.seed))
@@ -177,7 +178,7 @@ class KeyboardSession:
         self._fresh = []
 
     def _begin_again(self) -> None:
-        self._waiting.appendleft((self._episode.index, self._episode.seed))
+        self._waiting.appendleft((self._episode.so_far.index, self._episode.so_far.seed))
         self._begin_next()
 
     def _undo(self) -> None:
@@ -186,7 +187,7 @@ class KeyboardSession:
             return
         self.ledger.undo()
         if self.phase is Phase.READY:
-            self._waiting.appendleft((self._episode.index, self._episode.seed))
+            self._waiting.appendleft((self._episode.so_far.index, self._episode.so_far.seed))
         self._waiting.appendleft(self._kept.pop())
         if self.phase is not Phase.ENDED:
             self._begin_next()

@@ -76,7 +76,11 @@ class Recording:
 
     def seeds(self, seed: int, count: int) -> list[int]:
         """``count`` seeds of episodes that are not in the file yet, in the order of the stream of ``seed``."""
-        return list(itertools.islice(self.unrecorded(SeedStream(seed, "recording")), count))
+        return list(itertools.islice(self.every_seed(seed), count))
+
+    def every_seed(self, seed: int) -> Iterator[int]:
+        """Likewise, without end."""
+        return self.unrecorded(SeedStream(seed, "recording"))
 
     def sifted_seeds(self, seed: int) -> Iterator[int]:
         """Seeds of episodes not in the file, where some are not kept; a continued file does not try those again."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from gymnasium.vector import SyncVectorEnv
 
 from gailkit.errors import DivergenceError
 from gailkit.generator.base import Generator
-from gailkit.rollouts.environments import SeedStream, all_finite, environment_failures, not_finite_failure
+from gailkit.rollouts.environments import SeedStream, all_finite
+from gailkit.rollouts.failures import Mishaps, Told, failures_in
 from gailkit.rollouts.in_progress import EpisodesInProgress
+from gailkit.rollouts.protocol import Environments
 from gailkit.spaces import clip_to_space, storage_dtype
 from gailkit.types import EpisodeSummary, Rollout
 
@@ -28,27 +29,34 @@ class Collector:
     Episodes that all begin together and all last as long would put every environment at the same stage in every
     rollout, and the discriminator would tell expert from policy by the stage. The first episode of environment i is
     therefore truncated after i/N of the time limit, and does not count as finished.
+
+    An environment that fails takes another step in place of the one that failed, the first of an episode with a new
+    seed. What a rollout holds are steps that were taken: the last one of an episode that failed counts as truncated,
+    which says of it what is known, that something would have followed; the episode does not count as finished.
     """
 
     def __init__(
         self,
-        envs: SyncVectorEnv,
+        envs: Environments,
         steps: int,
         seeds: SeedStream,
         time_limit: int | None = None,
         on_rewards: Callable[[np.ndarray], None] | None = None,
+        mishaps: Mishaps | None = None,
     ) -> None:
         """
         Args:
-            envs: N environments that do not reset themselves (``rollouts.environments.make_vector_env``).
+            envs: N environments that do not reset themselves (``rollouts.vector.make_vector_env``).
             steps: T, the length of a rollout in each environment.
             time_limit: steps after which the environments truncate an episode; None where they do not.
             on_rewards: sees the environment's own rewards (N,) of every step.
+            mishaps: how many failures are accepted; none when None.
         """
         self.envs = envs
         self.steps = steps
         self.seeds = seeds
         self.on_rewards = on_rewards
+        self.mishaps = mishaps or Mishaps()
         self.finished: list[EpisodeSummary] = []
         stages = np.arange(envs.num_envs) * (time_limit or 0) // envs.num_envs
         self._stages = np.where(stages > 0, stages, NEVER)
@@ -65,20 +73,14 @@ class Collector:
         obs_space, act_space = self.envs.single_observation_space, self.envs.single_action_space
         lead = (self.steps, self.envs.num_envs)
         obs = np.empty((*lead, *(obs_space.shape or ())), storage_dtype(obs_space))
-        next_obs = np.empty_like(obs)
         act = np.empty((*lead, *(act_space.shape or ())), storage_dtype(act_space))
-        terminated, truncated = np.empty(lead, bool), np.empty(lead, bool)
+        steps = _Steps(obs, act, np.empty_like(obs), *(np.empty(lead, bool) for _ in range(2)))
         for t in range(self.steps):
-            obs[t] = self._obs
-            with torch.inference_mode():
-                act[t] = generator.act(torch.from_numpy(obs[t])).numpy()
-            if not all_finite(act[t]):
-                raise DivergenceError("the policy chose an action that is not finite (NaN or infinity)")
-            next_obs[t], terminated[t], truncated[t] = self._step(clip_to_space(act_space, act[t]))
+            self._take_step(generator, steps, t)
         self._episodes.note_actions(act)
         first = self._taken
-        self._taken += terminated.size
-        o, a, following, ended, cut = map(torch.from_numpy, (obs, act, next_obs, terminated, truncated))
+        self._taken += steps.terminated.size
+        o, a, following, ended, cut = map(torch.from_numpy, steps)
         return Rollout(o, a, following, ended, cut, first)
 
     def state_dict(self) -> dict[str, Any]:
@@ -90,6 +92,7 @@ class Collector:
             "returns": self._returns.tolist(),
             "cut_at": self._cut_at.tolist(),
             "taken": self._taken,
+            "discarded": self.mishaps.discarded,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -99,6 +102,7 @@ class Collector:
         they begin new episodes.
         """
         self.seeds.generator.bit_generator.state = state["seeds"]
+        self.mishaps.discarded = state.get("discarded", 0)
         self._begin_anew()
         self._taken = state.get("taken", 0)  # runs of 0.1.0 did not say
         self.not_restored = []
@@ -112,6 +116,7 @@ class Collector:
             strayed = np.isin(np.arange(self.envs.num_envs), self.not_restored)
             self._returns[strayed], self._cut_at[strayed] = 0.0, NEVER
             self._obs = np.where(_as_column(strayed, self._obs), self._reset(strayed), self._obs)
+            self._forget_lost(np.zeros(self.envs.num_envs, bool))
 
     def _begin_anew(self) -> None:
         """Give up the episodes in progress; the next rollout begins new ones, staggered."""
@@ -119,54 +124,132 @@ class Collector:
         self._episodes = EpisodesInProgress(self.envs.num_envs)
         self._returns = np.zeros(self.envs.num_envs)
         self._taken = 0
+        self._lost = np.zeros(self.envs.num_envs, bool)  # (N,) whose episode went with the process of another
         self._cut_at = self._stages.copy()  # (N,) length at which an environment's first episode is truncated
 
-    def _step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Step all environments, begin new episodes where one ended; returns the true successors and how it ended."""
-        with environment_failures("stepping"):
-            successors, rewards, terminated, truncated, _ = self.envs.step(actions)
-        successors = self._acceptable(successors, self._episodes.lengths + 1)
-        self._check("a reward", rewards, rewards, self._episodes.lengths + 1)
+    def _take_step(self, generator: Generator, steps: _Steps, t: int) -> None:
+        """Step number ``t`` of a rollout, taken by every environment; where it ended episodes, new ones begin."""
+        assert self._obs is not None
+        rewards = np.empty(self.envs.num_envs)
+        steps.obs[t] = self._obs
+        steps.act[t] = _act(generator, steps.obs[t])
+        failed = self._step(steps, t, rewards, None)
+        while failed.any():
+            if t:
+                steps.truncated[t - 1] |= failed & (self._episodes.lengths > 0)
+            self._give_up(failed)
+            steps.obs[t, failed] = self._reset(failed)[failed]
+            steps.act[t, failed] = _act(generator, steps.obs[t, failed])
+            failed = self._step(steps, t, rewards, failed)
         if self.on_rewards is not None:
             self.on_rewards(rewards)
         self._returns += rewards
         self._episodes.lengths += 1
-        cut = (self._episodes.lengths == self._cut_at) & ~terminated
-        truncated = truncated | cut
-        done = terminated | truncated
-        self._obs = successors
-        if done.any():
-            self._begin_episodes(done, terminated, cut)
-        return successors, terminated, truncated
+        self._end_episodes(steps.terminated[t], steps.truncated[t])
+        self._obs = steps.next_obs[t]
+        over = steps.terminated[t] | steps.truncated[t]
+        if over.any():
+            self._obs = self._reset(over)
+        self._forget_lost(steps.truncated[t])
 
-    def _begin_episodes(self, done: np.ndarray, terminated: np.ndarray, cut: np.ndarray) -> None:
-        for i in np.flatnonzero(done & ~cut):
+    def _step(self, steps: _Steps, t: int, rewards: np.ndarray, which: np.ndarray | None) -> np.ndarray:
+        """Step the environments of the mask ``which`` (N,), or all; a mask of those that failed, and did not."""
+        actions = clip_to_space(self.envs.single_action_space, steps.act[t])
+        successors, earned, terminated, truncated, infos = self.envs.step(actions, which)
+        meant = np.ones(self.envs.num_envs, bool) if which is None else which
+        stored = self._stored(successors)
+        failed = self._failed(
+            infos,
+            meant,
+            Told(self._episodes.seeds, self._episodes.lengths + 1, actions),
+            [("an observation", successors, stored), ("a reward", earned, earned)],
+        )
+        done = meant & ~failed if which is not None or failed.any() else slice(None)
+        steps.next_obs[t, done], rewards[done] = stored[done], earned[done]
+        steps.terminated[t, done], steps.truncated[t, done] = terminated[done], truncated[done]
+        return failed
+
+    def _end_episodes(self, terminated: np.ndarray, truncated: np.ndarray) -> None:
+        """Count those that came to their end; mark as ``truncated`` those that are to end here."""
+        lost = self._lost & ~terminated & ~truncated
+        cut = (self._episodes.lengths == self._cut_at) & ~terminated
+        for i in np.flatnonzero((terminated | truncated) & ~cut):
             length, earned = int(self._episodes.lengths[i]), float(self._returns[i])
             self.finished.append(EpisodeSummary(length, earned, bool(terminated[i])))
-        self._returns[done], self._cut_at[done] = 0.0, NEVER
-        self._obs = self._reset(done)
+        truncated |= cut | lost
+        self._lost[...] = False
+        self._give_up(terminated | truncated)
+
+    def _forget_lost(self, truncated: np.ndarray) -> None:
+        """Begin new episodes where one was lost while others were reset; its last step was this one, ``truncated``."""
+        while self._lost.any():
+            lost = self._lost.copy()
+            self._lost[...] = False
+            truncated |= lost & (self._episodes.lengths > 0)
+            self._give_up(lost)
+            self._obs = self._reset(lost)
+
+    def _give_up(self, which: np.ndarray) -> None:
+        """Have done with the episodes of the environments of a mask (N,)."""
+        self._returns[which], self._cut_at[which] = 0.0, NEVER
 
     def _reset(self, which: np.ndarray) -> np.ndarray:
         """Begin an episode with a new seed in each environment of the mask ``which`` (N,); all observations."""
-        seeds = [next(self.seeds) if chosen else None for chosen in which]
-        self._episodes.note_seeds(seeds)
-        with environment_failures("resetting"):
-            observations, _ = self.envs.reset(seed=seeds, options={"reset_mask": which})
-        return self._acceptable(observations, self._episodes.lengths)
+        begun = which
+        while True:
+            seeds = [next(self.seeds) if chosen else None for chosen in which]
+            self._episodes.note_seeds(seeds)
+            observations, infos = self.envs.reset(seed=seeds, options={"reset_mask": which})
+            stored = self._stored(observations)
+            told = Told(self._episodes.seeds, self._episodes.lengths)
+            which = self._failed(infos, which, told, [("an observation", observations, stored)])
+            which |= self._lost & begun  # they have not taken a step, of which anything would have to be said
+            self._lost &= ~begun
+            if not which.any():
+                return stored
 
-    def _acceptable(self, observations: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        """Observations (N, *obs), ``steps`` (N,) into their episodes, in the type that a policy takes and finite."""
+    def _stored(self, observations: np.ndarray) -> np.ndarray:
+        """Observations (N, *obs) in the type that a policy takes."""
         with np.errstate(over="ignore"):  # what the type cannot hold is not finite in it
-            stored = np.asarray(observations).astype(storage_dtype(self.envs.single_observation_space), copy=False)
-        self._check("an observation", observations, stored, steps)
+            stored: np.ndarray = observations.astype(storage_dtype(self.envs.single_observation_space), copy=False)
         return stored
 
-    def _check(self, what: str, values: np.ndarray, stored: np.ndarray, steps: np.ndarray) -> None:
-        """Raise EnvironmentFailure unless ``values`` (N, ...) of the environments are finite as they are ``stored``."""
-        if not all_finite(stored):
-            i = next(i for i in range(len(stored)) if not all_finite(stored[i]))
-            seed, step = int(self._episodes.seeds[i]), int(steps[i])
-            raise not_finite_failure(self.envs.envs[i], what, values[i], stored[i], seed, step)
+    def _failed(
+        self,
+        infos: Mapping[str, Any],
+        which: np.ndarray,
+        told: Told,
+        answers: list[tuple[str, np.ndarray, np.ndarray]],
+    ) -> np.ndarray:
+        """The mask of those of ``which`` that failed, if that is accepted; others that did are ``_lost``."""
+        found = failures_in(self.envs.about, infos, which, told, answers)
+        if not found:
+            return np.zeros(self.envs.num_envs, bool)
+        self.mishaps.suffer(found)
+        failed = np.zeros(self.envs.num_envs, bool)
+        failed[list(found)] = True
+        self._lost |= failed & ~which
+        failed &= which
+        return failed
+
+
+class _Steps(NamedTuple):
+    """What a rollout consists of before the networks have looked at it: T steps in N environments."""
+
+    obs: np.ndarray  # (T, N, *obs)
+    act: np.ndarray  # (T, N, *act)
+    next_obs: np.ndarray  # (T, N, *obs)
+    terminated: np.ndarray  # (T, N)
+    truncated: np.ndarray  # (T, N)
+
+
+def _act(generator: Generator, observations: np.ndarray) -> np.ndarray:
+    """Actions (B, *act) of the policy for observations (B, *obs)."""
+    with torch.inference_mode():
+        actions: np.ndarray = generator.act(torch.from_numpy(observations)).numpy()
+    if not all_finite(actions):
+        raise DivergenceError("the policy chose an action that is not finite (NaN or infinity)")
+    return actions
 
 
 def _as_column(mask: np.ndarray, like: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Environments by name: one, or several stepped together; every way in which one can fail is a GailkitError."""
+"""Environments by name; every way in which one can fail is a GailkitError."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ import importlib.util
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import Space
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import DependencyNotInstalled, UnregisteredEnv
 from gymnasium.spaces import Box, Discrete
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import FlattenObservation
 
 from gailkit.errors import EnvironmentFailure, GailkitError, InputError
 from gailkit.importing import describe_foreign, make_current_folder_importable, missing_package
-from gailkit.spaces import check_supported, flattened_space, not_finite
+from gailkit.spaces import check_supported, flattened_space
 
 MAX_SEED = 2**31
 
@@ -59,6 +60,30 @@ def make_env(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnas
     return env
 
 
+@dataclass(frozen=True)
+class EnvMaker:
+    """``make_env(env_id, env_kwargs)``, to be called as often as needed.
+
+    Pickled it brings along what Gymnasium knows of the name, for a process that knows nothing of it yet.
+    """
+
+    env_id: str
+    env_kwargs: Mapping[str, Any] | None = field(default=None, hash=False)
+
+    def __call__(self) -> gymnasium.Env[Any, Any]:
+        return make_env(self.env_id, self.env_kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        registered = gymnasium.registry.get(canonical_id(self.env_id))
+        return _registered, (self.env_id, dict(self.env_kwargs or {}), registered)
+
+
+def _registered(env_id: str, env_kwargs: Mapping[str, Any], registered: EnvSpec | None) -> EnvMaker:
+    if registered is not None:
+        gymnasium.registry.setdefault(registered.id, registered)
+    return EnvMaker(env_id, env_kwargs)
+
+
 class _Flattened(FlattenObservation[Any, Any, Any]):
     """Observations of several parts as one vector, which is what networks and everything that measures them see."""
 
@@ -79,27 +104,6 @@ def canonical_id(env_id: str) -> str:
     return f"{env_id}-v{max(versions)}" if versions else env_id
 
 
-def make_vector_env(env_id: str, num_envs: int, env_kwargs: Mapping[str, Any] | None = None) -> SyncVectorEnv:
-    """``num_envs`` copies of an environment, stepped in turn; none resets itself.
-
-    After a step that ends episodes the observations returned are the true last ones; the caller then resets those
-    with ``reset(seed=[...], options={"reset_mask": done})``, where ``done`` is bool (num_envs,).
-
-    Raises:
-        InputError, EnvironmentFailure: as ``make_env``; InputError if ``num_envs`` is less than 1.
-    """
-    if num_envs < 1:
-        raise InputError(f"the number of environments must be at least 1; found {num_envs}")
-    makers = [lambda: make_env(env_id, env_kwargs)] * num_envs
-    return SyncVectorEnv(makers, autoreset_mode=AutoresetMode.DISABLED)
-
-
-def time_limit(envs: SyncVectorEnv) -> int | None:
-    """Steps after which the environments truncate an episode; None where they do not, as far as they say."""
-    spec = envs.envs[0].spec
-    return None if spec is None else spec.max_episode_steps
-
-
 @contextmanager
 def environment_failures(doing: str) -> Iterator[None]:
     """Turn whatever an environment raises inside the block into an EnvironmentFailure: "... failed while ``doing``"."""
@@ -116,35 +120,6 @@ def environment_failures(doing: str) -> Iterator[None]:
 def all_finite(values: np.ndarray) -> bool:
     """Whether no number is NaN or infinite; whole numbers never are."""
     return values.dtype.kind != "f" or bool(np.isfinite(values).all())
-
-
-def not_finite_failure(
-    env: gymnasium.Env[Any, Any],
-    what: str,
-    values: np.ndarray,
-    stored: np.ndarray,
-    seed: int | None,
-    step: int,
-) -> EnvironmentFailure:
-    """What is to be raised where ``env`` returned ``what``, an observation or a reward, that is not finite.
-
-    ``values`` are not all finite in the type of ``stored``; ``step`` is that of the episode, 0 where it began.
-    """
-    name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
-    when = f"at step {step} of the episode with seed {seed}" if step else f"when it was reset with seed {seed}"
-    place = not_finite(values, stored, _flattened_from(env) if values.ndim else None)
-    return EnvironmentFailure(f"the environment {name} returned {what} that is not finite {when}: {place}")
-
-
-def _flattened_from(env: gymnasium.Env[Any, Any]) -> Space[Any] | None:
-    """The space of the observations that ``make_env`` flattens to one vector; None where it does not."""
-    inner: gymnasium.Env[Any, Any] = env
-    while isinstance(inner, gymnasium.Wrapper):
-        if isinstance(inner, FlattenObservation):
-            space: Space[Any] = inner.env.observation_space
-            return space
-        inner = inner.env
-    return None
 
 
 class SeedStream:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium import Space
 from gymnasium.spaces import Discrete
 
 from gailkit.errors import EnvironmentFailure, InputError
-from gailkit.rollouts.environments import all_finite, environment_failures, not_finite_failure
+from gailkit.rollouts.environments import all_finite
+from gailkit.rollouts.failures import Mishaps, Told, failures_in
 from gailkit.rollouts.global_generators import seeded_globally
+from gailkit.rollouts.group import EnvFactory
+from gailkit.rollouts.protocol import Environments
+from gailkit.rollouts.running_episode import Episode
+from gailkit.rollouts.stepping import Stepping
+from gailkit.rollouts.vector import stepped_together
 from gailkit.spaces import clip_to_space
 from gailkit.types import Policy, Trajectory
-from gailkit.wording import counted
 
-EnvFactory = Callable[[], gymnasium.Env[Any, Any]]
 LONGEST_EPISODE = 100_000
+SOME_STEPS = 200  # that an episode is taken to have, where it has to be judged how many there will be
 
 
 def run_episodes(
@@ -30,7 +34,11 @@ def run_episodes(
     num_envs: int = 8,
     max_episode_steps: int = LONGEST_EPISODE,
     on_steps: Callable[[int], None] | None = None,
-) -> Iterator[tuple[int, Trajectory]]:
+    *,
+    stepping: Stepping | None = None,
+    mishaps: Mishaps | None = None,
+    spare: Iterator[int] | None = None,
+) -> Generator[tuple[int, Trajectory], None, None]:
     """Run one episode for each seed and yield it as it ends: its index in ``seeds`` and its Trajectory.
 
     ``num_envs`` environments run side by side. One that is done takes the next seed, one that finds none left drops
@@ -38,42 +46,141 @@ def run_episodes(
     ``on_steps`` is called after each batch with the number of steps just taken; it may raise to stop the run, and no
     finished episode is lost then. Actions are stored as the environment saw them, clipped to its Box.
 
+    Args:
+        stepping: where the environments run; in this process when None.
+        mishaps: how many failures are accepted; none when None.
+        spare: seeds for episodes in place of those whose environment failed, which it would do again with the same.
+
     Raises:
-        EnvironmentFailure: if an environment raises, returns a number that is not finite or an observation of the
-            wrong shape, or if an episode takes more than ``max_episode_steps`` steps.
+        EnvironmentFailure: if an environment fails once too often: it raises, returns a number that is not finite or an
+            observation of the wrong shape, its process dies or does not answer; or if an episode takes more than
+            ``max_episode_steps`` steps.
         InputError: if the policy returns actions of the wrong shape or type, or ``num_envs`` is less than 1.
     """
     if num_envs < 1:
         raise InputError(f"the number of environments must be at least 1; found {num_envs}")
-    with ExitStack() as opened:
-        envs = [opened.enter_context(closing(env_factory())) for _ in range(min(num_envs, len(seeds)))]
-        if not envs:
-            return
-        slots = [RunningEpisode(env, max_episode_steps) for env in envs]
-        yield from _side_by_side(policy, slots, envs[0].action_space, iter(enumerate(seeds)), on_steps)
+    if not len(seeds):
+        return
+    count = min(num_envs, len(seeds))
+    stepping = (stepping or Stepping()).for_at_most(count)
+    with closing(stepped_together(env_factory, count, stepping, len(seeds) * SOME_STEPS)) as envs:
+        queue = _Queue(iter(enumerate(seeds)), iter(()) if spare is None else spare)
+        yield from _SideBySide(policy, envs, queue, mishaps or Mishaps(), max_episode_steps).run(on_steps)
 
 
-def _side_by_side(
-    policy: Policy,
-    slots: Sequence[RunningEpisode],
-    action_space: Space[Any],
-    queue: Iterator[tuple[int, int]],
-    on_steps: Callable[[int], None] | None,
-) -> Iterator[tuple[int, Trajectory]]:
-    """Episodes as they end, until none is left in the ``queue`` and none runs."""
-    running = [slot for slot in slots if slot.begin(next(queue, None))]
-    while running:
-        actions = _ask(policy, np.array([slot.observations[-1] for slot in running]), action_space)
-        unfinished = []
-        for slot, action in zip(running, actions, strict=True):
-            ended = slot.step(action)
-            if ended:
-                yield slot.index, slot.trajectory()
-            if not ended or slot.begin(next(queue, None)):
-                unfinished.append(slot)
-        if on_steps is not None:
-            on_steps(len(running))
-        running = unfinished
+class _Queue:
+    """Episodes that are to be begun: numbers and seeds."""
+
+    def __init__(self, waiting: Iterator[tuple[int, int]], spare: Iterator[int]) -> None:
+        self._waiting, self._spare = waiting, spare
+
+    def next(self) -> Episode | None:
+        """The next one; None where none is left."""
+        numbered = next(self._waiting, None)
+        return None if numbered is None else Episode(*numbered)
+
+    def in_place_of(self, episode: Episode, failure: EnvironmentFailure | None) -> Episode:
+        """The one that is begun where ``episode`` was lost: another where it failed, and else the same again.
+
+        Raises:
+            EnvironmentFailure: the ``failure``, if there is no seed left for another.
+        """
+        if failure is None:
+            return Episode(episode.index, episode.seed)
+        seed = next(self._spare, None)
+        if seed is None:
+            raise failure
+        return Episode(episode.index, seed)
+
+
+class _SideBySide:
+    """Episodes of a policy in N environments."""
+
+    def __init__(
+        self, policy: Policy, envs: Environments, queue: _Queue, mishaps: Mishaps, max_episode_steps: int
+    ) -> None:
+        self.policy, self.envs, self.queue = policy, envs, queue
+        self.mishaps, self.max_episode_steps = mishaps, max_episode_steps
+        self._rounds = 0
+        self.running: dict[int, Episode] = {}  # by the number of the environment, in the order of these
+        shape = envs.single_action_space.shape or ()
+        self._actions = np.zeros((envs.num_envs, *shape), envs.single_action_space.dtype)
+
+    def run(self, on_steps: Callable[[int], None] | None) -> Iterator[tuple[int, Trajectory]]:
+        """Episodes as they end, until none is left in the queue and none runs."""
+        self._begin({i: self.queue.next() for i in range(self.envs.num_envs)})
+        while self.running:
+            taken = len(self.running)
+            ended, lost = self._step()
+            for i in ended:
+                yield self.running[i].index, self.running[i].trajectory()
+            self._check_lengths(ended, lost)
+            self._begin({**self._after(lost), **{i: self.queue.next() for i in ended}})
+            if on_steps is not None:
+                on_steps(taken)
+
+    def _step(self) -> tuple[list[int], dict[int, EnvironmentFailure | None]]:
+        """Take a step in every episode; which of them ended, and which were lost."""
+        rows = list(self.running)
+        seen = np.array([episode.observations[-1] for episode in self.running.values()])
+        self._actions[rows] = actions = _ask(self.policy, seen, self.envs.single_action_space)
+        which = self._mask(rows)
+        observations, rewards, terminated, truncated, infos = self.envs.step(self._actions, which)
+        answers = [("an observation", observations, observations), ("a reward", rewards, rewards)]
+        found = self._failed(infos, which, answers, self._actions)
+        over, earned, final = (terminated | truncated).tolist(), rewards.tolist(), terminated.tolist()
+        for action, i in zip(actions, rows, strict=True):
+            if i not in found:
+                self.running[i].note(action, observations[i].copy(), earned[i], final[i])
+        return [i for i in rows if over[i] and i not in found], found
+
+    def _check_lengths(self, ended: Iterable[int], lost: Iterable[int]) -> None:
+        """Raise EnvironmentFailure if an episode that goes on is too long."""
+        self._rounds += 1
+        if self._rounds >= self.max_episode_steps:  # before, none can be
+            for i in set(self.running).difference(ended, lost):
+                self.running[i].check_length(self.max_episode_steps)
+
+    def _begin(self, episodes: Mapping[int, Episode | None]) -> None:
+        """Begin episodes in the environments of these numbers; one without any drops out."""
+        begun = {**self.running, **episodes}
+        self.running = {i: episode for i, episode in sorted(begun.items()) if episode is not None}
+        waiting = {i: episode for i, episode in episodes.items() if episode is not None}
+        while waiting:
+            which = self._mask(waiting)
+            seeds = [waiting[i].seed if i in waiting else None for i in range(self.envs.num_envs)]
+            observations, infos = self.envs.reset(seed=seeds, options={"reset_mask": which})
+            found = self._failed(infos, which, [("an observation", observations, observations)])
+            for i, episode in waiting.items():
+                episode.observations = [observations[i].copy()]
+            waiting = self._after(found)
+            self.running.update(waiting)
+
+    def _failed(
+        self,
+        infos: Mapping[str, Any],
+        which: np.ndarray,
+        answers: Sequence[tuple[str, np.ndarray, np.ndarray]],
+        actions: np.ndarray | None = None,
+    ) -> dict[int, EnvironmentFailure | None]:
+        """Failures by number of those whose episode was lost."""
+        if not infos and all(_surely_finite(stored) or all_finite(stored) for _, _, stored in answers):
+            return {}
+        numbers = range(self.envs.num_envs)
+        seeds = [self.running[i].seed if i in self.running else 0 for i in numbers]
+        steps = [len(self.running[i].actions) + 1 if actions is not None and i in self.running else 0 for i in numbers]
+        found = failures_in(self.envs.about, infos, which, Told(seeds, steps, actions), answers)
+        return {i: failure for i, failure in found.items() if i in self.running}
+
+    def _after(self, lost: Mapping[int, EnvironmentFailure | None]) -> dict[int, Episode]:
+        """What is begun in place of what was lost, if that is accepted."""
+        self.mishaps.suffer(lost)
+        return {i: self.queue.in_place_of(self.running[i], failure) for i, failure in lost.items()}
+
+    def _mask(self, rows: Iterable[int]) -> np.ndarray:
+        mask = np.zeros(self.envs.num_envs, bool)
+        mask[list(rows)] = True
+        return mask
 
 
 def collect_episodes(
@@ -83,6 +190,10 @@ def collect_episodes(
     num_envs: int = 8,
     on_episode: Callable[[Trajectory], None] | None = None,
     on_steps: Callable[[int], None] | None = None,
+    *,
+    stepping: Stepping | None = None,
+    mishaps: Mishaps | None = None,
+    spare: Iterator[int] | None = None,
 ) -> list[Trajectory]:
     """The episodes of ``run_episodes`` in the order of their seeds; ``on_episode`` sees each as it ends.
 
@@ -91,92 +202,14 @@ def collect_episodes(
     """
     finished: dict[int, Trajectory] = {}
     with seeded_globally([len(seeds), *seeds]):
-        for index, trajectory in run_episodes(policy, env_factory, seeds, num_envs, on_steps=on_steps):
+        run = run_episodes(
+            policy, env_factory, seeds, num_envs, on_steps=on_steps, stepping=stepping, mishaps=mishaps, spare=spare
+        )
+        for index, trajectory in run:
             finished[index] = trajectory
             if on_episode is not None:
                 on_episode(trajectory)
     return [finished[index] for index in range(len(seeds))]
-
-
-class RunningEpisode:
-    """One environment and the episode that runs in it, kept step by step as the environment told it."""
-
-    def __init__(self, env: gymnasium.Env[Any, Any], max_episode_steps: int) -> None:
-        self.env = env
-        self.max_episode_steps = max_episode_steps
-        space = env.observation_space  # asked for once: it takes a walk through all wrappers
-        self._dtype, self._shape = np.dtype(space.dtype), space.shape
-
-    def begin(self, numbered_seed: tuple[int, int] | None) -> bool:
-        """Start the episode (index, seed); False if there is none left to start."""
-        if numbered_seed is None:
-            return False
-        self.index, self.seed = numbered_seed
-        self.actions: list[np.ndarray | np.int64] = []
-        self.rewards: list[float] = []
-        self.terminated = False
-        with environment_failures(f"it was reset with seed {self.seed}"):
-            observation, _ = self.env.reset(seed=self.seed)
-        self.observations = [self._checked(observation, 0)]
-        return True
-
-    def step(self, action: np.ndarray | np.int64) -> bool:
-        """Take one step with ``action`` (*act), kept as it is; True if it ended the episode."""
-        try:
-            observation, reward, terminated, truncated, _ = self.env.step(action)
-            reward = float(reward)
-        except Exception:  # an environment is foreign code and may raise anything; a block around each step is slow
-            with environment_failures(f"it took step {len(self.actions) + 1} of the episode with seed {self.seed}"):
-                raise
-        checked = self._checked(observation, len(self.actions) + 1)
-        if not math.isfinite(reward):
-            raise self._not_finite("a reward", np.array(reward), np.array(reward), len(self.actions) + 1)
-        self.observations.append(checked)
-        self.actions.append(action)
-        self.rewards.append(reward)
-        self.terminated = bool(terminated)
-        ended = bool(terminated or truncated)
-        if not ended and len(self.actions) >= self.max_episode_steps:
-            raise EnvironmentFailure(
-                f"an episode has not ended after {counted(self.max_episode_steps, 'step')}; "
-                "give the environment a time limit (max_episode_steps where it is registered)"
-            )
-        return ended
-
-    def trajectory(self) -> Trajectory:
-        """What has happened since the episode began."""
-        return Trajectory(
-            observations=np.array(self.observations),
-            actions=np.array(self.actions),
-            rewards=np.array(self.rewards, dtype=np.float64),
-            terminated=self.terminated,
-            seed=self.seed,
-        )
-
-    def _checked(self, observation: Any, step: int) -> np.ndarray:
-        """A copy of the observation (*obs) in the dtype of the space; environments may reuse their arrays."""
-        try:
-            found = np.asarray(observation)
-            values = found.copy() if found.dtype == self._dtype else _cast(found, self._dtype)
-        except Exception:  # what an environment returns may be anything
-            with environment_failures("its observation was read"):
-                raise
-        if values.shape != self._shape:
-            raise EnvironmentFailure(
-                f"the environment returned an observation of shape {values.shape}; its space has {self._shape}"
-            )
-        held = values if self._dtype.kind == "f" else found
-        if not (_surely_finite(held) or all_finite(held)):
-            raise self._not_finite("an observation", found, held, step)
-        return values
-
-    def _not_finite(self, what: str, found: np.ndarray, stored: np.ndarray, step: int) -> EnvironmentFailure:
-        return not_finite_failure(self.env, what, found, stored, self.seed, step)
-
-
-def _cast(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
-    with np.errstate(over="ignore", invalid="ignore"):  # what the type cannot hold is refused afterwards
-        return values.astype(dtype)
 
 
 def _surely_finite(values: np.ndarray) -> bool:

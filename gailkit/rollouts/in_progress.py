@@ -12,10 +12,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium.vector import SyncVectorEnv
 
-from gailkit.errors import EnvironmentFailure
-from gailkit.rollouts.environments import environment_failures
+from gailkit.rollouts.protocol import Environments
 from gailkit.spaces import clip_to_space
 
 
@@ -67,27 +65,22 @@ class EpisodesInProgress:
             block[longest - len(own) :, index] = own
         self._actions.append(block)
 
-    def replay(self, envs: SyncVectorEnv, standing_at: np.ndarray) -> list[int]:
+    def replay(self, envs: Environments, standing_at: np.ndarray) -> list[int]:
         """Bring the environments to where they stood, observing ``standing_at`` (N, *obs).
 
         Returns:
             The numbers of those that are elsewhere now: one and the same seed, and the same actions, led to another
             observation, or to an end, or to an error.
         """
-        with environment_failures("resetting"):  # the vector must know that none of them is done
-            envs.reset(seed=[int(seed) for seed in self.seeds])
-        return [i for i in range(envs.num_envs) if not self._replayed(envs, i, standing_at[i])]
+        space = envs.single_action_space
+        actions = [clip_to_space(space, self.actions_of(index)) for index in range(envs.num_envs)]
+        found = envs.replay([int(seed) for seed in self.seeds], actions)
+        return [i for i, seen in enumerate(found) if not _same(seen, standing_at[i])]
 
-    def _replayed(self, envs: SyncVectorEnv, index: int, standing_at: np.ndarray) -> bool:
-        env, actions = envs.envs[index], self.actions_of(index)
-        try:
-            with environment_failures("repeating an episode"):
-                observation, _ = env.reset(seed=int(self.seeds[index]))
-                for action in clip_to_space(envs.single_action_space, actions):
-                    observation, _, terminated, truncated, _ = env.step(action)
-                    if terminated or truncated:
-                        return False
-        except EnvironmentFailure:
-            return False
-        with np.errstate(over="ignore"):
-            return np.array_equal(np.asarray(observation).astype(standing_at.dtype), standing_at)
+
+def _same(seen: np.ndarray | None, standing_at: np.ndarray) -> bool:
+    """Whether an observation that an environment came to is the one it stood at, in the type of that."""
+    if seen is None:
+        return False
+    with np.errstate(over="ignore"):
+        return np.array_equal(np.asarray(seen).astype(standing_at.dtype), standing_at)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
-from torch import Tensor
 
 from gailkit.errors import UnsupportedSpaceError
 from gailkit.spaces.structure import brief
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SUPPORTED = "Box (any shape, flattened) and Discrete"
 
@@ -40,6 +41,8 @@ def encoded_size(space: Space[Any]) -> int:
 
 def box_center_and_scale(space: Space[Any]) -> tuple[Tensor, Tensor]:
     """Center and half-width of a Box, each (size,); 0 and 1 for a dimension that is not bounded on both sides."""
+    import torch  # here: the processes that step environments do without it
+
     assert isinstance(space, Box)
     low, high = (torch.as_tensor(bound.reshape(-1)).double() for bound in (space.low, space.high))
     bounded = (high - low) < torch.finfo(torch.float32).max  # as far as float32 can tell

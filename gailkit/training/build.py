@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from gymnasium import Space
 from gymnasium.spaces import Discrete
-from gymnasium.vector import SyncVectorEnv
 from torch import Tensor
 
 from gailkit.demonstrations import Demonstrations
@@ -50,7 +49,8 @@ from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import NetworkFactory, mlp, spectral_mlp
 from gailkit.rollouts.collector import Collector
-from gailkit.rollouts.environments import SeedStream, time_limit
+from gailkit.rollouts.environments import SeedStream
+from gailkit.rollouts.protocol import Environments
 from gailkit.spaces import brief
 from gailkit.training.averaging import memory_of
 from gailkit.training.choosing import Candidates
@@ -75,7 +75,7 @@ FEWEST_ENDINGS = 10  # of the expert, below which they do not tell how it ends
 
 def build_trainer(
     config: TrainConfig,
-    envs: SyncVectorEnv,
+    envs: Environments,
     demonstrations: Demonstrations,
     parts: Parts | None = None,
     began: WarmStart | None = None,
@@ -135,7 +135,7 @@ def _ending_judge(
     return EndingJudge.of(like, loss, endings, updates=config.discriminator.updates, worth=worth)
 
 
-def build_expert_trainer(config: ExpertConfig, envs: SyncVectorEnv, parts: Parts | None = None) -> Trainer:
+def build_expert_trainer(config: ExpertConfig, envs: Environments, parts: Parts | None = None) -> Trainer:
     """Everything that reinforcement learning on the environment's own reward is made of; it has no discriminator.
 
     Raises:
@@ -160,11 +160,11 @@ def _given_networks(
 
 
 def build_collector(
-    config: RunConfig, envs: SyncVectorEnv, on_rewards: Callable[[np.ndarray], None] | None = None
+    config: RunConfig, envs: Environments, on_rewards: Callable[[np.ndarray], None] | None = None
 ) -> Collector:
     """What steps the environments in a training run."""
     seeds = SeedStream(config.seed, "training")
-    return Collector(envs, config.rollout_steps, seeds, time_limit(envs), on_rewards)
+    return Collector(envs, config.rollout_steps, seeds, envs.about.time_limit, on_rewards)
 
 
 def build_actor_critic(

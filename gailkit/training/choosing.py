@@ -24,8 +24,10 @@ from gailkit.evaluation.steps_as_points import Description, Points, Scale, cloud
 from gailkit.generator import TrainedPolicy, WarmStart
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.recording.acted import KINDS, LIKELIEST, expert_actions
-from gailkit.rollouts.environments import SeedStream, make_env
+from gailkit.rollouts.environments import EnvMaker, SeedStream
 from gailkit.rollouts.episodes import collect_episodes
+from gailkit.rollouts.failures import Mishaps
+from gailkit.rollouts.stepping import Stepping
 from gailkit.training.averaging import MEMORY, AveragedParameters
 from gailkit.types import Trajectory
 
@@ -92,7 +94,13 @@ class Candidates:
 
 
 def choose(
-    candidates: Candidates, policy: TrainedPolicy, demonstrations: Demonstrations, steps: int, seed: int
+    candidates: Candidates,
+    policy: TrainedPolicy,
+    demonstrations: Demonstrations,
+    steps: int,
+    seed: int,
+    stepping: Stepping | None = None,
+    mishaps: Mishaps | None = None,
 ) -> Choice:
     """Play every candidate, by the expert's kind of actions or by both, and choose the nearest to the demonstrations.
 
@@ -100,6 +108,7 @@ def choose(
         policy: the policy of the run, whose networks are not changed; where and how to play is its.
         steps: about how many to play in all. Where they do not suffice for an episode of each, none is played.
         seed: of the starts of the episodes, which all candidates share, and of sampled actions.
+        stepping, mishaps: as in ``rollouts.episodes.run_episodes``.
 
     Where they cannot be played to their ends, because the environment fails or never ends an episode, the last policy
     is taken.
@@ -108,7 +117,7 @@ def choose(
     kinds = KINDS if told is None else (told,)
     episodes = _episodes(steps, len(states), len(kinds), demonstrations)
     try:
-        played = _play(states, policy, kinds, episodes, seed) if episodes else {}
+        played = _play(states, policy, kinds, episodes, seed, stepping, mishaps) if episodes else {}
     except EnvironmentFailure:
         played = {}
     if not played:
@@ -122,17 +131,25 @@ def choose(
 
 
 def _play(
-    states: Mapping[str, State], policy: TrainedPolicy, kinds: Sequence[str], episodes: int, seed: int
+    states: Mapping[str, State],
+    policy: TrainedPolicy,
+    kinds: Sequence[str],
+    episodes: int,
+    seed: int,
+    stepping: Stepping | None,
+    mishaps: Mishaps | None,
 ) -> dict[tuple[str, str], list[Trajectory]]:
     """So many episodes of every candidate by each of the ``kinds`` of actions, from the same starts."""
-    starts = SeedStream(seed, "choosing").take(episodes)
-    factory = partial(make_env, policy.env_id, policy.env_kwargs)
+    seeds = SeedStream(seed, "choosing")
+    starts = seeds.take(episodes)
+    play = partial(collect_episodes, stepping=stepping, mishaps=mishaps, spare=seeds)
+    factory = EnvMaker(policy.env_id, policy.env_kwargs)
     played = {}
     for name, state in states.items():
         own = with_state(policy, state)
         for actions in kinds:
             acting = own if actions == LIKELIEST else own.sampling(seed)
-            played[name, actions] = collect_episodes(acting, factory, starts)
+            played[name, actions] = play(acting, factory, starts)
     return played
 
 

@@ -13,7 +13,6 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium import Space
 from gymnasium.spaces import Discrete
@@ -22,16 +21,18 @@ from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DataError, InputError
 from gailkit.experts.random import random_policy
 from gailkit.generator import TrainedPolicy
-from gailkit.rollouts.environments import SeedStream, make_env
+from gailkit.rollouts.environments import EnvMaker, SeedStream
 from gailkit.rollouts.episodes import collect_episodes
+from gailkit.rollouts.failures import Mishaps
 from gailkit.rollouts.global_generators import seeded_globally
+from gailkit.rollouts.stepping import Stepping
 from gailkit.spaces import box_center_and_scale, clip_to_space
 from gailkit.training.config import TrainConfig
 from gailkit.training.control_result import Control, ControlResult, Played, Scale
 from gailkit.training.own_runs import check_all_trusted
 from gailkit.training.parts import Parts
 from gailkit.training.run import CONFIG_FILE, RunFolder
-from gailkit.training.running import OnIteration
+from gailkit.training.running import OnIteration, settled
 from gailkit.training.settings import config_from_dict, settings_of
 from gailkit.training.train import train
 from gailkit.types import Policy, Trajectory
@@ -101,6 +102,7 @@ def run_control(
     overwrite: bool = False,
     watching: Watching | None = None,
     command: str | None = None,
+    stepping: Stepping | None = None,
 ) -> ControlResult:
     """Train ``method`` on a teacher that always does the same and on one that acts at random; compare with them.
 
@@ -111,6 +113,7 @@ def run_control(
         out: gets the run folders ``constant`` and ``random``; nothing is written when None.
         overwrite: use ``out`` although it is not empty, and replace the runs in it.
         command: the command line that asked for it, for the record.
+        stepping: where the environments run, and how often they may fail, as in ``training.train.train``.
 
     Raises: as ``training.train.train``; InputError also if ``episodes`` is below 1.
     """
@@ -118,7 +121,7 @@ def run_control(
         raise InputError(f"the number of episodes must be at least 1; found {episodes}")
     if out is not None:
         _check_empty(Path(out), overwrite)
-    stage = _Stage(method, watching or Watching())
+    stage = _Stage(method, watching or Watching(), stepping or Stepping())
     expert = demonstrations.fitted_to(*stage.spaces).returns()
     seed, action_space = method.config.seed, stage.spaces[1]
     starts = SeedStream(seed, "evaluation").take(episodes)
@@ -136,6 +139,7 @@ def run_control(
         sampled = stage.play(f"imitator of {name} actions, sampled", imitator.sampling(seed), starts)
         played = (Played.of(trajectories, scale) for trajectories in (own[name], likeliest, sampled))
         controls.append(Control(name, shown.num_kept, *played))
+    stage.tell_what_failed()
     return ControlResult(method.env_id, method.config.steps, seed, episodes, method.episodes, scale, tuple(controls))
 
 
@@ -155,21 +159,40 @@ def constant_policy(action_space: Space[Any]) -> Policy:
 class _Stage:
     """Where teachers and imitators play, and where the ones are taught by the others."""
 
-    def __init__(self, method: Method, watching: Watching) -> None:
+    def __init__(self, method: Method, watching: Watching, stepping: Stepping) -> None:
         self.method, self.watching = method, watching
-        with seeded_globally(method.config.seed), closing(self._make_env()) as env:
+        config, self._maker = method.config, EnvMaker(method.env_id, method.env_kwargs)
+        self._stepping = settled(stepping, method.env_id, config, method.env_kwargs)
+        self._mishaps = Mishaps(stepping.restarts, stepping.tell)
+        with seeded_globally(method.config.seed), closing(self._maker()) as env:
             self.spaces = env.observation_space, env.action_space
 
-    def play(self, who: str, policy: Policy, starts: Sequence[int]) -> list[Trajectory]:
-        """An episode of ``policy`` from each of ``starts``."""
+    def play(self, who: str, policy: Policy, starts: Sequence[int], stream: str = "evaluation") -> list[Trajectory]:
+        """An episode of ``policy`` from each of ``starts``, the first seeds of a ``stream``."""
+        spare = SeedStream(self.method.config.seed, stream)
+        spare.take(len(starts))
         with self.watching.playing(who, len(starts)) as (on_episode, on_steps):
-            return collect_episodes(policy, self._make_env, starts, on_episode=on_episode, on_steps=on_steps)
+            return collect_episodes(
+                policy,
+                self._maker,
+                starts,
+                on_episode=on_episode,
+                on_steps=on_steps,
+                stepping=self._stepping,
+                mishaps=self._mishaps,
+                spare=spare,
+            )
+
+    def tell_what_failed(self) -> None:
+        """Say in the end how much was discarded, if anything was."""
+        if summary := self._mishaps.summary():
+            self._stepping.tell(summary)
 
     def demonstrations_of(self, name: str, teacher: Policy) -> Demonstrations:
         """What a teacher shows: as much as the method was shown by its own."""
         method, seed = self.method, self.method.config.seed
         starts = SeedStream(seed, "control").take(method.episodes)
-        episodes = self.play(f"{name} actions, to be imitated", teacher, starts)
+        episodes = self.play(f"{name} actions, to be imitated", teacher, starts, "control")
         source = {"source": f"{name} actions", "seed": str(seed)}
         shown = Demonstrations(tuple(episodes), *self.spaces, method.env_id, method.env_kwargs, source)
         return shown.subsample(method.stride, seed)
@@ -190,11 +213,10 @@ class _Stage:
                 env_kwargs=method.env_kwargs,
                 on_iteration=on_iteration,
                 command=command,
+                stepping=self._stepping,
             )
+        self._mishaps.discarded += trained.trainer.collector.mishaps.discarded
         return trained.policy.with_networks(trained.trainer.generator.actor_critic)
-
-    def _make_env(self) -> gymnasium.Env[Any, Any]:
-        return make_env(self.method.env_id, self.method.env_kwargs)
 
 
 def _check_empty(folder: Path, overwrite: bool) -> None:

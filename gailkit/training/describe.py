@@ -9,17 +9,16 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
-from gymnasium.vector import SyncVectorEnv
 
 from gailkit import __version__
 from gailkit.demonstrations import Demonstrations
-from gailkit.rollouts.environments import time_limit
+from gailkit.rollouts.protocol import Environments
 from gailkit.spaces import space_to_json
 from gailkit.training.config import RunConfig
 
 
 def describe_run(
-    env_id: str, env_kwargs: Mapping[str, Any], envs: SyncVectorEnv, config: RunConfig, command: str | None
+    env_id: str, env_kwargs: Mapping[str, Any], envs: Environments, config: RunConfig, command: str | None
 ) -> dict[str, Any]:
     """What ``config.json`` says of every run, in plain JSON values."""
     return {
@@ -27,7 +26,7 @@ def describe_run(
         "env_kwargs": dict(env_kwargs),
         "observation_space": space_to_json(envs.single_observation_space),
         "action_space": space_to_json(envs.single_action_space),
-        "time_limit": time_limit(envs),
+        "time_limit": envs.about.time_limit,
         "config": config.to_dict(),
         "versions": versions(),
         "threads": torch.get_num_threads(),

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gymnasium.vector import SyncVectorEnv
-
 from gailkit.errors import InputError
 from gailkit.networks.mlp import NetworkFactory
+from gailkit.rollouts.protocol import Environments
+from gailkit.rollouts.stepping import Stepping
 from gailkit.training.build import build_expert_trainer
 from gailkit.training.config import ExpertConfig
 from gailkit.training.parts import GeneratorFactory, Parts
@@ -27,6 +27,7 @@ def train_expert(
     env_kwargs: Mapping[str, Any] | None = None,
     on_iteration: OnIteration | None = None,
     command: str | None = None,
+    stepping: Stepping | None = None,
 ) -> TrainingResult:
     """Train a policy in the environment ``env_id`` on its own reward, by the loop that imitation runs on.
 
@@ -42,7 +43,7 @@ def train_expert(
     if not isinstance(config, ExpertConfig):
         raise InputError(f"train_expert takes its settings in a ExpertConfig; found {type(config).__name__}")
 
-    def plan(envs: SyncVectorEnv) -> Plan:
+    def plan(envs: Environments) -> Plan:
         parts = Parts(generator=generator, policy_network=policy_network)
         return Plan(build_expert_trainer(config, envs, parts), {"demonstrations": None}, parts=parts)
 
@@ -55,4 +56,5 @@ def train_expert(
         env_kwargs=env_kwargs,
         on_iteration=on_iteration,
         command=command,
+        stepping=stepping,
     )

@@ -109,6 +109,7 @@ class Trainer:
             "policy/same_action": same_action(rollout.act, self.collector.envs.single_action_space),
             "episode/ended": float(len(self.collector.finished)),
             **episode_metrics(self.recent),
+            "episode/discarded": float(self.collector.mishaps.discarded),
         }
         self._check(metrics)
         self.whole = True

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gymnasium.vector import SyncVectorEnv
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DataError, InputError
 from gailkit.generator import WarmStart
+from gailkit.rollouts.failures import Mishaps
+from gailkit.rollouts.protocol import Environments
+from gailkit.rollouts.stepping import Stepping
 from gailkit.spaces import space_to_json
 from gailkit.storage import give_second_name
 from gailkit.training.build import build_expert_trainer, build_trainer
@@ -33,6 +35,7 @@ from gailkit.training.running import (
     TrainingResult,
     fitted_to_envs,
     policy_of,
+    settled,
     surroundings,
     train_into,
 )
@@ -50,6 +53,7 @@ def resume(
     on_iteration: OnIteration | None = None,
     trust: Collection[str] = (),
     tell: Tell = warnings.warn,
+    stepping: Stepping | None = None,
 ) -> TrainingResult:
     """Go on with the run in ``run_dir`` from its last checkpoint to its end.
 
@@ -64,6 +68,7 @@ def resume(
             them: they go by the share of the steps that is done.
         on_iteration: sees the metrics of every further iteration.
         trust: names in the run that may be imported although it is not one of one's own (``training.own_runs``).
+        stepping: where the environments run now, as in ``training.train.train``; it need not be where they ran.
         tell: takes what there is to say before it goes on; a warning where it is not given.
 
     Raises:
@@ -84,17 +89,19 @@ def resume(
         _require_same_extent(stopped, config)
         _tell_what_differs(stopped, tell)
         _tell_what_it_means(stopped, config, tell)
-        with surroundings(stopped.env_id, config, stopped.env_kwargs) as envs:
+        stepping = settled(stepping, stopped.env_id, config, stopped.env_kwargs)
+        with surroundings(stopped.env_id, config, stopped.env_kwargs, stepping) as envs:
             _require_same_spaces(stopped, envs)
             plan = _plan(stopped, config, envs, demonstrations, parts)
             _tell_where_demonstrations_are(stopped, demonstrations, tell)
+            plan.trainer.collector.mishaps = Mishaps(stepping.restarts, stepping.tell)
             _load(stopped, plan.trainer, tell)
             rows = keep_metrics(folder.path, plan.trainer.iteration)
             policy = policy_of(plan, envs, stopped.env_id, stopped.env_kwargs)
             result = TrainingResult(policy, plan.trainer, rows, folder.path)
             _prepare(stopped, config)
             observers = [] if on_iteration is None else [on_iteration]
-            return train_into(folder, result, plan.demonstrations, observers, stopped.best_return)
+            return train_into(folder, result, plan.demonstrations, observers, stepping, stopped.best_return)
 
 
 @dataclass(frozen=True)
@@ -232,7 +239,7 @@ def _tell_what_differs(stopped: _Stopped, tell: Tell) -> None:
         )
 
 
-def _require_same_spaces(stopped: _Stopped, envs: SyncVectorEnv) -> None:
+def _require_same_spaces(stopped: _Stopped, envs: Environments) -> None:
     """Raise InputError if the environment is not what it was."""
     for name in ("observation_space", "action_space"):
         found, wanted = space_to_json(getattr(envs, f"single_{name}")), stopped.described.get(name)
@@ -243,7 +250,7 @@ def _require_same_spaces(stopped: _Stopped, envs: SyncVectorEnv) -> None:
 def _plan(
     stopped: _Stopped,
     config: RunConfig,
-    envs: SyncVectorEnv,
+    envs: Environments,
     demonstrations: Demonstrations | None,
     parts: Parts | None,
 ) -> Plan:

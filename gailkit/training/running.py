@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from gymnasium.vector import SyncVectorEnv
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DivergenceError, EnvironmentFailure, StorageError
@@ -18,8 +17,12 @@ from gailkit.generator import TrainedPolicy
 from gailkit.health.plan import Plan as HealthPlan
 from gailkit.health.plan import action_components, logit_bound
 from gailkit.health.watch import Watch
-from gailkit.rollouts.environments import make_vector_env, stated_observation_space, time_limit
+from gailkit.rollouts.environments import EnvMaker
+from gailkit.rollouts.failures import Mishaps
 from gailkit.rollouts.global_generators import seeded_globally
+from gailkit.rollouts.protocol import Environments
+from gailkit.rollouts.stepping import Stepping
+from gailkit.rollouts.vector import make_vector_env, settle
 from gailkit.training.acting import parts_to_act, warn_of_nameless
 from gailkit.training.choosing import Choice, choose, with_state
 from gailkit.training.config import RunConfig, TrainConfig
@@ -59,45 +62,62 @@ class Plan:
 def run_to_the_end(
     env_id: str,
     config: RunConfig,
-    make_plan: Callable[[SyncVectorEnv], Plan],
+    make_plan: Callable[[Environments], Plan],
     *,
     out: Path | str | None,
     overwrite: bool,
     env_kwargs: Mapping[str, Any] | None,
     on_iteration: OnIteration | None,
     command: str | None,
+    stepping: Stepping | None = None,
 ) -> TrainingResult:
     """Iterate what ``make_plan`` makes for the environments of a run until its steps are done.
 
     The arguments and what may be raised are those of ``training.train.train``.
     """
     kwargs = dict(env_kwargs or {})
-    with surroundings(env_id, config, kwargs) as envs:
+    stepping = settled(stepping, env_id, config, kwargs)
+    with surroundings(env_id, config, kwargs, stepping) as envs:
         plan = make_plan(envs)
+        plan.trainer.collector.mishaps = Mishaps(stepping.restarts, stepping.tell)
         result = TrainingResult(policy_of(plan, envs, env_id, kwargs), plan.trainer, [], None)
         observers = [] if on_iteration is None else [on_iteration]
         if out is None:
             _iterate(result, [result.metrics.append, *observers])
-            return _chosen(result, plan.demonstrations, None)
+            return _chosen(result, plan.demonstrations, None, stepping)
         described = {**describe_run(env_id, kwargs, envs, config, command), **plan.description}
         with closing(_begun(Path(out), described, plan, overwrite)) as folder:
-            return train_into(folder, replace(result, folder=folder.path), plan.demonstrations, observers)
+            return train_into(folder, replace(result, folder=folder.path), plan.demonstrations, observers, stepping)
+
+
+def settled(stepping: Stepping | None, env_id: str, config: RunConfig, env_kwargs: Mapping[str, Any]) -> Stepping:
+    """How the environments of a run are stepped, in how many processes among it.
+
+    Raises:
+        InputError: for more workers than environments, and whatever it raises where one is tried out.
+    """
+    stepping = stepping or Stepping()
+    stepping.check(config.num_envs)
+    return settle(stepping, EnvMaker(env_id, env_kwargs), config.num_envs, config.steps_of_rollouts)
 
 
 @contextmanager
-def surroundings(env_id: str, config: RunConfig, env_kwargs: Mapping[str, Any]) -> Iterator[SyncVectorEnv]:
+def surroundings(
+    env_id: str, config: RunConfig, env_kwargs: Mapping[str, Any], stepping: Stepping
+) -> Iterator[Environments]:
     """The environments of a run, and random numbers of its own."""
-    with seeded_globally(config.seed), closing(make_vector_env(env_id, config.num_envs, env_kwargs)) as envs:
+    make = partial(make_vector_env, env_id, config.num_envs, env_kwargs, stepping)
+    with seeded_globally(config.seed), closing(make()) as envs:
         yield envs
 
 
-def fitted_to_envs(demonstrations: Demonstrations, envs: SyncVectorEnv) -> Demonstrations:
+def fitted_to_envs(demonstrations: Demonstrations, envs: Environments) -> Demonstrations:
     """The demonstrations as these environments show what they observe; raises as ``Demonstrations.fitted_to``."""
-    stated = stated_observation_space(envs.envs[0])
+    stated = envs.about.stated_observation_space
     return demonstrations.fitted_to(envs.single_observation_space, envs.single_action_space, stated)
 
 
-def policy_of(plan: Plan, envs: SyncVectorEnv, env_id: str, env_kwargs: Mapping[str, Any]) -> TrainedPolicy:
+def policy_of(plan: Plan, envs: Environments, env_id: str, env_kwargs: Mapping[str, Any]) -> TrainedPolicy:
     """The policy that a plan trains."""
     return TrainedPolicy(
         plan.trainer.generator.actor_critic,
@@ -114,6 +134,7 @@ def train_into(
     result: TrainingResult,
     demonstrations: Demonstrations | None,
     observers: Sequence[OnIteration],
+    stepping: Stepping,
     best_return: float = -math.inf,
 ) -> TrainingResult:
     """Iterate to the end, and choose, with checkpoints in the folder.
@@ -136,7 +157,7 @@ def train_into(
         except EnvironmentFailure as error:
             done = counted(trainer.steps, "step")
             raise EnvironmentFailure(f"{error}, after {done}; what was learned is kept") from error
-    return _chosen(result, demonstrations, folder)
+    return _chosen(result, demonstrations, folder, stepping)
 
 
 @contextmanager
@@ -162,13 +183,16 @@ def _begun(out: Path, described: Mapping[str, Any], plan: Plan, overwrite: bool)
     return folder
 
 
-def _chosen(result: TrainingResult, demonstrations: Demonstrations | None, folder: RunFolder | None) -> TrainingResult:
+def _chosen(
+    result: TrainingResult, demonstrations: Demonstrations | None, folder: RunFolder | None, stepping: Stepping
+) -> TrainingResult:
     """The result with the policy that is nearest to the demonstrations, kept in the folder too."""
     candidates, config = result.trainer.candidates, result.trainer.config
     if candidates is None or demonstrations is None:
         return result
     steps = config.steps - config.training_steps
-    choice = choose(candidates, result.policy, demonstrations, steps, config.seed)
+    mishaps = result.trainer.collector.mishaps
+    choice = choose(candidates, result.policy, demonstrations, steps, config.seed, stepping, mishaps)
     if folder is not None:
         networks = {f"actor_critic.{name}": tensor for name, tensor in choice.state.items()}
         folder.save("chosen", {"generator": networks, "choice": choice.record, "steps": result.trainer.steps})
@@ -191,7 +215,7 @@ def _health_plan(trainer: Trainer) -> HealthPlan:
         config.training_steps,
         action_components(envs.single_action_space),
         logit_bound(config.loss, config.discriminator.logit_penalty) if isinstance(config, TrainConfig) else None,
-        time_limit(envs),
+        envs.about.time_limit,
         config.num_envs,
     )
 

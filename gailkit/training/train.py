@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gymnasium.vector import SyncVectorEnv
-
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import InputError
+from gailkit.rollouts.protocol import Environments
+from gailkit.rollouts.stepping import Stepping
 from gailkit.training.build import build_trainer
 from gailkit.training.config import TrainConfig
 from gailkit.training.describe import describe_demonstrations
@@ -28,6 +28,7 @@ def train(
     env_kwargs: Mapping[str, Any] | None = None,
     on_iteration: OnIteration | None = None,
     command: str | None = None,
+    stepping: Stepping | None = None,
     held_out: int = 0,
     source: Mapping[str, Any] | None = None,
 ) -> TrainingResult:
@@ -43,13 +44,15 @@ def train(
         overwrite: replace a run that ``out`` already holds, or use it although something else lies there.
         on_iteration: sees the metrics of every iteration. What it raises ends the training, after a checkpoint.
         command: the command line that asked for the run, for the record.
+        stepping: where the environments run, which makes no difference to the result, and how often they may fail.
         held_out: how many episodes were kept back from ``demonstrations``, for the record.
         source: where the demonstrations come from, in plain JSON values, for the record.
 
     Raises:
         InputError: if the environment does not exist, the demonstrations do not fit it, a name is not known,
             ``out`` is not empty, or ``held_out`` is negative.
-        EnvironmentFailure, StorageError: from outside.
+        EnvironmentFailure: if the environment fails more often than is accepted; what was learned is in ``out``.
+        StorageError: if the disk refuses.
         DivergenceError: if a number becomes NaN; the last checkpoint was written before that.
     """
     if not isinstance(env_id, str) or not isinstance(demonstrations, Demonstrations):
@@ -63,7 +66,7 @@ def train(
     if not isinstance(config, TrainConfig):
         raise InputError(f"train takes its settings in a TrainConfig; found {type(config).__name__}")
 
-    def plan(envs: SyncVectorEnv) -> Plan:
+    def plan(envs: Environments) -> Plan:
         fitted = fitted_to_envs(demonstrations, envs)
         description = {"demonstrations": describe_demonstrations(fitted, held_out, source)}
         return Plan(build_trainer(config, envs, fitted, parts), description, fitted, parts)
@@ -77,4 +80,5 @@ def train(
         env_kwargs=env_kwargs,
         on_iteration=on_iteration,
         command=command,
+        stepping=stepping,
     )

@@ -216,7 +216,9 @@ def test_what_is_told_is_what_happened() -> None:
 
 def test_an_environment_that_fails_says_where_and_keeps_what_was_kept() -> None:
     player = Player([4, 666]).does(f"{PLAY} {KEEP}")
-    with pytest.raises(EnvironmentFailure, match="step 1 of the episode with seed 666: RuntimeError: the floor gave"):
+    with pytest.raises(
+        EnvironmentFailure, match=r"step 1 of the episode with seed 666 .*: RuntimeError: the floor gave"
+    ):
         player.does("right .")
     assert (player.shelf.seeds, player.shelf.durable) == ([4], True)
 

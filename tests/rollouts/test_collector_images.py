@@ -26,8 +26,9 @@ from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import mlp
 from gailkit.rollouts.collector import Collector
-from gailkit.rollouts.environments import SeedStream, make_env, make_vector_env
+from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
+from gailkit.rollouts.vector import make_vector_env
 from gailkit.training.config import DiscriminatorConfig, PolicyConfig, TrainConfig
 from gailkit.training.train import train
 from gailkit.types import Reward, Rollout, Trajectory

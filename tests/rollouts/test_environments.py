@@ -20,9 +20,10 @@ from gailkit.rollouts.environments import (
     canonical_id,
     environment_failures,
     make_env,
-    make_vector_env,
-    not_finite_failure,
 )
+from gailkit.rollouts.failures import Told, failures_in
+from gailkit.rollouts.protocol import About
+from gailkit.rollouts.vector import make_vector_env
 from gailkit.spaces import flatten_values, flattened_space, from_gymnasium
 
 ACTIONS = Discrete(2)
@@ -283,14 +284,17 @@ def test_what_is_not_finite_is_told_with_environment_seed_and_step_and_in_which_
     env = make_env(lost)
     values = env.reset(seed=seed)[0]
     assert not all_finite(values)
-    begun = str(not_finite_failure(env, "an observation", values, values, seed, 0))
-    assert begun == (
-        f"the environment {lost} returned an observation that is not finite when it was reset with seed {seed}: "
-        f"element 1 of 'speed' is {number}"
+    about, meant, rows = About.of(env), np.array([False, True]), np.stack([values, values])
+    begun = failures_in(about, {}, meant, Told([0, seed], [0, 0]), [("an observation", rows, rows)])
+    assert list(begun) == [1]
+    assert str(begun[1]) == (
+        f"the environment {lost} returned an observation that is not finite when it was reset with seed {seed} "
+        f"(number 1): element 1 of 'speed' is {number}"
     )
-    later = str(not_finite_failure(env, "a reward", np.array(-np.inf), np.array(-np.inf), seed, 3))
-    assert later == (
-        f"the environment {lost} returned a reward that is not finite at step 3 of the episode with seed {seed}: "
-        "it is -inf"
+    rewards, told = np.array([0.0, -np.inf]), Told([0, seed], [1, 3], np.array([0, 1]))
+    later = failures_in(about, {}, meant, told, [("a reward", rewards, rewards)])
+    assert str(later[1]) == (
+        f"the environment {lost} returned a reward that is not finite at step 3 of the episode with seed {seed} "
+        "(number 1, action 1): it is -inf"
     )
     assert all_finite(env.reset(seed=0)[0])

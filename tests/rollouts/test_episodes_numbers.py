@@ -51,8 +51,8 @@ def test_what_is_not_finite_is_refused_in_every_type_before_a_policy_acts_on_it(
     with pytest.raises(EnvironmentFailure) as refused:
         collect_episodes(finite_only, lambda: Showing(value, dtype), [7])
     assert str(refused.value) == (
-        "the environment Showing returned an observation that is not finite at step 1 of the episode with seed 7: "
-        f"element (0, 0) is {value}"
+        "the environment Showing returned an observation that is not finite at step 1 of the episode with seed 7 "
+        f"(number 0, action [0.]): element (0, 0) is {value}"
     )
 
 
@@ -64,7 +64,7 @@ def test_so_is_the_first_observation_and_a_number_that_its_type_cannot_hold() ->
 
     env = Begins(0.0, np.float32)
     for env.first, told in ((np.nan, "nan"), (1e300, r"1e\+300, too large for float32")):
-        with pytest.raises(EnvironmentFailure, match=rf"reset with seed 3: element \(1, 1\) is {told}$"):
+        with pytest.raises(EnvironmentFailure, match=rf"reset with seed 3 \(number 0\): element \(1, 1\) is {told}$"):
             collect_episodes(finite_only, lambda: env, [3])
 
 
@@ -86,5 +86,7 @@ def test_of_an_observation_and_a_reward_that_are_not_finite_the_observation_is_n
     for value, what in ((np.nan, "an observation"), (0.0, "a reward")):
         env = Lost(value, np.float32)
         env.reward = np.nan
-        with pytest.raises(EnvironmentFailure, match=f"{what} that is not finite at step 1 of .* seed 0: .* is nan$"):
+        with pytest.raises(
+            EnvironmentFailure, match=f"{what} that is not finite at step 1 of .* seed 0 .*: .* is nan$"
+        ):
             collect_episodes(finite_only, lambda env=env: env, [0])

@@ -12,13 +12,14 @@ import pytest
 import torch
 from gymnasium.envs.classic_control import CartPoleEnv
 from gymnasium.spaces import Box, Discrete
-from gymnasium.vector import SyncVectorEnv
 from gymnasium.wrappers import TransformReward
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.experts.random import random_policy
-from gailkit.rollouts.environments import make_env, make_vector_env
+from gailkit.rollouts.environments import make_env
 from gailkit.rollouts.episodes import collect_episodes
+from gailkit.rollouts.protocol import Environments
+from gailkit.rollouts.vector import make_vector_env
 from gailkit.training.build import build_trainer
 from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
 from gailkit.training.loop import Trainer
@@ -123,7 +124,7 @@ def tiny_expert() -> ExpertConfig:
 
 
 @pytest.fixture(scope="session")
-def envs() -> Iterator[SyncVectorEnv]:
+def envs() -> Iterator[Environments]:
     """Two of CartPole-v1."""
     made = make_vector_env("CartPole-v1", 2)
     yield made
@@ -131,11 +132,11 @@ def envs() -> Iterator[SyncVectorEnv]:
 
 
 @pytest.fixture(scope="session")
-def build(envs: SyncVectorEnv) -> Build:
+def build(envs: Environments) -> Build:
     """``build(demonstrations, config, parts)``: a trainer in ``envs``, or in those given as ``into``, from seed 0."""
 
     def build(
-        demonstrations: Demonstrations, config: TrainConfig, parts: Parts | None = None, into: SyncVectorEnv = envs
+        demonstrations: Demonstrations, config: TrainConfig, parts: Parts | None = None, into: Environments = envs
     ) -> Trainer:
         fitted = demonstrations.fitted_to(into.single_observation_space, into.single_action_space)
         torch.manual_seed(0)

@@ -12,8 +12,9 @@ from gailkit.discriminator import DiscriminatorLearner
 from gailkit.generator import TrainedPolicy
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.rollouts.environments import make_env, make_vector_env
+from gailkit.rollouts.environments import make_env
 from gailkit.rollouts.episodes import collect_episodes
+from gailkit.rollouts.vector import make_vector_env
 from gailkit.training.build import build_loss, build_trainer, discriminator_factory
 from gailkit.training.config import PolicyConfig, TrainConfig
 from gailkit.types import Rollout, Transitions

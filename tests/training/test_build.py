@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 from gymnasium.spaces import Box, Discrete
-from gymnasium.vector import SyncVectorEnv
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.discriminator import BoxActionDiscriminator, DiscreteActionDiscriminator
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.rollouts.environments import make_vector_env
+from gailkit.rollouts.protocol import Environments
+from gailkit.rollouts.vector import make_vector_env
 from gailkit.training.build import FEWEST_ENDINGS, build_actor_critic, build_expert_trainer, discriminator_factory
 from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
 from gailkit.training.loop import Trainer
@@ -74,7 +74,7 @@ def test_the_settings_of_an_imitation_reach_their_parts(build: Build, cartpole: 
     assert [tuple(p.shape) for p in critic.parameters()][::2] == [(6, 4), (7, 6), (1, 7)]
 
 
-def test_the_settings_of_an_expert_reach_their_parts(envs: SyncVectorEnv) -> None:
+def test_the_settings_of_an_expert_reach_their_parts(envs: Environments) -> None:
     values = {**TINY_RUN, "policy": {"hidden": [6, 7], "clip": 0.125}}
     trainer = build_expert_trainer(config_from_dict(values, ExpertConfig), envs, None)
     assert trainer.collector.steps == 33
@@ -156,7 +156,7 @@ def test_the_encoder_has_seen_what_the_expert_shows_and_no_more(
     torch.testing.assert_close(normalizer.mean, shown.transitions().obs.double().mean(0))
 
 
-def test_without_an_expert_the_encoder_has_seen_nothing(envs: SyncVectorEnv, tiny_expert: ExpertConfig) -> None:
+def test_without_an_expert_the_encoder_has_seen_nothing(envs: Environments, tiny_expert: ExpertConfig) -> None:
     normalizer = build_expert_trainer(tiny_expert, envs, None).generator.actor_critic.encoder.normalizer
     assert normalizer is not None
     assert int(normalizer.count) == 0

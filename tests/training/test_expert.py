@@ -15,6 +15,7 @@ import torch
 from gailkit.errors import EnvironmentFailure, InputError
 from gailkit.generator import PPOClip
 from gailkit.networks.actor_critic import ActorCritic
+from gailkit.rollouts.stepping import Stepping
 from gailkit.training.build import GENERATORS
 from gailkit.training.checkpoint import load_checkpoint
 from gailkit.training.config import ExpertConfig, PolicyConfig
@@ -96,7 +97,7 @@ def test_an_expert_that_is_interrupted_can_be_used(tiny_expert: ExpertConfig, tm
 def test_an_environment_that_breaks_ends_it_after_a_checkpoint(tiny_expert: ExpertConfig, tmp_path: Path) -> None:
     kwargs: dict[str, Any] = {"moods": [1.0, 2.0, None]}
     with pytest.raises(EnvironmentFailure, match=r"a fuse blew .*, after 128 steps; what was learned is kept$"):
-        train_expert("Moody-v0", tiny_expert, out=tmp_path, env_kwargs=kwargs)
+        train_expert("Moody-v0", tiny_expert, out=tmp_path, env_kwargs=kwargs, stepping=Stepping(restarts=0))
     assert load_checkpoint(tmp_path / "checkpoints" / "best.safetensors")["true_return"] == 2.0
 
 

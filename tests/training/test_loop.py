@@ -19,7 +19,8 @@ from gailkit.demonstrations import Demonstrations
 from gailkit.generator import WarmStart
 from gailkit.generator.cloning import CloningResult
 from gailkit.networks.actor_critic import ActorCritic
-from gailkit.rollouts.environments import SeedStream, make_env, make_vector_env
+from gailkit.rollouts.environments import SeedStream, make_env
+from gailkit.rollouts.vector import make_vector_env
 from gailkit.training import build
 from gailkit.training.build import GENERATORS, build_expert_trainer, build_trainer
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint

@@ -21,6 +21,7 @@ from torch import Tensor
 from gailkit.demonstrations import Demonstrations
 from gailkit.demonstrations.native import windows
 from gailkit.errors import DataError, EnvironmentFailure, InputError, InUseError
+from gailkit.rollouts.stepping import Stepping
 from gailkit.training.build import GENERATORS
 from gailkit.training.config import OFF_POLICY, ExpertConfig, PolicyConfig, RunConfig, TrainConfig
 from gailkit.training.expert import train_expert
@@ -384,7 +385,7 @@ def test_what_fails_in_the_middle_of_a_rollout_goes_on_from_before_it(
     whole = train_expert("Fuse-v0", tiny_expert, out=tmp_path / "whole")
     Fuse.left = 64 + 31
     with pytest.raises(EnvironmentFailure, match=r"a fuse blew.*after 64 steps; what was learned is kept"):
-        train_expert("Fuse-v0", tiny_expert, out=tmp_path / "run")
+        train_expert("Fuse-v0", tiny_expert, out=tmp_path / "run", stepping=Stepping(restarts=0))
     assert RunFolder(tmp_path / "run").load("last")["iteration"] == 1
     told: list[str] = []
     again = resume(tmp_path / "run", tell=told.append)

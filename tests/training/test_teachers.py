@@ -16,7 +16,7 @@ from torch import Tensor
 from gailkit.demonstrations import Demonstrations
 from gailkit.functional.rewards import log_d
 from gailkit.generator import Generator
-from gailkit.rollouts.environments import make_vector_env
+from gailkit.rollouts.vector import make_vector_env
 from gailkit.training.build import build_expert_trainer
 from gailkit.training.config import ExpertConfig, TrainConfig
 from gailkit.training.expert import train_expert

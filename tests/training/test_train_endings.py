@@ -15,6 +15,7 @@ from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DataError, DivergenceError, EnvironmentFailure, InputError, StorageError
 from gailkit.functional.rewards import log_d
 from gailkit.generator import PPOClip
+from gailkit.rollouts.stepping import Stepping
 from gailkit.training.checkpoint import load_checkpoint
 from gailkit.training.config import TrainConfig
 from gailkit.training.metrics import read_metrics
@@ -90,8 +91,9 @@ def test_what_ends_training_early_leaves_a_run_that_can_be_used(
 def test_an_environment_that_breaks_ends_training_after_a_checkpoint(
     moody: Demonstrations, tiny: TrainConfig, tmp_path: Path
 ) -> None:
-    with pytest.raises(EnvironmentFailure, match=r"failed while stepping: RuntimeError: a fuse blew"):
-        train("Moody-v0", moody, tiny, out=tmp_path, env_kwargs={"moods": [1.0, 2.0, None]})
+    with pytest.raises(EnvironmentFailure, match=r"failed at step 1 of .*: RuntimeError: a fuse blew"):
+        kwargs, once = {"moods": [1.0, 2.0, None]}, Stepping(restarts=0)
+        train("Moody-v0", moody, tiny, out=tmp_path, env_kwargs=kwargs, stepping=once)
     assert load_checkpoint(tmp_path / "checkpoints" / "last.safetensors")["iteration"] == 2
     assert len(read_metrics(tmp_path)) == 2
     assert load_checkpoint(tmp_path / "checkpoints" / "best.safetensors")["true_return"] == 2.0

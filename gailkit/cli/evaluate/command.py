@@ -22,6 +22,7 @@ from gailkit.cli.evaluate.policies import Request, run_policies, said_to_be
 from gailkit.cli.evaluate.printing import show_comparison, show_evaluation, show_rule
 from gailkit.cli.examples import examples
 from gailkit.cli.specs import CHECKPOINT_HELP, clip_actions_option, trust_option
+from gailkit.cli.stepping_options import stepping_options
 from gailkit.training.config import CHECKPOINTS
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ EXAMPLES = examples(
 @click.option("--num-envs", type=click.IntRange(1), default=8, show_default=True, help="Episodes run side by side.")
 @trust_option
 @env_kwargs_option
+@stepping_options
 @reading_options
 def evaluate(
     specs: tuple[str, ...],
@@ -97,6 +99,7 @@ def evaluate(
     only in their seed count as one method. A run is compared with the episodes that it was not trained on.
     """
     request = Request(specs, demos, filmed=report is not None and len(specs) == 1, **given)
+    request.stepping.check(request.num_envs)
     refuse_twice(specs)
     _check_outputs(json_file, report, [demos, *map(Path, specs)])
     with stopped_at_once():

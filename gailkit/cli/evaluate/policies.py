@@ -21,7 +21,9 @@ from gailkit.cli.common import (
 from gailkit.cli.demonstrations import ReadingOptions, load
 from gailkit.cli.evaluate.method_names import method_names
 from gailkit.cli.specs import choose_environment, resolve_policy
+from gailkit.cli.stepping_options import note
 from gailkit.errors import GailkitError, InputError
+from gailkit.rollouts.stepping import Stepping
 
 if TYPE_CHECKING:
     from gailkit.evaluation.compare import Candidate
@@ -44,6 +46,7 @@ class Request:
     stochastic: bool | None  # None where it is left to what the expert did
     clip_actions: bool
     num_envs: int
+    stepping: Stepping
     trust: tuple[str, ...] = ()
     filmed: bool = False  # whether the policy and the expert are to be drawn
     said: list[str] = field(default_factory=list)  # notes that were given before the policies ran
@@ -117,8 +120,11 @@ def run_policies(
             num_envs=request.num_envs,
             on_steps=watch.on_steps,
             trained_on=frozenset().union(*seen),
+            stepping=request.stepping,
         )
-        return _candidates(request, policies, reference, watch), env_kwargs
+        candidates = _candidates(request, policies, reference, watch)
+    note(reference.mishaps.summary())
+    return candidates, env_kwargs
 
 
 def _candidates(request: Request, policies: Sequence[Policy], reference: Reference, watch: Watch) -> list[Candidate]:

@@ -33,6 +33,7 @@ from gailkit.cli.specs import (
     spec_files,
     trust_option,
 )
+from gailkit.cli.stepping_options import note, stepping_options
 
 if TYPE_CHECKING:
     import gymnasium
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from gailkit.recording.least_return import LeastReturn
     from gailkit.recording.recorder import Recording
     from gailkit.recording.shard_folder import Shards
+    from gailkit.rollouts.failures import Mishaps
     from gailkit.types import Policy, Trajectory
 
 PATIENCE, PATIENCE_EACH = 100, 20  # episodes in a row that may miss --min-return, and more for each asked for
@@ -92,6 +94,7 @@ EXAMPLES = examples(
     "--keys", metavar="KEYS", help="What keys do at the keyboard: left=0,right=2,none=1, or left=0-,right=0+."
 )
 @trust_option
+@stepping_options
 @env_kwargs_option
 def record(**options: Any) -> None:
     """Record demonstrations of a policy in the environment ENV_ID.
@@ -107,14 +110,17 @@ def record(**options: Any) -> None:
         check_for_window()
     prepare_output(request.output)
     from gailkit.recording.shard_folder import Shards
+    from gailkit.rollouts.failures import Mishaps
 
     with closing(Shards(request.output)) as shards:
         refuse_to_replace(request, shards)
-        recording, kept = _record(request, shards)
+        mishaps = Mishaps(request.stepping.restarts, request.stepping.tell)
+        recording, kept = _record(request, shards, mishaps)
     click.echo(recording.summary() + (f"; {kept.rejected} others returned less than {kept.bound:g}" if kept else ""))
+    note(mishaps.summary())
 
 
-def _record(request: Request, shards: Shards) -> tuple[Recording, LeastReturn | None]:
+def _record(request: Request, shards: Shards, mishaps: Mishaps) -> tuple[Recording, LeastReturn | None]:
     from gailkit.recording.earlier import action_seed, earlier_episodes
     from gailkit.recording.recorder import Recording
     from gailkit.rollouts.environments import canonical_id, make_env
@@ -134,7 +140,7 @@ def _record(request: Request, shards: Shards) -> tuple[Recording, LeastReturn | 
             if policy is None:
                 _play(request, recording)
             else:
-                _run(request, recording, policy, kept, interruption)
+                _run(request, recording, policy, kept, (interruption, mishaps))
     return recording, kept
 
 
@@ -197,9 +203,14 @@ def _play(request: Request, recording: Recording) -> None:
 
 
 def _run(
-    request: Request, recording: Recording, policy: Policy, kept: LeastReturn | None, interruption: Interruption
+    request: Request,
+    recording: Recording,
+    policy: Policy,
+    kept: LeastReturn | None,
+    trouble: tuple[Interruption, Mishaps],
 ) -> None:
     """Run episodes until enough are kept."""
+    interruption, mishaps = trouble
     with show_progress(f"recording {recording.env_id}", request.episodes, "episodes") as update:
         progress = EpisodeProgress(lambda _, words: update(recording.acknowledged, words), request.episodes)
 
@@ -208,7 +219,7 @@ def _run(
             progress.on_steps(count)
             interruption.check()
 
-        for index, trajectory in _kept_episodes(request, recording, policy, kept, on_steps):
+        for index, trajectory in _kept_episodes(request, recording, policy, kept, on_steps, mishaps):
             recording.add(index, trajectory)
             progress.on_episode(trajectory)
         recording.flush()
@@ -221,20 +232,25 @@ def _kept_episodes(
     policy: Policy,
     kept: LeastReturn | None,
     on_steps: Callable[[int], None],
+    mishaps: Mishaps,
 ) -> Iterator[tuple[int, Trajectory]]:
     """Episodes and their numbers, until ``recording`` has enough that are kept.
 
     Each that is begun comes to its end: none is preferred for being short.
     """
-    from gailkit.rollouts.environments import make_env
-    from gailkit.rollouts.episodes import run_episodes
+    from gailkit.rollouts.environments import EnvMaker
+    from gailkit.rollouts.episodes import SOME_STEPS, run_episodes
+    from gailkit.rollouts.vector import settle
 
-    make = partial(make_env, request.env_id, request.env_kwargs)
-    seeds = recording.sifted_seeds(request.seed) if kept else iter(recording.seeds(request.seed, request.episodes))
+    make = EnvMaker(request.env_id, request.env_kwargs)
+    stepping = settle(request.stepping, make, request.num_envs, request.episodes * SOME_STEPS)
+    run = partial(run_episodes, policy, make, on_steps=on_steps, stepping=stepping, mishaps=mishaps)
+    seeds = recording.sifted_seeds(request.seed) if kept else recording.every_seed(request.seed)
     asked = 0
     while (missing := request.episodes - len(recording.finished)) > 0:
         starts = list(islice(seeds, missing))
-        for index, trajectory in run_episodes(policy, make, starts, request.num_envs, on_steps=on_steps):
-            if kept is None or kept.keeps(trajectory):
-                yield asked + index, trajectory
+        with closing(run(starts, request.num_envs, spare=seeds)) as played:
+            for index, trajectory in played:
+                if kept is None or kept.keeps(trajectory):
+                    yield asked + index, trajectory
         asked += missing

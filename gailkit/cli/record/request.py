@@ -10,6 +10,7 @@ import rich_click as click
 
 from gailkit.cli.specs import KEYBOARD
 from gailkit.errors import InputError
+from gailkit.rollouts.stepping import Stepping
 
 if TYPE_CHECKING:
     from gailkit.recording.shard_folder import Shards
@@ -35,10 +36,12 @@ class Request:
     keys: str | None
     trust: tuple[str, ...]
     env_kwargs: dict[str, Any]
+    stepping: Stepping
 
 
 def check_options(request: Request) -> None:
     """Raise UsageError for options that do not go together, InputError if the file exists and may not be touched."""
+    request.stepping.check(request.num_envs)
     if request.append and request.overwrite:
         raise click.UsageError("--append continues FILE and --overwrite replaces it; give one of them.")
     by_hand = request.spec == KEYBOARD

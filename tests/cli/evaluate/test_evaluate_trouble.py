@@ -121,7 +121,7 @@ def test_an_expert_that_earns_no_more_than_random_actions_gives_no_score(
 @pytest.mark.usefixtures("walk")
 def test_a_task_that_fails_on_its_way_is_its_own_failure(run_here: RunHere, tmp_path: Path) -> None:
     done = run_here("evaluate", "random", *WALK, "--env-kwargs", '{"slips_at": 4}')
-    assert re.search("failed while it took step 4 .*RuntimeError: slipped", failed(done, 4))
+    assert re.search("failed at step 4 .*RuntimeError: slipped", failed(done, 4))
     assert not (tmp_path / "result.json").exists()
 
 

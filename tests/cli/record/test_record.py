@@ -163,7 +163,8 @@ def test_a_mistake_is_one_sentence(run_here: RunHere, changes: dict[str, str], c
 
 def test_what_was_finished_before_the_environment_failed_is_kept(run_here: RunHere, tmp_path: Path) -> None:
     options = ["--policy", "random", "--episodes", "9", "--seed", "0", "-o", "a.hdf5", "--num-envs", "1"]
-    done = run_here("record", "rooms:Slow-v0", *options, "--env-kwargs", '{"breaks_at": 3}')
+    options += ["--restarts", "0", "--env-kwargs", '{"breaks_at": 3}']
+    done = run_here("record", "rooms:Slow-v0", *options)
     assert done.returncode == 4
     stopped, error = done.stderr.splitlines()
     assert stopped.startswith("stopped early: recorded 2 episodes, 20 steps")
@@ -183,6 +184,7 @@ def test_a_policy_that_fails_is_the_users_to_mend(run_here: RunHere) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interruption_keeps_every_finished_episode(tmp_path: Path, number: signal.Signals, code: int) -> None:
     options = ["--policy", "random", "--episodes", "100000", "--seed", "0", "-o", "a.hdf5", "--num-envs", "2"]
+    options += ["--workers", "1"]  # not one step to try it out
     command = [sys.executable, "-m", "gailkit", "record", "rooms:Slow-v0", *options]
     # the file "on" tells that episodes are under way
     (tmp_path / "rooms.py").write_text(ENVIRONMENTS.replace("self.steps += 1", "self.steps += 1; open('on', 'w')"))

@@ -1,0 +1,1 @@
+"""Environments in processes of their own. What runs there, ``child`` and all it imports, does without torch."""
