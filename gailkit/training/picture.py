@@ -19,6 +19,7 @@ PANELS: Sequence[tuple[str, Mapping[str, str]]] = (
     ("Discriminator logits", {"discriminator/logit_expert": "expert", "discriminator/logit_policy": "policy"}),
     ("Policy entropy", {"policy/entropy": "nats"}),
     ("How far an update moved the policy", {"policy/kl": "mean KL(old, new), nats"}),
+    ("Action value of the steps that were learned from", {"policy/value": "mean Q"}),
     ("Variance of the returns that the value function explains", {"policy/explained_variance": "share"}),
 )
 

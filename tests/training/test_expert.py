@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from gymnasium.spaces import Discrete
 
 from gailkit.errors import EnvironmentFailure, InputError
 from gailkit.generator import PPOClip
@@ -30,18 +31,19 @@ def test_a_run_folder_holds_what_a_policy_needs_and_what_was_done(
     tiny_expert: ExpertConfig, tmp_path: Path, generator: str
 ) -> None:
     config = dataclasses.replace(tiny_expert, generator=generator, policy=PolicyConfig(hidden=(8,)))
-    result = train_expert("CartPole-v1", config, out=tmp_path / "run", command="gailkit expert CartPole-v1")
+    env_id = "CartPole-v1" if Discrete in GENERATORS[generator].acts_in else "Pendulum-v1"
+    result = train_expert(env_id, config, out=tmp_path / "run", command=f"gailkit expert {env_id}")
     assert [row["steps"] for row in result.metrics] == [64, 128, 192]
     assert read_metrics(tmp_path / "run") == result.metrics
     assert (tmp_path / "run" / "learning.svg").is_file()
     described = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert (described["env_id"], described["demonstrations"]) == ("CartPole-v1", None)
-    assert described["command"] == "gailkit expert CartPole-v1"
+    assert (described["env_id"], described["demonstrations"]) == (env_id, None)
+    assert described["command"] == f"gailkit expert {env_id}"
     assert set(described["parts"].values()) == {None}
     again = config_from_dict(described["config"], ExpertConfig)
     assert again.policy.of(generator) == config.policy.of(generator)
     assert dataclasses.replace(again, policy=config.policy) == config
-    observations = np.random.default_rng(0).normal(size=(200, 4))
+    observations = np.random.default_rng(0).normal(size=(200, *result.policy.observation_space.shape))
     loaded = load_policy(tmp_path / "run")
     np.testing.assert_array_equal(loaded(observations), result.policy(observations))
     assert loaded.trained_on == frozenset()
