@@ -32,6 +32,7 @@ PACKAGES = {  # that gailkit cannot do without, behind those that they need -> w
 }
 FEATURES = {  # what needs packages beside those -> their modules, the extra of gailkit that installs them
     "MuJoCo tasks": (("mujoco",), "mujoco"),
+    "Box2D tasks, as LunarLander": (("Box2D",), "box2d"),
     "drawing the classic tasks, a person at the keyboard": (("pygame",), "classic"),
     "films in MP4": (("imageio_ffmpeg",), "video"),
     "policies in ONNX files": (("onnx", "onnxruntime"), "onnx"),

@@ -43,8 +43,8 @@ def make_env(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnas
     except UnregisteredEnv as error:
         raise InputError(f"no environment is called {env_id!r}; {_near_matches(env_id)}") from error
     except DependencyNotInstalled as error:
-        if _is_mujoco(env_id):
-            raise missing_package(env_id, "mujoco") from error
+        if (extra := _extra_of(env_id)) is not None:
+            raise missing_package(env_id, extra) from error
         raise InputError(f"{env_id} needs a package that is not installed: {error}") from error
     except ImportError as error:
         raise InputError(f"{env_id} cannot be imported: {error}; {_near_matches(env_id)}") from error
@@ -169,7 +169,7 @@ def _make_quietly(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env[A
 @contextmanager
 def _quiet_mujoco(env_id: str) -> Iterator[None]:
     """Keep MuJoCo's advice on the models of Gymnasium from filling a MUJOCO_LOG.TXT in the current folder."""
-    if not _is_mujoco(env_id) or importlib.util.find_spec("mujoco") is None:
+    if _extra_of(env_id) != "mujoco" or importlib.util.find_spec("mujoco") is None:
         yield
         return
     mujoco = importlib.import_module("mujoco")
@@ -181,9 +181,11 @@ def _quiet_mujoco(env_id: str) -> Iterator[None]:
         mujoco.set_mju_user_warning(handler)
 
 
-def _is_mujoco(env_id: str) -> bool:
+def _extra_of(env_id: str) -> str | None:
+    """The extra of gailkit that installs what one of Gymnasium's own environments is made of."""
     spec = gymnasium.registry.get(canonical_id(env_id))
-    return spec is not None and "mujoco" in str(spec.entry_point)
+    entry_point = "" if spec is None else str(spec.entry_point)
+    return next((extra for extra in ("mujoco", "box2d") if extra in entry_point), None)
 
 
 def _near_matches(env_id: str) -> str:

@@ -53,7 +53,8 @@ def test_there_are_as_many_names_as_numbers(env_id: str) -> None:
 def test_the_tasks_of_classic_control_mujoco_and_box2d_have_names() -> None:
     """All whose observation is a vector: CarRacing shows a picture."""
     for env_id, spec in gymnasium.registry.items():
-        module = spec.entry_point if isinstance(spec.entry_point, str) else ""  # others are tests' own
+        own = "/" in env_id or not isinstance(spec.entry_point, str)  # of tests
+        module = "" if own else str(spec.entry_point)
         if any(f"envs.{part}" in module for part in ("classic_control", "mujoco.", "box2d")):
             assert bool(observation_names(env_id)) is ("CarRacing" not in env_id), env_id
 

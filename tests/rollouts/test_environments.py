@@ -47,9 +47,9 @@ def test_a_wrong_name_is_answered_with_near_matches(env_id: str, said: str) -> N
 
 
 def test_a_missing_dependency_is_named() -> None:
-    gymnasium.register("gailkit-test/Needy-v0", entry_point=_needs_box2d)
+    gymnasium.register("gailkit-test/Needy-v0", entry_point=_needs_wings)
     try:
-        with pytest.raises(InputError, match=r"gailkit-test/Needy-v0 needs a package.*pip install box2d"):
+        with pytest.raises(InputError, match=r"gailkit-test/Needy-v0 needs a package.*pip install wings"):
             make_env("gailkit-test/Needy-v0")
     finally:
         gymnasium.registry.pop("gailkit-test/Needy-v0")
@@ -68,8 +68,8 @@ def _needs_mujoco() -> gymnasium.Env:
     raise gymnasium.error.DependencyNotInstalled("MuJoCo is not installed")
 
 
-def _needs_box2d() -> gymnasium.Env:
-    raise gymnasium.error.DependencyNotInstalled("pip install box2d")
+def _needs_wings() -> gymnasium.Env:
+    raise gymnasium.error.DependencyNotInstalled("pip install wings")
 
 
 def test_a_module_that_is_missing_is_named() -> None:
