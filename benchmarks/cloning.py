@@ -11,8 +11,8 @@ import torch
 from gailkit import Demonstrations, ObservationEncoder, TrainedPolicy, evaluate
 from gailkit.generator import clone_behaviour
 from gailkit.rollouts.environments import make_env
-from gailkit.training.build import build_actor_critic
-from gailkit.training.config import PolicyConfig
+from gailkit.training.build_policy import build_actor_critic
+from gailkit.training.policy_config import PolicyConfig
 
 
 @click.command()

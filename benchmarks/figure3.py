@@ -16,8 +16,8 @@ from benchmarks.figure3_picture import drawn
 from benchmarks.imitation_run import Row, compact, keep, kept, key_of, run_command
 from benchmarks.tasks import REPOSITORY, WORK
 from gailkit.storage import write_atomically
-from gailkit.training.config import EVERY
 from gailkit.training.metrics import read_metrics
+from gailkit.training.policy_config import EVERY
 
 TASKS = (
     "HalfCheetah-v5", "Hopper-v5", "InvertedDoublePendulum-v5", "InvertedPendulum-v5", "Reacher-v5", "Swimmer-v5",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from benchmarks.trial import Learned, Trial, main
 from gailkit import ExpertConfig, PolicyConfig, load_policy, train_expert
-from gailkit.training.config import OFF_POLICY
+from gailkit.training.policy_config import OFF_POLICY
 
 PEERS_UPDATES = {"dqn": 0.25, "ddpg": 1.0, "td3": 1.0, "sac": 1.0}  # gradient steps for each step, by default
 

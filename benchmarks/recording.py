@@ -101,8 +101,8 @@ def _policy() -> Policy:
     from gailkit.generator import TrainedPolicy
     from gailkit.networks.encoders import ObservationEncoder
     from gailkit.rollouts.environments import make_env
-    from gailkit.training.build import build_actor_critic
-    from gailkit.training.config import PolicyConfig
+    from gailkit.training.build_policy import build_actor_critic
+    from gailkit.training.policy_config import PolicyConfig
 
     torch.manual_seed(0)
     with closing(make_env(ENV_ID)) as env:

@@ -19,8 +19,9 @@ import torch
 from benchmarks.tasks import REPOSITORY
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import GailkitError
-from gailkit.training.config import DiscriminatorConfig, PolicyConfig, TrainConfig
+from gailkit.training.config import DiscriminatorConfig, TrainConfig
 from gailkit.training.metrics import read_metrics
+from gailkit.training.policy_config import PolicyConfig
 from gailkit.training.resuming import resume
 from gailkit.training.run import RunFolder
 from gailkit.training.train import train

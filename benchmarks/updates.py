@@ -59,7 +59,7 @@ def _update_times(hidden: tuple[int, ...]) -> Seconds:
     """Seconds of ``update`` in each round by optimiser, which take turns; a first round warms up and does not count."""
     import torch
 
-    from gailkit.training.build import GENERATORS
+    from gailkit.training.build_policy import GENERATORS
 
     torch.set_num_threads(1)
     generators = {name: _generator(name, hidden) for name in GENERATORS}
@@ -84,8 +84,8 @@ def _generator(name: str, hidden: tuple[int, ...]) -> Generator:
     from gymnasium.spaces import Box
 
     from gailkit.networks.encoders import ObservationEncoder
-    from gailkit.training.build import build_actor_critic, generator_factory
-    from gailkit.training.config import PolicyConfig
+    from gailkit.training.build_policy import build_actor_critic, generator_factory
+    from gailkit.training.policy_config import PolicyConfig
 
     torch.manual_seed(0)
     config = TrainConfig(generator=name, policy=PolicyConfig(hidden=hidden))

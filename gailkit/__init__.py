@@ -35,7 +35,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "PPOClip": "gailkit.generator:PPOClip",
     "PPOPenalty": "gailkit.generator:PPOPenalty",
     "Parts": "gailkit.training.parts:Parts",
-    "PolicyConfig": "gailkit.training.config:PolicyConfig",
+    "PolicyConfig": "gailkit.training.policy_config:PolicyConfig",
     "PolicyGradient": "gailkit.generator:PolicyGradient",
     "ReadOptions": "gailkit.demonstrations.file_contents:ReadOptions",
     "Reference": "gailkit.evaluation.evaluate:Reference",
@@ -165,10 +165,11 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.rollouts.environments import SeedStream, make_env
     from gailkit.rollouts.stepping import Stepping
     from gailkit.rollouts.vector import make_vector_env
-    from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
+    from gailkit.training.config import DiscriminatorConfig, ExpertConfig, TrainConfig
     from gailkit.training.control import run_control
     from gailkit.training.expert import train_expert
     from gailkit.training.parts import Parts
+    from gailkit.training.policy_config import PolicyConfig
     from gailkit.training.resuming import resume
     from gailkit.training.run import load_policy
     from gailkit.training.train import train

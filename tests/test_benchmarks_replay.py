@@ -10,7 +10,7 @@ from benchmarks.figure3 import _table
 from benchmarks.figure3_picture import drawn
 from benchmarks.replay import write_table
 from benchmarks.replay_tasks import METHODS, TASKS, acts_in
-from gailkit.training.config import OFF_POLICY
+from gailkit.training.policy_config import OFF_POLICY
 
 
 def row(task: str, seed: int, score: float, sampled: float, **more: Any) -> dict[str, Any]:

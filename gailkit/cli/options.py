@@ -12,7 +12,8 @@ import rich_click as click
 
 from gailkit.cli.common import PATH, env_kwargs_option
 from gailkit.errors import DataError, InputError
-from gailkit.training.config import EVERY, RunConfig
+from gailkit.training.config import RunConfig
+from gailkit.training.policy_config import EVERY
 from gailkit.training.settings import SettingError, config_from_dict, example_of, settings_of
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])

@@ -18,10 +18,11 @@ from gailkit.errors import InputError
 from gailkit.importing import import_attribute, leads_to, where_defined
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.training.build import build_actor_critic, head_of
-from gailkit.training.config import PolicyConfig, RunConfig
+from gailkit.training.build_policy import build_actor_critic, head_of
+from gailkit.training.config import RunConfig
 from gailkit.training.own_runs import check_all_trusted
 from gailkit.training.parts import Parts, made_generator
+from gailkit.training.policy_config import PolicyConfig
 
 NEEDED = ("policy_network", "generator")
 Spaces = tuple["Space[Any]", "Space[Any]"]

@@ -1,8 +1,8 @@
-"""The only place where a name becomes an object."""
+"""Everything that a run is made of, out of its settings: the only rooms, with ``build_policy``, where a name becomes an
+object."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -25,43 +25,27 @@ from gailkit.discriminator import (
     EndingJudge,
     with_gradient_penalty,
 )
-from gailkit.errors import InputError
-from gailkit.functional import rewards, schedules
+from gailkit.functional import rewards
 from gailkit.functional.absorbing import absorbing_mass
-from gailkit.functional.schedules import Schedule
 from gailkit.generator import (
-    ACKTR,
-    DDPG,
-    DQN,
-    SAC,
-    TD3,
-    TRPO,
-    Generator,
     Guidance,
-    PolicyGradient,
-    PPOClip,
-    PPOPenalty,
     WarmStart,
     warm_start,
 )
-from gailkit.importing import import_attribute
-from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.networks.mlp import NetworkFactory, mlp, spectral_mlp
+from gailkit.networks.mlp import mlp, spectral_mlp
 from gailkit.rollouts.collector import Collector
 from gailkit.rollouts.environments import SeedStream
 from gailkit.rollouts.protocol import Environments
-from gailkit.spaces import brief
 from gailkit.training.averaging import memory_of
+from gailkit.training.build_policy import generator_factory, given_networks, named
 from gailkit.training.choosing import Candidates
-from gailkit.training.config import OFF_POLICY, DiscriminatorConfig, ExpertConfig, PolicyConfig, RunConfig, TrainConfig
+from gailkit.training.config import DiscriminatorConfig, ExpertConfig, RunConfig, TrainConfig
 from gailkit.training.discount import Discount
 from gailkit.training.loop import Trainer
 from gailkit.training.parts import (
     DiscriminatorFactory,
-    GeneratorFactory,
     Parts,
-    checked_network,
     instance_of,
     made,
     made_generator,
@@ -93,7 +77,7 @@ def build_trainer(
     encoder = ObservationEncoder(envs.single_observation_space)
     for observations in shown.in_blocks():
         encoder.update(observations)
-    given = _given_networks(config, encoder, envs.single_action_space, parts)
+    given = given_networks(config, encoder, envs.single_action_space, parts)
     make_discriminator = parts.discriminator or discriminator_factory(config.discriminator)
     discriminator = made("discriminator", make_discriminator, encoder, envs.single_action_space)
     generator = made_generator(parts.generator or generator_factory(config), given)
@@ -143,20 +127,11 @@ def build_expert_trainer(config: ExpertConfig, envs: Environments, parts: Parts 
     """
     parts = parts or Parts()
     encoder = ObservationEncoder(envs.single_observation_space)
-    given = _given_networks(config, encoder, envs.single_action_space, parts)
+    given = given_networks(config, encoder, envs.single_action_space, parts)
     learner = made_generator(parts.generator or generator_factory(config), given)
     learner.least_deviation = config.least_deviation
     teacher = TrueReward(learner.remembered)
     return Trainer(config, build_collector(config, envs, teacher.observe), teacher, learner)
-
-
-def _given_networks(
-    config: RunConfig, encoder: ObservationEncoder, action_space: Space[Any], parts: Parts
-) -> ActorCritic:
-    if parts.generator is None:
-        check_acts_in(config.generator, action_space)
-    head = head_of(config.generator)
-    return build_actor_critic(config.policy, encoder, action_space, parts.policy_network, head)
 
 
 def build_collector(
@@ -165,35 +140,6 @@ def build_collector(
     """What steps the environments in a training run."""
     seeds = SeedStream(config.seed, "training")
     return Collector(envs, config.rollout_steps, seeds, envs.about.time_limit, on_rewards)
-
-
-def build_actor_critic(
-    policy: PolicyConfig,
-    encoder: ObservationEncoder,
-    action_space: Space[Any],
-    network: NetworkFactory | None = None,
-    head: str = "softmax",
-) -> ActorCritic:
-    """The policy and value networks that ``policy`` describes, untrained; ``network`` takes the place of its own."""
-    if network is None and policy.network != "mlp":
-        network = named(policy.network, {"mlp": mlp}, "policy network")
-    shape = (policy.hidden, policy.initial_log_std, policy.std, policy.bounds)
-    make = partial(ActorCritic, encoder, action_space, *shape, head=head)
-    return make() if network is None else made("policy network", partial(make, network=checked_network(network)))
-
-
-def head_of(generator: str) -> str:
-    """What the policy network's outputs are for Discrete actions: those of ``dqn`` are action values."""
-    return "greedy" if generator == "dqn" else "softmax"
-
-
-def check_acts_in(generator: str, action_space: Space[Any]) -> None:
-    """Raise InputError if the named ``generator`` cannot act in ``action_space``; those that can are listed."""
-    able = [name for name, kind in GENERATORS.items() if isinstance(action_space, kind.acts_in)]
-    if generator in GENERATORS and generator not in able:
-        raise InputError(
-            f"the generator {generator} cannot act in {brief(action_space)}; those that can are {', '.join(able)}"
-        )
 
 
 def discriminator_factory(config: DiscriminatorConfig) -> DiscriminatorFactory:
@@ -211,40 +157,6 @@ def build_loss(config: TrainConfig) -> DiscriminatorLoss:
     return with_gradient_penalty(loss, config.discriminator.gradient_penalty)
 
 
-def generator_factory(config: RunConfig) -> GeneratorFactory:
-    """What makes the named generator out of an actor and critic."""
-    if config.generator not in GENERATORS:
-        factory: GeneratorFactory = named(config.generator, GENERATORS, "generator")
-        return factory
-    settings = config.policy.of(config.generator)
-    chosen = {name: SCHEDULES[word] for name, word in settings.items() if name.endswith("_schedule")}
-    shared = {"gamma": config.gamma} | ({} if config.generator in OFF_POLICY else {"lam": config.lam})
-    return partial(GENERATORS[config.generator], **{**shared, **settings, **chosen})
-
-
-def named(name: str, known: Mapping[str, Any], what: str) -> Any:
-    """``known[name]``, or the attribute that ``package.module:attribute`` points to.
-
-    Raises:
-        InputError: if it is neither; the known names are listed.
-    """
-    if name in known:
-        return known[name]
-    if ":" in name:
-        return _imported(name, what)
-    beginning = [word for word in known if name and word.startswith(name)]
-    close = beginning or difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    raise InputError(f"no {what} is called {name!r}; {hint}known are {', '.join(known)} and package.module:attribute")
-
-
-def _imported(name: str, what: str) -> Any:
-    found = import_attribute(name)
-    if not callable(found):
-        raise InputError(f"the {what} {name!r} must be callable; found {type(found).__name__}")
-    return found
-
-
 def _state_action(config: DiscriminatorConfig, encoder: ObservationEncoder, action_space: Space[Any]) -> Discriminator:
     network = partial(named(config.network, NETWORKS, "discriminator network"), hidden=config.hidden)
     kind = DiscreteActionDiscriminator if isinstance(action_space, Discrete) else BoxActionDiscriminator
@@ -260,16 +172,4 @@ NETWORKS: Mapping[str, Callable[..., torch.nn.Module]] = {"mlp": mlp, "spectral"
 LOSSES: Mapping[str, Callable[[DiscriminatorConfig], DiscriminatorLoss]] = {
     "adversarial": lambda config: AdversarialLoss(config.logit_penalty),
     "bce": lambda config: CrossEntropyLoss(),
-}
-SCHEDULES: Mapping[str, Schedule] = {"constant": schedules.constant, "linear": schedules.linear}
-GENERATORS: Mapping[str, type[Generator]] = {
-    "ppo-clip": PPOClip,
-    "ppo-penalty": PPOPenalty,
-    "trpo": TRPO,
-    "acktr": ACKTR,
-    "pg": PolicyGradient,
-    "dqn": DQN,
-    "ddpg": DDPG,
-    "td3": TD3,
-    "sac": SAC,
 }

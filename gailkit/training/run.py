@@ -23,14 +23,15 @@ from gailkit.generator import TrainedPolicy, Training
 from gailkit.spaces import space_from_json
 from gailkit.storage import LOCK_FILE, SoleUse, give_second_name, write_atomically
 from gailkit.training.acting import checked_names, imported_parts, made_again
-from gailkit.training.build import head_of
+from gailkit.training.build_policy import head_of
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
-from gailkit.training.config import CHECKPOINTS, PolicyConfig
+from gailkit.training.config import CHECKPOINTS
 from gailkit.training.events import EVENTS_FOLDER
 from gailkit.training.form import require_networks_stored
 from gailkit.training.kept_replay import KeptReplay
 from gailkit.training.metrics import METRICS_FILE
 from gailkit.training.parts import Parts
+from gailkit.training.policy_config import PolicyConfig
 from gailkit.training.settings import config_from_dict
 
 CONFIG_FILE = "config.json"

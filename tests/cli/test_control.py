@@ -19,10 +19,11 @@ import pytest
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.functional.rewards import log_d
-from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
+from gailkit.training.config import DiscriminatorConfig, ExpertConfig, TrainConfig
 from gailkit.training.expert import train_expert
 from gailkit.training.metrics import read_metrics
 from gailkit.training.parts import Parts
+from gailkit.training.policy_config import PolicyConfig
 from gailkit.training.run import load_policy
 from gailkit.training.train import train
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from gailkit.demonstrations import Demonstrations
-from gailkit.training.build import GENERATORS
+from gailkit.training.build_policy import GENERATORS
 from gailkit.training.checkpoint import load_checkpoint
-from gailkit.training.config import DETERMINISTIC, OFF_POLICY
 from gailkit.training.metrics import read_metrics
+from gailkit.training.policy_config import DETERMINISTIC, OFF_POLICY
 from gailkit.training.run import load_policy
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]

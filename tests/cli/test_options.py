@@ -18,7 +18,8 @@ import rich_click as click
 from gailkit.cli.expert import expert
 from gailkit.cli.options import config_from_options, config_options
 from gailkit.errors import DataError, InputError
-from gailkit.training.config import EVERY, ExpertConfig, TrainConfig
+from gailkit.training.config import ExpertConfig, TrainConfig
+from gailkit.training.policy_config import EVERY
 from gailkit.training.settings import example_of, settings_of
 
 SETTINGS = [(".".join(path), field) for path, field in settings_of(TrainConfig())]

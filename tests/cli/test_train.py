@@ -19,10 +19,10 @@ from gymnasium.spaces import Discrete
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.rollouts.environments import make_env
-from gailkit.training.build import GENERATORS
+from gailkit.training.build_policy import GENERATORS
 from gailkit.training.checkpoint import load_checkpoint
-from gailkit.training.config import OFF_POLICY
 from gailkit.training.metrics import read_metrics
+from gailkit.training.policy_config import OFF_POLICY
 from gailkit.training.run import load_policy
 from gailkit.types import Trajectory
 

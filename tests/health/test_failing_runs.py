@@ -20,8 +20,9 @@ from gailkit.health.curves import curves_of
 from gailkit.health.plan import Plan
 from gailkit.health.watch import PREFIX
 from gailkit.report.diagnosis import diagnose
-from gailkit.training.config import DiscriminatorConfig, PolicyConfig, TrainConfig
+from gailkit.training.config import DiscriminatorConfig, TrainConfig
 from gailkit.training.parts import Parts
+from gailkit.training.policy_config import PolicyConfig
 from gailkit.training.train import train
 from gailkit.types import Trajectory
 

@@ -29,7 +29,8 @@ from gailkit.rollouts.collector import Collector
 from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.rollouts.vector import make_vector_env
-from gailkit.training.config import DiscriminatorConfig, PolicyConfig, TrainConfig
+from gailkit.training.config import DiscriminatorConfig, TrainConfig
+from gailkit.training.policy_config import PolicyConfig
 from gailkit.training.train import train
 from gailkit.types import Reward, Rollout, Trajectory
 

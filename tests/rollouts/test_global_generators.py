@@ -18,9 +18,10 @@ from gailkit.experts.random import random_policy
 from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.rollouts.global_generators import global_state, seeded_globally, set_global_state
-from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
+from gailkit.training.config import DiscriminatorConfig, ExpertConfig, TrainConfig
 from gailkit.training.control import Method, run_control
 from gailkit.training.expert import train_expert
+from gailkit.training.policy_config import PolicyConfig
 from gailkit.training.train import train
 from gailkit.types import Trajectory
 

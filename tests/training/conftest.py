@@ -21,9 +21,10 @@ from gailkit.rollouts.episodes import collect_episodes
 from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.vector import make_vector_env
 from gailkit.training.build import build_trainer
-from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
+from gailkit.training.config import DiscriminatorConfig, ExpertConfig, TrainConfig
 from gailkit.training.loop import Trainer
 from gailkit.training.parts import Parts
+from gailkit.training.policy_config import PolicyConfig
 
 Build = Callable[..., Trainer]
 

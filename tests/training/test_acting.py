@@ -21,9 +21,10 @@ from gailkit.errors import DataError, InputError, UntrustedError
 from gailkit.generator import PPOClip
 from gailkit.importing import import_attribute
 from gailkit.networks.actor_critic import ActorCritic
-from gailkit.training.config import ExpertConfig, PolicyConfig, TrainConfig
+from gailkit.training.config import ExpertConfig, TrainConfig
 from gailkit.training.expert import train_expert
 from gailkit.training.parts import Parts
+from gailkit.training.policy_config import PolicyConfig
 from gailkit.training.run import load_policy
 from gailkit.training.train import train
 

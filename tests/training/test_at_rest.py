@@ -16,7 +16,8 @@ from gailkit.rollouts.environments import make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.rollouts.vector import make_vector_env
 from gailkit.training.build import build_loss, build_trainer, discriminator_factory
-from gailkit.training.config import PolicyConfig, TrainConfig
+from gailkit.training.config import TrainConfig
+from gailkit.training.policy_config import PolicyConfig
 from gailkit.types import Rollout, Transitions
 
 LOG_ODDS = torch.tensor([2.0, 1.0, -1.5, 0.0, 1.5, -0.5])  # of the expert's walking right, in each place of the ring

@@ -17,9 +17,11 @@ from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.vector import make_vector_env
-from gailkit.training.build import FEWEST_ENDINGS, build_actor_critic, build_expert_trainer, discriminator_factory
-from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
+from gailkit.training.build import FEWEST_ENDINGS, build_expert_trainer, discriminator_factory
+from gailkit.training.build_policy import build_actor_critic
+from gailkit.training.config import DiscriminatorConfig, ExpertConfig, TrainConfig
 from gailkit.training.loop import Trainer
+from gailkit.training.policy_config import PolicyConfig
 from gailkit.training.settings import config_from_dict
 from gailkit.types import Transitions
 

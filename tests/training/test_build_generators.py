@@ -16,10 +16,11 @@ from gailkit.errors import InputError
 from gailkit.generator import Generator, PPOClip
 from gailkit.networks.actor_critic import BOUNDS, STDS, ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.training.build import GENERATORS, SCHEDULES, check_acts_in, generator_factory
-from gailkit.training.config import OFF_POLICY, PolicyConfig, RunConfig, TrainConfig
+from gailkit.training.build_policy import GENERATORS, SCHEDULES, check_acts_in, generator_factory
+from gailkit.training.config import RunConfig, TrainConfig
 from gailkit.training.loop import Trainer
 from gailkit.training.parts import Parts
+from gailkit.training.policy_config import OFF_POLICY, PolicyConfig
 
 Build = Callable[..., Trainer]
 

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gailkit.errors import InputError
-from gailkit.training.config import DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
+from gailkit.training.config import DiscriminatorConfig, ExpertConfig, TrainConfig
+from gailkit.training.policy_config import PolicyConfig
 from gailkit.training.settings import config_from_dict, example_of, settings_of
 
 SETTINGS = [(".".join(path), field) for path, field in settings_of(TrainConfig())]

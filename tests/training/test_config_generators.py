@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from gailkit.errors import InputError
-from gailkit.training.config import EVERY, ExpertConfig, PolicyConfig, TrainConfig
+from gailkit.training.config import ExpertConfig, TrainConfig
+from gailkit.training.policy_config import EVERY, PolicyConfig
 from gailkit.training.settings import config_from_dict, example_of
 
 OF_SOME = [item for item in dataclasses.fields(PolicyConfig) if "of" in item.metadata]

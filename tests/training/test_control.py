@@ -17,10 +17,11 @@ from torch import Tensor
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DataError, InputError
 from gailkit.rollouts.environments import make_env
-from gailkit.training.config import PolicyConfig, TrainConfig
+from gailkit.training.config import TrainConfig
 from gailkit.training.control import Method, constant_policy, method_of, run_control
 from gailkit.training.expert import train_expert
 from gailkit.training.parts import Parts
+from gailkit.training.policy_config import PolicyConfig
 from gailkit.training.settings import settings_of
 from gailkit.training.train import train
 from gailkit.types import Trajectory

@@ -17,11 +17,12 @@ from gailkit.errors import EnvironmentFailure, InputError
 from gailkit.generator import PPOClip
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.rollouts.stepping import Stepping
-from gailkit.training.build import GENERATORS
+from gailkit.training.build_policy import GENERATORS
 from gailkit.training.checkpoint import load_checkpoint
-from gailkit.training.config import ExpertConfig, PolicyConfig
+from gailkit.training.config import ExpertConfig
 from gailkit.training.expert import train_expert
 from gailkit.training.metrics import read_metrics
+from gailkit.training.policy_config import PolicyConfig
 from gailkit.training.run import load_policy
 from gailkit.training.settings import config_from_dict
 

@@ -15,9 +15,10 @@ from gailkit.demonstrations import Demonstrations
 from gailkit.evaluation.evaluate import evaluate
 from gailkit.rollouts.environments import make_env
 from gailkit.rollouts.episodes import collect_episodes
-from gailkit.training.build import GENERATORS
-from gailkit.training.config import ON_POLICY, DiscriminatorConfig, ExpertConfig, PolicyConfig, TrainConfig
+from gailkit.training.build_policy import GENERATORS
+from gailkit.training.config import DiscriminatorConfig, ExpertConfig, TrainConfig
 from gailkit.training.expert import train_expert
+from gailkit.training.policy_config import ON_POLICY, PolicyConfig
 from gailkit.training.train import train
 
 

@@ -22,10 +22,12 @@ from gailkit.networks.actor_critic import ActorCritic
 from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.vector import make_vector_env
 from gailkit.training import build
-from gailkit.training.build import GENERATORS, build_expert_trainer, build_trainer
+from gailkit.training.build import build_expert_trainer, build_trainer
+from gailkit.training.build_policy import GENERATORS
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
-from gailkit.training.config import ExpertConfig, PolicyConfig, RunConfig, TrainConfig
+from gailkit.training.config import ExpertConfig, RunConfig, TrainConfig
 from gailkit.training.loop import EPISODES_REMEMBERED, Trainer, episode_metrics
+from gailkit.training.policy_config import PolicyConfig
 from gailkit.training.train import train
 from gailkit.types import EpisodeSummary, Rollout, Transitions
 

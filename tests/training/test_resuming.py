@@ -22,9 +22,10 @@ from gailkit.demonstrations import Demonstrations
 from gailkit.demonstrations.native import windows
 from gailkit.errors import DataError, EnvironmentFailure, InputError, InUseError
 from gailkit.rollouts.stepping import Stepping
-from gailkit.training.build import GENERATORS
-from gailkit.training.config import OFF_POLICY, ExpertConfig, PolicyConfig, RunConfig, TrainConfig
+from gailkit.training.build_policy import GENERATORS
+from gailkit.training.config import ExpertConfig, RunConfig, TrainConfig
 from gailkit.training.expert import train_expert
+from gailkit.training.policy_config import OFF_POLICY, PolicyConfig
 from gailkit.training.resuming import resume
 from gailkit.training.run import RunFolder, load_policy
 from gailkit.training.running import TrainingResult
