@@ -23,7 +23,7 @@ class DDPG(DeterministicGenerator):
         warm_up: int = 1000,
         updates_per_step: float = 1.0,
         batch_size: int = 256,
-        learning_rate: float = 3e-4,
+        learning_rate: float = 1e-3,
         critic_hidden: tuple[int, ...] = (128, 128),
         target_rate: float = 0.005,
         n_step: int = 1,

@@ -40,7 +40,7 @@ class PolicyConfig:
         choices=("clip", "tanh"),
     )
     learning_rate: float | None = setting_of(
-        dict.fromkeys(ADAM, 2e-3) | dict.fromkeys(OFF_POLICY, 3e-4),
+        dict.fromkeys(ADAM, 2e-3) | dict.fromkeys(DETERMINISTIC, 1e-3) | dict.fromkeys(("dqn", "sac"), 3e-4),
         "Adam's learning rate; trpo's is that of the value function.",
         at_least=0,
     )
