@@ -28,8 +28,8 @@ EXAMPLES = examples(
     "- goes on with that run, for longer",
     "gailkit expert Pendulum-v1 --generator trpo --steps 300000 --out swing",
     "- makes the run folder swing, in another task and by TRPO",
-    "gailkit expert Hopper-v5 --workers 4 --out hopper",
-    "- steps the environments in four processes",
+    "gailkit expert Hopper-v5 --generator sac --steps 200000 --out hopper",
+    "- learns from a replay, which takes fewer steps",
 )
 
 

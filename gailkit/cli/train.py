@@ -34,7 +34,7 @@ EXAMPLES = examples(
     "- learns from the first four episodes, and keeps the others to compare with",
     "gailkit train CartPole-v1 --demos demos.hdf5 --generator trpo --out trpo",
     "- improves the policy by TRPO",
-    "gailkit train Hopper-v5 --demos hopper.hdf5 --workers 2 --out hops",
+    "gailkit train CartPole-v1 --demos demos.hdf5 --workers 2 --out two",
     "- steps the environments in two processes",
     "gailkit train CartPole-v1 --demos demos.hdf5 --config my.toml --out mine",
     "- takes its settings from my.toml, one in a line, such as steps = 60000",

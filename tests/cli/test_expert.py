@@ -177,7 +177,7 @@ def test_a_second_signal_stops_it_at_once_and_it_goes_on_as_if_it_had_not_been_s
 ) -> None:
     """The environment hangs in the third of three iterations, so that only a second signal can stop it."""
     (tmp_path / "stuck.py").write_text(STUCK)
-    process = started(tmp_path, "stuck:Stuck-v0", HANG="1")
+    process = started(tmp_path, "stuck:Stuck-v0", "--workers", "1", HANG="1")
     wait_for((tmp_path / "hangs").exists)
     process.send_signal(signal.SIGINT)
     time.sleep(0.2)

@@ -21,6 +21,7 @@ from gailkit.errors import DataError, DivergenceError, EnvironmentFailure, Input
 from gailkit.functional.rewards import log_d
 from gailkit.generator import PPOClip
 from gailkit.networks.encoders import ObservationEncoder
+from gailkit.rollouts.stepping import Stepping
 from gailkit.training.config import TrainConfig
 from gailkit.training.loop import Trainer
 from gailkit.training.metrics import read_metrics
@@ -157,12 +158,12 @@ class Late(PPOClip):
         (
             "observation", {}, EnvironmentFailure,
             r"the environment Poisonous-v0 returned an observation that is not finite at step \d+ of the episode with "
-            r"seed \d+: element 2 is nan, after 64 steps",
+            r"seed \d+ \(number \d, action \d\): element 2 is nan, after 64 steps",
         ),
         (
             "reward", {}, EnvironmentFailure,
             r"the environment Poisonous-v0 returned a reward that is not finite at step \d+ of the episode with seed "
-            r"\d+: it is nan, after 64 steps",
+            r"\d+ \(number \d, action \d\): it is nan, after 64 steps",
         ),
         (
             "", {"loss": lambda: LateLoss(lambda logits: logits.mean() * math.nan)}, DivergenceError,
@@ -193,7 +194,10 @@ def test_what_is_not_finite_stops_the_run_within_its_step_and_the_checkpoint_bef
         tiny, checkpoint_every=0.0, discriminator=dataclasses.replace(tiny.discriminator, updates=4)
     )
     with pytest.raises(error, match=said):
-        train("Poisonous-v0", cartpole, settings, parts=own, out=tmp_path / "run", env_kwargs={"what": what})
+        train(
+            "Poisonous-v0", cartpole, settings, parts=own, out=tmp_path / "run", env_kwargs={"what": what},
+            stepping=Stepping(restarts=0),
+        )  # fmt: skip
     folder = RunFolder(tmp_path / "run")
     assert folder.load("last")["iteration"] == 1
     for value in folder.load("last")["generator"].values():

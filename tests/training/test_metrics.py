@@ -35,10 +35,10 @@ def test_a_picture_shows_the_numbers_that_are_there(tmp_path: Path) -> None:
     path = tmp_path / "learning.svg"
     draw_learning([], path)
     assert not path.exists()
-    draw_learning([{"steps": 1.0}, {"steps": 2.0, "policy/entropy": 0.5, "episode/true_return": 3.0}], path)
+    draw_learning([{"steps": 1.0}, {"steps": 2.0, "reward/mean": 0.5, "episode/true_return": 3.0}], path)
     first = path.read_bytes()
     assert ElementTree.fromstring(first).tag.endswith("svg")
-    draw_learning([{"steps": 1.0}, {"steps": 2.0, "policy/entropy": 0.4, "episode/true_return": 3.0}], path)
+    draw_learning([{"steps": 1.0}, {"steps": 2.0, "reward/mean": 0.4, "episode/true_return": 3.0}], path)
     assert path.read_bytes() != first
 
 

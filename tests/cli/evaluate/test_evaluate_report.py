@@ -61,14 +61,14 @@ def test_a_task_that_cannot_be_drawn_is_a_note_and_the_rest_is_made(run_here: Ru
     [
         (None, False),
         (b"", False),
-        (b"\xff\xfe\x00 no text", True),
-        (b"[" * 100_000, True),
+        (b"\xff\xfe\x00 no text", False),  # taken for a last line that a crash cut short
+        (b"[" * 100_000, False),
         (
             b'[1, 2]\n"words"\nnull\n7\n{"steps": "many", "episode/true_return": {"a": []}}\n'
             b'{"steps": 1e999, "episode/true_return": NaN}\n{"steps": -1, "policy/kl": 1e308}\n',
-            False,
+            True,
         ),
-        (json.dumps({"steps": 64, EVIL: 1.0, "policy/entropy": EVIL}).encode() + b"\n", False),
+        (json.dumps({"steps": 64, EVIL: 1.0, "policy/entropy": EVIL}).encode() + b"\n", True),
     ],
     ids=["missing", "empty", "bytes", "deep", "no numbers", "a script"],
 )
