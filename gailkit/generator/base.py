@@ -84,7 +84,7 @@ class Generator(nn.Module, ABC):
 
     @property
     def remembered(self) -> int:
-        """How many of the run's last steps ``update`` may ask for rewards of, beside those of its rollout."""
+        """Of how many of the run's steps before its rollout ``update`` may ask for rewards."""
         return 0
 
     def experience(self, rollout: Rollout) -> Experience:

@@ -75,14 +75,15 @@ class OffPolicyGenerator(Generator):
             n_step: steps of which the rewards are summed up before the value of a state stands for the rest.
 
         Raises:
-            InputError: for actions that it cannot choose, a warm-up that is shorter than a minibatch, or a replay that
-                does not fit into memory.
+            InputError: for actions that it cannot choose, a warm-up that is shorter than a minibatch or longer than the
+                replay, or a replay that does not fit into memory.
         """
         if not isinstance(actor_critic.action_space, self.acts_in):
             raise InputError(f"{type(self).__name__} cannot act in {brief(actor_critic.action_space)}")
-        if warm_up < batch_size:
+        if not batch_size <= warm_up <= replay_size:
             raise InputError(
-                f"warm_up must be at least the batch size, {batch_size}, for there to be a batch; found {warm_up}"
+                f"warm_up must be at least the batch size, {batch_size}, and no more than the replay holds, "
+                f"{replay_size}; found {warm_up}"
             )
         check_fits(replay_size, actor_critic.encoder.space, actor_critic.action_space)
         super().__init__(actor_critic)
@@ -99,7 +100,7 @@ class OffPolicyGenerator(Generator):
 
     @property
     def remembered(self) -> int:
-        """All steps of the replay."""
+        """As many as the replay holds."""
         return self.replay.size
 
     @property
@@ -125,9 +126,8 @@ class OffPolicyGenerator(Generator):
     def experience(self, rollout: Rollout) -> Experience:
         """Take in a rollout; what stands for the policy are steps from the whole replay."""
         self.replay.add(rollout)
-        terminated, steps = self.replay.terminations()
         shown = min(SHOWN, max(self.batch_size, CHUNK // self.actor_critic.encoder.size))
-        return Experience(self.replay.draw(shown).transitions(), steps, terminated)
+        return Experience(self.replay.draw(shown).transitions(), len(self.replay), self.replay.num_terminated())
 
     def update(self, rollout: Rollout, reward: Reward, progress: float = 0.0) -> dict[str, float]:
         """As many gradient steps as the rollout calls for; see ``Generator.update``."""

@@ -57,29 +57,22 @@ class Replay:
             self._ring[name][places] = getattr(rollout, name)[-self._capacity :]
         self.rows += len(rollout.terminated)
 
-    def draw(self, count: int, length: int = 1, recent: int | None = None) -> Replayed:
+    def draw(self, count: int, length: int = 1) -> Replayed:
         """Runs of ``length`` successive steps of one environment, ``count`` of them at random: (length, count).
 
         Each possible start is drawn alike, with replacement. A run may go on into the next episode.
-
-        Args:
-            recent: only the so many last steps are drawn from.
         """
         held = min(self.rows, self._capacity)
-        within = held if recent is None else max(length, min(held, -(-recent // self._num_envs)))
-        start = self.rows - within + torch.randint(within - length + 1, (count,))
+        start = self.rows - held + torch.randint(held - length + 1, (count,))
         rows = start + torch.arange(length).unsqueeze(-1)
         environment = torch.randint(self._num_envs, (count,)).expand(length, count)
         place = (rows % self._capacity, environment)
         obs, act, next_obs, terminated, truncated = (self._ring[name][place] for name in FIELDS)
         return Replayed(obs, act, next_obs, terminated, truncated, rows * self._num_envs + environment)
 
-    def terminations(self, recent: int | None = None) -> tuple[int, int]:
-        """How many of the so many last steps terminated, and how many they are."""
-        held = min(self.rows, self._capacity)
-        within = held if recent is None else min(held, -(-recent // self._num_envs))
-        ended = self._ring["terminated"][torch.arange(self.rows - within, self.rows) % self._capacity]
-        return int(ended.sum()), ended.numel()
+    def num_terminated(self) -> int:
+        """How many of the steps that it holds terminated."""
+        return int(self._ring["terminated"].sum())  # what was never filled is False
 
     def state_dict(self) -> dict[str, Any]:
         """All that it holds: the ring itself, no copy of it, in which row t lies at t modulo its length."""

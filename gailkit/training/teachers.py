@@ -82,9 +82,10 @@ class TrueReward(Teacher):
     """
 
     def __init__(self, remembered: int = 0) -> None:
-        """``remembered`` is how many of the run's last steps may be asked about; at least the last rollout's may."""
+        """``remembered`` is how many of the run's steps before the last rollout may be asked about."""
         self._observed: list[np.ndarray] = []
-        self._kept = torch.zeros(remembered)  # that of step k at k modulo its size
+        self._remembered = remembered
+        self._kept = torch.zeros(0)  # that of step k at k modulo its size
 
     def observe(self, rewards: np.ndarray) -> None:
         """Take the rewards (N,) of one step of the rollout in progress."""
@@ -94,8 +95,8 @@ class TrueReward(Teacher):
         """Take in the rewards observed since the last rollout."""
         rewards = torch.from_numpy(np.stack(self._observed)).flatten()
         self._observed = []
-        if len(self._kept) < len(rewards):
-            self._kept = torch.zeros(len(rewards))
+        if not len(self._kept):
+            self._kept = torch.zeros(self._remembered + len(rewards))
         self._kept[rollout.numbers.flatten() % len(self._kept)] = rewards
         return {}
 

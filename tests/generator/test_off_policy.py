@@ -184,6 +184,8 @@ def test_actions_that_it_cannot_choose_are_refused(kind: type[OffPolicyGenerator
 def test_a_warm_up_that_does_not_fill_a_batch_is_refused() -> None:
     with pytest.raises(InputError, match=r"warm_up must be at least the batch size, 64.*found 63"):
         made("sac", warm_up=63)
+    with pytest.raises(InputError, match=r"no more than the replay holds, 100; found 101"):
+        made("sac", warm_up=101, replay_size=100)  # it would never begin
 
 
 def test_what_lies_beyond_the_box_finds_back() -> None:

@@ -60,11 +60,9 @@ def test_runs_are_successive_steps_of_one_environment_across_the_seam_of_the_rin
     assert int(numbers.min()) == 12 and int(numbers.max()) == 31
 
 
-def test_only_the_last_steps_are_drawn_from_where_that_is_asked() -> None:
-    replay = filled(100, 5)
-    assert set(replay.draw(500, recent=6).numbers.flatten().tolist()) == set(range(34, 40))
-    assert replay.terminations(recent=6) == (1, 6)  # step 35
-    assert replay.terminations() == (8, 40)
+def test_terminations_are_those_of_the_steps_that_it_holds() -> None:
+    assert filled(100, 5).num_terminated() == 8  # 0, 5, 10, ..., 35
+    assert filled(20, 5).num_terminated() == 4  # 20, 25, 30, 35
 
 
 def test_what_comes_in_and_goes_out_is_a_copy() -> None:

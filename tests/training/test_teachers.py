@@ -167,12 +167,12 @@ def test_rewards_are_kept_as_they_were_when_they_were_observed() -> None:
 
 
 def test_true_rewards_are_looked_up_by_the_number_of_a_step_and_outlive_a_restart() -> None:
-    teacher = TrueReward(remembered=8)
+    teacher = TrueReward(remembered=7)  # a replay of 7 steps holds whole rows of these: 8
     for t in range(5):  # of two environments: 10 steps, of which the last 8 may be asked about
         teacher.observe(np.array([10.0 * t, 10.0 * t + 1]))
         steps = rollout_of(1, first=2 * t)
         teacher.learn(steps, Experience.of(steps))
-    restored = TrueReward(remembered=8)
+    restored = TrueReward(remembered=7)
     restored.load_state_dict(deepcopy(teacher.state_dict()))
     asked = Replayed(
         *[torch.zeros(2, 2)] * 3, *[torch.zeros(2, 2, dtype=torch.bool)] * 2, torch.tensor([[2, 9], [5, 4]])
