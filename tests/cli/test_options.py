@@ -65,11 +65,11 @@ def test_there_is_an_option_for_every_setting_with_its_help_and_default() -> Non
 
 
 def test_the_help_names_those_who_have_a_setting_and_the_default_of_each_where_they_differ() -> None:
-    several = {"of": {"trpo": 0.01, "acktr": 0.002}, "help": "How far.", "choices": (), "bounds": {}}
+    several = {"of": {"trpo": 0.01, "acktr": 0.002, "pg": 0.01}, "help": "How far.", "choices": (), "bounds": {}}
     record = dataclasses.make_dataclass("Several", [("far", float, dataclasses.field(default=None, metadata=several))])
     (option,) = [p for p in click.command()(config_options(record)(lambda **_: None)).params if p.name == "far"]
     assert isinstance(option, click.Option)
-    assert option.help == "How far. [default: 0.01 for trpo, 0.002 for acktr]"
+    assert option.help == "How far. [default: 0.01 for trpo, pg; 0.002 for acktr]"
 
 
 @pytest.mark.parametrize(("name", "field"), SETTINGS, ids=[name for name, _ in SETTINGS])
