@@ -145,8 +145,8 @@ def _explained(setting: dataclasses.Field[Any]) -> str:
         return f"{setting.metadata['help']} [default: {_shown(setting.default)}]"
     defaults = setting.metadata["of"]
     if len(set(defaults.values())) > 1:
-        owners = {value: [name for name, own in defaults.items() if own == value] for value in defaults.values()}
-        listed = "; ".join(f"{_shown(value)} for {', '.join(names)}" for value, names in owners.items())
+        grouped = {value: [name for name, own in defaults.items() if own == value] for value in defaults.values()}
+        listed = "; ".join(f"{_shown(value)} for {', '.join(names)}" for value, names in grouped.items())
         return f"{setting.metadata['help']} [default: {listed}]"
     owners = "" if set(defaults) == set(EVERY) else f"; of {', '.join(defaults)}"
     return f"{setting.metadata['help']} [default: {_shown(example_of(setting))}{owners}]"
