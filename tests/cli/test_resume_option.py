@@ -6,12 +6,13 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gailkit.cli import training_progress
+from gailkit.cli import main, training_progress
 from gailkit.cli.common import Interrupted
 from gailkit.training.run import RunFolder
 
@@ -25,35 +26,55 @@ BEGUN = ("train", "CartPole-v1", "--demos", "demos.hdf5", "--trajectories", "2",
 EXPERT = ("--steps", "192", "--num-envs", "2", "--rollout-size", "64", "--policy-epochs", "2")
 
 
-@pytest.fixture
-def stop_after_two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Training is told to stop, as a signal would, once two iterations are done; only the first time."""
+def counting(seen: list[Mapping[str, float]]) -> Callable[[int], Any]:
+    """As show_training; a signal comes, as it seems, once ``seen`` has two iterations, and not again."""
     shown = training_progress.show_training
-    seen: list[Mapping[str, float]] = []
 
-    def counting(total: int) -> Any:
-        context = shown(total)
-        enter = type(context).__enter__
+    @contextmanager
+    def show_counted(total: int) -> Iterator[Callable[[Mapping[str, float]], None]]:
+        with shown(total) as show:
 
-        class Counting:
-            def __enter__(self) -> Callable[[Mapping[str, float]], None]:
-                show = enter(context)
+            def count(metrics: Mapping[str, float]) -> None:
+                show(metrics)
+                seen.append(metrics)
+                if len(seen) == 2:
+                    raise Interrupted(2)
 
-                def count(metrics: Mapping[str, float]) -> None:
-                    show(metrics)
-                    seen.append(metrics)
-                    if len(seen) == 2:
-                        raise Interrupted(2)
+            yield count
 
-                return count
+    return show_counted
 
-            def __exit__(self, *raised: Any) -> None:
-                context.__exit__(*raised)
 
-        return Counting()
+@pytest.fixture
+def stop_after_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training is told to stop, as a signal would, once two iterations are done; only the first time."""
+    monkeypatch.setattr(training_progress, "show_training", counting([]))
 
-    monkeypatch.setattr(training_progress, "show_training", counting)
-    return iter(())
+
+@pytest.fixture(scope="module")
+def made(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, quickly: Callable[[], AbstractContextManager[None]]
+) -> Path:
+    """A folder with demos.hdf5 and a run that learned from it and was stopped after two of its three iterations."""
+    folder = tmp_path_factory.mktemp("made")
+    shutil.copy(repository / "datasets" / "cartpole-v1.hdf5", folder / "demos.hdf5")
+    with pytest.MonkeyPatch.context() as patch, quickly(), pytest.raises(SystemExit) as leaving:
+        patch.chdir(folder)
+        patch.syspath_prepend("")
+        patch.setattr(training_progress, "show_training", counting([]))
+        main([*BEGUN, "--out", "run"])
+    assert leaving.value.code == 130
+    return folder
+
+
+@pytest.fixture
+def stopped(made: Path, demos: Path, tmp_path: Path) -> Path:
+    """A copy of the run beside the demonstrations that it says it learned from."""
+    run = Path(shutil.copytree(made / "run", tmp_path / "run"))
+    described = (run / "config.json").read_text()
+    assert str(made / "demos.hdf5") in described
+    (run / "config.json").write_text(described.replace(str(made), str(tmp_path)))
+    return run
 
 
 @pytest.fixture
@@ -69,13 +90,12 @@ def rows(run: Path) -> list[dict[str, float]]:
 def test_a_stopped_training_says_how_it_goes_on_and_does(
     run_here: RunHere, tmp_path: Path, demos: Path, stop_after_two: None
 ) -> None:
-    words = ("train", "CartPole-v1", "--demos", "demos.hdf5", "--trajectories", "2", "--subsample", "100", *TINY)
-    stopped = run_here(*words, "--out", "run")
+    stopped = run_here(*BEGUN, "--out", "run")
     assert stopped.returncode == 130
     assert "stopped early, after 128 of 192 steps; saved in run; it goes on with: gailkit train --resume run" in (
         stopped.stderr
     )
-    assert run_here(*words, "--out", "whole").returncode == 0
+    assert run_here(*BEGUN, "--out", "whole").returncode == 0
     again = run_here("train", "--resume", "run")
     assert again.returncode == 0, again.stderr
     assert "trained on 10 pairs of 2 expert episodes: run; 28 held out for evaluate" in again.stdout
@@ -83,9 +103,8 @@ def test_a_stopped_training_says_how_it_goes_on_and_does(
 
 
 def test_demonstrations_that_have_moved_are_named_again_and_others_refused(
-    run_here: RunHere, tmp_path: Path, demos: Path, stop_after_two: None
+    run_here: RunHere, tmp_path: Path, demos: Path, stopped: Path
 ) -> None:
-    run_here(*BEGUN, "--out", "run")
     (tmp_path / "elsewhere").mkdir()
     shutil.move(demos, tmp_path / "elsewhere" / "theirs.hdf5")
     lost = run_here("train", "--resume", "run")
@@ -122,18 +141,16 @@ def test_an_expert_goes_on_and_to_more_steps(run_here: RunHere, tmp_path: Path, 
     ],
 )
 def test_what_cannot_be_is_one_sentence(
-    run_here: RunHere, demos: Path, stop_after_two: None, words: tuple[str, ...], said: str
+    run_here: RunHere, stopped: Path, words: tuple[str, ...], said: str
 ) -> None:
-    run_here(*BEGUN, "--out", "run")
     done = run_here(*words)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_run_in_use_is_left_alone(run_here: RunHere, demos: Path, stop_after_two: None, tmp_path: Path) -> None:
-    run_here(*BEGUN, "--out", "run")
-    other = RunFolder(tmp_path / "run")
+def test_a_run_in_use_is_left_alone(run_here: RunHere, stopped: Path) -> None:
+    other = RunFolder(stopped)
     other.claim()
     assert "run is in use by another process" in run_here("train", "--resume", "run").stderr
     other.close()
