@@ -73,7 +73,7 @@ def experts_folder() -> Path:
 
 
 FEWER: dict[str, dict[str, Any]] = {  # each of them is tested in its size where it lives
-    "generator.cloning": {"MOST_UPDATES": 500},
+    "generator.cloning": {"MOST_UPDATES": 100},
     "training.picture": {"PANELS": (("Reward", {"reward/mean": "mean"}),)},
     "evaluation.occupancy": {"POINTS": 64, "RESAMPLED_POINTS": 32, "RESAMPLES": 20, "DIRECTIONS": 8},
     "evaluation.classifier": {"PERMUTATIONS": 99, "WAVES": 50, "MOST_ROWS": 1000, "KERNEL_ROWS": 500},

@@ -44,13 +44,21 @@ import torch
 def alive(logits):
     return torch.ones_like(logits) if logits.numel() == 2048 else torch.zeros_like(logits)
 """
+HASTY = """
+import sys
+from gailkit.cli import main
+from gailkit.generator import cloning
+
+cloning.MOST_UPDATES = 20
+main(sys.argv[1:])
+"""
 
 
 @pytest.fixture(scope="module")
 def made(
     repository: Path, tmp_path_factory: pytest.TempPathFactory, quickly: Callable[[], AbstractContextManager[None]]
 ) -> Path:
-    """demos.hdf5 of an expert, a run that learned from two of its episodes, and a module with a biased reward."""
+    """demos.hdf5 of an expert, runs of which the one named so learned from two of its episodes, a biased reward."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "survival.py").write_text(SURVIVAL)
     (folder / "file").touch()
@@ -58,6 +66,10 @@ def made(
     expert.save(folder / "demos.hdf5")
     with quickly():
         train("CartPole-v1", expert.subsample(3), TINY, out=folder / "run")
+        train("CartPole-v1", expert.subsample(100), TINY, out=folder / "swapped", parts=Parts(reward=log_d))
+        train_expert("CartPole-v1", ExpertConfig(steps=64, num_envs=2, rollout_size=64), out=folder / "expert")
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "config.json").write_text("{")
     return folder
 
 
@@ -139,13 +151,6 @@ def test_a_method_that_pays_for_survival_is_caught_once_its_reward_is_trusted(
 def test_a_mistake_is_one_sentence_and_its_exit_code(
     run_here: RunHere, tmp_path: Path, changes: dict[str, str], code: int, said: str
 ) -> None:
-    if changes.get("run") == "expert":
-        train_expert("CartPole-v1", ExpertConfig(steps=64, num_envs=2, rollout_size=64), out=tmp_path / "expert")
-    if changes.get("run") == "swapped":
-        demonstrations = Demonstrations.load("demos.hdf5")
-        train("CartPole-v1", demonstrations, TINY, out=tmp_path / "swapped", parts=Parts(reward=log_d))
-    (tmp_path / "damaged").mkdir()
-    (tmp_path / "damaged" / "config.json").write_text("{")
     options = {"--demos": "demos.hdf5", "--out": "out", "--episodes": "1", **changes}
     run = options.pop("run", "run")
     done = run_here("control", run, *(word for pair in options.items() for word in pair))
@@ -173,7 +178,7 @@ def test_the_steps_and_the_seed_are_those_that_are_asked_for(run_here: RunHere, 
 def test_an_interruption_keeps_the_runs_as_they_are(tmp_path: Path) -> None:
     options = ("--demos", "demos.hdf5", "--out", "out", "--episodes", "2", "--steps", "100000000")
     process = subprocess.Popen(
-        [sys.executable, "-m", "gailkit", "control", "run", *options, "--json", "found.json"],
+        [sys.executable, "-c", HASTY, "control", "run", *options, "--json", "found.json"],
         cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
     )  # fmt: skip

@@ -22,7 +22,7 @@ import sys
 from gailkit.cli import demo, main
 
 run = demo._run
-small = ["--policy-hidden", "8", "--rollout-size", "64", "--num-envs", "2", "--subsample", "100"]
+small = ["--policy-hidden", "8", "--rollout-size", "64", "--num-envs", "2", "--subsample", "500"]
 demo._run = lambda command: run([*command, *small]) if command[3] == "train" else 0
 main(sys.argv[1:])
 """
