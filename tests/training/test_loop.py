@@ -28,7 +28,7 @@ from gailkit.training.build_policy import GENERATORS
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
 from gailkit.training.config import ExpertConfig, RunConfig, TrainConfig
 from gailkit.training.loop import EPISODES_REMEMBERED, Trainer, episode_metrics
-from gailkit.training.policy_config import PolicyConfig
+from gailkit.training.policy_config import OFF_POLICY, PolicyConfig
 from gailkit.training.train import train
 from gailkit.types import EpisodeSummary, Rollout, Transitions
 
@@ -115,7 +115,10 @@ def test_the_state_of_a_trainer_is_all_that_another_one_needs(
 ) -> None:
     path = tmp_path / "state.safetensors"
     base, shown = {"adversary": (tiny, cartpole), "true reward": (tiny_expert, None)}[teacher]
-    config = dataclasses.replace(base, generator=generator, policy=PolicyConfig(hidden=(8,)))
+    policy = PolicyConfig(hidden=(8,))
+    if generator in OFF_POLICY:  # that learns in every iteration, and whose replay is overwritten
+        policy = PolicyConfig(hidden=(8,), batch_size=8, warm_up=16, updates_per_step=0.25, replay_size=100)
+    config = dataclasses.replace(base, generator=generator, policy=policy)
     with fresh_trainer(config, shown) as trainer:
         trainer.iterate()
         trainer.iterate()
