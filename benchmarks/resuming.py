@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,6 @@ import torch
 
 from benchmarks.tasks import REPOSITORY
 from gailkit.demonstrations import Demonstrations
-from gailkit.errors import GailkitError
 from gailkit.training.config import DiscriminatorConfig, TrainConfig
 from gailkit.training.metrics import read_metrics
 from gailkit.training.policy_config import PolicyConfig
@@ -142,8 +142,9 @@ def _go_on_here(run: Path, asked: Asked) -> NoReturn:
     """In the child: the run to its end, and out without what the parent has open."""
     try:
         _go_on(run, asked)
-    except GailkitError as error:
-        print(error, file=sys.stderr, flush=True)
+    except BaseException:  # whatever it is: it must not go on in a copy of the parent
+        traceback.print_exc()
+        sys.stderr.flush()
         os._exit(1)
     os._exit(0)
 

@@ -26,7 +26,7 @@ OWN_PARTS = README.parent / "docs" / "own-parts.md"
 CLOSENESS = README.parent / "docs" / "closeness.md"
 GLOSSARY = README.parent / "docs" / "glossary.md"
 PENDULUM = README.parent / "datasets" / "pendulum-v1.hdf5"
-FEWER_STEPS = {"control": "4096", "expert": "4096"}
+FEWER_STEPS = {"train": "28672", "control": "4096", "expert": "4096"}
 
 
 def blocks(language: str, page: Path = README) -> list[str]:

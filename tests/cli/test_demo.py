@@ -21,9 +21,10 @@ STRAIGHT_TO_TRAINING = """
 import sys
 from gailkit.cli import demo, main
 
+hasty = "import gailkit.cli, gailkit.generator.cloning as cloning; cloning.MOST_UPDATES = 20; gailkit.cli.main()"
 run = demo._run
-small = ["--policy-hidden", "8", "--rollout-size", "64", "--num-envs", "2", "--subsample", "500"]
-demo._run = lambda command: run([*command, *small]) if command[3] == "train" else 0
+small = ["--policy-hidden", "8", "--rollout-size", "64", "--num-envs", "2", "--subsample", "100"]
+demo._run = lambda command: run([sys.executable, "-c", hasty, *command[3:], *small]) if command[3] == "train" else 0
 main(sys.argv[1:])
 """
 

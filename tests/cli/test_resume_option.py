@@ -140,9 +140,7 @@ def test_an_expert_goes_on_and_to_more_steps(run_here: RunHere, tmp_path: Path, 
         (("train",), "Missing argument 'ENV_ID'"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(
-    run_here: RunHere, stopped: Path, words: tuple[str, ...], said: str
-) -> None:
+def test_what_cannot_be_is_one_sentence(run_here: RunHere, stopped: Path, words: tuple[str, ...], said: str) -> None:
     done = run_here(*words)
     assert done.returncode == 2
     assert said in done.stderr

@@ -31,6 +31,7 @@ MAKERS: dict[str, Callable[..., OffPolicyGenerator]] = {
     "sac": partial(SAC, **SMALL, **CRITIC),
     "sac discrete": partial(SAC, **SMALL, **CRITIC),
 }
+HASTE = {"updates_per_step": 0.5, "target_rate": 0.04, "learning_rate": 5e-3}  # for what is learned to the end
 every = pytest.mark.parametrize("name", MAKERS)
 
 
@@ -76,7 +77,8 @@ def practised(generator: OffPolicyGenerator, rollouts: int = 25) -> OffPolicyGen
 
 @every
 def test_it_finds_the_best_actions_of_a_chain_and_what_they_are_worth(name: str) -> None:
-    generator = practised(made(name))
+    haste = {**HASTE, "learning_rate": 3e-3} if name == "td3" else HASTE  # 5e-3 leaves its policy off by up to 0.17
+    generator = practised(made(name, **haste))
     states = torch.arange(LENGTH)
     with torch.no_grad():
         features = generator.actor_critic.encoder(states)
@@ -189,10 +191,10 @@ def test_a_warm_up_that_does_not_fill_a_batch_is_refused() -> None:
 
 
 def test_what_lies_beyond_the_box_finds_back() -> None:
-    generator = made("ddpg")
+    generator = made("ddpg", **HASTE)
     with torch.no_grad():
         generator.actor_critic.policy[-1].bias.fill_(3.0)
-    practised(generator, rollouts=40)
+    practised(generator, rollouts=30)
     with torch.no_grad():
         found = generator.actor_critic(torch.arange(LENGTH)).mode()[:, 0]
     assert (found - best(torch.arange(LENGTH))).abs().max() < 0.3

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from benchmarks import resuming
+
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="NOT TESTED: killing a training where processes cannot be forked")
-def test_a_killed_training_goes_on_as_if_it_had_not_been_killed(repository: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks", "resuming", "--kills", "3"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("3 trainings in CartPole-v1 killed")
-    assert "  0 faults" in done.stdout
+def test_a_killed_training_goes_on_as_if_it_had_not_been_killed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(resuming, "CONFIG", dataclasses.replace(resuming.CONFIG, steps=3000))
+    with pytest.raises(SystemExit) as leaving:
+        resuming.resuming.main(["--kills", "3"], standalone_mode=False)
+    said = capsys.readouterr().out
+    assert leaving.value.code == 0, said
+    assert said.startswith("3 trainings in CartPole-v1 killed")
+    assert "  0 faults" in said
