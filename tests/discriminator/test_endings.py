@@ -61,7 +61,9 @@ def logits(judge: EndingJudge) -> Tensor:
 
 
 def learned(judge: EndingJudge, endings: list[int], expert_mass: float, policy_mass: float) -> EndingJudge:
-    for _ in range(6):
+    for group in judge.optimizer.param_groups:
+        group["lr"] = 3e-3
+    for _ in range(3):
         judge.update(rollout(endings), expert_mass, policy_mass)
     return judge
 

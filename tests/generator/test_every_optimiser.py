@@ -90,7 +90,7 @@ def test_an_entropy_bonus_holds_the_policy_where_it_outweighs_the_advantages(
     best = 0.7
     spread = math.sqrt(best * (1 - best))
     bonus = 1 / (spread * math.log(best / (1 - best)))
-    generator = make(make_actor_critic(Discrete(2)), entropy_bonus=bonus)
+    generator = make(make_actor_critic(Discrete(2)), entropy_bonus=bonus, batch_size=128)
     learn(generator, partial(roll_out, environments=32), lambda steps: (steps.act == 1).float())
     torch.testing.assert_close(probabilities(generator)[:, 1], torch.full((3,), best), rtol=0, atol=0.08)
 
