@@ -18,9 +18,9 @@ Quickly = Callable[[], AbstractContextManager[None]]
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def quick(quickly: Quickly) -> Iterator[None]:
-    """Everything in this process takes few draws."""
+    """Everything in this process takes few draws, what fixtures make too."""
     with quickly():
         yield
 

@@ -97,9 +97,9 @@ def environments() -> Iterator[None]:
         gymnasium.registry.pop(name)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def quick(quickly: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
-    """Clones and evaluations take few draws."""
+    """Clones and evaluations take few draws, those of fixtures too."""
     with quickly():
         yield
 

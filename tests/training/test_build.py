@@ -171,8 +171,9 @@ def agreement(actor_critic: ActorCritic, shown: Transitions) -> float:
 
 
 def test_a_warm_start_agrees_with_the_expert_before_the_first_step_and_goes_on_from_there(
-    build: Build, tiny: TrainConfig, repository: Path
+    build: Build, tiny: TrainConfig, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("gailkit.generator.cloning.MOST_UPDATES", 500)
     expert = Demonstrations.load(repository / "datasets" / "cartpole-v1.hdf5").choose(1)
     shown = expert.transitions()
     config = dataclasses.replace(tiny, policy=dataclasses.replace(tiny.policy, hidden=(16,), learning_rate=1e-3))

@@ -23,6 +23,7 @@ from gailkit.rollouts.environments import make_env
 from gailkit.training.checkpoint import load_checkpoint
 from gailkit.training.config import TrainConfig
 from gailkit.training.parts import Parts
+from gailkit.training.picture import PANELS
 from gailkit.training.run import load_policy
 from gailkit.training.train import TrainingResult, train
 
@@ -34,9 +35,11 @@ class Run(NamedTuple):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, cartpole: Demonstrations, tiny: TrainConfig) -> Run:
-    """A finished run of three iterations in CartPole-v1."""
+    """A finished run of three iterations in CartPole-v1, with all of its picture."""
     folder = tmp_path_factory.mktemp("training") / "parent" / "run"
-    return Run(folder, train("CartPole-v1", cartpole, tiny, out=folder))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gailkit.training.picture.PANELS", PANELS)
+        return Run(folder, train("CartPole-v1", cartpole, tiny, out=folder))
 
 
 def files(folder: Path) -> set[str]:
