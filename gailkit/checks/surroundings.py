@@ -12,7 +12,7 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 
 from gailkit.checks.subject import Subject
-from gailkit.rollouts.environments import environment_failures, make_env
+from gailkit.rollouts.environments import environment_failures, make_env, time_limit_of
 from gailkit.spaces import flatten_values, flattened_space, from_gymnasium
 
 NUM_STARTS = 64
@@ -25,7 +25,7 @@ class Surroundings(NamedTuple):
     env_id: str
     observation_space: Space[Any]
     action_space: Space[Any]
-    time_limit: int | None = None  # that it is registered with
+    time_limit: int | None = None  # after which it truncates an episode
     starts: np.ndarray | None = None  # (S, *obs), observations right after a reset
     rewards: np.ndarray | None = None  # (R,), of random actions
     env: gymnasium.Env[Any, Any] | None = None  # to act in
@@ -41,7 +41,7 @@ def surroundings_of(env_id: str, env_kwargs: Mapping[str, Any]) -> Surroundings:
     with environment_failures("it was looked at"):
         starts = [env.reset(seed=seed)[0] for seed in range(NUM_STARTS)]
         rewards = _rewards(env)
-    limit = env.spec.max_episode_steps if env.spec is not None else None
+    limit = time_limit_of(env)
     observed = from_gymnasium(env.observation_space, starts)
     return Surroundings(env_id, env.observation_space, env.action_space, limit, observed, rewards, env)
 

@@ -23,6 +23,7 @@ from gailkit.errors import StorageError
 
 if TYPE_CHECKING:
     from gailkit.demonstrations import Demonstrations
+    from gailkit.rollouts.protocol import About
     from gailkit.types import Trajectory
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -145,18 +146,17 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
     write_atomically(path, (json.dumps(values, indent=2, allow_nan=False) + "\n").encode())
 
 
-def note_differences(demonstrations: Demonstrations, env_id: str, env_kwargs: dict[str, Any]) -> None:
+def note_differences(demonstrations: Demonstrations, env_id: str, env_kwargs: dict[str, Any], env: About) -> None:
     """Say on stderr where the demonstrations were recorded in another environment than the one that is used."""
-    from gailkit.demonstrations.time_limits import differing_limits
+    from gailkit.recording.recorded_in import differences_in_one_version
 
     recorded = (demonstrations.env_id or env_id, dict(demonstrations.env_kwargs))
-    limits = differing_limits(demonstrations.about, env_id, env_kwargs)
     if recorded != (env_id, env_kwargs):
         used = f"{env_id} {env_kwargs or ''}".rstrip()
         note = f"note: recorded in {recorded[0]} {recorded[1] or ''}".rstrip() + f", used in {used}"
         click.echo(printable(note), err=True)
-    if limits is not None:
-        click.echo(f"note: recorded with a time limit of {limits[0]:,} steps, used with one of {limits[1]:,}", err=True)
+    for difference in differences_in_one_version(demonstrations.about, env):
+        click.echo(printable(f"note: {difference}"), err=True)
 
 
 def printable(text: str) -> str:

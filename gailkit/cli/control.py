@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,6 +90,8 @@ def control(
 
     import torch
 
+    from gailkit.rollouts.environments import make_env
+    from gailkit.rollouts.protocol import About
     from gailkit.training.control import Watching, method_of, run_control
 
     torch.set_num_threads(threads)
@@ -97,7 +99,8 @@ def control(
     asked = method.config
     config = replace(asked, steps=asked.steps if steps is None else steps, seed=asked.seed if seed is None else seed)
     demonstrations = load(demos, options, method.env_id)
-    note_differences(demonstrations, method.env_id, dict(method.env_kwargs))
+    with closing(make_env(method.env_id, method.env_kwargs)) as env:
+        note_differences(demonstrations, method.env_id, dict(method.env_kwargs), About.of(env))
     watching = Watching(lambda teacher: _watch_training(teacher, config, out / teacher), _watch_playing)
     result = run_control(
         replace(method, config=config),

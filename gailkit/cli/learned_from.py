@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from gailkit.cli.common import note_differences
 from gailkit.cli.demonstrations import ReadingOptions, load, read_limit, written_limit
 from gailkit.errors import DataError
 
@@ -28,13 +28,30 @@ class LearnedFrom:
     subsample: int | None = None  # every so-manieth pair
     seed: int = 0  # of the first pair
 
-    def load(self, env_id: str, env_kwargs: Mapping[str, Any]) -> tuple[Demonstrations, int]:
-        """The demonstrations as the environment takes them, and how many episodes were held out."""
-        from gailkit.rollouts.environments import make_env, stated_observation_space
+    def load(
+        self, env_id: str, env_kwargs: dict[str, Any], other_environment: bool | None = None
+    ) -> tuple[Demonstrations, int]:
+        """The demonstrations as the environment takes them, and how many episodes were held out.
+
+        Args:
+            other_environment: whether they may come from another version, time limit or wrappers of it, which is then
+                said; None, of a run that goes on, to ask and say nothing.
+
+        Raises:
+            InputError: if they do not fit the environment, or come from another form of it where they may not.
+        """
+        from gailkit.recording.recorded_in import check_recorded_in
+        from gailkit.rollouts.environments import make_env
+        from gailkit.rollouts.protocol import About
 
         whole = load(self.demos, self.options, env_id)
         with closing(make_env(env_id, env_kwargs)) as env:
-            whole = whole.fitted_to(env.observation_space, env.action_space, stated_observation_space(env))
+            about = About.of(env)
+            whole = whole.fitted_to(env.observation_space, env.action_space, about.stated_observation_space)
+        if other_environment is False:
+            check_recorded_in(whole.about, about)
+        if other_environment is not None:
+            note_differences(whole, env_id, env_kwargs, about)
         learned_from, held_out = _held_out(whole, self.trajectories, self.hold_out)
         if self.subsample is not None:
             learned_from = learned_from.subsample(self.subsample, self.seed)

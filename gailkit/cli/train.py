@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from gailkit.cli.common import PATH, note_differences, typed_command
+from gailkit.cli.common import PATH, typed_command
 from gailkit.cli.demonstrations import ReadingOptions, reading_options
 from gailkit.cli.examples import examples
 from gailkit.cli.learned_from import LearnedFrom
@@ -65,6 +65,12 @@ EXAMPLES = examples(
     "remain to learn from; none of fewer than five]",
 )
 @click.option("--subsample", metavar="K", type=click.IntRange(1), help="Use only every K-th pair of each episode.")
+@click.option(
+    "--other-environment",
+    is_flag=True,
+    help="Learn although the demonstrations were recorded in another version, time limit or wrappers than the "
+    "environment has.",
+)
 @run_options
 @resume_options
 @stepping_options
@@ -77,6 +83,7 @@ def train(
     trajectories: int | None,
     hold_out: float | None,
     subsample: int | None,
+    other_environment: bool,
     overwrite: bool,
     threads: int,
     env_kwargs: dict[str, Any],
@@ -120,8 +127,7 @@ def train(
 
     torch.set_num_threads(threads)
     env_id = canonical_id(env_id)
-    demonstrations, held_out = source.load(env_id, env_kwargs)
-    note_differences(demonstrations, env_id, env_kwargs)
+    demonstrations, held_out = source.load(env_id, env_kwargs, other_environment)
     with watched_training(settings.steps_of_rollouts, out, settings.steps, to_resume("train", out)) as on_iteration:
         result = run_training(
             env_id,
@@ -135,6 +141,7 @@ def train(
             held_out=held_out,
             source=source.record(),
             stepping=stepping,
+            other_environment=other_environment,
         )
     _tell(out, result, source)
 

@@ -12,10 +12,15 @@ from gailkit.demonstrations.endings import UnmarkedEnds
 from gailkit.demonstrations.file_contents import About, Broken, Contents, Episode, ReadOptions, TimeLimit, typed_limit
 from gailkit.wording import counted
 
+LIMIT = "max_episode_steps"
+"""Where the arguments of an environment, or the provenance of what was recorded in it, tell of its time limit."""
+NO_LIMIT = "none"
+MOST_DIGITS = 18  # of a number that anybody may have written
+
 
 def registered_limit(env_id: str | None) -> TimeLimit | None:
     """What Gymnasium knows of ``env_id`` as it is; nothing is imported or built to find out."""
-    spec = None if env_id is None else gymnasium.registry.get(env_id)
+    spec = None if env_id is None else gymnasium.registry.get(env_id.rpartition(":")[2])
     if spec is None or spec.max_episode_steps is None:
         return None
     limit = spec.max_episode_steps
@@ -24,19 +29,23 @@ def registered_limit(env_id: str | None) -> TimeLimit | None:
 
 def stated_limit(about: About) -> TimeLimit | None:
     """What a file says of the time limit, or of the environment that its episodes come from."""
-    stated = str(about.env_kwargs.get("max_episode_steps", about.provenance.get("max_episode_steps", "")))
-    if stated.isdecimal() and int(stated) > 0:
-        return TimeLimit(int(stated), f"the file states a time limit of {counted(int(stated), 'step')}")
-    return registered_limit(about.env_id)
+    told = told_limit(about.env_kwargs, about.provenance)
+    if told is None:
+        return registered_limit(about.env_id)
+    return None if math.isinf(told) else TimeLimit(int(told), f"the file states a time limit of {_steps_of(told)}")
 
 
-def differing_limits(about: About, env_id: str, env_kwargs: Mapping[str, object]) -> tuple[int, int] | None:
-    """The time limits of the episodes that a file holds and of the environment they are used in, where both are known
-    and not the same."""
-    given = env_kwargs.get("max_episode_steps")
-    shown, known = stated_limit(about), registered_limit(env_id)
-    used = given if isinstance(given, int) else None if known is None else known.steps
-    return None if shown is None or used is None or shown.steps == used else (shown.steps, used)
+def told_limit(env_kwargs: Mapping[str, object], provenance: Mapping[str, str]) -> float | None:
+    """The time limit that is told of, math.inf for none; None where nothing is."""
+    text = str(env_kwargs.get(LIMIT, provenance.get(LIMIT, "")))
+    if text in (NO_LIMIT, "-1"):  # by which Gymnasium makes an environment without
+        return math.inf
+    whole = text.isdecimal() and len(text) <= MOST_DIGITS
+    return int(text) if whole and int(text) > 0 else None
+
+
+def _steps_of(limit: float) -> str:
+    return counted(int(limit), "step")
 
 
 def divided(path: Path, contents: Contents, options: ReadOptions) -> Contents:

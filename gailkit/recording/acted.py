@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
+
+from gailkit.demonstrations.provenance import recordings
 
 LIKELIEST, SAMPLED = KINDS = ("likeliest", "sampled")
 KEY = "acted"  # in the provenance of recorded episodes: one of KINDS
@@ -22,31 +23,8 @@ def recorded_kind(spec: str, is_run: bool, stochastic: bool, noise: str | None) 
 
 def expert_actions(provenance: Mapping[str, str]) -> str | None:
     """The kind of actions that recorded episodes tell of; None where they do not, or some of them tell of another."""
-    kinds = {_kind(part) for part in _recordings(provenance)}
+    kinds = {_kind(part) for part in recordings(provenance)}
     return kinds.pop() if len(kinds) == 1 else None
-
-
-def _recordings(provenance: Mapping[str, str]) -> list[Mapping[str, str]]:
-    """What is told of each recording that was put together: by ``record --append``, or by ``data merge``."""
-    merged = [name for name in provenance if name.startswith("merged_") and " " not in name]
-    if merged:
-        parts = [_within(provenance, f"{name} ") for name in merged]
-        return [each for part in parts for each in _recordings(part)]
-    additions = [_parsed(text) for name, text in provenance.items() if name.startswith("addition_")]
-    return [{name: text for name, text in provenance.items() if not name.startswith("addition_")}, *additions]
-
-
-def _within(provenance: Mapping[str, str], prefix: str) -> Mapping[str, str]:
-    return {name.removeprefix(prefix): text for name, text in provenance.items() if name.startswith(prefix)}
-
-
-def _parsed(text: str) -> Mapping[str, str]:
-    """An addition, which may be anybody's: nothing where it is no description."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return {str(name): str(said) for name, said in found.items()} if isinstance(found, dict) else {}
 
 
 def _kind(recording: Mapping[str, str]) -> str | None:

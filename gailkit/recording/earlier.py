@@ -11,8 +11,10 @@ import gymnasium
 from gailkit.demonstrations.dataset import Demonstrations
 from gailkit.errors import InputError
 from gailkit.recording.provenance import merged_provenance
+from gailkit.recording.recorded_in import differences_in_one_version
 from gailkit.recording.shard_folder import Shards
 from gailkit.rollouts.environments import SeedStream, stated_observation_space
+from gailkit.rollouts.protocol import About
 from gailkit.spaces import brief
 
 
@@ -66,5 +68,7 @@ def check_continues(
             raise InputError(
                 f"{path} cannot be continued: its {what} is {brief(found)}, to be recorded is {brief(wanted)}"
             )
+    if others := differences_in_one_version(earlier.about, About.of(env)):
+        raise InputError(f"{path} cannot be continued: {'; '.join(map(str, others))}")
     if earlier.returns() is None:
         raise InputError(f"{path} cannot be continued: its episodes have no rewards")

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gailkit import __version__
+from gailkit.demonstrations.provenance import additions
 
 
 def describe_source(spec: str, files: Sequence[Path], seed: int, command: str) -> dict[str, str]:
@@ -33,11 +34,10 @@ def merged_provenance(sources: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """The first provenance, and under a name of its own each further one that is not in it yet, as JSON."""
     merged: dict[str, str] = {}
     for source in sources:
-        added = {name: text for name, text in merged.items() if name.startswith("addition_")}
-        first = {name: text for name, text in merged.items() if name not in added}
-        addition = json.dumps(dict(source))
+        added = additions(merged)  # compared by what they say: a file does not keep the order of names
+        first = {name: text for name, text in merged.items() if not name.startswith("addition_")}
         if not merged:
             merged.update(source)
-        elif source not in (first, merged) and addition not in added.values():
-            merged[f"addition_{len(added) + 1}"] = addition
+        elif source not in (first, merged) and source not in added:
+            merged[f"addition_{len(added) + 1}"] = json.dumps(dict(source))
     return merged

@@ -19,6 +19,7 @@ from gailkit.demonstrations.native import writing
 from gailkit.errors import StorageError
 from gailkit.recording.earlier import check_continues
 from gailkit.recording.provenance import merged_provenance
+from gailkit.recording.recorded_in import described_environment
 from gailkit.recording.shard_folder import Shards
 from gailkit.rollouts.environments import SeedStream, stated_observation_space
 from gailkit.spaces import unflatten_values
@@ -56,7 +57,7 @@ class Recording:
         self.observation_space = stated_observation_space(env)
         self.env_id = env_id
         self.env_kwargs = env_kwargs
-        self.provenance = provenance
+        self.provenance = {**provenance, **described_environment(env)}
         self.earlier = earlier
         self.finished: dict[int, Trajectory] = {}  # by index, in the order in which they ended
         self._committed: list[list[int]] = []  # indices in each shard of this run

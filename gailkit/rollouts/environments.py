@@ -17,7 +17,16 @@ from gymnasium import Space
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import DependencyNotInstalled, UnregisteredEnv
 from gymnasium.spaces import Box, Discrete
-from gymnasium.wrappers import FlattenObservation
+from gymnasium.wrappers import (
+    FlattenObservation,
+    HumanRendering,
+    OrderEnforcing,
+    PassiveEnvChecker,
+    RecordEpisodeStatistics,
+    RecordVideo,
+    RenderCollection,
+    TimeLimit,
+)
 
 from gailkit.errors import EnvironmentFailure, GailkitError, InputError
 from gailkit.importing import describe_foreign, make_current_folder_importable, missing_package
@@ -92,6 +101,36 @@ def stated_observation_space(env: gymnasium.Env[Any, Any]) -> Space[Any]:
     """The observation space that the environment itself states: a Dict, say, where ``make_env`` flattens it."""
     space: Space[Any] = (env.env if isinstance(env, _Flattened) else env).observation_space
     return space
+
+
+USUAL = (
+    _Flattened, OrderEnforcing, PassiveEnvChecker, TimeLimit,  # which are put around any
+    HumanRendering, RenderCollection, RecordEpisodeStatistics, RecordVideo,  # which only watch
+)  # fmt: skip
+
+
+def wrappers_of(env: gymnasium.Env[Any, Any]) -> tuple[str, ...]:
+    """The names of the wrappers around an environment, the innermost first, but for the usual ones.
+
+    Those are what Gymnasium and ``make_env`` put around it, of which time limits are asked for by themselves, and what
+    changes neither observations nor actions, rewards and ends.
+    """
+    return tuple(type(each).__name__ for each in reversed(_layers(env)) if type(each) not in USUAL)
+
+
+def time_limit_of(env: gymnasium.Env[Any, Any]) -> int | None:
+    """After how many steps a registered environment, as it was made, is truncated by Gymnasium; None for never."""
+    limits = [each.spec.max_episode_steps for each in _layers(env) if isinstance(each, TimeLimit) and each.spec]
+    return limits[0] if limits else None
+
+
+def _layers(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Wrapper[Any, Any, Any, Any]]:
+    """The wrappers around an environment, the outermost first."""
+    layers = []
+    while isinstance(env, gymnasium.Wrapper):
+        layers.append(env)
+        env = env.env
+    return layers
 
 
 def canonical_id(env_id: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import Space
 from gymnasium.wrappers import FlattenObservation
 
-from gailkit.rollouts.environments import stated_observation_space
+from gailkit.rollouts.environments import stated_observation_space, time_limit_of, wrappers_of
 
 FAILURES = "failures"
 """Where the infos of a step or a reset say which environments failed in it, a ``Failure`` each by its number."""
@@ -33,14 +33,14 @@ class About(NamedTuple):
     stated_observation_space: Space[Any]  # by the environment itself, which ``make_env`` may have flattened
     time_limit: int | None = None  # steps after which it truncates an episode
     flattened_from: Space[Any] | None = None  # the space of the observations that it flattens to one vector
+    wrappers: tuple[str, ...] = ()  # the names of those around it, the innermost first, but for the usual ones
 
     @classmethod
     def of(cls, env: gymnasium.Env[Any, Any]) -> About:
         """That of ``env``."""
         name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
-        limit = None if env.spec is None else env.spec.max_episode_steps
         spaces = env.observation_space, env.action_space, stated_observation_space(env)
-        return cls(name, *spaces, limit, _flattened_from(env))
+        return cls(name, *spaces, time_limit_of(env), _flattened_from(env), wrappers_of(env))
 
 
 class Environments(Protocol):

@@ -8,6 +8,7 @@ from typing import Any
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import InputError
+from gailkit.recording.recorded_in import check_recorded_in
 from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.stepping import Stepping
 from gailkit.training.build import build_trainer
@@ -31,6 +32,7 @@ def train(
     stepping: Stepping | None = None,
     held_out: int = 0,
     source: Mapping[str, Any] | None = None,
+    other_environment: bool = False,
 ) -> TrainingResult:
     """Train a policy that imitates ``demonstrations`` in the environment ``env_id``.
 
@@ -47,10 +49,12 @@ def train(
         stepping: where the environments run, which makes no difference to the result, and how often they may fail.
         held_out: how many episodes were kept back from ``demonstrations``, for the record.
         source: where the demonstrations come from, in plain JSON values, for the record.
+        other_environment: learn although they were recorded in another version, time limit or wrappers than the
+            environment has.
 
     Raises:
-        InputError: if the environment does not exist, the demonstrations do not fit it, a name is not known,
-            ``out`` is not empty, or ``held_out`` is negative.
+        InputError: if the environment does not exist, the demonstrations do not fit it or come from another form of it,
+            a name is not known, ``out`` is not empty, or ``held_out`` is negative.
         EnvironmentFailure: if the environment fails more often than is accepted; what was learned is in ``out``.
         StorageError: if the disk refuses.
         DivergenceError: if a number becomes NaN; the last checkpoint was written before that.
@@ -68,8 +72,10 @@ def train(
 
     def plan(envs: Environments) -> Plan:
         fitted = fitted_to_envs(demonstrations, envs)
-        description = {"demonstrations": describe_demonstrations(fitted, held_out, source)}
-        return Plan(build_trainer(config, envs, fitted, parts), description, fitted, parts)
+        if not other_environment:
+            check_recorded_in(demonstrations.about, envs.about)
+        described = {**describe_demonstrations(fitted, held_out, source), "other_environment": other_environment}
+        return Plan(build_trainer(config, envs, fitted, parts), {"demonstrations": described}, fitted, parts)
 
     return run_to_the_end(
         env_id,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gymnasium.spaces import Discrete
 
 from gailkit.cli import common
 from gailkit.cli.common import (
@@ -24,6 +25,7 @@ from gailkit.cli.common import (
 )
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import StorageError
+from gailkit.rollouts.protocol import About
 from gailkit.types import Trajectory
 
 
@@ -140,10 +142,14 @@ def test_control_characters_in_names_are_written_out(
     monkeypatch.setattr(common, "SECONDS_BETWEEN_LINES", 0.0)
     with show_progress("evaluating \x1b[2J", 10, "episodes") as update:
         update(10, "fine")
-    note_differences(replace(make_demonstrations([3]), env_id="\x1b[2J\r"), "Numbers-v0", {})
+    env = About("Numbers-v0", Discrete(1), Discrete(1), Discrete(1), wrappers=())
+    provenance = {"env_wrappers": '["\\u001b[2J"]'}
+    shown = replace(make_demonstrations([3]), env_id="\x1b[2J\r", provenance=provenance)
+    note_differences(shown, "Numbers-v0", {}, env)
     said = capsys.readouterr().err
     assert r"evaluating \x1b[2J" in said
-    assert said.endswith(r"note: recorded in \x1b[2J\r {'size': 3}, used in Numbers-v0" + "\n")
+    assert r"note: recorded in \x1b[2J\r {'size': 3}, used in Numbers-v0" + "\n" in said
+    assert said.endswith(r"note: recorded with the wrappers \x1b[2J, used with no wrappers" + "\n")
 
 
 def test_episodes_are_counted_and_averaged() -> None:

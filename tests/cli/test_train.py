@@ -206,10 +206,24 @@ def test_what_is_larger_than_the_memory_it_may_take_is_learned_from_piece_by_pie
     assert "pairs of 3 expert episodes" in done.stdout
 
 
-def test_demonstrations_of_another_name_are_taken_with_a_note(run_here: RunHere) -> None:
-    done = run_here("train", "CartPole-v0", "--demos", "demos.hdf5", "--out", "run", *TINY)
+def test_demonstrations_of_another_version_are_taken_with_a_note_where_they_are_wanted(
+    run_here: RunHere, tmp_path: Path
+) -> None:
+    words = ("train", "CartPole-v0", "--demos", "demos.hdf5", "--out", "run", *TINY)
+    refused = run_here(*words)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        "Error: the demonstrations come from another form of the environment: recorded in CartPole-v1, used in "
+        "CartPole-v0; recorded with a time limit of 500 steps, used with one of 200; --other-environment (in Python, "
+        "other_environment=True) learns from them all the same\n"
+    )
+    assert not (tmp_path / "run").exists()
+    done = run_here(*words, "--other-environment")
     assert done.returncode == 0, done.stderr
     assert "note: recorded in CartPole-v1, used in CartPole-v0\n" in done.stderr
+    assert "note: recorded with a time limit of 500 steps, used with one of 200\n" in done.stderr
+    resumed = run_here("train", "--resume", "run", "--steps", "320")
+    assert (resumed.returncode, "recorded" in resumed.stderr) == (0, False), resumed.stderr
 
 
 def test_an_environment_that_breaks_is_exit_code_4_after_a_checkpoint(run_here: RunHere, tmp_path: Path) -> None:

@@ -7,11 +7,14 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.wrappers import FlattenObservation, RecordEpisodeStatistics
 
 from gailkit.demonstrations.dataset import Demonstrations
 from gailkit.demonstrations.summary import describe
@@ -230,6 +233,43 @@ def test_killed_between_the_file_and_the_removal_of_its_shards_nothing_is_there_
     assert [provenance["source"], *added] == ["first", *(["second"] if killed_in is recorded else []), "third"]
 
 
+class Kept(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Around an environment, and changes nothing."""
+
+
+@pytest.mark.parametrize(
+    ("around", "names"),
+    [
+        ((), "[]"),
+        ((RecordEpisodeStatistics,), "[]"),
+        ((Kept, FlattenObservation), '["Kept", "FlattenObservation"]'),
+    ],
+)
+def test_wrappers_and_the_time_limit_are_kept(tmp_path: Path, around: Any, names: str) -> None:
+    """By Gymnasium's own account too, which lists all wrappers but those that it puts around every environment."""
+    env = reduce(lambda inner, wrap: wrap(inner), around, gymnasium.make("CartPole-v1", max_episode_steps=30))
+    assert env.spec is not None
+    listed = [each.name for each in env.spec.additional_wrappers]
+    assert json.loads(names) == [name for name in listed if name != "RecordEpisodeStatistics"]
+    with closing(Shards(tmp_path / "a.hdf5")) as shards:
+        recording = Recording(shards, env, "CartPole-v1", {}, {"source": "test"})
+        recording.add(0, *played([99]))
+        recording.finish()
+    provenance = Demonstrations.load(tmp_path / "a.hdf5").provenance
+    assert (provenance["env_wrappers"], provenance["max_episode_steps"]) == (names, "30")
+
+
+def test_in_another_form_of_the_environment_a_file_is_not_continued(tmp_path: Path) -> None:
+    path = tmp_path / "a.hdf5"
+    recorded(path, 1)
+    for env, said in (
+        (Kept(make_env("CartPole-v1")), "recorded with no wrappers, used with the wrappers Kept"),
+        (make_env("CartPole-v1", {"max_episode_steps": 9}), "with a time limit of 500 steps, used with one of 9"),
+    ):
+        with closing(Shards(path)) as shards, pytest.raises(InputError, match=said):
+            Recording(shards, env, "CartPole-v1", {}, {"source": "test"}, earlier_episodes(shards))
+
+
 def test_a_file_to_be_replaced_is_not_taken_in(tmp_path: Path) -> None:
     path = tmp_path / "a.hdf5"
     old = recorded(path, 2)
@@ -298,8 +338,8 @@ def test_each_part_keeps_its_provenance(tmp_path: Path) -> None:
     for source in ("a", "b", "c"):
         recorded(tmp_path / "a.hdf5", 1, source=source)
     provenance = Demonstrations.load(tmp_path / "a.hdf5").provenance
-    assert set(provenance) == {"source", "addition_1", "addition_2"}
-    assert json.loads(provenance["addition_2"]) == {"source": "c"}
+    assert set(provenance) == {"source", "env_wrappers", "max_episode_steps", "addition_1", "addition_2"}
+    assert json.loads(provenance["addition_2"])["source"] == "c"
 
 
 def test_a_source_is_named_once_however_many_shards_it_has() -> None:

@@ -95,7 +95,8 @@ def run_policies(
     from gailkit.evaluation.evaluate import Reference
     from gailkit.experts.resolve import check_packages
     from gailkit.generator import TrainedPolicy
-    from gailkit.rollouts.environments import make_env, stated_observation_space
+    from gailkit.rollouts.environments import make_env
+    from gailkit.rollouts.protocol import About
 
     for spec in request.specs:
         check_packages(spec)
@@ -103,9 +104,10 @@ def run_policies(
     env_id, env_kwargs = _environment(request.specs, env_id, env_kwargs, demonstrations.env_id)
     with closing(make_env(env_id, env_kwargs)) as env:
         policies = [_policy(request, spec, env) for spec in request.specs]
-        stated = stated_observation_space(env)
+        about = About.of(env)
+        stated = about.stated_observation_space
         demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space, stated)
-    note_differences(demonstrations, env_id, env_kwargs)
+    note_differences(demonstrations, env_id, env_kwargs, about)
     if request.filmed:
         _note_unless_drawn(request, env_id, env_kwargs)
     seen = [policy.trained_on for policy in policies if isinstance(policy, TrainedPolicy)]

@@ -179,6 +179,7 @@ def test_the_window_leaves_the_pictures_of_mujoco_alone(display: str) -> None:
     )
     if "MuJoCo can draw in no way here" in done.stderr:
         pytest.skip("NOT TESTED MuJoCo's pictures beside the window: MuJoCo can draw in no way here")
+    assert done.returncode == 0, done.stderr
     before, beside = map(float, done.stdout.split())
     assert beside == pytest.approx(before, rel=0.01)
     assert before > 1
