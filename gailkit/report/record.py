@@ -11,7 +11,7 @@ from gailkit.errors import DataError, InputError
 from gailkit.health.curves import LARGEST
 from gailkit.health.plan import Plan, action_components, logit_bound
 from gailkit.spaces import space_from_json
-from gailkit.training.config import CHOOSING_SHARE
+from gailkit.training.config import choosing_steps
 from gailkit.training.metrics import read_metrics
 from gailkit.training.run import RunFolder
 
@@ -56,7 +56,7 @@ class RunRecord:
         if type(steps) is not int or steps > LARGEST:
             return None
         imitates = self.description.get("demonstrations") is not None
-        return steps - int(CHOOSING_SHARE * steps) if imitates else steps
+        return steps - choosing_steps(steps) if imitates else steps
 
     def _action_components(self) -> int | None:
         try:

@@ -19,7 +19,15 @@ LEAST_DEVIATION = (
     "imitation), so that the policy comes to rest where they hardly differ."
 )
 CHECKPOINTS = ("chosen", "last", "best")  # of a run, by which a policy may act
-CHOOSING_SHARE = 0.05  # of the steps of an imitation
+CHOOSING_SHARE = 0.05  # of the steps of an imitation,
+CHOOSING_STEPS = 3000  # but so many at least, of short ones not more than
+MOST_CHOOSING_SHARE = 0.15
+
+
+def choosing_steps(steps: int) -> int:
+    """How many of the ``steps`` of an imitation are left for its policies to be played, to choose among them."""
+    least = min(CHOOSING_STEPS, int(MOST_CHOOSING_SHARE * steps))
+    return max(int(CHOOSING_SHARE * steps), least)
 
 
 @dataclass(frozen=True)
@@ -128,5 +136,5 @@ class TrainConfig(RunConfig):
 
     @property
     def training_steps(self) -> int:
-        """The rest are those in which the policies that a run ends with are played, to choose among them."""
-        return self.steps - int(CHOOSING_SHARE * self.steps)
+        """All but those for choosing."""
+        return self.steps - choosing_steps(self.steps)

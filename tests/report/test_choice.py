@@ -76,7 +76,7 @@ def test_of_an_expert_that_always_does_the_same_the_report_says_that_its_clone_w
     quickly: Callable[[], AbstractContextManager[None]],
 ) -> None:
     """Its frequencies know its actions as well as any clone, which gains nothing and is nearly certain of them."""
-    config = TrainConfig(steps=10 * 64, num_envs=2, rollout_size=64)
+    config = TrainConfig(steps=12 * 64, num_envs=2, rollout_size=64)
     observations = np.random.default_rng(0).normal(0, 0.02, (3, 51, 4)).astype(np.float32)
     shown = [Trajectory(each, np.zeros(50, np.int64), None, terminated=False) for each in observations]
     with quickly():
