@@ -29,7 +29,7 @@ class DQN(OffPolicyGenerator):
         replay_size: int = 1_000_000,
         warm_up: int = 1000,
         updates_per_step: float = 1.0,
-        batch_size: int = 256,
+        batch_size: int = 128,
         learning_rate: float = 3e-4,
         target_rate: float = 0.005,
         n_step: int = 3,

@@ -55,7 +55,9 @@ class PolicyConfig:
         at_least=1,
     )
     batch_size: int | None = setting_of(
-        dict.fromkeys(EVERY, 256), "Steps in a minibatch; trpo's are those of the value function.", at_least=1
+        dict.fromkeys(EVERY, 256) | {"dqn": 128},
+        "Steps in a minibatch; trpo's are those of the value function.",
+        at_least=1,
     )
     max_gradient_norm: float | None = setting_of(
         dict.fromkeys(ADAM, 0.5), "Gradients longer than this are shortened to it.", above=0
