@@ -30,6 +30,8 @@ class Generator(nn.Module, ABC):
     gamma: float  # the discount, of those that have one
     least_deviation: float = 0.0  # by which advantages are divided at least, in the units of the rewards
     replay: Replay | None = None  # of those that learn from the whole run; its state is its own, as it is large
+    measures: bool = False  # whether it asks for ``measured``
+    measured: Transitions | None = None  # pairs of an expert's, to find out how well the policy knows them
     guidance: Guidance | None = None  # where the policy began as a clone: see ``guided``
 
     def __init__(self, actor_critic: ActorCritic) -> None:

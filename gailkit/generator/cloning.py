@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
+from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 from torch import Tensor
 
@@ -233,15 +234,21 @@ def _worth(actor_critic: ActorCritic, expert: Pairs, shown: Tensor, held_out: Te
             known[chunk] = actor_critic(expert.observations_at(held_out[chunk])).log_prob(unseen[chunk])
         return float((known - unconditional).mean()), None
     assert isinstance(space, Box)
-    low, high = (torch.as_tensor(bound) for bound in (space.low, space.high))
-
-    def deviation(predicted: Tensor) -> Tensor:
-        """Root mean square of what the held-out actions differ by, in half-widths, as the environment sees them."""
-        apart = (unseen.clamp(low, high) - predicted.clamp(low, high)) / actor_critic.action_scale
-        return apart.square().mean(0).sqrt().clamp(*DEVIATIONS)
-
     predicted = torch.empty_like(unseen)
     for chunk in chunks:
         predicted[chunk] = actor_critic(expert.observations_at(held_out[chunk])).mode()
-    own = deviation(predicted)
-    return float((deviation(learned.clamp(low, high).mean(0)) / own).log().mean()), own
+    low, high = (torch.as_tensor(bound) for bound in (space.low, space.high))
+    alike = learned.clamp(low, high).mean(0).expand_as(unseen)
+    own, of_all = (deviations(unseen, acted, space, actor_critic.action_scale) for acted in (predicted, alike))
+    return float((of_all / own).log().mean()), own
+
+
+def deviations(act: Tensor, predicted: Tensor, space: Space[Any], scale: Tensor) -> Tensor:
+    """How far actions (B, *act) lie from the ``predicted`` ones: the root mean square of each component, (*act).
+
+    In half-widths ``scale`` of the Box, as the environment sees both, and within DEVIATIONS.
+    """
+    assert isinstance(space, Box)
+    low, high = (torch.as_tensor(bound) for bound in (space.low, space.high))
+    apart = (act.clamp(low, high) - predicted.clamp(low, high)) / scale
+    return apart.square().mean(0).sqrt().clamp(*DEVIATIONS)

@@ -4,13 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from gailkit.functional.schedules import Schedule, linear
 from gailkit.generator.cloning import negative_log_likelihood_of_means
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.types import Transitions
+
+MEASURED_SHARE = 0.3  # of the expert's pairs,
+MOST_MEASURED = 1000  # and no more than so many
+
+Draw = Callable[[int], Transitions]
+"""A number B to B of the expert's pairs, drawn at random."""
+
+
+class Steps(Protocol):
+    """K of the expert's pairs."""
+
+    def __len__(self) -> int:
+        """K."""
+
+    def __getitem__(self, index: Tensor) -> Transitions:
+        """Those at ``index`` (B,) int64, in that order."""
+
+
+def measured_apart(expert: Steps, seed: int) -> tuple[Transitions, Draw]:
+    """Pairs to find out how well a policy knows the expert, and how to draw from all others, which may guide it.
+
+    A policy knows the actions that guide it by heart, the accidental part of them too.
+    """
+    order = torch.randperm(len(expert), generator=torch.Generator().manual_seed(seed))
+    count = max(1, min(MOST_MEASURED, round(MEASURED_SHARE * len(expert))))
+    others = order[count:] if count < len(order) else order
+
+    def draw(size: int) -> Transitions:
+        return expert[others[torch.randint(len(others), (size,))]]
+
+    return expert[order[:count]], draw
 
 
 @dataclass(frozen=True)
@@ -22,7 +55,7 @@ class Guidance:
     narrows them before the means are right.
     """
 
-    draw: Callable[[int], Transitions]  # so many of the expert's pairs at random
+    draw: Draw  # so many of the expert's pairs at random
     weight: float = 0.1
     schedule: Schedule = linear
     batch_size: int = 128

@@ -24,7 +24,8 @@ from gailkit.spaces import brief
 from gailkit.types import Experience, Reward, Rollout
 
 CHUNK = 2**21  # numbers of observations that are drawn at a time
-SHOWN = 2048  # steps of the policy's that a discriminator is shown, after each rollout
+SHOWN = 2048  # steps of the policy's that a discriminator is shown, after each rollout,
+RECENT = 0.25  # from the newest share of the replay
 
 
 @dataclass(frozen=True)
@@ -124,10 +125,15 @@ class OffPolicyGenerator(Generator):
         return self._distribution(obs).sample()
 
     def experience(self, rollout: Rollout) -> Experience:
-        """Take in a rollout; what stands for the policy are steps from the whole replay."""
+        """Take in a rollout; what stands for the policy are steps from the newest part of the replay.
+
+        The mixture of all that the run has been is what the policy was, more than what it is: against it, a policy that
+        has become the expert is rewarded for whatever the earlier ones did too rarely.
+        """
         self.replay.add(rollout)
         shown = min(SHOWN, max(self.batch_size, CHUNK // self.actor_critic.encoder.size))
-        return Experience(self.replay.draw(shown).transitions(), len(self.replay), self.replay.num_terminated())
+        steps = self.replay.draw(shown, share=RECENT).transitions()
+        return Experience(steps, self.replay.num_steps(RECENT), self.replay.num_terminated(RECENT))
 
     def update(self, rollout: Rollout, reward: Reward, progress: float = 0.0) -> dict[str, float]:
         """As many gradient steps as the rollout calls for; see ``Generator.update``."""

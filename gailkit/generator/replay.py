@@ -57,12 +57,13 @@ class Replay:
             self._ring[name][places] = getattr(rollout, name)[-self._capacity :]
         self.rows += len(rollout.terminated)
 
-    def draw(self, count: int, length: int = 1) -> Replayed:
+    def draw(self, count: int, length: int = 1, share: float = 1.0) -> Replayed:
         """Runs of ``length`` successive steps of one environment, ``count`` of them at random: (length, count).
 
-        Each possible start is drawn alike, with replacement. A run may go on into the next episode.
+        Each possible start in the newest ``share`` of the steps is drawn alike, with replacement. A run may go on into
+        the next episode.
         """
-        held = min(self.rows, self._capacity)
+        held = max(self._newest(share), length)
         start = self.rows - held + torch.randint(held - length + 1, (count,))
         rows = start + torch.arange(length).unsqueeze(-1)
         environment = torch.randint(self._num_envs, (count,)).expand(length, count)
@@ -70,9 +71,14 @@ class Replay:
         obs, act, next_obs, terminated, truncated = (self._ring[name][place] for name in FIELDS)
         return Replayed(obs, act, next_obs, terminated, truncated, rows * self._num_envs + environment)
 
-    def num_terminated(self) -> int:
-        """How many of the steps that it holds terminated."""
-        return int(self._ring["terminated"].sum())  # what was never filled is False
+    def num_steps(self, share: float = 1.0) -> int:
+        """How many steps the newest ``share`` of those that it holds are."""
+        return self._newest(share) * self._num_envs
+
+    def num_terminated(self, share: float = 1.0) -> int:
+        """How many of them terminated."""
+        places = torch.arange(self.rows - self._newest(share), self.rows) % self._capacity
+        return int(self._ring["terminated"][places].sum())
 
     def state_dict(self) -> dict[str, Any]:
         """All that it holds: the ring itself, no copy of it, in which row t lies at t modulo its length."""
@@ -81,6 +87,10 @@ class Replay:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` returned."""
         self.rows, self._ring = state["rows"], {name: state["ring"][name] for name in FIELDS if state["ring"]}
+
+    def _newest(self, share: float) -> int:
+        """Rows, at least one."""
+        return max(1, round(share * min(self.rows, self._capacity)))
 
     @property
     def _capacity(self) -> int:

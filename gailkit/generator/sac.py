@@ -10,12 +10,14 @@ from gymnasium.spaces import Box, Discrete
 from torch import Tensor
 
 from gailkit.functional.q_learning import soft_value, value_target
+from gailkit.generator.cloning import deviations
 from gailkit.generator.guidance import Guidance
 from gailkit.generator.off_policy import Batch, OffPolicyGenerator
 from gailkit.networks.action_values import action_values
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import Categorical, DiagonalGaussian, TanhGaussian
 from gailkit.networks.flat import FlatParameters
+from gailkit.types import Reward, Rollout, Transitions
 
 DISCRETE_SHARE = 0.3  # of the entropy of uniform actions, where no clone tells how much of it an expert has
 SEEN = 1000  # pairs of the expert's that its entropy is measured on
@@ -32,10 +34,13 @@ class SAC(OffPolicyGenerator):
     """y = r + gamma (min_i Q_i'(s', a') - alpha ln pi(a'|s')), a' ~ pi; pi goes uphill on min_i Q_i - alpha ln pi.
 
     alpha rises while the entropy is below its target and falls while it is above. The target is -1 a dimension of
-    half-width 1 for Box actions and a share of ln A for Discrete ones. Of a policy that began as a clone it is at first
-    the entropy that the clone has where the expert was, and moves in the course of the run to the usual one if that is
-    less: a clone scatters by its errors beside what the expert's own actions scatter.
+    half-width 1 for Box actions and a share of ln A for Discrete ones, or of a policy that began as a clone the entropy
+    that the clone has where the expert was. Where there is an expert, it moves in the course of the run to the entropy
+    of the expert's actions as far as the policy knows them (``entropy_of``): at any other one the two could be told
+    apart by how their actions scatter, whatever the policy does.
     """
+
+    measures = True
 
     first_entropy: Tensor  # (), the target at the start of the run
     last_entropy: Tensor  # (), and at its end
@@ -86,11 +91,34 @@ class SAC(OffPolicyGenerator):
         super().guide(guidance)
         with torch.no_grad():
             self.first_entropy.copy_(self._distribution(guidance.draw(SEEN).obs).entropy().mean())
-            self.last_entropy.copy_(torch.minimum(self.last_entropy, self.first_entropy))
+            self.last_entropy.copy_(self.first_entropy)
 
     def target_entropy(self, progress: float) -> Tensor:
         """That of the policy, (), at a share in [0, 1] of the run."""
         return torch.lerp(self.first_entropy, self.last_entropy, progress)
+
+    @torch.no_grad()
+    def entropy_of(self, pairs: Transitions) -> Tensor:
+        """The entropy of the actions of ``pairs``, (), from above, and from nearby of a policy that acts like them.
+
+        For Discrete actions it is the mean of -ln pi(a|s), H(expert) + KL(expert || pi). For Box actions it is that of
+        normal ones that deviate from the policy's likeliest as these do, in the mean over the pairs.
+        """
+        distribution = self._distribution(pairs.obs)
+        if isinstance(distribution, Categorical):
+            uniform = math.log(distribution.logits.shape[-1])
+            return (-distribution.log_prob(pairs.act)).mean().clamp(max=uniform)
+        space, scale = self.actor_critic.action_space, self.actor_critic.action_scale
+        deviation = deviations(pairs.act, distribution.mode(), space, scale)
+        normal = deviation.log() + 0.5 * math.log(2.0 * math.pi * math.e)
+        return (normal + self.actor_critic.action_log_scale).sum()
+
+    def update(self, rollout: Rollout, reward: Reward, progress: float = 0.0) -> dict[str, float]:
+        """As that of ``OffPolicyGenerator``."""
+        if self.measured is not None and self.warm:
+            self.last_entropy.copy_(self.entropy_of(self.measured))
+        told = super().update(rollout, reward, progress)
+        return {**told, "target_entropy": float(self.target_entropy(progress))}
 
     def learn(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """One step of the action values, of the policy and of alpha."""

@@ -27,11 +27,8 @@ from gailkit.discriminator import (
 )
 from gailkit.functional import rewards
 from gailkit.functional.absorbing import absorbing_mass
-from gailkit.generator import (
-    Guidance,
-    WarmStart,
-    warm_start,
-)
+from gailkit.generator import Guidance, WarmStart, warm_start
+from gailkit.generator.guidance import Draw, measured_apart
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import mlp, spectral_mlp
 from gailkit.rollouts.collector import Collector
@@ -100,9 +97,12 @@ def build_trainer(
     )
     teacher = Adversary(learner, demonstrations)
     began = began or warm_start(actor_critic, shown)
+    guiding: Draw = teacher.draw_expert
+    if generator.measures:
+        generator.measured, guiding = measured_apart(shown, config.seed)
     if began.used:
         encoder.freeze()
-        generator.guide(Guidance(teacher.draw_expert))
+        generator.guide(Guidance(guiding))
     candidates = Candidates(actor_critic, began, memory_of(config.num_envs * config.rollout_steps))
     gamma = getattr(generator, "gamma", config.gamma)  # of one that somebody made with another
     discount = Discount(generator, gamma, config.endless_gamma, demonstrations.num_terminated > 0)

@@ -65,6 +65,16 @@ def test_terminations_are_those_of_the_steps_that_it_holds() -> None:
     assert filled(20, 5).num_terminated() == 4  # 20, 25, 30, 35
 
 
+@pytest.mark.parametrize(("size", "rollouts", "oldest"), [(100, 5, 30), (20, 5, 36), (100, 1, 6)])
+def test_a_share_of_it_is_the_newest_steps(size: int, rollouts: int, oldest: int) -> None:
+    """A quarter of 40, of 20 and of 8 steps, in rows of two."""
+    replay = filled(size, rollouts)
+    newest = set(range(oldest, 8 * rollouts))
+    assert set(replay.draw(2000, share=0.25).numbers.flatten().tolist()) == newest
+    assert replay.num_steps(0.25) == len(newest)
+    assert replay.num_terminated(0.25) == sum(number % 5 == 0 for number in newest)
+
+
 def test_what_comes_in_and_goes_out_is_a_copy() -> None:
     replay, given = Replay(100), rollout(0)
     replay.add(given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from gymnasium.spaces import Box, Discrete
 
 from gailkit.functional.q_learning import Ahead
 from gailkit.generator import SAC, Guidance
+from gailkit.generator.guidance import measured_apart
 from gailkit.generator.off_policy import Batch
 from gailkit.types import Transitions
 
@@ -72,25 +74,67 @@ def test_the_target_is_one_nat_less_a_dimension_than_a_box_of_half_width_1_has_a
         assert 0 < float(made(make_actor_critic, Discrete(4)).target_entropy(progress)) < math.log(4)
 
 
-@pytest.mark.parametrize(("space", "certain"), [(Discrete(4), 5000.0), (Box(-1, 1, (2,)), -3.0)])
-def test_one_that_began_as_a_clone_goes_from_its_entropy_where_the_expert_was_to_the_usual_one_if_that_is_less(
-    make_actor_critic: Any, space: Any, certain: float
+def pairs_of(generator: SAC, count: int) -> Transitions:
+    """States, and what the policy itself does in them."""
+    obs = torch.randn(count, 3)
+    act = generator.actor_critic(obs).detach().sample()
+    return Transitions(obs, act, obs, torch.zeros(count, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("space", [Discrete(4), Box(-10, 1, (2,))])
+def test_the_target_goes_from_the_entropy_of_the_clone_to_that_of_the_expert(
+    make_actor_critic: Any, space: Any
 ) -> None:
-    generator, obs = made(make_actor_critic, space), torch.randn(50, 3)
-    pairs = Transitions(obs, generator.act(obs), obs, torch.zeros(50, dtype=torch.bool))
-    usual, own = float(generator.target_entropy(0.0)), float(generator.actor_critic(obs).entropy().mean().detach())
+    generator = made(make_actor_critic, space)
+    pairs = pairs_of(generator, 50)
+    own = float(generator.actor_critic(pairs.obs).entropy().mean().detach())
     generator.guide(Guidance(lambda count: pairs))
-    assert own > usual
-    found = [float(generator.target_entropy(progress)) for progress in (0.0, 0.25, 1.0)]
-    assert found == pytest.approx([own, 0.75 * own + 0.25 * usual, usual], rel=1e-5)
-    with torch.no_grad():
-        generator.actor_critic.policy[-1].weight.mul_(certain)
-        generator.actor_critic.set_log_std(certain)
-    generator.guide(Guidance(lambda count: pairs))
-    expected = float(generator.actor_critic(obs).entropy().mean().detach())
-    assert expected < usual
-    assert [float(generator.target_entropy(progress)) for progress in (0.0, 1.0)] == pytest.approx([expected] * 2)
+    assert [float(generator.target_entropy(progress)) for progress in (0.0, 1.0)] == pytest.approx([own, own])
     assert generator.guidance is not None
+    generator.last_entropy.fill_(own - 2.0)
+    found = [float(generator.target_entropy(progress)) for progress in (0.0, 0.25, 1.0)]
+    assert found == pytest.approx([own, own - 0.5, own - 2.0], rel=1e-5)
+
+
+@pytest.mark.parametrize("deviation", [0.03, 0.5])
+def test_the_entropy_of_a_box_expert_is_that_of_its_deviation_whatever_the_policys(
+    make_actor_critic: Any, deviation: float
+) -> None:
+    """A normal distribution in two dimensions, in a Box of half-width 5: d (ln 5 deviation + 1/2 ln 2 pi e)."""
+    generator = made(make_actor_critic, Box(-5, 5, (2,)))
+    with torch.no_grad():
+        generator.actor_critic.policy[-1].weight.mul_(0.01)
+    generator.actor_critic.set_log_std(-1.0)
+    pairs = pairs_of(generator, 5000)
+    acted = generator.actor_critic(pairs.obs).mode().detach()
+    pairs = replace(pairs, act=acted + 5 * deviation * torch.randn_like(acted))
+    expected = 2 * (math.log(5 * deviation) + 0.5 * math.log(2 * math.pi * math.e))
+    assert float(generator.entropy_of(pairs)) == pytest.approx(expected, abs=0.15 if deviation == 0.5 else 0.05)
+
+
+def test_the_entropy_of_a_discrete_expert_is_the_policys_own_where_it_acts_like_it_and_never_more_than_any(
+    make_actor_critic: Any,
+) -> None:
+    generator = made(make_actor_critic, Discrete(4, start=2))
+    with torch.no_grad():
+        generator.actor_critic.policy[-1].weight.mul_(300.0)
+    pairs = pairs_of(generator, 5000)
+    own = float(generator.actor_critic(pairs.obs).entropy().mean().detach())
+    assert own < 1.3
+    assert float(generator.entropy_of(pairs)) == pytest.approx(own, abs=0.05)
+    other = replace(pairs, act=2 + torch.randint(4, (5000,)))
+    assert float(generator.entropy_of(other)) == pytest.approx(math.log(4))
+
+
+def test_what_is_measured_on_takes_no_part_in_the_guidance() -> None:
+    expert = Transitions(*(torch.arange(100.0).unsqueeze(-1) for _ in range(3)), torch.zeros(100, dtype=torch.bool))
+    torch.manual_seed(0)
+    measured, draw = measured_apart(expert, 3)
+    seen, guiding = set(measured.obs.flatten().tolist()), set(draw(5000).obs.flatten().tolist())
+    assert (len(seen), len(guiding), seen & guiding) == (30, 70, set())
+    assert torch.equal(measured_apart(expert, 3)[0].obs, measured.obs)  # of a run that goes on
+    alone, draw = measured_apart(expert[torch.tensor([7])], 3)
+    assert alone.obs.tolist() == draw(1).obs.tolist() == [[7.0]]
 
 
 @pytest.mark.parametrize("space", [Discrete(4), Box(-1, 1, (2,))])
