@@ -23,7 +23,7 @@ LAYERS = (  # lowest first; a module imports from its own room and from lower la
     {"networks"},
     {"demonstrations", "discriminator", "generator", "experts"},
     {"rollouts"},
-    {"viewing"},
+    {"exporting", "viewing"},
     {"recording"},
     {"checks"},
     {"evaluation"},

@@ -35,7 +35,7 @@ FEATURES = {  # what needs packages beside those -> their modules, the extra of 
     "Box2D tasks, as LunarLander": (("Box2D",), "box2d"),
     "drawing the classic tasks, a person at the keyboard": (("pygame",), "classic"),
     "films in MP4": (("imageio_ffmpeg",), "video"),
-    "policies in ONNX files": (("onnx", "onnxruntime"), "onnx"),
+    "policies in ONNX files": (("onnx", "onnxruntime", "onnxscript"), "onnx"),
     "demonstrations in Arrow folders": (("pyarrow",), "arrow"),
 }
 OLDEST_HDF5 = (1, 10, 0)  # of which files are made whose metadata has checksums

@@ -32,6 +32,7 @@ COMMANDS = {  # by name
     ),
     "control": Lazy("gailkit.cli.control:control", "See whether a method scores without being taught."),
     "play": Lazy("gailkit.cli.play:play", "Watch a policy, in a window or as a film."),
+    "export": Lazy("gailkit.cli.export:export", "Write a policy to a file that acts without gailkit."),
     "expert": Lazy("gailkit.cli.expert:expert", "Train an expert on the environment's own reward."),
     "data": Lazy("gailkit.cli.data:data", "Look into files of demonstrations, and make new ones of them."),
     "doctor": Lazy("gailkit.cli.doctor:doctor", "Say what there is on this machine, and what is missing for what."),

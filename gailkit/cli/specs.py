@@ -14,7 +14,7 @@ from gailkit.errors import DataError, InputError, UntrustedError
 if TYPE_CHECKING:
     import gymnasium
 
-    from gailkit.generator import Training
+    from gailkit.generator import TrainedPolicy, Training
     from gailkit.types import BatchPolicy
 
 SPEC_HELP = (
@@ -151,6 +151,22 @@ def is_run(spec: str) -> bool:
     return spec != "random" and Path(spec).is_dir()
 
 
+def loaded_run(folder: Path, checkpoint: str | None, trust: Collection[str]) -> TrainedPolicy:
+    """The policy of a run, by its likeliest actions. How far it had come is said where it is unfinished.
+
+    Raises:
+        InputError, DataError: as ``training.run.load_policy``.
+    """
+    from gailkit.training.run import load_policy
+
+    run = load_policy(folder, checkpoint, trust=trust)
+    if run.checkpoint is not None and run.checkpoint.stem == "previous":
+        click.echo(printable(f"note: the last checkpoint of {folder} is damaged; the one before it serves"), err=True)
+    if run.training is not None and not run.training.finished:
+        click.echo(printable(f"note: {folder} is not finished: {run.training}"), err=True)
+    return run
+
+
 def _run_policy(
     folder: Path,
     env: gymnasium.Env[Any, Any],
@@ -160,13 +176,8 @@ def _run_policy(
     trust: Collection[str],
 ) -> BatchPolicy:
     from gailkit.spaces import brief
-    from gailkit.training.run import load_policy
 
-    run = load_policy(folder, checkpoint, trust=trust)
-    if run.checkpoint is not None and run.checkpoint.stem == "previous":
-        click.echo(printable(f"note: the last checkpoint of {folder} is damaged; the one before it serves"), err=True)
-    if run.training is not None and not run.training.finished:
-        click.echo(printable(f"note: {folder} is not finished: {run.training}"), err=True)
+    run = loaded_run(folder, checkpoint, trust)
     for what, found, wanted in (
         ("observations", run.observation_space, env.observation_space),
         ("actions", run.action_space, env.action_space),

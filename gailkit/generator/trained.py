@@ -99,12 +99,13 @@ class TrainedPolicy(BatchPolicy):
 
     @property
     def network(self) -> nn.Module:
-        """The likeliest actions (B, *act), clipped, of observations (B, *obs) as a module of its own, for any B.
+        """Observations (B, *obs) to actions (B, *act), clipped, as a module of its own, for any B.
 
         It shares the policy's parameters and is for ``torch.export.export``, ``torch.jit.trace`` and the like: both
-        are tensors of the types that the environment's spaces are stored in, and nothing is checked.
+        are tensors of the types that the environment's spaces are stored in, and nothing is checked. A policy that
+        samples draws from torch's global generator here.
         """
-        return LikeliestActions(self.actor_critic)
+        return Actions(self.actor_critic, sampled=self.seed is not None)
 
     def sampling(self, seed: int) -> TrainedPolicy:
         """The same policy with actions sampled from it, drawn from ``seed``."""
@@ -136,12 +137,12 @@ class TrainedPolicy(BatchPolicy):
         return torch.Generator().manual_seed(self.seed or 0)
 
 
-class LikeliestActions(nn.Module):
-    """Observations (B, *obs) to the likeliest actions (B, *act), clipped to a Box."""
+class Actions(nn.Module):
+    """Observations (B, *obs) to the likeliest actions (B, *act), or to ``sampled`` ones, clipped to a Box."""
 
-    def __init__(self, actor_critic: ActorCritic) -> None:
+    def __init__(self, actor_critic: ActorCritic, sampled: bool) -> None:
         super().__init__()
-        self.actor_critic = actor_critic
+        self.actor_critic, self.sampled = actor_critic, sampled
         space = actor_critic.action_space
         self.register_buffer("low", torch.as_tensor(space.low).float() if isinstance(space, Box) else None)
         self.register_buffer("high", torch.as_tensor(space.high).float() if isinstance(space, Box) else None)
@@ -150,5 +151,5 @@ class LikeliestActions(nn.Module):
 
     def forward(self, obs: Tensor) -> Tensor:
         distribution: ActionDistribution = self.actor_critic(obs)
-        actions = distribution.mode()
+        actions = distribution.sample() if self.sampled else distribution.mode()
         return actions if self.low is None else actions.clamp(self.low, self.high)
