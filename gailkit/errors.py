@@ -50,6 +50,20 @@ class InUseError(InputError):
     """Another process writes to the same place."""
 
 
+class RankError(GailkitError):
+    """Processes that train together cannot reach each other, one of them is lost, or their networks differ."""
+
+    exit_code = 6
+
+
+class SaidElsewhereError(GailkitError):
+    """Another of the processes that train together says what went wrong; this one ends with it, and its exit code."""
+
+    def __init__(self, sentence: str, exit_code: int) -> None:
+        super().__init__(sentence)
+        self.exit_code = exit_code
+
+
 class DivergenceError(GailkitError):
     """A number that must be finite was not; training stopped at the last good checkpoint."""
 

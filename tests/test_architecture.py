@@ -18,7 +18,7 @@ import gailkit
 PACKAGE = Path(gailkit.__file__).parent
 
 LAYERS = (  # lowest first; a module imports from its own room and from lower layers
-    {"types", "errors", "importing", "memory", "spaces", "storage", "untrusted", "wording"},
+    {"types", "errors", "importing", "memory", "ranks", "spaces", "storage", "untrusted", "wording"},
     {"functional"},
     {"networks"},
     {"demonstrations", "discriminator", "generator", "experts"},

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.curves import scores_over_steps, steps_to_share, thinned
+from benchmarks.ranks import on_paper
 from benchmarks.reinforcement import TASKS, Pair
 
 RETURN = "episode/true_return"
@@ -52,3 +53,11 @@ def test_both_sides_take_the_peers_whole_rollouts(envs: int, steps: int) -> None
 def test_who_learns_first_alternates_with_the_seed() -> None:
     orders = [Pair(TASKS[0], "trpo", seed, 4).order for seed in range(4)]
     assert orders[0] == orders[2] != orders[1] == orders[3]
+
+
+def test_what_a_sum_over_ranks_takes_on_paper() -> None:
+    # 10 sums of 1.25 MB in all: a rank of 1000 moves 2 * 999/1000 of them, which is 1.998 ms of 1.25 GB/s. In a ring it
+    # sends 10 * 2 * 999 messages of 30 us, 599.4 ms; by halving 10 * 2 * 10 of them, 6 ms.
+    alone, *_, thousand = on_paper({"all_reduce": (10, 1.25e6)}, seconds=1.0)[3:]
+    assert alone.split() == ["1", "0", "0.0", "1.00", "0.0", "1.00"]
+    assert thousand.split() == ["1000", "2,498", "601.4", "0.62", "8.0", "0.99"]

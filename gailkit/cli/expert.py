@@ -11,6 +11,7 @@ import rich_click as click
 
 from gailkit.cli.common import typed_command
 from gailkit.cli.examples import examples
+from gailkit.cli.many_ranks import on_all_ranks
 from gailkit.cli.options import config_from_options, config_options, run_options
 from gailkit.cli.resume_option import Resumable, go_on, resume_options, to_resume
 from gailkit.cli.stepping_options import note, stepping_options
@@ -40,6 +41,7 @@ EXAMPLES = examples(
 @resume_options
 @stepping_options
 @config_options(ExpertConfig)
+@on_all_ranks
 def expert(
     env_id: str,
     out: Path,
@@ -54,7 +56,8 @@ def expert(
 ) -> None:
     """Train a policy in ENV_ID on the environment's own reward: an expert to record and imitate.
 
-    The run folder, what is shown and what Ctrl-C does are those of `gailkit train`.
+    The run folder, what is shown, what Ctrl-C does and how several processes train together are those of `gailkit
+    train`.
     """
     if resume is not None:
         gone_on = go_on(resume, "expert", steps=options["steps"], threads=threads, trust=trust, stepping=stepping)

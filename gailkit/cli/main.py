@@ -22,7 +22,8 @@ from gailkit import __version__
 from gailkit.cli.common import printable
 from gailkit.cli.examples import examples
 from gailkit.cli.lazy import Lazy, LazyGroup
-from gailkit.errors import GailkitError, StorageError, UntrustedError
+from gailkit.errors import GailkitError, SaidElsewhereError, StorageError, UntrustedError
+from gailkit.ranks.joining import announced, speaks
 
 COMMANDS = {  # by name
     "record": Lazy("gailkit.cli.record.command:record", "Record demonstrations of a policy in an environment."),
@@ -38,6 +39,7 @@ COMMANDS = {  # by name
     "doctor": Lazy("gailkit.cli.doctor:doctor", "Say what there is on this machine, and what is missing for what."),
     "demo": Lazy("gailkit.cli.demo:demo", "Imitate a CartPole expert, start to end, in a few minutes."),
 }
+TOGETHER = ("train", "expert")  # that several processes run, started by torchrun
 
 EXAMPLES = examples(
     "gailkit expert CartPole-v1 --steps 60000 --out agent",
@@ -82,13 +84,19 @@ class Settings:
 def gailkit(context: click.Context, debug: bool) -> None:
     """Imitate demonstrations: record an expert, train a policy to behave like it, measure how close it comes."""
     context.obj.debug = debug
+    if announced() > 1 and context.invoked_subcommand not in TOGETHER:
+        raise click.UsageError(
+            f"{context.invoked_subcommand} runs in one process, and WORLD_SIZE says that this is one of {announced()}; "
+            f"torchrun is for {' and '.join(TOGETHER)}."
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line ``arguments`` (those of the process when None) and exit with its code.
 
     0 done; 1 training diverged, `data check` found something, or `doctor` something to mend; 2 wrong usage or refused
-    input; 3 unreadable data; 4 environment failure; 5 disk or permission; 70 a bug in gailkit; 130 interrupted; 141
+    input; 3 unreadable data; 4 environment failure; 5 disk or permission; 6 a process that trains with others lost them
+    or differs from them; 70 a bug in gailkit; 130 interrupted; 141
     nobody reads the output any more; 143 stopped by SIGTERM.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -128,6 +136,8 @@ def _report(error: Exception, words: list[str], settings: Settings) -> int:
             return _fail(error.format_message(), StorageError.exit_code, settings)
         case click.ClickException():
             return _fail(error.format_message(), GailkitError.exit_code, settings)
+        case SaidElsewhereError():
+            return error.exit_code
         case UntrustedError():
             allowed = shlex.join(["gailkit", *words, error.option, error.name])
             return _fail(f"{error.found}; if you trust it: {allowed}", error.exit_code, settings)
@@ -161,6 +171,8 @@ def _storage_sentence(error: OSError) -> str:
 def _fail(sentence: str, code: int, settings: Settings) -> int:
     if settings.debug:
         traceback.print_exc()
+    if not speaks():
+        return code
     shown = sentence if len(sentence) <= MOST_SAID else f"{sentence[:MOST_SAID]} ..."  # a file may have said it
     print(f"Error: {printable(shown)}", file=sys.stderr)
     return code

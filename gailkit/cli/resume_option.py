@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from gailkit.cli.common import PATH
 from gailkit.cli.demonstrations import ReadingOptions
 from gailkit.cli.learned_from import LearnedFrom
+from gailkit.cli.many_ranks import launched_by
 from gailkit.cli.specs import trust_option
 from gailkit.cli.stepping_options import NAMES, note
 from gailkit.errors import InputError
@@ -108,7 +109,7 @@ def go_on(
 
 def to_resume(command: str, run: Path) -> str:
     """What to type to go on with a run."""
-    return shlex.join(["gailkit", command, "--resume", str(run)])
+    return shlex.join([*launched_by(), command, "--resume", str(run)])
 
 
 def _refuse_beside(context: click.Context) -> None:

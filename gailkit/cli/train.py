@@ -13,9 +13,11 @@ from gailkit.cli.common import PATH, typed_command
 from gailkit.cli.demonstrations import ReadingOptions, reading_options
 from gailkit.cli.examples import examples
 from gailkit.cli.learned_from import LearnedFrom
+from gailkit.cli.many_ranks import on_all_ranks
 from gailkit.cli.options import config_from_options, config_options, run_options
 from gailkit.cli.resume_option import Resumable, go_on, resume_options, to_resume
 from gailkit.cli.stepping_options import note, stepping_options
+from gailkit.ranks.group import is_first
 from gailkit.rollouts.stepping import Stepping
 from gailkit.training.config import TrainConfig
 from gailkit.wording import counted
@@ -76,6 +78,7 @@ EXAMPLES = examples(
 @stepping_options
 @reading_options
 @config_options(TrainConfig)
+@on_all_ranks
 def train(
     env_id: str,
     demos: Path,
@@ -98,6 +101,9 @@ def train(
 
     The run folder gets the settings, metrics.jsonl, TensorBoard events, checkpoints and a picture of the learning
     curves. Ctrl-C stops after the iteration in progress and keeps everything; --resume goes on from there.
+
+    Several processes train together, on one machine or many, where torchrun starts them: `torchrun --nproc-per-node=2
+    -m gailkit train ...`. Each has --num-envs environments of its own.
     """
     if resume is not None:
         result, shown = go_on(
@@ -147,7 +153,9 @@ def train(
 
 
 def _tell(out: Path, result: TrainingResult, source: LearnedFrom) -> None:
-    """What was learned from, which policy was chosen, and how to find out more."""
+    """What was learned from, which policy was chosen, and how to find out more; of several ranks the first tells."""
+    if not is_first():  # whose folder the others need not see
+        return
     from gailkit.cli.training_progress import told_choice
     from gailkit.training.run import RunFolder
 

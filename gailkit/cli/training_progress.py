@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 from rich.table import Table
 
-from gailkit.cli.common import Interrupted, interruptible
+from gailkit.cli.common import interruptible
 from gailkit.cli.time_left import TimeLeft, left_words
 from gailkit.wording import counted
 
@@ -64,7 +64,7 @@ def watched_training(
 
         try:
             yield on_iteration
-        except Interrupted:
+        except SystemExit:  # of this rank, or of another
             click.echo(_stopped(reached, planned, out, to_resume), err=True)
             raise
 

@@ -13,6 +13,8 @@ from gailkit.discriminator.losses import DiscriminatorLoss, Weights, weighted
 from gailkit.discriminator.state_action import StateDiscriminator
 from gailkit.networks.flat import FlatParameters
 from gailkit.networks.optimizers import load_optimizer
+from gailkit.ranks.group import size
+from gailkit.ranks.merging import rows
 from gailkit.types import RewardForm, Rollout, Transitions
 
 HIDDEN = 32
@@ -52,8 +54,10 @@ class EndingJudge:
         return cls(StateDiscriminator(like.encoder, like.action_encoder.space, HIDDEN), loss, expert, **settings)
 
     def update(self, rollout: Rollout, expert_mass: float, policy_mass: float) -> None:
-        """Learn from the endings in the rollout and the latest before it; nothing while the policy has none."""
-        self.policy = Transitions.joined([self.policy, _endings(rollout.transitions())]).last(REMEMBERED)
+        """Learn from the endings in all ranks' rollouts and the latest before; nothing while there are none."""
+        own = _endings(rollout.transitions()).last(REMEMBERED // size())
+        found = Transitions(**{name: rows(values) for name, values in own.to_dict().items()})
+        self.policy = Transitions.joined([self.policy, found]).last(REMEMBERED)
         if not len(self.policy):
             return
         total = expert_mass + policy_mass

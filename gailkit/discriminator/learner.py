@@ -15,6 +15,7 @@ from gailkit.errors import InputError
 from gailkit.functional.absorbing import absorbing_mass, expert_share
 from gailkit.networks.flat import FlatParameters
 from gailkit.networks.optimizers import load_optimizer
+from gailkit.ranks.merging import averaged, total
 from gailkit.types import Experience, Replayed, RewardForm, Rollout, Transitions
 
 ExpertSampler = Callable[[int], Transitions]
@@ -153,13 +154,14 @@ class DiscriminatorLearner:
         return Weights(2 * expert / (expert + policy), 2 * policy / (expert + policy))
 
     def _take_in_terminations(self, shown: Experience) -> None:
-        mass = absorbing_mass(shown.num_terminated, shown.num_steps, self.gamma)
+        terminations, steps = total(shown.num_terminated, shown.num_steps)
+        mass = absorbing_mass(terminations, steps, self.gamma)
         past = mass if self.policy_mass is None else self.policy_mass
         self.policy_mass = MASS_MEMORY * past + (1.0 - MASS_MEMORY) * mass
 
     @torch.no_grad()
     def _mean_logit(self, encoded: Transitions) -> float:
-        return float(self.discriminator.logits(encoded).mean())
+        return float(averaged(self.discriminator.logits(encoded).mean()))
 
     @torch.no_grad()
     def _health(self, expert: Transitions, policy: Transitions) -> dict[str, float]:

@@ -9,7 +9,7 @@ termination exactly 0.
 import math
 
 
-def absorbing_mass(terminations: int, steps: int, gamma: float) -> float:
+def absorbing_mass(terminations: float, steps: float, gamma: float) -> float:
     """Share in [0, 1) of the occupancy that lies in the absorbing state; steps count 1 each, the tail is discounted.
 
     Each of the ``terminations`` adds the tail sum_k gamma^k = 1 / (1 - gamma) beside the ``steps`` that were taken.

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from gailkit.ranks.merging import deviation, moments
+
 
 def importance_weighted(log_prob: Tensor, old_log_prob: Tensor, advantages: Tensor) -> Tensor:
     """J(theta) = mean r A with r = p / p_old, an estimate from actions of the old policy.
@@ -28,8 +30,8 @@ def standardized(advantages: Tensor, least_deviation: float = 0.0) -> Tensor:
     """Advantages with mean 0, divided by their standard deviation or by ``least_deviation`` where that is more.
 
     Without a least deviation small differences are blown up to the size of large ones, noise included. All zero where
-    the advantages do not differ.
+    the advantages do not differ. Mean and deviation are of the advantages of all ranks.
     """
     wide = advantages.double()  # in float32 the mean of equal numbers differs from them
-    centered = wide - wide.mean()
-    return (centered / (centered.std() + 1e-8).clamp(min=least_deviation)).to(advantages.dtype)
+    centered = wide - moments(wide)[1]
+    return (centered / (deviation(centered) + 1e-8).clamp(min=least_deviation)).to(advantages.dtype)

@@ -16,6 +16,7 @@ from gailkit.generator.base import Generator
 from gailkit.generator.learning import Batch, describe_update, learning_batch, minibatches, value_loss, with_entropy
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.kronecker import KroneckerFisher
+from gailkit.ranks.merging import averaged, averaged_each
 from gailkit.types import Reward, Rollout
 
 TRIALS = 6  # of a step's length: one finds it where KL is quadratic in it, a few where it is not
@@ -122,14 +123,14 @@ class ACKTR(Generator):
         So the step is tried, and where it went too far d^T F d is what it measured, KL = 1/2 eta^2 d^T F d; a step that
         is still too far after all trials is not taken.
         """
-        gradients = torch.autograd.grad(objective, fisher.trained)
+        gradients = averaged_each(torch.autograd.grad(objective, fisher.trained))
         with torch.no_grad():
             starts = [parameter.clone() for parameter in fisher.trained]
             direction, curvature = fisher.natural(gradients)
             step = trust_region_step(curvature, max_kl, self.max_step)
             for _ in range(TRIALS):
                 _move(fisher.trained, starts, direction, step)
-                kl = float(divergence())
+                kl = float(averaged(divergence()))
                 if kl <= TOLERANCE * max_kl:
                     break
                 finite = math.isfinite(kl)

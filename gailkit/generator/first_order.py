@@ -22,6 +22,7 @@ from gailkit.generator.learning import (
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
 from gailkit.networks.flat import FlatParameters
+from gailkit.ranks.merging import averaged
 from gailkit.types import Reward, Rollout
 
 
@@ -104,4 +105,5 @@ class FirstOrderGenerator(Generator):
     def _far_enough(self, batch: Batch) -> bool:
         if self.target_kl == 0:
             return False
-        return float(batch.old.kl(self.actor_critic.distribution(batch.features)).mean()) > self.target_kl
+        kl = averaged(batch.old.kl(self.actor_critic.distribution(batch.features)).mean())
+        return float(kl) > self.target_kl

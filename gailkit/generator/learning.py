@@ -13,6 +13,7 @@ from gailkit.functional.returns import Values, explained_variance, generalized_a
 from gailkit.memory import blocks
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
+from gailkit.ranks.merging import averaged
 from gailkit.types import Rollout
 
 CHUNK = 2**21  # numbers of observations that a network sees at a time
@@ -105,14 +106,15 @@ def value_loss(actor_critic: ActorCritic, batch: Batch) -> Tensor:
 
 @torch.no_grad()
 def describe_update(actor_critic: ActorCritic, batch: Batch) -> dict[str, float]:
-    """Where an update has led, over the whole rollout: what every optimiser reports, in the same terms.
+    """Where an update has led, over the whole rollout, of all ranks: what every optimiser reports, in the same terms.
 
     ``surrogate`` is mean r A, 0 before the update; ``kl`` the mean exact KL(old, new) in nats.
     """
     new = actor_critic.distribution(batch.features)
-    return {
-        "surrogate": float(importance_weighted(new.log_prob(batch.act), batch.log_prob, batch.advantages)),
-        "kl": float(batch.old.kl(new).mean()),
-        "entropy": float(new.entropy().mean()),
-        "value_loss": float(value_loss(actor_critic, batch)),
+    told = {
+        "surrogate": importance_weighted(new.log_prob(batch.act), batch.log_prob, batch.advantages),
+        "kl": batch.old.kl(new).mean(),
+        "entropy": new.entropy().mean(),
+        "value_loss": value_loss(actor_critic, batch),
     }
+    return dict(zip(told, averaged(torch.stack(list(told.values()))).tolist(), strict=True))

@@ -20,6 +20,7 @@ from gailkit.networks.action_values import Target
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ActionEncoder
 from gailkit.networks.flat import FlatParameters
+from gailkit.ranks.merging import deviation
 from gailkit.spaces import brief
 from gailkit.types import Experience, Reward, Rollout
 
@@ -171,7 +172,7 @@ class OffPolicyGenerator(Generator):
         """
         pairs = self.expert_pairs()
         if pairs is not None:
-            objective = objective / objective.detach().std().clamp(min=max(self.least_deviation, 1e-6))
+            objective = objective / deviation(objective.detach()).clamp(min=max(self.least_deviation, 1e-6))
         trained.backward(-self.guided(objective.mean(), pairs, progress))
         optimizer.step()
 

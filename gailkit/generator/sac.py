@@ -17,6 +17,7 @@ from gailkit.networks.action_values import action_values
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import Categorical, DiagonalGaussian, TanhGaussian
 from gailkit.networks.flat import FlatParameters
+from gailkit.ranks.merging import averaged
 from gailkit.types import Reward, Rollout, Transitions
 
 DISCRETE_SHARE = 0.3  # of the entropy of uniform actions, where no clone tells how much of it an expert has
@@ -127,7 +128,7 @@ class SAC(OffPolicyGenerator):
         loss = self.fit_values(values, self.targets(batch, temperature))
         soft = self.soft(self.critic, batch.features, temperature)
         self.improve(self.trained_policy, self.policy_optimizer, soft.value, progress)
-        entropy = soft.entropy.detach().mean()
+        entropy = averaged(soft.entropy.detach().mean())
         self.adapt_temperature(entropy, self.target_entropy(progress))
         self.target_critic.follow()
         return {"value_loss": loss, "value": values.detach().mean(), "entropy": entropy, "temperature": temperature}

@@ -24,6 +24,7 @@ from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
 from gailkit.networks.fisher import FisherProduct
 from gailkit.networks.flat import FlatParameters
+from gailkit.ranks.merging import averaged
 from gailkit.types import Reward, Rollout
 
 SHRINK = 0.7  # of the step, from one attempt of the line search to the next
@@ -117,7 +118,7 @@ class TRPO(Generator):
         fisher = FisherProduct(self.actor_critic.distribution(states), self.policy, self.damping)
         direction = conjugate_gradient(fisher, gradient, self.cg_iterations)
         step = longest_step(direction, fisher(direction), self.max_kl)
-        return self._search_line(step, objective, float(before.detach()), batch)
+        return self._search_line(step, objective, float(averaged(before.detach())), batch)
 
     @torch.no_grad()
     def _search_line(
@@ -129,8 +130,8 @@ class TRPO(Generator):
         def acceptable(share: float) -> bool:
             self.policy.vector.copy_(start + share * step)
             moved = self.actor_critic.distribution(batch.features)
-            near = float(batch.old.kl(moved).mean()) <= self.max_kl
-            return near and float(objective(moved)) >= before
+            near = float(averaged(batch.old.kl(moved).mean())) <= self.max_kl
+            return near and float(averaged(objective(moved))) >= before
 
         share = backtracking(acceptable, self.backtracks, SHRINK)
         if share == 0.0:

@@ -14,6 +14,7 @@ from gailkit.errors import InputError
 from gailkit.networks.distributions import ActionDistribution, Categorical, DiagonalGaussian, TanhGaussian
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import NetworkFactory, ending_in_linear, mlp
+from gailkit.ranks.merging import moments
 from gailkit.spaces import box_center_and_scale, brief, encoded_size
 
 STDS = ("free", "state")
@@ -58,14 +59,18 @@ class Critic(nn.Module):
 
     @torch.no_grad()
     def normalize_targets(self, returns: Tensor) -> Tensor:
-        """Take targets of any shape into the statistics, keeping V as it is, and return them in normalised units."""
+        """Take targets of any shape into the statistics, keeping V as it is, and return them in normalised units.
+
+        The statistics are of the targets of all ranks.
+        """
         self.updates += 1
         weight = max(self.step, 1.0 / float(self.updates))
         old_mean, old_deviation = self.mean.clone(), self.deviation
         targets = returns.double()
-        shift = targets.mean() - self.mean
+        _, mean, variance = moments(targets)
+        shift = mean - self.mean
         self.mean.add_(weight * shift)
-        self.variance.lerp_(targets.var(correction=0), weight).add_(weight * (1.0 - weight) * shift.square())
+        self.variance.lerp_(variance, weight).add_(weight * (1.0 - weight) * shift.square())
         last = self.network[-1]
         assert isinstance(last, nn.Linear)
         last.weight.mul_(old_deviation / self.deviation)

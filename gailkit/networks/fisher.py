@@ -7,10 +7,11 @@ from torch import Tensor
 
 from gailkit.networks.distributions import ActionDistribution
 from gailkit.networks.flat import FlatParameters
+from gailkit.ranks.merging import averaged
 
 
 class FisherProduct:
-    """v to (F + damping I) v, (P,) to (P,), for F = mean over B states of J^T M J.
+    """v to (F + damping I) v, (P,) to (P,), for F = mean over B states, of each rank, of J^T M J.
 
     J is the Jacobian of what the policy decides in a state, in its parameters, and M the Fisher information of the
     action distribution in what was decided: the Gauss-Newton form of the Hessian of mean KL(theta_old, theta) at
@@ -34,4 +35,4 @@ class FisherProduct:
         moved = torch.autograd.grad(self.pulled_back, self.cotangents, shaped, retain_graph=True)
         weighted = [tensor / len(tensor) for tensor in self.old.fisher_product(moved)]
         parts = torch.autograd.grad(self.decided, self.policy.parameters, weighted, retain_graph=True)
-        return torch.cat([part.flatten() for part in parts]) + self.damping * vector
+        return averaged(torch.cat([part.flatten() for part in parts])) + self.damping * vector

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gailkit.errors import DivergenceError, InputError
+from gailkit.ranks.merging import averaged
 
 
 class FlatParameters:
@@ -35,7 +36,7 @@ class FlatParameters:
             parameter.data = values
 
     def backward(self, loss: Tensor) -> None:
-        """Put the gradient of the scalar ``loss`` in place of the last one.
+        """Put the gradient of the scalar ``loss`` in place of the last one; of several ranks, the mean of all theirs.
 
         Raises:
             DivergenceError: if the loss or the gradient is NaN or infinite; nothing has been learned from it yet.
@@ -47,6 +48,7 @@ class FlatParameters:
                 parameter.grad = gradient
         self.gradient.zero_()
         loss.backward(inputs=self.parameters)
+        averaged(self.gradient)
         for what, number in (("loss", loss.detach()), ("gradient of the loss", self.gradient.sum())):
             if not math.isfinite(number):
                 raise DivergenceError(f"the {what} of {self.of} became NaN or infinite")

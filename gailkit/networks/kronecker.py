@@ -17,6 +17,7 @@ from gailkit.functional.kronecker import (
     natural_gradient,
     quadratic_form,
 )
+from gailkit.ranks.merging import averaged_each
 
 LOG_STD_FISHER = 2.0  # E[(d ln N(a; mean, std) / d ln std)^2] = E[(z^2 - 1)^2] for a standard normal z
 
@@ -54,18 +55,20 @@ class KroneckerFisher(nn.Module):
     def observe(self, log_likelihood: Callable[[], Tensor]) -> None:
         """Take the gradients of ln p(y|x) (B,), of targets y sampled from the network's own outputs, into the averages.
 
-        ``log_likelihood`` passes through every layer once.
+        ``log_likelihood`` passes through every layer once. What several ranks observe counts alike.
         """
         with _recorded(self.layers) as calls:
             total = log_likelihood().sum()
         gradients = torch.autograd.grad(total, [calls[layer][1] for layer in self.layers])
         self.count += 1
         weight = averaging_weight(self.decay, int(self.count))
-        for layer, averages, gradient in zip(self.layers, self.factors, gradients, strict=True):
+        observed: list[Tensor] = []
+        for layer, gradient in zip(self.layers, gradients, strict=True):
             inputs = calls[layer][0]
-            observed = kronecker_factors(inputs if layer.bias is None else homogeneous(inputs), gradient)
-            for average, new in zip(averages, observed, strict=True):
-                average.lerp_(new, weight)
+            observed += kronecker_factors(inputs if layer.bias is None else homogeneous(inputs), gradient)
+        averages = [average for factors in self.factors for average in factors]
+        for average, new in zip(averages, averaged_each(observed), strict=True):
+            average.lerp_(new, weight)
         self.inverses = [damped_inverses(factors, self.damping) for factors in self.factors]
 
     def natural(self, gradients: Sequence[Tensor]) -> tuple[list[Tensor], float]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gailkit.memory import blocks
+from gailkit.ranks.merging import moments
 
 
 class RunningNormalizer(nn.Module):
@@ -37,17 +38,19 @@ class RunningNormalizer(nn.Module):
 
     @torch.no_grad()
     def update(self, features: Tensor) -> None:
-        """Take in features (B, size). Chan et al. 1979, pairwise update of mean and variance, block by block."""
+        """Take in features (B, size), those of all ranks. Chan et al. 1979, pairwise update of mean and variance, block
+        by block."""
         for block in blocks(len(features), features[:1].numel()):
             self._take_in(features[block].double())
         self._refresh()
 
     def _take_in(self, batch: Tensor) -> None:
-        total = self.count + len(batch)
-        delta = batch.mean(0) - self.mean
-        within = self.variance * self.count + batch.var(0, correction=0) * len(batch)
-        self.variance.copy_((within + delta.square() * self.count * len(batch) / total) / total)
-        self.mean.add_(delta * len(batch) / total)
+        count, mean, variance = moments(batch, 0)
+        total = self.count + count
+        delta = mean - self.mean
+        within = self.variance * self.count + variance * count
+        self.variance.copy_((within + delta.square() * self.count * count / total) / total)
+        self.mean.add_(delta * count / total)
         self.count.copy_(total)
 
     def _load_from_state_dict(self, *arguments: Any) -> None:

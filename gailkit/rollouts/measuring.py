@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import gymnasium
 
+from gailkit.ranks.joining import beside
 from gailkit.rollouts.global_generators import global_state, seeded_globally
 from gailkit.rollouts.group import EnvFactory
 from gailkit.rollouts.machine import usable_processors
@@ -34,7 +35,7 @@ def best_workers(factory: EnvFactory, num_envs: int, planned: int | None = None)
     Raises:
         InputError, EnvironmentFailure: if the environment cannot be made.
     """
-    processors = usable_processors()
+    processors = max(1, usable_processors() // beside())
     most = min(processors, num_envs)
     if most == 1:
         limit = "1 environment" if num_envs == 1 else "1 processor that may be used"

@@ -29,13 +29,16 @@ from gailkit.functional import rewards
 from gailkit.functional.absorbing import absorbing_mass
 from gailkit.generator import Guidance, WarmStart, warm_start
 from gailkit.generator.guidance import Draw, measured_apart
+from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import mlp, spectral_mlp
+from gailkit.ranks.group import alone, from_first, rank
 from gailkit.rollouts.collector import Collector
 from gailkit.rollouts.environments import SeedStream
 from gailkit.rollouts.protocol import Environments
 from gailkit.training.averaging import memory_of
 from gailkit.training.build_policy import generator_factory, given_networks, named
+from gailkit.training.checkpoint import packed, unpacked
 from gailkit.training.choosing import Candidates
 from gailkit.training.config import DiscriminatorConfig, ExpertConfig, RunConfig, TrainConfig
 from gailkit.training.discount import Discount
@@ -49,7 +52,7 @@ from gailkit.training.parts import (
     try_out,
 )
 from gailkit.training.teachers import Adversary, TrueReward
-from gailkit.types import Transitions
+from gailkit.types import Pairs, Transitions
 
 FEWEST_ENDINGS = 10  # of the expert, below which they do not tell how it ends
 
@@ -72,8 +75,9 @@ def build_trainer(
     parts = parts or Parts()
     shown = demonstrations.steps()
     encoder = ObservationEncoder(envs.single_observation_space)
-    for observations in shown.in_blocks():
-        encoder.update(observations)
+    with alone():  # the demonstrations are the same on all ranks, and count once
+        for observations in shown.in_blocks():
+            encoder.update(observations)
     given = given_networks(config, encoder, envs.single_action_space, parts)
     make_discriminator = parts.discriminator or discriminator_factory(config.discriminator)
     discriminator = made("discriminator", make_discriminator, encoder, envs.single_action_space)
@@ -96,17 +100,23 @@ def build_trainer(
         endings=_ending_judge(config, discriminator, loss, demonstrations.endings()),
     )
     teacher = Adversary(learner, demonstrations)
-    began = began or warm_start(actor_critic, shown)
+    began = began or _begun(actor_critic, shown)
     guiding: Draw = teacher.draw_expert
     if generator.measures:
         generator.measured, guiding = measured_apart(shown, config.seed)
     if began.used:
         encoder.freeze()
         generator.guide(Guidance(guiding))
-    candidates = Candidates(actor_critic, began, memory_of(config.num_envs * config.rollout_steps))
+    candidates = Candidates(actor_critic, began, memory_of(config.steps_of_iteration))
     gamma = getattr(generator, "gamma", config.gamma)  # of one that somebody made with another
     discount = Discount(generator, gamma, config.endless_gamma, demonstrations.num_terminated > 0)
     return Trainer(config, build_collector(config, envs), teacher, generator, candidates, discount)
+
+
+def _begun(actor_critic: ActorCritic, shown: Pairs) -> WarmStart:
+    """How the run begins. Of several ranks the first alone makes a clone, which the others are given later."""
+    record = from_first(lambda: packed(warm_start(actor_critic, shown).record()))
+    return WarmStart.recorded(unpacked(record))
 
 
 def _ending_judge(
@@ -138,7 +148,7 @@ def build_collector(
     config: RunConfig, envs: Environments, on_rewards: Callable[[np.ndarray], None] | None = None
 ) -> Collector:
     """What steps the environments in a training run."""
-    seeds = SeedStream(config.seed, "training")
+    seeds = SeedStream(config.seed + rank(), "training")
     return Collector(envs, config.rollout_steps, seeds, envs.about.time_limit, on_rewards)
 
 

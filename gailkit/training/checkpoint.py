@@ -23,19 +23,37 @@ _TENSOR = "$tensor"
 _PAIRS = "$pairs"
 
 
-def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
-    """Write ``state``: nested dicts (with str or int keys), lists and tuples of tensors and plain JSON values.
+def packed(state: Mapping[str, Any]) -> bytes:
+    """``state`` as the content of a checkpoint: nested dicts (with str or int keys), lists and tuples of tensors and
+    plain JSON values.
 
-    Tuples come back as lists. The file is either the old one or the new one, whatever happens in between.
+    Tuples come back as lists.
 
     Raises:
-        StorageError: if the disk refuses.
         TypeError: for a value that is none of these.
     """
     tensors: dict[str, Tensor] = {}
     skeleton = json.dumps(_without_tensors(state, tensors))
     metadata = {"state": skeleton, "sha256": _digest(skeleton, tensors)}
-    write_atomically(path, safetensors.torch.save(tensors, metadata=metadata))
+    return safetensors.torch.save(tensors, metadata=metadata)
+
+
+def unpacked(content: bytes) -> dict[str, Any]:
+    """What ``packed`` was given; for what comes from another process of the same run, as it knows no damage."""
+    length = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + length])["__metadata__"]
+    restored: dict[str, Any] = _with_tensors(json.loads(metadata["state"]), safetensors.torch.load(content))
+    return restored
+
+
+def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Write ``state`` as ``packed``. The file is either the old one or the new one, whatever happens in between.
+
+    Raises:
+        StorageError: if the disk refuses.
+        TypeError: as ``packed``.
+    """
+    write_atomically(path, packed(state))
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -57,6 +57,12 @@ class Choice:
     played: tuple[Played, ...]  # none where the run was too short to play any
     steps: int  # that were played
 
+    @classmethod
+    def recorded(cls, record: Mapping[str, Any], states: Mapping[str, State]) -> Choice:
+        """What ``record`` tells of, of candidates in such ``states``."""
+        played = tuple(Played(**each) for each in record["played"])
+        return cls(record["policy"], states[record["policy"]], played, record["steps"])
+
     @property
     def record(self) -> dict[str, Any]:
         """What is kept of it, in plain JSON values."""

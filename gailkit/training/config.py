@@ -11,6 +11,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from gailkit.ranks.group import size
 from gailkit.training.policy_config import EVERY, OFF_POLICY, PolicyConfig
 from gailkit.training.settings import fill, setting, setting_by, settle
 
@@ -54,9 +55,17 @@ class RunConfig:
 
     steps: int = setting(500_000, "Environment steps in all, rounded up to whole rollouts.", at_least=1)
     seed: int = setting(0, "Decides every random number in the run.", at_least=0)
-    num_envs: int = setting_by(32, dict.fromkeys(OFF_POLICY, 8), "Environments stepped together.", at_least=1)
+    num_envs: int = setting_by(
+        32,
+        dict.fromkeys(OFF_POLICY, 8),
+        "Environments stepped together, in each process where several train.",
+        at_least=1,
+    )
     rollout_size: int = setting_by(
-        2048, dict.fromkeys(OFF_POLICY, 64), "Steps between updates, of all environments together.", at_least=2
+        2048,
+        dict.fromkeys(OFF_POLICY, 64),
+        "Steps between updates, of all environments of a process together.",
+        at_least=2,
     )
     gamma: float = setting(0.99, "Discount of future rewards.", at_least=0, below=1)
     lam: float = setting(0.95, "Lambda of generalized advantage estimation.", at_least=0, at_most=1)
@@ -91,12 +100,17 @@ class RunConfig:
     @property
     def total_iterations(self) -> int:
         """Rollouts in the run; the last one may go past the ``training_steps``."""
-        return -(-self.training_steps // (self.num_envs * self.rollout_steps))
+        return -(-self.training_steps // self.steps_of_iteration)
+
+    @property
+    def steps_of_iteration(self) -> int:
+        """Steps of a rollout, in all environments of all ranks."""
+        return self.num_envs * self.rollout_steps * size()
 
     @property
     def steps_of_rollouts(self) -> int:
         """Steps of all the rollouts in the run."""
-        return self.total_iterations * self.num_envs * self.rollout_steps
+        return self.total_iterations * self.steps_of_iteration
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, sections as nested dictionaries, the generator's defaults filled in."""

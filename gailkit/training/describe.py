@@ -12,6 +12,7 @@ import torch
 
 from gailkit import __version__
 from gailkit.demonstrations import Demonstrations
+from gailkit.ranks.group import size
 from gailkit.rollouts.protocol import Environments
 from gailkit.spaces import space_to_json
 from gailkit.training.config import RunConfig
@@ -28,6 +29,7 @@ def describe_run(
         "action_space": space_to_json(envs.single_action_space),
         "time_limit": envs.about.time_limit,
         "config": config.to_dict(),
+        "ranks": size(),
         "versions": versions(),
         "threads": torch.get_num_threads(),
         "command": command,

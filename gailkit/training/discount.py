@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gailkit.generator import Generator
+from gailkit.ranks.merging import total
 from gailkit.types import Rollout
 
 
@@ -25,8 +26,8 @@ class Discount:
         self._apply()
 
     def observe(self, rollout: Rollout) -> None:
-        """Look for a termination in a rollout."""
-        self.terminates = self.terminates or bool(rollout.terminated.any())
+        """Look for a termination in a rollout, of any rank."""
+        self.terminates = self.terminates or total(float(rollout.terminated.sum()))[0] > 0
         self._apply()
 
     def state_dict(self) -> dict[str, Any]:

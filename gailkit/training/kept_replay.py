@@ -15,13 +15,25 @@ from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
 FOLDER = "replay"
 
 
+def new_rows(state: Mapping[str, Any] | None, since: int) -> dict[str, Any] | None:
+    """What the state of a replay holds of the rows from ``since`` on, and how many there are; None of no replay."""
+    if state is None or not state["ring"]:
+        return None
+    rows, capacity = state["rows"], len(state["ring"]["terminated"])
+    held = min(rows, capacity)
+    first = max(rows - held, since)
+    places = torch.arange(first, rows) % capacity
+    ring = {name: values[places] for name, values in state["ring"].items()}
+    return {"first": first, "ring": ring, "kept": {"rows": rows, "held": held, "capacity": capacity}}
+
+
 class KeptReplay:
     """The rows of a replay, each a step in all environments, in files named by the first row and the one behind the
     last. A file is on the disk before a checkpoint speaks of its rows, and stays while one of two checkpoints does."""
 
-    def __init__(self, checkpoints: Path) -> None:
-        """``checkpoints`` is the folder of a run's checkpoints."""
-        self.folder = checkpoints / FOLDER
+    def __init__(self, checkpoints: Path, rank: int = 0) -> None:
+        """``checkpoints`` is the folder of a run's checkpoints, ``rank`` says whose of several replays it is."""
+        self.folder = checkpoints / FOLDER / (f"rank-{rank}" if rank else "")
 
     def save(self, state: Mapping[str, Any] | None) -> dict[str, int] | None:
         """Write what is new in the state of a replay, and return what finds it again; None where there is none.
@@ -29,16 +41,18 @@ class KeptReplay:
         Raises:
             StorageError: if the disk refuses.
         """
-        if state is None or not state["ring"]:
+        rows = 0 if state is None else state["rows"]
+        return self.write(new_rows(state, max([0, *(end for _, end in self._files() if end <= rows)])))
+
+    def write(self, new: Mapping[str, Any] | None) -> dict[str, int] | None:
+        """Write what ``new_rows`` has taken out of a replay; returns and raises as ``save``."""
+        if new is None:
             return None
-        rows, capacity = state["rows"], len(state["ring"]["terminated"])
-        held = min(rows, capacity)
-        first = max([rows - held, *(end for _, end in self._files() if end <= rows)])
-        if first < rows:
-            places = torch.arange(first, rows) % capacity
-            self.folder.mkdir(exist_ok=True)
-            save_checkpoint(self._path(first, rows), {name: values[places] for name, values in state["ring"].items()})
-        return {"rows": rows, "held": held, "capacity": capacity}
+        kept = dict(new["kept"])
+        if new["first"] < kept["rows"]:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_checkpoint(self._path(new["first"], kept["rows"]), new["ring"])
+        return kept
 
     def load(self, kept: Mapping[str, int] | None) -> dict[str, Any]:
         """The state of the replay that ``save`` returned ``kept`` for.

@@ -16,17 +16,23 @@ from gymnasium.spaces import Box
 
 from gailkit.errors import DivergenceError, InputError
 from gailkit.generator import Generator
+from gailkit.ranks.group import size, together
+from gailkit.ranks.merging import averaged, deviation, total
 from gailkit.rollouts.collector import Collector
 from gailkit.rollouts.global_generators import global_state, set_global_state
 from gailkit.spaces import clip_to_space
 from gailkit.training.choosing import Candidates
+from gailkit.training.compared import require_equal_networks
 from gailkit.training.config import RunConfig
 from gailkit.training.discount import Discount
 from gailkit.training.parts import foreign
 from gailkit.training.teachers import Teacher
 from gailkit.types import EpisodeSummary, Replayed, Reward, Rollout, all_finite
 
-EPISODES_REMEMBERED = 50
+EPISODES_REMEMBERED = 50  # of each rank
+COMPARED = 10  # iterations from one comparison of the ranks' networks to the next
+ADDED_UP = ("steps_per_second", "episode/ended", "episode/discarded")
+"""The metrics that are sums over the ranks; the others are means."""
 
 
 class Trainer:
@@ -81,7 +87,7 @@ class Trainer:
         rollout = self._roll_out()
         self.whole = False
         self.iteration += 1
-        self.steps += rollout.terminated.numel()
+        self.steps += rollout.terminated.numel() * size()
         if self.discount is not None:
             self.discount.observe(rollout)
         taught = self.teacher.learn(rollout, self.generator.experience(rollout))
@@ -102,7 +108,7 @@ class Trainer:
             "seconds": self.seconds,
             "steps_per_second": rewards.numel() / (time.perf_counter() - started),
             "reward/mean": float(rewards.mean()),
-            "reward/std": float(rewards.std()),
+            "reward/std": float(deviation(rewards)),
             **taught,
             **self._guided_by(),
             **{f"policy/{name}": value for name, value in policy.items()},
@@ -111,14 +117,18 @@ class Trainer:
             **episode_metrics(self.recent),
             "episode/discarded": float(self.collector.mishaps.discarded),
         }
+        metrics = of_all_ranks(metrics)
         self._check(metrics)
+        if self.iteration % COMPARED == 0:
+            require_equal_networks((self.generator, *self.teacher.networks().values()), self.iteration)
         self.whole = True
         return metrics
 
     def _roll_out(self) -> Rollout:
         """A rollout of the policy. Until it is done the state of the run is that from before it, whatever happens."""
         self._before = {"collector": self.collector.state_dict(), "random": global_state()}
-        rollout = self.collector.collect(self.generator)
+        with together():
+            rollout = self.collector.collect(self.generator)
         self._before = None
         return rollout
 
@@ -209,12 +219,22 @@ def same_action(actions: torch.Tensor, space: Space[Any]) -> float:
 
 
 def episode_metrics(episodes: deque[EpisodeSummary]) -> dict[str, float]:
-    """Means over the last episodes, in the environment's own terms; empty while none has ended."""
-    if not episodes:
+    """Means over the last episodes of all ranks, in the environment's own terms; empty while none has ended."""
+    sums = total(
+        len(episodes),
+        sum(episode.true_return for episode in episodes),
+        sum(episode.length for episode in episodes),
+        sum(episode.terminated for episode in episodes),
+    )
+    if not sums[0]:
         return {}
-    count = len(episodes)
-    return {
-        "episode/true_return": sum(episode.true_return for episode in episodes) / count,
-        "episode/length": sum(episode.length for episode in episodes) / count,
-        "episode/terminated": sum(episode.terminated for episode in episodes) / count,
-    }
+    means = (each / sums[0] for each in sums[1:])
+    return dict(zip(("episode/true_return", "episode/length", "episode/terminated"), means, strict=True))
+
+
+def of_all_ranks(metrics: dict[str, float]) -> dict[str, float]:
+    """The means of what the ranks found, or their sums; all ranks have found the same metrics."""
+    if size() == 1:
+        return metrics
+    means = averaged(torch.tensor(list(metrics.values()), dtype=torch.float64)).tolist()
+    return {name: mean * (size() if name in ADDED_UP else 1) for name, mean in zip(metrics, means, strict=True)}

@@ -15,12 +15,15 @@ import torch
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import DataError, InputError
 from gailkit.generator import WarmStart
+from gailkit.ranks.group import is_first, rank, size, together
 from gailkit.rollouts.failures import Mishaps
 from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.stepping import Stepping
 from gailkit.spaces import space_to_json
 from gailkit.storage import give_second_name
+from gailkit.training.all_ranks import of_this_rank
 from gailkit.training.build import build_expert_trainer, build_trainer
+from gailkit.training.compared import digest_of, require_same
 from gailkit.training.config import ExpertConfig, RunConfig, TrainConfig
 from gailkit.training.describe import describe_demonstrations, versions
 from gailkit.training.form import require_form, require_networks_stored
@@ -34,6 +37,7 @@ from gailkit.training.running import (
     Plan,
     TrainingResult,
     fitted_to_envs,
+    observers_of,
     policy_of,
     settled,
     surroundings,
@@ -79,13 +83,16 @@ def resume(
         EnvironmentFailure, StorageError, DivergenceError: as ``training.train.train``.
     """
     with closing(RunFolder.open(Path(run_dir))) as folder:
-        folder.claim()
+        if is_first():
+            folder.claim()
         described = folder.description()
         check_all_trusted(folder.path / CONFIG_FILE, trust)
         stopped = _Stopped.read(folder, described)
+        _require_as_many(folder.path, len(stopped.replays))
         if stopped.checkpoint != LAST:
             tell(f"the last checkpoint of {run_dir} is damaged; the run goes on from the one before")
         config = config_of(folder.path, described, steps)
+        require_same(lambda: {"run": digest_of(described), "iteration": stopped.iteration, "steps": config.steps})
         _require_same_extent(stopped, config)
         _tell_what_differs(stopped, tell)
         _tell_what_it_means(stopped, config, tell)
@@ -95,12 +102,13 @@ def resume(
             plan = _plan(stopped, config, envs, demonstrations, parts)
             _tell_where_demonstrations_are(stopped, demonstrations, tell)
             plan.trainer.collector.mishaps = Mishaps(stepping.restarts, stepping.tell)
-            _load(stopped, plan.trainer, tell)
-            rows = keep_metrics(folder.path, plan.trainer.iteration)
+            with together():  # rank 0 changes nothing before all have read it
+                _load(stopped, plan.trainer, tell)
             policy = policy_of(plan, envs, stopped.env_id, stopped.env_kwargs)
+            with together():
+                rows = _prepare(stopped, config) if is_first() else []
             result = TrainingResult(policy, plan.trainer, rows, folder.path)
-            _prepare(stopped, config)
-            observers = [] if on_iteration is None else [on_iteration]
+            observers = observers_of(on_iteration)
             return train_into(folder, result, plan.demonstrations, observers, stepping, stopped.best_return)
 
 
@@ -119,6 +127,7 @@ class _Stopped:
     parts: Mapping[str, Any]
     iteration: int
     best_return: float
+    replays: list[Mapping[str, int] | None]  # what is kept of each rank's
 
     @classmethod
     def read(cls, folder: RunFolder, described: Mapping[str, Any]) -> _Stopped:
@@ -127,12 +136,13 @@ class _Stopped:
         with damaged(folder.path):
             if "candidates" not in state or "best_return" not in state:
                 raise DataError(f"{folder.path} was made by a gailkit whose runs could not go on")
-            shown = described["demonstrations"]
+            shown, ranks = described["demonstrations"], state.get("ranks", [])
+            own = of_this_rank(state) if 1 + len(ranks) == size() else state
             return cls(
                 folder,
                 described,
                 name,
-                state,
+                own,
                 str(described["env_id"]),
                 dict(described["env_kwargs"]),
                 {**described["versions"], "threads": described.get("threads")},
@@ -140,7 +150,16 @@ class _Stopped:
                 dict(described["parts"]),
                 _whole(state["iteration"]),
                 float(state["best_return"]),
+                [each.get("replay") for each in (state, *ranks)],
             )
+
+
+def _require_as_many(run: Path, ranks: int) -> None:
+    """Raise InputError unless there are as many ranks as the run had: each goes on from its own state."""
+    if ranks != size():
+        had = "one process" if ranks == 1 else f"{ranks} processes together"
+        how = "without torchrun" if ranks == 1 else f"torchrun with {ranks} processes in all"
+        raise InputError(f"{run} was trained by {had} and goes on by as many ({how}); found {size()}")
 
 
 def _whole(value: object) -> int:
@@ -149,10 +168,15 @@ def _whole(value: object) -> int:
     return value
 
 
-def _prepare(stopped: _Stopped, config: RunConfig) -> None:
-    """Let the folder be that of a run in progress: what is not so any more is taken out or written anew."""
+def _prepare(stopped: _Stopped, config: RunConfig) -> list[dict[str, float]]:
+    """Let the folder be that of a run in progress: what is not so any more is taken out or written anew.
+
+    Returns:
+        The metrics that stay.
+    """
     folder, path = stopped.folder, stopped.folder.path / CONFIG_FILE
-    folder.kept_replay.forget_behind(stopped.state.get("replay"))
+    rows = keep_metrics(folder.path, stopped.iteration)
+    folder.forget_replays_behind(stopped.replays)
     if stopped.checkpoint != LAST:  # else the damaged one would be kept beside the next
         give_second_name(folder.checkpoint_path(stopped.checkpoint), folder.checkpoint_path(LAST))
     if stopped.iteration < config.total_iterations:
@@ -163,6 +187,7 @@ def _prepare(stopped: _Stopped, config: RunConfig) -> None:
         folder.describe({**stopped.described, "config": {**settings, "steps": config.steps}})
         if own:
             remember(path)
+    return rows
 
 
 def config_of(run: Path, described: Mapping[str, Any], steps: int | None = None) -> RunConfig:
@@ -186,7 +211,7 @@ def _tell_what_it_means(stopped: _Stopped, config: RunConfig, tell: Tell) -> Non
     if config.total_iterations < stopped.iteration:
         least = config.steps
         while dataclasses.replace(config, steps=least).total_iterations < stopped.iteration:
-            least += config.num_envs * config.rollout_steps
+            least += config.steps_of_iteration
         done = f"{stopped.iteration} iterations behind it, more than {config.steps:,} steps take"
         raise InputError(f"{stopped.folder.path} has {done}; accepted are {least:,} steps and more")
     was, now = (stopped.iteration / each.total_iterations for each in (before, config))
@@ -206,7 +231,7 @@ def _require_same_extent(stopped: _Stopped, config: RunConfig) -> None:
         hidden += [config.discriminator.hidden] if isinstance(config, TrainConfig) else []
         require_networks_stored(hidden, stopped.state)
         environments = len(stopped.state["collector"]["returns"])
-        steps = stopped.iteration * config.num_envs * config.rollout_steps
+        steps = stopped.iteration * config.steps_of_iteration
         if environments != config.num_envs or steps != stopped.state["steps"]:
             raise ValueError(
                 f"its checkpoint holds {environments} environments and {stopped.state['steps']} steps; "
@@ -292,7 +317,7 @@ def _require_same_parts(stopped: _Stopped, parts: Parts) -> None:
 
 def _load(stopped: _Stopped, trainer: Trainer, tell: Tell) -> None:
     """Put the trainer where its state was taken."""
-    replay = stopped.folder.kept_replay
+    replay = stopped.folder.kept_replay(rank())
     with damaged(stopped.folder.path):
         own = trainer.state_dict()
         require_form(stopped.state, {name: own[name] for name in own if name not in ("random", "replay")})

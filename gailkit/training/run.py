@@ -5,7 +5,8 @@ RUN/metrics.jsonl           one row an iteration
 RUN/tensorboard/            the same for TensorBoard
 RUN/checkpoints/            chosen.safetensors, last.safetensors, best.safetensors; previous.safetensors, the one
                             before last
-RUN/checkpoints/replay/     the steps that a generator learns from again, in files of so many each
+RUN/checkpoints/replay/     the steps that a generator learns from again, in files of so many each; those of other
+                            processes that trained together in folders rank-N
 RUN/learning.svg            the curves, drawn when training ends
 RUN/.in-use                 locked while a process trains into the folder
 """
@@ -13,7 +14,7 @@ RUN/.in-use                 locked while a process trains into the folder
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,9 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._sole_use: SoleUse | None = None
-        self._kept: dict[str, int] | None = None  # of the replay, by the checkpoint that was last written here
+        self._kept: list[dict[str, int] | None] | None = (
+            None  # of each rank's replay, by the checkpoint that was last written here
+        )
 
     @classmethod
     def create(cls, path: Path, description: Mapping[str, Any], overwrite: bool = False) -> RunFolder:
@@ -129,18 +132,27 @@ class RunFolder:
 
     def save_last(self, state: Mapping[str, Any]) -> None:
         """Write the last checkpoint; the one before stays beside it, in case that something damages this one."""
-        last, replay = self.checkpoint_path(LAST), self.kept_replay
-        kept = replay.save(state["replay"])
+        last, others = self.checkpoint_path(LAST), state.get("ranks", [])
+        replays = [self.kept_replay(rank) for rank in range(1 + len(others))]
+        kept = [replays[0].save(state["replay"])]
+        kept += [replay.write(other["replay"]) for replay, other in zip(replays[1:], others, strict=True)]
         if last.is_file():
             give_second_name(last, self.checkpoint_path(PREVIOUS))
-        self.save(LAST, {**state, "replay": kept})
-        replay.forget(self._kept)
+        own = [{**other, "replay": rows} for other, rows in zip(others, kept[1:], strict=True)]
+        self.save(LAST, {**state, "replay": kept[0], **({"ranks": own} if own else {})})
+        for replay, before in zip(replays, self._kept or [None] * len(replays), strict=True):
+            replay.forget(before)
         self._kept = kept
 
-    @property
-    def kept_replay(self) -> KeptReplay:
-        """What the checkpoints hold of a replay only by its place in it."""
-        return KeptReplay(self.path / "checkpoints")
+    def kept_replay(self, rank: int = 0) -> KeptReplay:
+        """What the checkpoints hold of the replay of a process only by its place in it."""
+        return KeptReplay(self.path / "checkpoints", rank)
+
+    def forget_replays_behind(self, kept: Sequence[Mapping[str, int] | None]) -> None:
+        """Remove what was written behind the rows of each rank's replay that a run goes on from; all of other ranks."""
+        known = (path.name.removeprefix("rank-") for path in self.kept_replay().folder.glob("rank-*"))
+        for rank in [0, *(int(number) for number in known if number.isdecimal())]:
+            self.kept_replay(rank).forget_behind(kept[rank] if rank < len(kept) else None)
 
     def whole(self, name: str) -> tuple[str, dict[str, Any]]:
         """Name and state of the checkpoint ``name``, or of the one before the last where the last is damaged.
@@ -190,7 +202,7 @@ class RunFolder:
         """Remove what a run consists of, its description last, and nothing else that may lie in the folder."""
         for name in (*CHECKPOINTS, PREVIOUS):
             self.checkpoint_path(name).unlink(missing_ok=True)
-        self.kept_replay.forget_behind(None)
+        self.forget_replays_behind([])
         for events in (self.path / EVENTS_FOLDER).glob("events.out.tfevents.*"):
             events.unlink()
         if (self.path / CONFIG_FILE).exists():

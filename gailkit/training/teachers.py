@@ -18,6 +18,8 @@ from gailkit.types import Experience, Replayed, Rollout, Transitions
 class Teacher(ABC):
     """Rewards the policy for its steps, and may itself learn from them."""
 
+    of_a_rank: tuple[str, ...] = ()  # what in its state is each rank's own
+
     @abstractmethod
     def learn(self, rollout: Rollout, experience: Experience) -> dict[str, float]:
         """Take in what the policy did last, and learn from what stands for it; what tells how it went, by name."""
@@ -41,6 +43,8 @@ class Teacher(ABC):
 
 class Adversary(Teacher):
     """A discriminator that learns to tell the expert from the policy, and rewards by what it has learned."""
+
+    of_a_rank = ("demonstrations",)
 
     def __init__(self, learner: DiscriminatorLearner, demonstrations: Demonstrations) -> None:
         self.learner = learner
@@ -80,6 +84,8 @@ class TrueReward(Teacher):
 
     They are looked up by the number of a step in the run.
     """
+
+    of_a_rank = ("kept",)
 
     def __init__(self, remembered: int = 0) -> None:
         """``remembered`` is how many of the run's steps before the last rollout may be asked about."""

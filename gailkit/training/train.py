@@ -12,6 +12,7 @@ from gailkit.recording.recorded_in import check_recorded_in
 from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.stepping import Stepping
 from gailkit.training.build import build_trainer
+from gailkit.training.compared import digest_of, require_same
 from gailkit.training.config import TrainConfig
 from gailkit.training.describe import describe_demonstrations
 from gailkit.training.parts import Parts
@@ -72,6 +73,7 @@ def train(
 
     def plan(envs: Environments) -> Plan:
         fitted = fitted_to_envs(demonstrations, envs)
+        require_same(lambda: {"demonstrations": digest_of(fitted.digests(), fitted.stride, list(fitted.offsets))})
         if not other_environment:
             check_recorded_in(demonstrations.about, envs.about)
         described = {**describe_demonstrations(fitted, held_out, source), "other_environment": other_environment}

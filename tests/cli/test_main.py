@@ -47,6 +47,16 @@ def raising(error: BaseException) -> Callable[[], None]:
     return body
 
 
+def test_a_command_that_runs_in_one_process_is_not_run_by_several(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(SystemExit) as leaving:
+        main(["evaluate", "run"])
+    assert leaving.value.code == 2
+    assert "evaluate runs in one process, and WORLD_SIZE says that this is one of 3" in capsys.readouterr().err
+
+
 def test_help_lists_every_command_and_the_examples(run_cli: RunCli) -> None:
     done = run_cli("--help")
     assert (done.returncode, done.stderr) == (0, "")

@@ -153,7 +153,7 @@ def test_a_mutated_file_of_a_run_is_refused_in_one_sentence_or_read(
     count: int,
 ) -> None:
     """500 mutations in all; every fourth time it is tried to go on as well, and every time to act."""
-    monkeypatch.setattr("gailkit.training.running.draw_learning", lambda rows, path: None)  # slow, and only rows
+    monkeypatch.setattr("gailkit.training.keeping.draw_learning", lambda rows, path: None)  # slow, and only rows
     kinds: Counter[bool] = Counter()
     for seed in range(count):
         dice = random.Random(seed)

@@ -88,7 +88,7 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that every iteration takes two seconds by, so that states can be compared as a whole; no picture."""
     ticks = itertools.count()
     monkeypatch.setattr(time, "perf_counter", lambda: float(next(ticks)))
-    monkeypatch.setattr("gailkit.training.running.draw_learning", lambda rows, path: write_atomically(path, b"<svg/>"))
+    monkeypatch.setattr("gailkit.training.keeping.draw_learning", lambda rows, path: write_atomically(path, b"<svg/>"))
 
 
 def digest(run: Path, name: str) -> str:
