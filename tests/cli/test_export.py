@@ -11,7 +11,6 @@ from gailkit.training.config import TrainConfig
 from gailkit.training.train import train
 from tests.cli.conftest import RunHere
 
-
 SHIPPED = Path(__file__).parents[2] / "datasets" / "cartpole-v1.hdf5"
 
 
@@ -34,7 +33,9 @@ def test_the_file_of_a_run_can_be_evaluated(run_here: RunHere, run: Path) -> Non
     refused = run_here("export", run, "-o", "policies/policy.onnx")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == "Error: policies/policy.onnx exists; --overwrite replaces it\n"
-    played = run_here("record", "CartPole-v1", "--policy", "policies/policy.onnx", "--episodes", "2", "--seed", "0", "-o", "a.hdf5")
+    played = run_here(
+        "record", "CartPole-v1", "--policy", "policies/policy.onnx", "--episodes", "2", "--seed", "0", "-o", "a.hdf5"
+    )
     assert played.returncode == 0, played.stderr
     acted = run_here("record", "CartPole-v1", "--policy", "run", "--episodes", "2", "--seed", "0", "-o", "b.hdf5")
     assert acted.returncode == 0, acted.stderr
