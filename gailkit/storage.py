@@ -104,6 +104,19 @@ class SoleUse:
         self._file.close()
 
 
+def in_use(folder: Path) -> bool:
+    """Whether another has the sole use of ``folder``, as far as it can be told without leaving anything there."""
+    if not (folder / LOCK_FILE).is_file():
+        return False
+    try:
+        SoleUse(folder).release()
+    except InUseError:
+        return True
+    except StorageError:
+        return False
+    return False
+
+
 class PatientFile(io.RawIOBase):
     """A file whose ``write`` never fails: what the disk refuses is kept in memory until ``check`` raises the reason.
 

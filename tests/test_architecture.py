@@ -30,6 +30,7 @@ LAYERS = (  # lowest first; a module imports from its own room and from lower la
     {"health"},
     {"training"},
     {"report"},
+    {"sweep"},
     {"cli"},
 )
 ROOFS = {"gailkit", "gailkit.__main__"}  # the public names and the entry point: above every layer, imported by none
@@ -160,6 +161,7 @@ CROSSED_BAND = "CartPole-v1 --out run --generator ppo-penalty --policy-kl-min 1"
         "evaluate run --demos a.hdf5 --report a.pdf", "control --help", "control --nosuch",
         f"train --demos a.hdf5 {FOREIGN_SETTING}", f"expert {FOREIGN_SETTING}",
         f"expert {CROSSED_BAND}", "expert CartPole-v1 --out run --policy-std states",
+        "sweep --help", "sweep --nosuch", "sweep", "sweep nosuch.toml", "sweep pyproject.toml",
     ],
 )  # fmt: skip
 def test_help_and_mistakes_load_nothing_heavy(words: str) -> None:

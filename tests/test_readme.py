@@ -25,6 +25,7 @@ DEMONSTRATIONS = README.parent / "docs" / "demonstrations.md"
 OWN_PARTS = README.parent / "docs" / "own-parts.md"
 CLOSENESS = README.parent / "docs" / "closeness.md"
 GLOSSARY = README.parent / "docs" / "glossary.md"
+SWEEPS = README.parent / "docs" / "sweeps.md"
 PENDULUM = README.parent / "datasets" / "pendulum-v1.hdf5"
 FEWER_STEPS = {"train": "28672", "control": "4096", "expert": "4096"}
 
@@ -145,7 +146,7 @@ def test_the_glossary_has_every_word_once_and_names_numbers_that_there_are() -> 
     assert [name for name in names if "/" in name and f"`{name}`" not in metrics] == []
 
 
-@pytest.mark.parametrize("page", [README, DEMONSTRATIONS, CLOSENESS, GLOSSARY], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [README, DEMONSTRATIONS, CLOSENESS, GLOSSARY, SWEEPS], ids=lambda page: page.name)
 def test_every_file_that_is_linked_to_exists(page: Path) -> None:
     links = re.findall(r"\]\(((?!https?:)[^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert links

@@ -36,6 +36,8 @@ FEATURES = {  # what needs packages beside those -> their modules, the extra of 
     "drawing the classic tasks, a person at the keyboard": (("pygame",), "classic"),
     "films in MP4": (("imageio_ffmpeg",), "video"),
     "policies in ONNX files": (("onnx", "onnxruntime", "onnxscript"), "onnx"),
+    "sweeps on a Ray cluster": (("ray",), "ray"),
+    "settings that a sweep searches for": (("optuna",), "search"),
     "demonstrations in Arrow folders": (("pyarrow",), "arrow"),
 }
 OLDEST_HDF5 = (1, 10, 0)  # of which files are made whose metadata has checksums

@@ -31,6 +31,9 @@ COMMANDS = {  # by name
     "evaluate": Lazy(
         "gailkit.cli.evaluate.command:evaluate", "Measure how closely a policy matches the demonstrations."
     ),
+    "sweep": Lazy(
+        "gailkit.cli.sweep.command:sweep", "Compare methods over tasks and seeds, on every core or a cluster."
+    ),
     "control": Lazy("gailkit.cli.control:control", "See whether a method scores without being taught."),
     "play": Lazy("gailkit.cli.play:play", "Watch a policy, in a window or as a film."),
     "export": Lazy("gailkit.cli.export:export", "Write a policy to a file that acts without gailkit."),
@@ -94,10 +97,10 @@ def gailkit(context: click.Context, debug: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line ``arguments`` (those of the process when None) and exit with its code.
 
-    0 done; 1 training diverged, `data check` found something, or `doctor` something to mend; 2 wrong usage or refused
-    input; 3 unreadable data; 4 environment failure; 5 disk or permission; 6 a process that trains with others lost them
-    or differs from them; 70 a bug in gailkit; 130 interrupted; 141
-    nobody reads the output any more; 143 stopped by SIGTERM.
+    0 done; 1 training diverged, runs of a sweep failed, `data check` found something, or `doctor` something to mend;
+    2 wrong usage or refused input; 3 unreadable data; 4 environment failure; 5 disk or permission; 6 a process that
+    trains with others lost them or differs from them; 70 a bug in gailkit; 130 interrupted; 141 nobody reads the output
+    any more; 143 stopped by SIGTERM.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     settings = Settings()

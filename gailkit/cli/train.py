@@ -119,8 +119,7 @@ def train(
         assert shown is not None
         _tell(resume, result, shown)
         return
-    if trajectories is not None and hold_out is not None:
-        raise click.UsageError("--trajectories holds out all other episodes, --hold-out a share; give one of them.")
+    refuse_two_hold_outs(trajectories, hold_out)
     settings = config_from_options(given, config, TrainConfig)
     stepping.check(settings.num_envs)
     source = LearnedFrom(demos, options, trajectories, hold_out, subsample, settings.seed)
@@ -150,6 +149,12 @@ def train(
             other_environment=other_environment,
         )
     _tell(out, result, source)
+
+
+def refuse_two_hold_outs(trajectories: int | None, hold_out: float | None) -> None:
+    """Raise UsageError where it is said twice which episodes are held out."""
+    if trajectories is not None and hold_out is not None:
+        raise click.UsageError("--trajectories holds out all other episodes, --hold-out a share; give one of them.")
 
 
 def _tell(out: Path, result: TrainingResult, source: LearnedFrom) -> None:

@@ -89,13 +89,15 @@ def _method(candidates: tuple[Candidate, ...], seed: int) -> Method:
 
 
 def _closeness(candidates: Sequence[Candidate], seed: int) -> Estimate | None:
-    """Of one run its own; of several the mean, its interval over runs drawn with replacement and an error that they
-    share: all are compared with the same episodes of the expert, so that more runs do not make it smaller.
-    """
     known = [candidate.evaluation.closeness.occupancy.closeness for candidate in candidates]
     found = [each for each in known if each is not None]
-    if len(found) < len(known):
-        return None
+    return None if len(found) < len(known) else mean_over_runs(found, seed)
+
+
+def mean_over_runs(found: Sequence[Estimate], seed: int = 0) -> Estimate:
+    """Of one run its own estimate; of several the mean, its interval over runs drawn with replacement and an error that
+    they share: all are compared with the same episodes of the expert, so that more runs do not make it smaller.
+    """
     if len(found) == 1:
         return found[0]
     values = np.array([each.value for each in found])

@@ -108,12 +108,13 @@ def _digest(content: bytes) -> str:
 
 def _names(described: Mapping[str, Any]) -> Iterator[str]:
     """Whatever the description of a run names as ``module:attribute``."""
-    yield from _named_in([described.get(name) for name in ("env_id", "config", "acts_by")])
+    yield from named_in([described.get(name) for name in ("env_id", "config", "acts_by")])
 
 
-def _named_in(value: object) -> Iterator[str]:
+def named_in(value: object) -> Iterator[str]:
+    """Whatever stands in plain JSON values as ``module:attribute``."""
     if isinstance(value, str) and ":" in value:
         yield value
     children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     for child in children:
-        yield from _named_in(child)
+        yield from named_in(child)

@@ -23,7 +23,8 @@ from gailkit.training.loop import Trainer
 from gailkit.training.metrics import keep_metrics
 from gailkit.training.own_runs import check_all_trusted, is_own, remember
 from gailkit.training.parts import Parts
-from gailkit.training.run import CONFIG_FILE, LAST, RunFolder, damaged
+from gailkit.training.places import LAST
+from gailkit.training.run import CONFIG_FILE, RunFolder, damaged
 from gailkit.training.running import (
     OnIteration,
     Plan,

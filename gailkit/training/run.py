@@ -32,6 +32,7 @@ from gailkit.training.form import require_networks_stored
 from gailkit.training.kept_replay import KeptReplay
 from gailkit.training.metrics import METRICS_FILE
 from gailkit.training.parts import Parts
+from gailkit.training.places import LAST, PREVIOUS, checkpoint_place
 from gailkit.training.policy_config import PolicyConfig
 from gailkit.training.settings import config_from_dict
 
@@ -39,7 +40,6 @@ CONFIG_FILE = "config.json"
 FORMAT = "gailkit-run"
 FORMAT_VERSION = 1
 PICTURE_FILE = "learning.svg"
-LAST, PREVIOUS = "last", "previous"
 
 
 class RunFolder:
@@ -124,7 +124,7 @@ class RunFolder:
 
     def checkpoint_path(self, name: str) -> Path:
         """Where the checkpoint ``chosen``, ``last`` or ``best`` lies."""
-        return self.path / "checkpoints" / f"{name}.safetensors"
+        return checkpoint_place(self.path, name)
 
     def save(self, name: str, state: Mapping[str, Any]) -> None:
         """Write a checkpoint, atomically."""

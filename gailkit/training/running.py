@@ -35,7 +35,8 @@ from gailkit.training.loop import Trainer
 from gailkit.training.metrics import MetricsWriter
 from gailkit.training.own_runs import remember
 from gailkit.training.parts import Parts, described_parts
-from gailkit.training.run import CONFIG_FILE, LAST, RunFolder
+from gailkit.training.places import LAST
+from gailkit.training.run import CONFIG_FILE, RunFolder
 from gailkit.wording import counted
 
 OnIteration = Callable[[dict[str, float]], None]

@@ -7,7 +7,9 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 
 import h5py
 import pytest
@@ -86,6 +88,7 @@ def test_the_packages_are_those_that_gailkit_requires() -> None:
     assert {re.split(r"[^\w-]", each)[0] for each in required} == set(PACKAGES)
 
 
-def test_every_extra_that_a_user_can_install_is_a_feature() -> None:
+def test_every_extra_that_a_user_can_install_is_a_feature(repository: Path) -> None:
     extras = {extra for _, extra in FEATURES.values()}
-    assert extras == set(importlib.metadata.metadata("gailkit").get_all("Provides-Extra")) - {"dev"}
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert extras == set(project["optional-dependencies"]) - {"dev"}

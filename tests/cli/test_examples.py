@@ -30,6 +30,17 @@ SMALL = {  # what makes an example quick; later options win
     "evaluate": ("--episodes", "1"),
     "record": ("--episodes", "2"),
 }
+SWEEP = """
+seeds = 1
+episodes = 2
+[[task]]
+env = "CartPole-v1"
+demos = "demos.hdf5"
+steps = 128
+num-envs = 2
+rollout-size = 64
+subsample = 100
+"""
 
 
 def command_of(name: str) -> click.Command:
@@ -67,6 +78,7 @@ def prepared(
     content = (folder / "damaged.hdf5").read_bytes()
     (folder / "damaged.hdf5").write_bytes(content[: len(content) * 9 // 10])
     (folder / "my.toml").write_text("steps = 60000\n")
+    (folder / "sweep.toml").write_text(SWEEP)
     shown = cartpole.choose(5).subsample(100)
     for name in ("run", "short", "agent"):
         with quickly():
@@ -107,7 +119,7 @@ def test_the_examples_work_and_make_what_they_say(
     for words in examples(name):
         if "keyboard" in words:
             continue
-        small = ("--steps", "256") if "--resume" in words else SMALL.get(name, ())
+        small = ("--steps", "256") if "--resume" in words and name != "sweep" else SMALL.get(name, ())
         done = run_here(*words[1:], *small)
         assert done.returncode == 0, f"{shlex.join(words)}: {done.stderr}"
         assert all((tmp_path / made).exists() for made in made_by(words)), words

@@ -1,0 +1,1 @@
+"""``gailkit sweep``: many runs from one file, and what they tell."""
