@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from gailkit.training.metrics import read_metrics
-from gailkit.training.run import LAST, RunFolder, load_policy
+from gailkit.training.places import LAST
+from gailkit.training.run import RunFolder, load_policy
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
 

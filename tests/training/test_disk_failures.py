@@ -22,8 +22,9 @@ from gailkit.errors import StorageError
 from gailkit.storage import write_atomically
 from gailkit.training.config import ExpertConfig
 from gailkit.training.expert import train_expert
+from gailkit.training.places import LAST
 from gailkit.training.resuming import resume
-from gailkit.training.run import LAST, RunFolder, load_policy
+from gailkit.training.run import RunFolder, load_policy
 
 Train = Callable[[Path], object]
 
