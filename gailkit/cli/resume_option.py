@@ -86,8 +86,8 @@ def go_on(
     from gailkit.cli.training_progress import watched_training
     from gailkit.training.own_runs import check_all_trusted
     from gailkit.training.resuming import resume
-    from gailkit.training.stopped import config_of
     from gailkit.training.run import CONFIG_FILE, RunFolder, damaged
+    from gailkit.training.stopped import config_of
 
     described = RunFolder.open(run).description()
     check_all_trusted(run / CONFIG_FILE, trust)
