@@ -47,7 +47,7 @@ class LearnedFrom:
         whole = load(self.demos, self.options, env_id)
         with closing(make_env(env_id, env_kwargs)) as env:
             about = About.of(env)
-            whole = whole.fitted_to(env.observation_space, env.action_space, about.stated_observation_space)
+            whole = whole.fitted_to(env.observation_space, env.action_space)
         if other_environment is False:
             check_recorded_in(whole.about, about)
         if other_environment is not None:

@@ -72,11 +72,11 @@ def resolve_policy(
         raise InputError(f"{spec} is not a run folder: it has neither sampled actions nor checkpoints to choose from")
     from gailkit.experts.resolve import expert_policy
     from gailkit.experts.sb3 import vecnormalize_beside
-    from gailkit.rollouts.environments import stated_observation_space
+    from gailkit.spaces import stated_space
 
     if spec.endswith(".zip") and (statistics := vecnormalize_beside(Path(spec))):
         click.echo(f"note: observations are normalised by {statistics}", err=True)
-    return expert_policy(spec, stated_observation_space(env), env.action_space, seed, clip_actions)
+    return expert_policy(spec, stated_space(env.observation_space), stated_space(env.action_space), seed, clip_actions)
 
 
 def spec_files(spec: str) -> list[Path]:

@@ -224,20 +224,18 @@ class Demonstrations:
             self, trajectories=self.episodes.pick(chosen), offsets=tuple(self.offsets[index] for index in chosen)
         )
 
-    def fitted_to(
-        self, observation_space: Space[Any], action_space: Space[Any], stated: Space[Any] | None = None
-    ) -> Demonstrations:
+    def fitted_to(self, observation_space: Space[Any], action_space: Space[Any]) -> Demonstrations:
         """These demonstrations with the spaces of an environment they could come from.
 
-        Observations of several parts are flattened where the environment shows them so; what it flattens is ``stated``.
+        Observations and actions of several parts are flattened where those of the environment are (``make_env``).
 
         Raises:
             InputError: if parts, shapes, kinds, the values of a Discrete space or the bounds of actions do not fit; it
                 prints both sides.
             UnsupportedSpaceError: if the environment's spaces are not supported.
         """
-        check_parts(self.about, stated)
-        episodes, about = as_observed(self.episodes, self.about, observation_space)
+        check_parts(self.about, observation_space, action_space)
+        episodes, about = as_observed(self.episodes, self.about, observation_space, action_space)
         check_fit(episodes, about, observation_space, action_space)
         return replace(self, trajectories=episodes, observation_space=observation_space, action_space=action_space)
 

@@ -13,31 +13,59 @@ from gymnasium.spaces import Box, Discrete
 from gailkit.demonstrations.episodes import Drawn, Episodes, Spaces
 from gailkit.demonstrations.file_contents import About
 from gailkit.errors import InputError
-from gailkit.spaces import brief, check_supported, flatten_values, flattened_space, leaves
+from gailkit.spaces import (
+    Flat,
+    brief,
+    check_supported,
+    flatten_values,
+    flattened_space,
+    is_composite,
+    leaves,
+    stated_space,
+)
 from gailkit.types import Trajectory
 
 
-def as_observed(episodes: Episodes, about: About, observation_space: Space[Any]) -> tuple[Episodes, About]:
-    """The episodes as an environment with ``observation_space`` shows them, and what is then known of them.
+def as_observed(
+    episodes: Episodes, about: About, observation_space: Space[Any], action_space: Space[Any]
+) -> tuple[Episodes, About]:
+    """The episodes as an environment with these spaces shows and takes them, and what is then known of them.
 
-    Where they state another space than Box and Discrete, and ``observation_space`` is what flattening makes of it,
-    their observations are flattened. All others are returned as they are, whether they fit or not.
+    Where they state another space than Box and Discrete, and that of the environment is what flattening makes of it,
+    their observations or actions are flattened, the parts in the order of the environment. All others are returned as
+    they are, whether they fit or not.
 
     Raises:
         UnsupportedSpaceError: if the space that they state is of a kind that is not supported.
     """
-    stated = about.observation_space
-    if stated is None or isinstance(stated, Box | Discrete) or not _alike(flattened_space(stated), observation_space):
-        return episodes, about
-    return FlattenedEpisodes(episodes, stated), about._replace(observation_space=flattened_space(stated))
+    first = episodes[0]
+    observed = _flattened(about.observation_space, observation_space, first.observations)
+    acted = _flattened(about.action_space, action_space, first.actions)
+    if observed is not None:
+        about = about._replace(observation_space=flattened_space(observed))
+    if acted is not None:
+        about = about._replace(action_space=flattened_space(acted))
+    return (episodes if observed is acted is None else FlattenedEpisodes(episodes, observed, acted)), about
+
+
+def _flattened(stated: Space[Any] | None, space: Space[Any], values: np.ndarray) -> Space[Any] | None:
+    """By which space ``values`` (L, ...) are to be flattened, so that they fit ``space``; None where they are not."""
+    if stated is None:  # arrays of whole numbers can be told from vectors by their shape
+        own = stated_space(space)
+        plain = isinstance(space, Flat) and not is_composite(own)
+        return own if plain and values.shape[1:] == own.shape != space.shape else None
+    if isinstance(stated, Box | Discrete) or not _alike(flattened_space(stated), space):
+        return None
+    return stated_space(space) if isinstance(space, Flat) else stated
 
 
 class FlattenedEpisodes(Episodes):
-    """Episodes whose observations are flattened when they are looked at; by their digests they are the same ones."""
+    """Episodes whose observations and actions are flattened when they are looked at; by their digests they are the same
+    ones."""
 
-    def __init__(self, episodes: Episodes, stated: Space[Any]) -> None:
-        """``stated`` is the space of the observations as they are."""
-        self._episodes, self._stated = episodes, stated
+    def __init__(self, episodes: Episodes, observed: Space[Any] | None, acted: Space[Any] | None) -> None:
+        """``observed`` and ``acted`` are the spaces of what is flattened; None for what is not."""
+        self._episodes, self._observed, self._acted = episodes, observed, acted
         self.lengths, self.terminated, self.in_memory = episodes.lengths, episodes.terminated, episodes.in_memory
 
     def __len__(self) -> int:
@@ -62,14 +90,19 @@ class FlattenedEpisodes(Episodes):
 
     def pick(self, indices: Sequence[int]) -> FlattenedEpisodes:
         """Likewise flattened."""
-        return FlattenedEpisodes(self._episodes.pick(indices), self._stated)
+        return FlattenedEpisodes(self._episodes.pick(indices), self._observed, self._acted)
 
     def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces) -> Drawn:
-        """Steps in the space that was stated are flattened when they are drawn (``KeptSteps``)."""
-        return self._episodes.drawn(stride, offsets, (self._stated, spaces[1]))
+        """Steps in spaces that are flattened are so when they are drawn (``KeptSteps``)."""
+        return self._episodes.drawn(stride, offsets, (self._observed or spaces[0], self._acted or spaces[1]))
 
     def _flattened(self, trajectory: Trajectory) -> Trajectory:
-        return replace(trajectory, observations=flatten_values(self._stated, trajectory.observations))
+        observations, actions = trajectory.observations, trajectory.actions
+        if self._observed is not None:
+            observations = flatten_values(self._observed, observations)
+        if self._acted is not None:
+            actions = flatten_values(self._acted, actions)
+        return replace(trajectory, observations=observations, actions=actions)
 
 
 def check_fit(
@@ -99,26 +132,30 @@ def check_fit(
             return
 
 
-def check_parts(about: About, space: Space[Any] | None) -> None:
-    """Raise InputError, printing both sides, if both are of parts and those are not the same ones.
+def check_parts(about: About, observation_space: Space[Any], action_space: Space[Any]) -> None:
+    """Raise InputError, printing both sides, if both are of parts and those are not the same ones, in whatever order.
 
     Flattened to one vector, the parts of two spaces may have as many numbers and mean something else.
     """
-    stated = about.observation_space
-    if stated is not None and space is not None and not _same_parts(stated, space):
-        raise InputError(
-            f"the demonstrations' observations are {brief(stated)}, the environment's are {brief(space)}: they do not "
-            f"fit{_recorded_in(about)}"
-        )
+    for role, stated, space in (
+        ("observation", about.observation_space, observation_space),
+        ("action", about.action_space, action_space),
+    ):
+        if stated is not None and not _same_parts(stated, space, bounded=role == "action"):
+            raise InputError(
+                f"the demonstrations' {role}s are {brief(stated)}, the environment's are {brief(stated_space(space))}: "
+                f"they do not fit{_recorded_in(about)}"
+            )
 
 
-def _same_parts(stated: Space[Any], space: Space[Any]) -> bool:
+def _same_parts(stated: Space[Any], space: Space[Any], bounded: bool) -> bool:
     """Whether nothing is known to be otherwise: a space that is flattened already has no parts to be compared."""
-    if isinstance(stated, Box | Discrete) or isinstance(space, Box | Discrete):
+    if isinstance(stated, Box | Discrete) or not isinstance(space, Flat):
         return True
-    own, others = leaves(stated), leaves(space)
-    return [path for path, _ in own] == [path for path, _ in others] and all(
-        _alike(part, other) or part == other for (_, part), (_, other) in zip(own, others, strict=True)
+    own, others = dict(leaves(stated)), dict(leaves(space.stated))
+    return own.keys() == others.keys() and all(
+        (_alike(part, others[path]) and (not bounded or _bounded(part, others[path]))) or part == others[path]
+        for path, part in own.items()
     )
 
 

@@ -12,7 +12,7 @@ from gymnasium.spaces import Discrete
 
 from gailkit.functional.statistics import action_agreement, mean_squared_error
 from gailkit.generator import TrainedPolicy
-from gailkit.spaces import box_center_and_scale, clip_to_space
+from gailkit.spaces import Flat, box_center_and_scale, clip_to_space
 from gailkit.types import Policy, Trajectory
 from gailkit.wording import counted
 
@@ -27,8 +27,8 @@ class ActionMatch:
 
     action_episodes: int  # expert episodes compared
     action_held_out: bool | None  # whether the policy was trained without them; None where that is not known
-    action_agreement: float | None  # Discrete: share of states in which the policy takes the expert's action
-    action_mse: float | None  # Box: mean squared error of the action, in its unit squared, after clipping to the Box
+    action_agreement: float | None  # share of states in which the policy chooses as the expert did
+    action_mse: float | None  # mean squared error of numbers, in their unit squared, after clipping to the Box
     action_log_likelihood: float | None  # mean ln pi(a|s) a step, in nats; None for a policy without probabilities
     action_by_expert: float | None = None  # agreement or error of the expert without the noise it was recorded with
 
@@ -63,12 +63,13 @@ def match_actions(
     observations = np.concatenate([trajectory.observations[:-1] for trajectory in chosen_episodes])
     expert = clip_to_space(action_space, np.concatenate([trajectory.actions for trajectory in chosen_episodes]))
     chosen = clip_to_space(action_space, _in_batches(policy, observations))
-    discrete = isinstance(action_space, Discrete)
+    marks, numbers = marks_and_numbers(action_space)
+    chosen, expert_as = (actions.reshape(len(actions), -1) for actions in (chosen, expert))
     return ActionMatch(
         action_episodes=len(chosen_episodes),
         action_held_out=held_out,
-        action_agreement=action_agreement(chosen, expert) if discrete else None,
-        action_mse=None if discrete else mean_squared_error(chosen, expert),
+        action_agreement=action_agreement(chosen[:, marks], expert_as[:, marks]) if len(marks) else None,
+        action_mse=mean_squared_error(chosen[:, numbers], expert_as[:, numbers]) if len(numbers) else None,
         action_log_likelihood=_log_likelihood(policy, observations, expert),
         action_by_expert=None if noise is None else _by_expert(noise, action_space),
     )
@@ -82,14 +83,26 @@ def recorded_noise(provenance: Mapping[str, str], action_space: Space[Any]) -> f
         noise = float(provenance["noise"])
     except ValueError:  # somebody else's word for something else
         return None
-    most = 1.0 if isinstance(action_space, Discrete) else MOST_NOISE
+    most = 1.0 if len(marks_and_numbers(action_space)[0]) else MOST_NOISE
     return noise if 0 <= noise <= most else None
 
 
-def _by_expert(noise: float, action_space: Space[Any]) -> float:
-    """Agreement with itself, 1 - noise (1 - 1 / A), or (noise h)^2, which clipping to the Box makes smaller."""
+def marks_and_numbers(action_space: Space[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Which components of actions (B, components) are chosen, and which are numbers; int64 each."""
     if isinstance(action_space, Discrete):
-        return 1 - noise * (1 - 1 / int(action_space.n))
+        return np.zeros(1, np.int64), np.zeros(0, np.int64)
+    every = np.arange(int(np.prod(action_space.shape or ())))
+    numbers = action_space.numbers if isinstance(action_space, Flat) else every
+    return np.setdiff1d(every, numbers), numbers
+
+
+def _by_expert(noise: float, action_space: Space[Any]) -> float:
+    """Agreement with itself, 1 - noise (1 - 1 / A) for each choice, or (noise h)^2, which clipping makes smaller."""
+    sizes = [int(action_space.n)] if isinstance(action_space, Discrete) else []
+    if isinstance(action_space, Flat):
+        sizes = [*(each.stop - each.start for each in action_space.sets), *(2 for _ in action_space.bits)]
+    if sizes:
+        return float(np.prod([1 - noise * (1 - 1 / size) for size in sizes]))
     return float(np.mean(np.square(noise * box_center_and_scale(action_space)[1].numpy().astype(np.float64))))
 
 

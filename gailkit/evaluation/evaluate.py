@@ -27,7 +27,7 @@ from gailkit.experts.function import as_policy
 from gailkit.experts.random import random_policy
 from gailkit.generator import TrainedPolicy
 from gailkit.recording.acted import LIKELIEST, SAMPLED, expert_actions
-from gailkit.rollouts.environments import EnvMaker, SeedStream, make_env, stated_observation_space
+from gailkit.rollouts.environments import EnvMaker, SeedStream, make_env
 from gailkit.rollouts.episodes import SOME_STEPS, collect_episodes
 from gailkit.rollouts.failures import Mishaps
 from gailkit.rollouts.global_generators import seeded_globally
@@ -68,8 +68,7 @@ class Reference:
             raise InputError(f"the number of episodes must be at least 1; found {episodes}")
         with seeded_globally(seed), closing(make_env(env_id, env_kwargs)) as env:
             self.spaces: tuple[Space[Any], Space[Any]] = (env.observation_space, env.action_space)
-            self._stated = stated_observation_space(env)
-        self.demonstrations = demonstrations.fitted_to(*self.spaces, self._stated)
+        self.demonstrations = demonstrations.fitted_to(*self.spaces)
         self.env_id, self.episodes, self.seed = env_id, episodes, seed
         self.trained_on = frozenset(trained_on)
         self._seeds = SeedStream(seed, "evaluation").take(episodes)
@@ -95,7 +94,7 @@ class Reference:
             InputError: if it is not callable, what it returns is no action, or it cannot take ``actions`` of that kind.
             EnvironmentFailure: if the environment fails.
         """
-        policy = as_policy(policy, self._stated, self.spaces[1])
+        policy = as_policy(policy, *self.spaces)
         told = expert_actions(self.demonstrations.provenance)
         left_open = actions is None and told is None and kind_of(policy) == LIKELIEST
         policy = acting_as(policy, actions, told, self.seed)

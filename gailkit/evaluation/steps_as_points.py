@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from gymnasium import Space
-from gymnasium.spaces import Discrete
+from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
 from gailkit.evaluation.names import observation_names
-from gailkit.spaces import clip_to_space
+from gailkit.spaces import Flat, clip_to_space, number_sets
 from gailkit.types import Trajectory
 
 MOST_STEPS = 100_000  # of one side
@@ -130,6 +130,8 @@ def _numbers(space: Space[Any], values: np.ndarray) -> np.ndarray:
 
 
 def _features(role: str, space: Space[Any], names: Sequence[str], first: int, is_action: bool) -> tuple[Feature, ...]:
+    if isinstance(space, Flat):
+        return tuple(_features_of_parts(role, space, first, is_action))
     if isinstance(space, Discrete):
         columns = tuple(range(first, first + int(space.n)))
         return (Feature(names[0] if len(names) == 1 else role, columns, is_action, True, int(space.start)),)
@@ -138,6 +140,24 @@ def _features(role: str, space: Space[Any], names: Sequence[str], first: int, is
     known = names if len(names) == len(places) else [f"{role}[{', '.join(map(str, place))}]" for place in places]
     single = role if len(places) == 1 and len(names) != 1 else None
     return tuple(Feature(single or name, (first + index,), is_action, False) for index, name in enumerate(known))
+
+
+def _features_of_parts(role: str, space: Flat, first: int, is_action: bool) -> Iterator[Feature]:
+    """Those of flat values: a choice for each set of numbers, and a number for every other column."""
+    for part in space.parts:
+        name, at = "/".join((role, *part.path)), first + part.columns.start
+        if not isinstance(part.space, Discrete | MultiDiscrete):
+            yield from _features(name, Box(0, 1, part.space.shape), (), at, is_action)
+            continue
+        sizes, starts = number_sets(part.space)
+        for k, (size, start) in enumerate(zip(sizes.tolist(), starts.tolist(), strict=True)):
+            called = (
+                name
+                if len(sizes) == 1
+                else f"{name}[{', '.join(map(str, np.unravel_index(k, part.space.shape or ())))}]"
+            )
+            yield Feature(called, tuple(range(at, at + size)), is_action, True, start)
+            at += size
 
 
 def _is_large_image(space: Space[Any]) -> bool:

@@ -12,7 +12,17 @@ from gymnasium.spaces import Box, Discrete
 
 from gailkit.errors import InputError
 from gailkit.importing import describe_foreign, import_attribute, import_module
-from gailkit.spaces import brief, to_gymnasium, unflatten_values
+from gailkit.spaces import (
+    brief,
+    flatten_values,
+    from_gymnasium,
+    leaf,
+    leaves,
+    misfit,
+    stated_space,
+    to_gymnasium,
+    unflatten_values,
+)
 from gailkit.types import BatchPolicy, Policy
 
 CONTRACT = "one observation -> one action; gailkit.Batched(function) is a function of N observations"
@@ -43,8 +53,9 @@ def as_policy(
     A plain callable is called with one observation and returns one action of ``action_space``, wherever it is named: on
     the command line and in Python. It sees an element of ``observation_space`` as the environment itself gives it, a
     dict of arrays for a Dict and a whole number for Discrete, while whoever runs episodes asks about values of
-    ``flattened_space(observation_space)``. A ``BatchPolicy``, such as a trained one, is returned as it is and gets
-    those; ``Batched(function)`` makes one of a function of N observations.
+    ``flattened_space(observation_space)``; an action of several parts is likewise what the environment takes, and
+    becomes a vector of ``flattened_space(action_space)``. A ``BatchPolicy``, such as a trained one, is returned as it is
+    and gets those; ``Batched(function)`` makes one of a function of N observations.
 
     Args:
         clip_actions: clip what a callable returns to a Box instead of refusing what lies outside.
@@ -60,11 +71,13 @@ def as_policy(
         shown = _shown(policy) if name is None else f"{name} is {_shown(policy)}"
         raise InputError(f"{shown}; it must be a callable: {CONTRACT}")
     function: Callable[[Any], Any] = policy
+    observed, acted = stated_space(observation_space), stated_space(action_space)
+    check = _checked if isinstance(acted, Box | Discrete) else _checked_parts
 
     def act(observations: np.ndarray) -> np.ndarray:
         values = unflatten_values(observation_space, observations)
-        seen = (to_gymnasium(observation_space, values, index) for index in range(len(values)))
-        return np.stack([_checked(called, _call(called, function, each), action_space, clip_actions) for each in seen])
+        seen = (to_gymnasium(observed, values, index) for index in range(len(values)))
+        return np.stack([check(called, _call(called, function, each), acted, clip_actions) for each in seen])
 
     return act
 
@@ -102,6 +115,23 @@ def _checked(spec: str, action: Any, space: Space[Any], clip_actions: bool) -> n
             return clipped
         raise _refused(spec, action, space, _first_outside(typed, space))
     return typed
+
+
+def _checked_parts(spec: str, action: Any, space: Space[Any], clip_actions: bool) -> np.ndarray:
+    """``action`` of a space of several parts as one vector; InputError, naming the part, if it is none of it."""
+    try:
+        values = from_gymnasium(space, [action])
+    except InputError as error:
+        raise _refused(spec, action, space, f"; {error}") from error
+    for path, part in leaves(space):
+        if isinstance(part, Box) and clip_actions:
+            own = leaf(values, path)
+            np.clip(own, part.low, part.high, out=own)
+    problem = misfit(space, values)
+    if problem is not None:
+        raise _refused(spec, action, space, f"; {problem}")
+    flat: np.ndarray = flatten_values(space, values)[0]
+    return flat
 
 
 def _refused(spec: str, action: Any, space: Space[Any], more: str = "") -> InputError:

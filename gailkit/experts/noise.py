@@ -9,24 +9,31 @@ from gymnasium import Space
 from gymnasium.spaces import Discrete
 
 from gailkit.errors import InputError
-from gailkit.spaces import box_center_and_scale, clip_to_space
+from gailkit.spaces import Flat, box_center_and_scale, clip_to_space
 from gailkit.types import Batched, BatchPolicy, Policy
+
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def noisy(policy: Policy, action_space: Space[Any], scale: float, seed: int) -> BatchPolicy:
     """``policy`` with noise: the same ``seed`` gives the same noise.
 
     In a Box, a' = clip(clip(a) + scale * h * e), e ~ N(0, I), with h half the width of a dimension, or 1 where it is
-    not bounded. Of Discrete actions each is replaced, with probability ``scale``, by a uniformly random one.
+    not bounded. Of Discrete actions each is replaced, with probability ``scale``, by a uniformly random one. Of actions
+    of several parts, which are flat, each by itself: every choice and bit as a Discrete one, and numbers as in a Box.
 
     Raises:
-        InputError: if ``scale`` is negative or not finite, or more than 1 for Discrete actions.
+        InputError: if ``scale`` is negative or not finite, or more than 1 for actions that are chosen.
     """
     random = np.random.default_rng(seed)
+    if isinstance(action_space, Flat):
+        chosen = len(action_space.sets) + len(action_space.bits)
+        _check(scale, 1.0 if chosen else LARGEST, "a probability, from 0 to 1, as actions are chosen")
+        return Batched(_of_parts(policy, action_space, scale, random))
     if isinstance(action_space, Discrete):
         _check(scale, 1.0, "a probability, from 0 to 1, as the actions are discrete")
         return Batched(_random_instead(policy, action_space, scale, random))
-    _check(scale, float(np.finfo(np.float32).max), "0 or a positive number")
+    _check(scale, LARGEST, "0 or a positive number")
     return Batched(_around(policy, action_space, scale, random))
 
 
@@ -43,6 +50,31 @@ def _random_instead(policy: Policy, space: Discrete[Any], probability: float, ra
         if actions.shape != replaced.shape or actions.dtype.kind not in "iub":
             return actions  # what is no action stays as it is, for whoever runs the episode to refuse
         return np.where(replaced, drawn, actions)
+
+    return act
+
+
+def _of_parts(policy: Policy, space: Flat, scale: float, random: np.random.Generator) -> Policy:
+    choices = [np.arange(each.start, each.stop) for each in space.sets]
+    numbers = space.numbers
+    deviation = scale * box_center_and_scale(space)[1].numpy()[numbers]
+
+    def act(observations: np.ndarray) -> np.ndarray:
+        actions = np.array(policy(observations))
+        count = len(observations)
+        if actions.shape != (count, *space.shape) or actions.dtype.kind not in "iuf":
+            return actions
+        for columns in choices:
+            replaced = np.flatnonzero(random.random(count) < scale)
+            actions[replaced[:, None], columns] = np.eye(len(columns))[
+                random.integers(len(columns), size=len(replaced))
+            ]
+        for bit in space.bits:
+            replaced = np.flatnonzero(random.random(count) < scale)
+            actions[replaced, bit] = random.integers(2, size=len(replaced))
+        clipped = clip_to_space(space, actions)
+        clipped[:, numbers] = clipped[:, numbers] + deviation * random.standard_normal((count, len(numbers)))
+        return clip_to_space(space, clipped)
 
     return act
 

@@ -15,7 +15,7 @@ def random_policy(action_space: Space[Any], seed: int) -> BatchPolicy:
     """A policy that ignores the observation and samples ``action_space``; the same ``seed`` gives the same actions.
 
     A bounded Box and a Discrete space are sampled uniformly, an unbounded dimension of a Box as Gymnasium does
-    (normal, or exponential where one bound is finite).
+    (normal, or exponential where one bound is finite); of actions of several parts each by itself.
     """
     space = copy.deepcopy(action_space)
     space.seed(seed)

@@ -31,6 +31,7 @@ def expert_policy(
     Args:
         observation_space: as the environment states it. The policy is asked about values of
             ``flattened_space(observation_space)``, and a function sees elements of the space all the same.
+        action_space: likewise; a policy answers with values of ``flattened_space(action_space)``.
         seed: decides what a random policy does; the others are deterministic as far as gailkit is concerned.
         clip_actions: let a function return actions outside the Box, which are clipped to it as those of all others.
 
@@ -45,7 +46,7 @@ def expert_policy(
 
 def _named(spec: str, observation_space: Space[Any], action_space: Space[Any], seed: int, clip_actions: bool) -> Policy:
     if spec == "random":
-        return random_policy(action_space, seed)
+        return random_policy(flattened_space(action_space), seed)
     if spec.endswith(".zip"):
         return sb3_policy(_existing(spec), flattened_space(observation_space), action_space)
     if spec.endswith(".onnx"):

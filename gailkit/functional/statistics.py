@@ -22,13 +22,14 @@ def normalised_score(policy_mean: float, random_mean: float, expert_mean: float)
 
 
 def action_agreement(actions: np.ndarray, expert_actions: np.ndarray) -> float:
-    """Fraction in [0, 1] of discrete ``actions`` (B,) equal to ``expert_actions`` (B,), each pair in the same state.
+    """Fraction in [0, 1] of chosen ``actions`` (B, ...) that are ``expert_actions`` (B, ...) in every component, each
+    pair in the same state.
 
     Raises:
         InputError: if the shapes differ or there is no action.
     """
     _check_paired(actions, expert_actions)
-    return float(np.mean(actions == expert_actions))
+    return float(np.mean((actions == expert_actions).reshape(len(actions), -1).all(axis=1)))
 
 
 def mean_squared_error(actions: np.ndarray, expert_actions: np.ndarray) -> float:

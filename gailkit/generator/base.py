@@ -16,6 +16,7 @@ from gailkit.generator.replay import Replay
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
 from gailkit.networks.optimizers import load_optimizer
+from gailkit.spaces import Flat
 from gailkit.types import Experience, Reward, Rollout, Transitions
 
 
@@ -26,7 +27,7 @@ class Generator(nn.Module, ABC):
     changes, a coefficient say, registers a buffer.
     """
 
-    acts_in: tuple[type[Space[Any]], ...] = (Box, Discrete)  # the kinds of actions that it can choose
+    acts_in: tuple[type[Space[Any]], ...] = (Box, Discrete, Flat)  # the kinds of actions that it can choose
     gamma: float  # the discount, of those that have one
     least_deviation: float = 0.0  # by which advantages are divided at least, in the units of the rewards
     replay: Replay | None = None  # of those that learn from the whole run; its state is its own, as it is large
@@ -37,6 +38,11 @@ class Generator(nn.Module, ABC):
     def __init__(self, actor_critic: ActorCritic) -> None:
         super().__init__()
         self.actor_critic = actor_critic
+
+    @classmethod
+    def can_act_in(cls, action_space: Space[Any]) -> bool:
+        """Whether it can choose such actions; those of several parts, which are flat, are none of a Box to it."""
+        return Flat in cls.acts_in if isinstance(action_space, Flat) else isinstance(action_space, cls.acts_in)
 
     @torch.no_grad()
     def act(self, obs: Tensor) -> Tensor:

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
-from gymnasium import Space
-from gymnasium.spaces import Box, Discrete
 from torch import Tensor
 
 from gailkit.errors import DivergenceError
 from gailkit.functional.schedules import linear
+from gailkit.generator.cloning_worth import worth_of_clone
 from gailkit.memory import blocks
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
@@ -23,7 +22,6 @@ CloningLoss = Callable[[ActionDistribution, Tensor], Tensor]
 """The policy in B states and the expert's actions there, (B, *act), to a scalar."""
 
 ROUGH_LOG_STD = -1.5  # of Box actions while their means are cloned for a warm start: 0.22 half-widths
-DEVIATIONS = (0.01, 1.0)  # of Box actions after it, in half-widths: never certain, and no wider than the Box
 LEAST_GAIN = 0.1  # nats, of a clone that is of use: clones of some dozens of random actions gain up to 0.06 by luck
 MOST_UPDATES = 20_000  # of the first part of cloning
 CHUNK = 2**21  # numbers of features that are held at a time
@@ -36,8 +34,8 @@ class CloningResult(NamedTuple):
     epochs: int  # epochs of the first part
     training_loss: float  # the loss of the policy as it is now, on all pairs; nats for a likelihood
     validation_loss: float  # the least on the held-out pairs, while the others were learned from
-    gain: float  # nats, a component of Box actions, by which it knew held-out actions better than their frequencies do
-    deviation: Tensor | None  # (*act) of Box actions that were held out from its own, half-widths, within DEVIATIONS
+    gain: float  # see ``worth_of_clone``
+    deviation: Tensor | None  # likewise
 
 
 class WarmStart(NamedTuple):
@@ -71,9 +69,7 @@ def negative_log_likelihood_of_means(distribution: ActionDistribution, act: Tens
     Where they depend on the state and may learn, states whose means are wrong are excused by a wide deviation, and
     their means are never learned.
     """
-    decided, *deviations = distribution.parameters()
-    given = (decided, *(deviation.detach() for deviation in deviations))
-    return negative_log_likelihood(distribution.with_parameters(given), act)
+    return negative_log_likelihood(distribution.with_deviations_given(), act)
 
 
 def clone_behaviour(
@@ -119,7 +115,8 @@ def clone_behaviour(
     if epoch and not math.isfinite(best_loss):
         raise DivergenceError("behaviour cloning never reached a finite likelihood on the held-out pairs")
     actor_critic.load_state_dict(best)
-    worth = _worth(actor_critic, expert, shown, held_out)
+    chunks = list(_chunks(actor_critic, len(held_out)))
+    worth = worth_of_clone(actor_critic, expert, shown, held_out, chunks)
     if epoch:
         actor_critic.load_state_dict(start)
         cloner.learn_from_all(math.ceil(LONGER * best_epoch))
@@ -218,37 +215,3 @@ def _is_certain(cloning: CloningResult) -> bool:
     if cloning.deviation is None:
         return cloning.validation_loss < LEAST_GAIN
     return bool((cloning.deviation < LEAST_GAIN).all())
-
-
-@torch.no_grad()
-def _worth(actor_critic: ActorCritic, expert: Pairs, shown: Tensor, held_out: Tensor) -> tuple[float, Tensor | None]:
-    """``gain`` and ``deviation`` of a CloningResult, of a policy that has learned from the pairs ``shown``."""
-    learned, unseen = expert.actions_at(shown), expert.actions_at(held_out)
-    chunks = list(_chunks(actor_critic, len(held_out)))
-    space = actor_critic.action_space
-    if isinstance(space, Discrete):
-        counts = torch.bincount(learned - int(space.start), minlength=int(space.n)) + 1.0
-        unconditional = (counts / counts.sum()).log()[unseen - int(space.start)]
-        known = torch.empty_like(unconditional)
-        for chunk in chunks:
-            known[chunk] = actor_critic(expert.observations_at(held_out[chunk])).log_prob(unseen[chunk])
-        return float((known - unconditional).mean()), None
-    assert isinstance(space, Box)
-    predicted = torch.empty_like(unseen)
-    for chunk in chunks:
-        predicted[chunk] = actor_critic(expert.observations_at(held_out[chunk])).mode()
-    low, high = (torch.as_tensor(bound) for bound in (space.low, space.high))
-    alike = learned.clamp(low, high).mean(0).expand_as(unseen)
-    own, of_all = (deviations(unseen, acted, space, actor_critic.action_scale) for acted in (predicted, alike))
-    return float((of_all / own).log().mean()), own
-
-
-def deviations(act: Tensor, predicted: Tensor, space: Space[Any], scale: Tensor) -> Tensor:
-    """How far actions (B, *act) lie from the ``predicted`` ones: the root mean square of each component, (*act).
-
-    In half-widths ``scale`` of the Box, as the environment sees both, and within DEVIATIONS.
-    """
-    assert isinstance(space, Box)
-    low, high = (torch.as_tensor(bound) for bound in (space.low, space.high))
-    apart = (act.clamp(low, high) - predicted.clamp(low, high)) / scale
-    return apart.square().mean(0).sqrt().clamp(*DEVIATIONS)

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from gailkit.functional.q_learning import double_q, value_target
 from gailkit.generator.off_policy import Batch, OffPolicyGenerator
-from gailkit.networks.actor_critic import EPSILON, ActorCritic
+from gailkit.networks.actor_critic import ActorCritic
+from gailkit.networks.heads import EPSILON
 
 
 class DQN(OffPolicyGenerator):

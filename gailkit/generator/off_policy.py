@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from gymnasium.spaces import Discrete
+from gymnasium import Space
+from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 
 from gailkit.errors import InputError
@@ -51,6 +52,8 @@ class OffPolicyGenerator(Generator):
     or from the policy where that began as a clone.
     """
 
+    acts_in: tuple[type[Space[Any]], ...] = (Box, Discrete)
+
     def __init__(
         self,
         actor_critic: ActorCritic,
@@ -80,7 +83,7 @@ class OffPolicyGenerator(Generator):
             InputError: for actions that it cannot choose, a warm-up that is shorter than a minibatch or longer than the
                 replay, or a replay that does not fit into memory.
         """
-        if not isinstance(actor_critic.action_space, self.acts_in):
+        if not self.can_act_in(actor_critic.action_space):
             raise InputError(f"{type(self).__name__} cannot act in {brief(actor_critic.action_space)}")
         if not batch_size <= warm_up <= replay_size:
             raise InputError(

@@ -10,7 +10,7 @@ from gymnasium.spaces import Box, Discrete
 from torch import Tensor
 
 from gailkit.functional.q_learning import soft_value, value_target
-from gailkit.generator.cloning import deviations
+from gailkit.generator.cloning_worth import clipped_numbers, deviations
 from gailkit.generator.guidance import Guidance
 from gailkit.generator.off_policy import Batch, OffPolicyGenerator
 from gailkit.networks.action_values import action_values
@@ -109,8 +109,8 @@ class SAC(OffPolicyGenerator):
         if isinstance(distribution, Categorical):
             uniform = math.log(distribution.logits.shape[-1])
             return (-distribution.log_prob(pairs.act)).mean().clamp(max=uniform)
-        space, scale = self.actor_critic.action_space, self.actor_critic.action_scale
-        deviation = deviations(pairs.act, distribution.mode(), space, scale)
+        acted, likeliest = (clipped_numbers(self.actor_critic, act) for act in (pairs.act, distribution.mode()))
+        deviation = deviations(acted, likeliest, self.actor_critic.action_scale)
         normal = deviation.log() + 0.5 * math.log(2.0 * math.pi * math.e)
         return (normal + self.actor_critic.action_log_scale).sum()
 

@@ -10,6 +10,7 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 
 from gailkit.functional.absorbing import penalised_optimal_logit
+from gailkit.spaces import Flat
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,12 @@ class Plan:
 
 
 def action_components(space: Space[Any]) -> int | None:
-    """How many numbers an action of a Box has, 0 for one of a Discrete space, None for any other."""
+    """How many numbers an action of a Box has, 0 for one that is chosen, None for one of both kinds of parts."""
     if isinstance(space, Discrete):
         return 0
+    if isinstance(space, Flat):
+        numbers = len(space.numbers)
+        return numbers if numbers in (0, *space.shape) else None
     return int(np.prod(space.shape)) if isinstance(space, Box) else None
 
 

@@ -1,26 +1,28 @@
 """The policy pi(a|s; theta) and its value function."""
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from gymnasium import Space
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Discrete
 from torch import Tensor, nn
 
-from gailkit.errors import InputError
 from gailkit.networks.distributions import ActionDistribution, Categorical, DiagonalGaussian, TanhGaussian
 from gailkit.networks.encoders import ObservationEncoder
+from gailkit.networks.heads import (
+    EPSILON,
+    bounded_log_std,
+    check_head,
+    greedy_logits,
+    number_columns,
+    unbounded_log_std,
+)
 from gailkit.networks.mlp import NetworkFactory, ending_in_linear, mlp
+from gailkit.networks.products import Bits, Choices, Product
 from gailkit.ranks.merging import moments
-from gailkit.spaces import box_center_and_scale, brief, encoded_size
-
-STDS = ("free", "state")
-BOUNDS = ("clip", "tanh")
-EPSILON = 0.05  # of a greedy policy, when actions are drawn from it
-LOG_STD_RANGE = (-5.0, 2.0)  # of a deviation that depends on the state
+from gailkit.spaces import Flat, box_center_and_scale, encoded_size
 
 
 class Critic(nn.Module):
@@ -86,7 +88,8 @@ class ActorCritic(nn.Module):
     it is executed, or with ``bounds`` "tanh" squashed into the Box. Its log deviation starts at ``initial_log_std`` in
     every state: one parameter a dimension that no state changes, or with ``std`` "state" an output of the policy
     network within LOG_STD_RANGE. The unit is half the width of a bounded dimension or, squashed, that of x before the
-    tanh, where a deviation of 1 is within 0.03 nats of uniform over the Box. ``network`` makes the networks of policy
+    tanh, where a deviation of 1 is within 0.03 nats of uniform over the Box. Actions of several parts, which are flat:
+    all of these side by side, and bits, independent of one another in a state. ``network`` makes the networks of policy
     and value function, each from the features to its own outputs; without one they are ``mlp``, and the policy's
     begins near 0.
 
@@ -107,26 +110,28 @@ class ActorCritic(nn.Module):
         head: str = "softmax",
     ) -> None:
         super().__init__()
-        _check_head(action_space, initial_log_std, std, bounds)
+        check_head(action_space, initial_log_std, std, bounds)
         self.head = head
         self.encoder = encoder
         self.action_space = action_space
         self.std, self.bounds, self.initial_log_std = std, bounds, initial_log_std
-        size = encoded_size(action_space)
-        outputs = size if std == "free" else 2 * size
+        size, numbers = encoded_size(action_space), torch.from_numpy(number_columns(action_space))
+        outputs = size if std == "free" else size + len(numbers)
         make = partial(mlp, output_gain=0.01) if network is None else network
         policy = make(encoder.size, outputs, hidden=hidden)
         self.policy = policy if std == "free" else ending_in_linear(policy, outputs)
         self.critic = Critic(encoder.size, hidden, network=network or mlp)
-        if isinstance(action_space, Box):
-            center, scale = box_center_and_scale(action_space)
-            self.register_buffer("action_center", center.reshape(action_space.shape), persistent=False)
-            self.register_buffer("action_scale", scale.reshape(action_space.shape), persistent=False)
+        if len(numbers):
+            shape = (len(numbers),) if isinstance(action_space, Flat) else action_space.shape or ()
+            center, scale = (each[numbers].reshape(shape) for each in box_center_and_scale(action_space))
+            self.register_buffer("action_center", center, persistent=False)
+            self.register_buffer("action_scale", scale, persistent=False)
             self.register_buffer("action_log_scale", self.action_scale.log(), persistent=False)
             if std == "free":
-                self.log_std = nn.Parameter(torch.full(action_space.shape, float(initial_log_std)))
+                self.log_std = nn.Parameter(torch.full(shape, float(initial_log_std)))
             else:
                 self._silence(size)
+        self.numbers = numbers  # columns of the outputs that are means
         self.action_center: Tensor
         self.action_scale: Tensor
         self.action_log_scale: Tensor
@@ -144,6 +149,24 @@ class ActorCritic(nn.Module):
         if isinstance(self.action_space, Discrete):
             logits = outputs if self.head == "softmax" else greedy_logits(outputs, EPSILON)
             return Categorical(logits, int(self.action_space.start))
+        return self._product(self.action_space, outputs) if isinstance(self.action_space, Flat) else self._box(outputs)
+
+    def _product(self, space: Flat, outputs: Tensor) -> ActionDistribution:
+        """A distribution for each kind of columns that actions of several parts have."""
+        parts: list[tuple[ActionDistribution, Tensor]] = []
+        if space.sets:
+            columns = torch.cat([torch.arange(each.start, each.stop) for each in space.sets])
+            sizes = tuple(each.stop - each.start for each in space.sets)
+            parts.append((Choices(outputs[:, columns], sizes), columns))
+        if len(space.bits):
+            columns = torch.from_numpy(space.bits)
+            parts.append((Bits(outputs[:, columns]), columns))
+        if len(self.numbers):
+            parts.append((self._box(outputs), self.numbers))
+        return parts[0][0] if len(parts) == 1 else Product(*map(tuple, zip(*parts, strict=True)))
+
+    def _box(self, outputs: Tensor) -> ActionDistribution:
+        """A normal distribution of numbers, squashed or not."""
         mean, log_std = self._mean_and_log_std(outputs)
         if self.bounds == "tanh":
             return TanhGaussian(DiagonalGaussian(mean, log_std), self.action_center, self.action_scale)
@@ -154,17 +177,17 @@ class ActorCritic(nn.Module):
         return f"std={self.std!r}, bounds={self.bounds!r}" + ("" if self.head == "softmax" else f", head={self.head!r}")
 
     def policy_parameters(self) -> list[nn.Parameter]:
-        """What the policy is made of: the network and, for Box actions with "free" deviations, their logarithms."""
-        free = isinstance(self.action_space, Box) and self.std == "free"
+        """What the policy is made of: the network and, for numbers with "free" deviations, their logarithms."""
+        free = len(self.numbers) > 0 and self.std == "free"
         return [*self.policy.parameters(), *([self.log_std] if free else [])]
 
     @torch.no_grad()
     def set_log_std(self, log_std: Tensor | float) -> None:
         """Let the deviation of Box actions be exp(``log_std``), one number or (*act), in every state.
 
-        In the units of ``initial_log_std``. Discrete actions have none.
+        In the units of ``initial_log_std``. Actions without numbers have none; of flat ones (*act) is their numbers.
         """
-        if isinstance(self.action_space, Discrete):
+        if not len(self.numbers):
             return
         wanted = torch.as_tensor(log_std).expand(self.action_center.shape)
         if self.std == "free":
@@ -188,66 +211,10 @@ class ActorCritic(nn.Module):
 
     def _mean_and_log_std(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs to means (B, *act) and log deviations, (*act) where free and (B, *act) else, without units yet."""
-        shape = self.action_center.shape
+        shape, size = (len(outputs), *self.action_center.shape), encoded_size(self.action_space)
+        means, spread = outputs[:, :size], outputs[:, size:]
+        if isinstance(self.action_space, Flat):
+            means = means[:, self.numbers]
         if self.std == "free":
-            return outputs.reshape(outputs.shape[0], *shape), self.log_std
-        mean, spread = outputs.reshape(outputs.shape[0], 2, *shape).unbind(1)
-        return mean, bounded_log_std(spread, self.initial_log_std)
-
-
-def greedy_logits(values: Tensor, epsilon: float) -> Tensor:
-    """Logits (B, A) of the epsilon-greedy policy: any action with probability epsilon, else that of the largest value.
-
-    They have no gradient.
-    """
-    actions = values.shape[-1]
-    best = torch.nn.functional.one_hot(values.argmax(-1), actions)
-    return (epsilon / actions + (1.0 - epsilon) * best).log()
-
-
-def bounded_log_std(outputs: Tensor, initial: float) -> Tensor:
-    """Outputs o of any shape to log deviations in LOG_STD_RANGE: m + h tanh(o / h + artanh((initial - m) / h)).
-
-    m and h are the range's middle and half-width; o = 0 gives ``initial``, and the slope is 1 at most. Smooth, because
-    a hard clamp has no gradient beyond its ends: a state that once came there would keep its deviation for good.
-    """
-    low, high = LOG_STD_RANGE
-    middle, half = (low + high) / 2, (high - low) / 2
-    return middle + half * (outputs / half + math.atanh((initial - middle) / half)).tanh()
-
-
-def unbounded_log_std(log_std: Tensor, initial: float) -> Tensor:
-    """The outputs o that ``bounded_log_std`` turns into ``log_std``, of any shape."""
-    low, high = LOG_STD_RANGE
-    middle, half = (low + high) / 2, (high - low) / 2
-    return half * (torch.atanh((log_std - middle) / half) - math.atanh((initial - middle) / half))
-
-
-def _check_head(action_space: Space[Any], initial_log_std: float, std: str, bounds: str) -> None:
-    """Raise InputError unless there is such a policy for such actions."""
-    for name, found, accepted in (("std", std, STDS), ("bounds", bounds, BOUNDS)):
-        if found not in accepted:
-            raise InputError(f"{name} must be {' or '.join(accepted)}; found {found!r}")
-        if isinstance(action_space, Discrete) and found != accepted[0]:
-            raise InputError(
-                f"{name} {found!r} is for Box actions; found {brief(action_space)}, which takes {accepted[0]!r}"
-            )
-    low, high = LOG_STD_RANGE
-    if std == "state" and not low < initial_log_std < high:
-        raise InputError(
-            f"initial_log_std must lie between {low:g} and {high:g} for std 'state'; found {initial_log_std}"
-        )
-    if bounds == "tanh" and isinstance(action_space, Box):
-        wide = _wide(action_space)
-        if not wide.all():
-            raise InputError(
-                f"bounds 'tanh' needs a Box that is bounded on both sides and has a width in every dimension; found "
-                f"{brief(action_space)}, of which {int((~wide).sum())} of {len(wide)} are not so: it takes bounds "
-                "'clip'"
-            )
-
-
-def _wide(space: Box) -> Tensor:
-    """Which dimensions have two bounds, as far as float32 can tell, that differ, (size,)."""
-    low, high = (torch.as_tensor(bound.reshape(-1)).double() for bound in (space.low, space.high))
-    return (high > low) & ((high - low) < torch.finfo(torch.float32).max)
+            return means.reshape(shape), self.log_std
+        return means.reshape(shape), bounded_log_std(spread.reshape(shape), self.initial_log_std)

@@ -52,6 +52,10 @@ class ActionDistribution(ABC):
         F is the Fisher information in ``parameters()``: the Hessian of KL(self || .) at self.
         """
 
+    def with_deviations_given(self) -> Self:
+        """The same distribution, in which deviations count as given: no gradient reaches them."""
+        return self
+
     def __getitem__(self, index: Tensor | slice) -> Self:
         """The distributions of the states at ``index`` (K,) int64, or of a slice."""
         return self.with_parameters(tuple(parameter[index] for parameter in self.parameters()))
@@ -149,6 +153,10 @@ class DiagonalGaussian(ActionDistribution):
         """(mean, log_std), both (B, *act)."""
         return self.mean, self.log_std.expand_as(self.mean)
 
+    def with_deviations_given(self) -> Self:
+        """``log_std`` without gradient."""
+        return replace(self, log_std=self.log_std.detach())
+
     def with_parameters(self, parameters: tuple[Tensor, ...]) -> Self:
         """Another mean and log_std."""
         mean, log_std = parameters
@@ -218,6 +226,10 @@ class TanhGaussian(ActionDistribution):
     def parameters(self) -> tuple[Tensor, Tensor]:
         """(mean, log_std) of x, both (B, *act)."""
         return self.gaussian.parameters()
+
+    def with_deviations_given(self) -> Self:
+        """That of x."""
+        return replace(self, gaussian=self.gaussian.with_deviations_given())
 
     def with_parameters(self, parameters: tuple[Tensor, ...]) -> Self:
         """Another mean and log_std of x, the same Box."""

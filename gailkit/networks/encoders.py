@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
@@ -10,7 +11,7 @@ from torch.nn.functional import one_hot
 
 from gailkit.functional.bounds import clamp_inward
 from gailkit.networks.normalizer import RunningNormalizer
-from gailkit.spaces import box_center_and_scale, encoded_size
+from gailkit.spaces import Flat, box_center_and_scale, encoded_size
 
 
 class ObservationEncoder(nn.Module):
@@ -45,7 +46,8 @@ class ObservationEncoder(nn.Module):
 
 class ActionEncoder(nn.Module):
     """Discrete actions become one-hot. Box actions are clipped to the bounds, as the environment sees them, and scaled
-    so that a bounded dimension covers [-1, 1]; an unbounded one stays as it is."""
+    so that a bounded dimension covers [-1, 1]; an unbounded one stays as it is. Actions of several parts are flat
+    already: of these it is the numbers that are scaled."""
 
     center: Tensor  # (size,)
     scale: Tensor  # (size,)
@@ -58,6 +60,9 @@ class ActionEncoder(nn.Module):
         self.size = encoded_size(space)
         if isinstance(space, Box):
             center, scale = box_center_and_scale(space)
+            if isinstance(space, Flat):
+                marks = np.setdiff1d(np.arange(self.size), space.numbers)  # of sets, and bits: they stay 0 and 1
+                center[marks], scale[marks] = 0.0, 1.0
             self.register_buffer("center", center, persistent=False)
             self.register_buffer("scale", scale, persistent=False)
             self.register_buffer("low", torch.as_tensor(space.low).reshape(-1).float(), persistent=False)

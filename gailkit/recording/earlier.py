@@ -13,9 +13,9 @@ from gailkit.errors import InputError
 from gailkit.recording.provenance import merged_provenance
 from gailkit.recording.recorded_in import differences_in_one_version
 from gailkit.recording.shard_folder import Shards
-from gailkit.rollouts.environments import SeedStream, stated_observation_space
+from gailkit.rollouts.environments import SeedStream
 from gailkit.rollouts.protocol import About
-from gailkit.spaces import brief
+from gailkit.spaces import brief, stated_space
 
 
 def earlier_episodes(shards: Shards) -> Demonstrations | None:
@@ -60,8 +60,8 @@ def check_continues(
     pairs = {
         "environment": (earlier.env_id, env_id),
         "arguments of the environment": (dict(earlier.env_kwargs), dict(env_kwargs)),
-        "observation space": (earlier.observation_space, stated_observation_space(env)),
-        "action space": (earlier.action_space, env.action_space),
+        "observation space": (earlier.observation_space, stated_space(env.observation_space)),
+        "action space": (earlier.action_space, stated_space(env.action_space)),
     }
     for what, (found, wanted) in pairs.items():
         if found != wanted:

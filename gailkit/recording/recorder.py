@@ -21,8 +21,8 @@ from gailkit.recording.earlier import check_continues
 from gailkit.recording.provenance import merged_provenance
 from gailkit.recording.recorded_in import described_environment
 from gailkit.recording.shard_folder import Shards
-from gailkit.rollouts.environments import SeedStream, stated_observation_space
-from gailkit.spaces import unflatten_values
+from gailkit.rollouts.environments import SeedStream
+from gailkit.spaces import stated_space, unflatten_values
 from gailkit.types import Trajectory
 from gailkit.wording import counted
 
@@ -54,7 +54,8 @@ class Recording:
                 shards.finish(earlier.save)
         self.shards = shards
         self.env = env
-        self.observation_space = stated_observation_space(env)
+        self.observation_space = stated_space(env.observation_space)
+        self.action_space = stated_space(env.action_space)
         self.env_id = env_id
         self.env_kwargs = env_kwargs
         self.provenance = {**provenance, **described_environment(env)}
@@ -99,15 +100,17 @@ class Recording:
     def add(self, index: int, trajectory: Trajectory) -> None:
         """Take in a finished episode, the ``index``-th of those asked for; it will be durable soon.
 
-        Its observations are kept as the environment states them, a Dict as a Dict, where ``make_env`` flattened them.
+        Its observations and actions are kept as the environment states them, a Dict as a Dict, where ``make_env``
+        flattened them.
 
         Raises:
             StorageError: if it is committed now, with others, and the disk refuses.
         """
-        if self.observation_space is not self.env.observation_space:
-            stated = unflatten_values(self.observation_space, trajectory.observations)
-            trajectory = replace(trajectory, observations=stated)
-        self.finished[index] = trajectory
+        self.finished[index] = replace(
+            trajectory,
+            observations=unflatten_values(self.observation_space, trajectory.observations),
+            actions=unflatten_values(self.action_space, trajectory.actions),
+        )
         self.commit_if_due()
 
     def commit_if_due(self) -> None:
@@ -231,7 +234,7 @@ class Recording:
         return Demonstrations(
             trajectories=tuple(self.finished[index] for index in indices),
             observation_space=self.observation_space,
-            action_space=self.env.action_space,
+            action_space=self.action_space,
             env_id=self.env_id,
             env_kwargs=self.env_kwargs,
             provenance=merged_provenance([self.provenance]),

@@ -9,16 +9,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, SupportsFloat
 
 import gymnasium
 import numpy as np
-from gymnasium import Space
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import DependencyNotInstalled, UnregisteredEnv
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Discrete, flatten
 from gymnasium.wrappers import (
-    FlattenObservation,
     HumanRendering,
     OrderEnforcing,
     PassiveEnvChecker,
@@ -30,7 +28,7 @@ from gymnasium.wrappers import (
 
 from gailkit.errors import EnvironmentFailure, GailkitError, InputError
 from gailkit.importing import describe_foreign, make_current_folder_importable, missing_package
-from gailkit.spaces import check_supported, flattened_space
+from gailkit.spaces import Flat, check_supported, flattened_space, to_gymnasium, unflatten_values
 
 MAX_SEED = 2**31
 
@@ -38,9 +36,9 @@ MAX_SEED = 2**31
 def make_env(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnasium.Env[Any, Any]:
     """The environment that Gymnasium registers as ``env_id``, made with the keyword arguments ``env_kwargs``.
 
-    Its spaces are known to be supported; observations that are neither in a Box nor in a Discrete space are flattened
-    to one vector, and ``stated_observation_space`` tells what it was. ``module:ENV_ID`` imports the module first, as
-    Gymnasium does.
+    Its spaces are known to be supported; observations and actions that are neither in a Box nor in a Discrete space
+    are flattened to one vector, in a ``Flat`` space that tells what it was. ``module:ENV_ID`` imports the module first,
+    as Gymnasium does.
 
     Raises:
         InputError: for a name that is not registered (near matches are listed), a missing dependency, arguments that
@@ -62,8 +60,7 @@ def make_env(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnas
     except TypeError as error:
         cause = str(error).split(" was raised from the environment creator")[0]
         raise InputError(f"{env_id} does not accept the arguments {dict(env_kwargs or {})}: {cause}") from error
-    if not isinstance(env.observation_space, Box | Discrete):
-        flattened_space(env.observation_space)  # refuses what Gymnasium would not flatten to one vector
+    if not all(isinstance(space, Box | Discrete) for space in (env.observation_space, env.action_space)):
         env = _Flattened(env)
     check_supported(env.observation_space, env.action_space)
     return env
@@ -93,14 +90,30 @@ def _registered(env_id: str, env_kwargs: Mapping[str, Any], registered: EnvSpec 
     return EnvMaker(env_id, env_kwargs)
 
 
-class _Flattened(FlattenObservation[Any, Any, Any]):
-    """Observations of several parts as one vector, which is what networks and everything that measures them see."""
+class _Flattened(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Observations and actions of several parts as one vector, which is what networks and everything that measures them
+    see and do."""
 
+    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+        super().__init__(env)
+        self.observation_space = flattened_space(env.observation_space)
+        self.action_space = flattened_space(env.action_space)
 
-def stated_observation_space(env: gymnasium.Env[Any, Any]) -> Space[Any]:
-    """The observation space that the environment itself states: a Dict, say, where ``make_env`` flattens it."""
-    space: Space[Any] = (env.env if isinstance(env, _Flattened) else env).observation_space
-    return space
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """As that of the environment."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        return self._flat(observation), info
+
+    def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
+        """As that of the environment."""
+        if isinstance(self.action_space, Flat):
+            action = to_gymnasium(self.action_space.stated, unflatten_values(self.action_space, action[np.newaxis]), 0)
+        observation, *answer = self.env.step(action)
+        return self._flat(observation), *answer
+
+    def _flat(self, observation: Any) -> Any:
+        space = self.observation_space
+        return flatten(space.stated, observation) if isinstance(space, Flat) else observation
 
 
 USUAL = (

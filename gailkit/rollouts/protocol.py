@@ -10,7 +10,8 @@ import numpy as np
 from gymnasium import Space
 from gymnasium.wrappers import FlattenObservation
 
-from gailkit.rollouts.environments import stated_observation_space, time_limit_of, wrappers_of
+from gailkit.rollouts.environments import time_limit_of, wrappers_of
+from gailkit.spaces import Flat
 
 FAILURES = "failures"
 """Where the infos of a step or a reset say which environments failed in it, a ``Failure`` each by its number."""
@@ -30,7 +31,6 @@ class About(NamedTuple):
     name: str
     observation_space: Space[Any]
     action_space: Space[Any]
-    stated_observation_space: Space[Any]  # by the environment itself, which ``make_env`` may have flattened
     time_limit: int | None = None  # steps after which it truncates an episode
     flattened_from: Space[Any] | None = None  # the space of the observations that it flattens to one vector
     wrappers: tuple[str, ...] = ()  # the names of those around it, the innermost first, but for the usual ones
@@ -39,8 +39,8 @@ class About(NamedTuple):
     def of(cls, env: gymnasium.Env[Any, Any]) -> About:
         """That of ``env``."""
         name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
-        spaces = env.observation_space, env.action_space, stated_observation_space(env)
-        return cls(name, *spaces, time_limit_of(env), _flattened_from(env), wrappers_of(env))
+        limit, flattened = time_limit_of(env), _flattened_from(env)
+        return cls(name, env.observation_space, env.action_space, limit, flattened, wrappers_of(env))
 
 
 class Environments(Protocol):
@@ -88,6 +88,8 @@ class Environments(Protocol):
 
 
 def _flattened_from(env: gymnasium.Env[Any, Any]) -> Space[Any] | None:
+    if isinstance(env.observation_space, Flat):
+        return env.observation_space.stated
     inner: gymnasium.Env[Any, Any] = env
     while isinstance(inner, gymnasium.Wrapper):
         if isinstance(inner, FlattenObservation):

@@ -2,24 +2,31 @@
 
 from gailkit.spaces.batches import as_batch, not_finite
 from gailkit.spaces.checking import misfit
+from gailkit.spaces.columns import number_sets
 from gailkit.spaces.description import MAX_BOX_SIZE, space_from_json, space_to_json
 from gailkit.spaces.elements import from_gymnasium, to_gymnasium
 from gailkit.spaces.encoding import (
-    SUPPORTED,
     box_center_and_scale,
     check_supported,
     clip_to_space,
     encoded_size,
     storage_dtype,
 )
-from gailkit.spaces.flattening import flat_size, flatten_values, flattened_space, unflatten_values
+from gailkit.spaces.flattening import (
+    Flat,
+    flat_size,
+    flatten_values,
+    flattened_space,
+    stated_space,
+    unflatten_values,
+)
 from gailkit.spaces.minari import space_from_minari_json, space_to_minari_json
 from gailkit.spaces.structure import STORABLE, array_dtype, assemble, brief, is_composite, leaf, leaves
 
 __all__ = [
     "MAX_BOX_SIZE",
     "STORABLE",
-    "SUPPORTED",
+    "Flat",
     "array_dtype",
     "as_batch",
     "assemble",
@@ -37,10 +44,12 @@ __all__ = [
     "leaves",
     "misfit",
     "not_finite",
+    "number_sets",
     "space_from_json",
     "space_from_minari_json",
     "space_to_json",
     "space_to_minari_json",
+    "stated_space",
     "storage_dtype",
     "to_gymnasium",
     "unflatten_values",

@@ -11,6 +11,7 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 
 from gailkit.errors import InputError, UnsupportedSpaceError
+from gailkit.spaces.flattening import Flat, flattened_space
 from gailkit.spaces.structure import STORABLE, leaves, subspaces
 
 MAX_BOX_SIZE = 2**22  # numbers in one element of a space that a file describes
@@ -48,6 +49,8 @@ def built(fields: Any) -> Space[Any]:
 
 
 def _fields(space: Space[Any]) -> dict[str, Any]:
+    if isinstance(space, Flat):
+        return {"type": "Flat", "space": _fields(space.stated)}
     parts = subspaces(space)
     if isinstance(space, Dict):
         return {"type": "Dict", "spaces": [[name, _fields(part)] for name, part in parts.items()]}
@@ -81,6 +84,8 @@ def _check_extent(fields: Any) -> None:
 def _parts(fields: dict[str, Any]) -> list[Any]:
     if fields["type"] == "Dict":
         return [part for _, part in fields["spaces"]]
+    if fields["type"] == "Flat":
+        return [fields["space"]]
     return list(fields["spaces"]) if fields["type"] == "Tuple" else []
 
 
@@ -101,6 +106,8 @@ def _space(fields: dict[str, Any]) -> Space[Any]:
         if len(set(names)) != len(names):
             raise ValueError("two parts have one name")
         return Dict([(name, _space(part)) for name, part in fields["spaces"]])
+    if fields["type"] == "Flat":
+        return flattened_space(_space(fields["space"]))
     if fields["type"] == "Tuple":
         return Tuple([_space(part) for part in fields["spaces"]])
     if fields["type"] == "Discrete":

@@ -9,34 +9,38 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 
 from gailkit.errors import UnsupportedSpaceError
-from gailkit.spaces.structure import brief
+from gailkit.spaces.flattening import stated_space
+from gailkit.spaces.structure import brief, leaves, said_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SUPPORTED = "Box (any shape, flattened) and Discrete"
-
 
 def check_supported(observation_space: Space[Any], action_space: Space[Any]) -> None:
-    """Raise UnsupportedSpaceError, naming the space and what is supported, unless both can be encoded."""
+    """Raise UnsupportedSpaceError, naming the space and what is supported, unless both can be encoded.
+
+    They are as ``flattened_space`` makes them.
+    """
     for role, space in (("observation", observation_space), ("action", action_space)):
-        if not isinstance(space, Box | Discrete):
-            raise UnsupportedSpaceError(f"the {role} space {brief(space)} is not supported; supported are {SUPPORTED}")
         if encoded_size(space) == 0:
             raise UnsupportedSpaceError(
                 f"the {role} space {space} is not supported: with the shape {space.shape} it holds no number"
             )
-    if isinstance(action_space, Box) and not np.issubdtype(action_space.dtype, np.floating):
-        raise UnsupportedSpaceError(f"the action space {brief(action_space)} is not supported: a Box of whole numbers")
+    for path, part in leaves(stated_space(action_space)):
+        if isinstance(part, Box) and not np.issubdtype(part.dtype, np.floating):
+            which = f"{said_of(path, '')} is a Box" if path else "a Box"
+            raise UnsupportedSpaceError(
+                f"the action space {brief(stated_space(action_space))} is not supported: {which} of whole numbers"
+            )
 
 
 def encoded_size(space: Space[Any]) -> int:
-    """Number of features an observation or action of ``space`` is encoded in."""
+    """Number of features an observation or action of ``space``, a Box, flat or not, or Discrete, is encoded in."""
     if isinstance(space, Discrete):
         return int(space.n)
     if isinstance(space, Box):
         return int(np.prod(space.shape))
-    raise UnsupportedSpaceError(f"the space {brief(space)} is not supported; supported are {SUPPORTED}")
+    raise UnsupportedSpaceError(f"the space {brief(space)} is not supported as it is; ``flattened_space`` makes it so")
 
 
 def box_center_and_scale(space: Space[Any]) -> tuple[Tensor, Tensor]:

@@ -2,54 +2,119 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from gymnasium import Space
-from gymnasium.spaces import Box, Discrete, MultiDiscrete, flatten_space
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, flatten_space
 
 from gailkit.errors import InputError, UnsupportedSpaceError
-from gailkit.spaces.structure import Path, array_dtype, brief, leaf, leaves, said_of, shape_of
+from gailkit.spaces.columns import Part, columns_of, number_sets
+from gailkit.spaces.elements import from_gymnasium
+from gailkit.spaces.structure import array_dtype, brief, leaf, said_of, shape_of
 
 MAX_FLAT_SIZE = 2**26
 
 
+class Flat(Box):
+    """The vectors that elements of the space ``stated`` are flattened to, and what their columns stand for.
+
+    A column is a number, one of the columns of a set of numbers, of which one is 1 and the others 0, or a bit.
+    """
+
+    def __init__(self, stated: Space[Any]) -> None:
+        """Raises UnsupportedSpaceError for a space of an unknown kind, or one whose vector is too long."""
+        self.parts = columns_of(stated)
+        size = self.parts[-1].columns.stop
+        if size > MAX_FLAT_SIZE:
+            raise UnsupportedSpaceError(
+                f"the space {brief(stated)} is not supported: flattened it has {size} numbers, accepted are "
+                f"{MAX_FLAT_SIZE}"
+            )
+        vectors = flatten_space(stated)
+        assert isinstance(vectors, Box)
+        super().__init__(vectors.low, vectors.high, vectors.shape, vectors.dtype.type)
+        self.stated = stated
+
+    @property
+    def sets(self) -> tuple[slice, ...]:
+        """The columns of every set of numbers."""
+        found = []
+        for part in self.parts:
+            start = part.columns.start
+            if isinstance(part.space, Discrete | MultiDiscrete):
+                for size in number_sets(part.space)[0].tolist():
+                    found.append(slice(start, start + size))
+                    start += size
+        return tuple(found)
+
+    @property
+    def bits(self) -> np.ndarray:
+        """The columns (K,) int64 that are bits."""
+        return self._columns_of(MultiBinary)
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The columns (K,) int64 that are numbers."""
+        return self._columns_of(Box)
+
+    def sample(self, mask: None = None, probability: None = None) -> np.ndarray:
+        """An element of ``stated``, flat."""
+        assert mask is None and probability is None
+        sampled: np.ndarray = flatten_values(self, from_gymnasium(self.stated, [self.stated.sample()]))[0]
+        return sampled
+
+    def seed(self, seed: int | None = None) -> Any:
+        """Let the samples be those of ``seed``."""
+        return self.stated.seed(seed)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other one is of the same space, or the Box that Gymnasium flattens it to."""
+        return self.stated == other.stated if isinstance(other, Flat) else super().__eq__(other)
+
+    def __repr__(self) -> str:
+        return f"{self.stated} as one vector"
+
+    def _columns_of(self, kind: type[Space[Any]]) -> np.ndarray:
+        ranges = [
+            np.arange(part.columns.start, part.columns.stop) for part in self.parts if isinstance(part.space, kind)
+        ]
+        return np.concatenate([np.zeros(0, np.int64), *ranges])
+
+
 def flattened_space(space: Space[Any]) -> Space[Any]:
-    """The Box of one dimension that Gymnasium flattens ``space`` to; a Box or Discrete is returned as it is.
+    """The ``Flat`` space of the vectors that ``space`` is flattened to; a Box or Discrete is returned as it is.
 
     Raises:
         UnsupportedSpaceError: for a space of another kind, or one whose vector would be longer than MAX_FLAT_SIZE.
     """
-    size = flat_size(space)
-    if isinstance(space, Box | Discrete):
-        return space
-    if size > MAX_FLAT_SIZE:
-        raise UnsupportedSpaceError(
-            f"the space {brief(space)} is not supported: flattened it has {size} numbers, accepted are {MAX_FLAT_SIZE}"
-        )
-    flat = flatten_space(space)
-    assert isinstance(flat, Box)
-    return flat
+    return space if isinstance(space, Box | Discrete) else Flat(space)
+
+
+def stated_space(space: Space[Any]) -> Space[Any]:
+    """What ``flattened_space`` was made of: the space that an environment itself states."""
+    return space.stated if isinstance(space, Flat) else space
 
 
 def flat_size(space: Space[Any]) -> int:
     """How many numbers an element has once it is flat; UnsupportedSpaceError for a space of an unknown kind."""
-    return int(_columns(space)[-1].columns.stop)
+    return int(columns_of(space)[-1].columns.stop)
 
 
 def flatten_values(space: Space[Any], values: np.ndarray) -> np.ndarray:
     """Values (N, ...) of ``space`` to values (N, size) of ``flattened_space(space)``: whole numbers out of a set become
     one-hot, everything else is joined in the order of the space. Those of a Box or Discrete are returned as they are.
 
+    A ``Flat`` space does for the one that it was made of.
+
     Raises:
         InputError: if a number is not in its set.
     """
-    if isinstance(space, Box | Discrete):
+    if isinstance(space, Box | Discrete) and not isinstance(space, Flat):
         return values
-    parts = _columns(space)
-    flat = np.zeros((len(values), parts[-1].columns.stop), flattened_space(space).dtype)
-    for part in parts:
+    flattened = space if isinstance(space, Flat) else Flat(space)
+    flat = np.zeros((len(values), *flattened.shape), flattened.dtype)
+    for part in flattened.parts:
         _flatten_leaf(flat[:, part.columns], part, leaf(values, part.path))
     return flat
 
@@ -57,17 +122,20 @@ def flatten_values(space: Space[Any], values: np.ndarray) -> np.ndarray:
 def unflatten_values(space: Space[Any], flat: np.ndarray) -> np.ndarray:
     """Values (N, size) of ``flattened_space(space)`` back to values (N, ...) of ``space``, in its dtypes.
 
+    A ``Flat`` space does for the one that it was made of.
+
     Raises:
         InputError: for another shape, or where a set of numbers has none that is marked.
     """
-    if isinstance(space, Box | Discrete):
+    if isinstance(space, Box | Discrete) and not isinstance(space, Flat):
         return flat
-    parts = _columns(space)
+    stated = stated_space(space)
+    parts = space.parts if isinstance(space, Flat) else columns_of(space)
     if flat.shape[1:] != (parts[-1].columns.stop,):
         raise InputError(
-            f"flat values of {brief(space)} have the shape (N, {parts[-1].columns.stop}); found {flat.shape}"
+            f"flat values of {brief(stated)} have the shape (N, {parts[-1].columns.stop}); found {flat.shape}"
         )
-    values = np.empty(len(flat), array_dtype(space))
+    values = np.empty(len(flat), array_dtype(stated))
     for part in parts:
         leaf(values, part.path)[...] = _unflattened_leaf(flat[:, part.columns], part)
     return values
@@ -75,44 +143,16 @@ def unflatten_values(space: Space[Any], flat: np.ndarray) -> np.ndarray:
 
 def flat_place(space: Space[Any], column: int) -> str:
     """Where the number at ``column`` of a flattened element comes from, in words: element 1 of 'position'."""
-    part = next(part for part in _columns(space) if column < part.columns.stop)
+    part = next(part for part in columns_of(space) if column < part.columns.stop)
     return f"element {column - part.columns.start} of {said_of(part.path, 'it')}"
 
 
-class _Part(NamedTuple):
-    """A leaf and the columns that it takes in flat values."""
-
-    path: Path
-    space: Space[Any]
-    columns: slice
-
-
-def _columns(space: Space[Any]) -> list[_Part]:
-    parts, stop = [], 0
-    for path, own in leaves(space):
-        start, stop = stop, stop + _flat_size(own)
-        parts.append(_Part(path, own, slice(start, stop)))
-    return parts
-
-
-def _flat_size(leaf_space: Space[Any]) -> int:
-    if isinstance(leaf_space, Discrete | MultiDiscrete):
-        return sum(_sets(leaf_space)[0].tolist())
-    return math.prod(shape_of(leaf_space))
-
-
-def _sets(leaf_space: Discrete[Any] | MultiDiscrete[Any]) -> tuple[np.ndarray, np.ndarray]:
-    """How many numbers each set has and with which it starts, (K,) int64 each; K is 1 for Discrete."""
-    sizes = leaf_space.n if isinstance(leaf_space, Discrete) else leaf_space.nvec
-    return np.array(sizes, np.int64).reshape(-1), np.array(leaf_space.start, np.int64).reshape(-1)
-
-
-def _flatten_leaf(flat: np.ndarray, part: _Part, values: np.ndarray) -> None:
+def _flatten_leaf(flat: np.ndarray, part: Part, values: np.ndarray) -> None:
     """Write the values (N, *shape) of one leaf into its columns (N, size) of the flat array, which are 0."""
     if not isinstance(part.space, Discrete | MultiDiscrete):
         flat[...] = values.reshape(flat.shape).astype(part.space.dtype, copy=False)
         return
-    sizes, starts = _sets(part.space)
+    sizes, starts = number_sets(part.space)
     values = values.reshape(len(values), len(sizes))
     index = values.astype(np.int64) - starts
     outside = (index < 0) | (index >= sizes) | (index + starts != values)
@@ -122,12 +162,12 @@ def _flatten_leaf(flat: np.ndarray, part: _Part, values: np.ndarray) -> None:
     np.put_along_axis(flat, index + np.cumsum(sizes) - sizes, 1, axis=1)
 
 
-def _unflattened_leaf(flat: np.ndarray, part: _Part) -> np.ndarray:
+def _unflattened_leaf(flat: np.ndarray, part: Part) -> np.ndarray:
     """The columns (N, size) of one leaf to its values (N, *shape), not yet in its dtype."""
     shape = (len(flat), *shape_of(part.space))
     if not isinstance(part.space, Discrete | MultiDiscrete):
         return flat.reshape(shape)
-    sizes, starts = _sets(part.space)
+    sizes, starts = number_sets(part.space)
     chosen = np.empty((len(flat), len(sizes)), np.int64)
     for k, marked in enumerate(np.split(flat != 0, np.cumsum(sizes)[:-1], axis=1)):
         if not marked.any(axis=1).all():

@@ -17,7 +17,7 @@ from gailkit.importing import import_attribute
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import NetworkFactory, mlp
-from gailkit.spaces import brief
+from gailkit.spaces import brief, stated_space
 from gailkit.training.config import RunConfig
 from gailkit.training.parts import GeneratorFactory, Parts, checked_network, made
 from gailkit.training.policy_config import OFF_POLICY, PolicyConfig
@@ -55,11 +55,10 @@ def head_of(generator: str) -> str:
 
 def check_acts_in(generator: str, action_space: Space[Any]) -> None:
     """Raise InputError if the named ``generator`` cannot act in ``action_space``; those that can are listed."""
-    able = [name for name, kind in GENERATORS.items() if isinstance(action_space, kind.acts_in)]
+    able = [name for name, kind in GENERATORS.items() if kind.can_act_in(action_space)]
     if generator in GENERATORS and generator not in able:
-        raise InputError(
-            f"the generator {generator} cannot act in {brief(action_space)}; those that can are {', '.join(able)}"
-        )
+        space = brief(stated_space(action_space))
+        raise InputError(f"the generator {generator} cannot act in {space}; those that can are {', '.join(able)}")
 
 
 def generator_factory(config: RunConfig) -> GeneratorFactory:

@@ -26,7 +26,7 @@ from gailkit.rollouts.episodes import collect_episodes
 from gailkit.rollouts.failures import Mishaps
 from gailkit.rollouts.global_generators import seeded_globally
 from gailkit.rollouts.stepping import Stepping
-from gailkit.spaces import box_center_and_scale, clip_to_space
+from gailkit.spaces import Flat, box_center_and_scale, clip_to_space
 from gailkit.training.config import TrainConfig
 from gailkit.training.control_result import Control, ControlResult, Played, Scale
 from gailkit.training.own_runs import check_all_trusted
@@ -144,11 +144,18 @@ def run_control(
 
 
 def constant_policy(action_space: Space[Any]) -> Policy:
-    """The first action of a Discrete space; of a Box its middle, 0 or what is nearest to it where it has none."""
+    """The first action of a Discrete space; of a Box its middle, 0 or what is nearest to it where it has none.
+
+    Of actions of several parts each likewise; every bit is 0.
+    """
     if isinstance(action_space, Discrete):
         action = np.asarray(action_space.start)
     else:
         action = box_center_and_scale(action_space)[0].numpy().reshape(action_space.shape)
+    if isinstance(action_space, Flat):
+        marks = np.setdiff1d(np.arange(len(action)), action_space.numbers)
+        action[marks] = 0.0
+        action[[each.start for each in action_space.sets]] = 1.0
 
     def act(observations: np.ndarray) -> np.ndarray:
         return clip_to_space(action_space, np.stack([action] * len(observations)))

@@ -131,8 +131,7 @@ def surroundings(
 
 def fitted_to_envs(demonstrations: Demonstrations, envs: Environments) -> Demonstrations:
     """The demonstrations as these environments show what they observe; raises as ``Demonstrations.fitted_to``."""
-    stated = envs.about.stated_observation_space
-    return demonstrations.fitted_to(envs.single_observation_space, envs.single_action_space, stated)
+    return demonstrations.fitted_to(envs.single_observation_space, envs.single_action_space)
 
 
 def policy_of(plan: Plan, envs: Environments, env_id: str, env_kwargs: Mapping[str, Any]) -> TrainedPolicy:

@@ -11,7 +11,7 @@ from gymnasium.spaces import Discrete
 from gailkit.functional.q_learning import Ahead
 from gailkit.generator import DQN
 from gailkit.generator.off_policy import Batch
-from gailkit.networks.actor_critic import EPSILON
+from gailkit.networks.heads import EPSILON
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from gymnasium.spaces import Box, Discrete
 from torch import nn
 
 from gailkit.errors import InputError
-from gailkit.networks.actor_critic import LOG_STD_RANGE, ActorCritic, Critic, bounded_log_std
+from gailkit.networks.actor_critic import ActorCritic, Critic
 from gailkit.networks.encoders import ObservationEncoder
+from gailkit.networks.heads import LOG_STD_RANGE, bounded_log_std
 
 OBSERVATIONS = Box(-1, 1, (3,))
 UNEVEN = Box(np.array([-2, 0, -np.inf, 0], np.float32), np.array([2, 10, np.inf, np.inf], np.float32))

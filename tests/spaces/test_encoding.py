@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Discrete, MultiBinary
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, Tuple
 
 from gailkit.errors import UnsupportedSpaceError
 from gailkit.spaces import (
@@ -12,6 +12,7 @@ from gailkit.spaces import (
     check_supported,
     clip_to_space,
     encoded_size,
+    flattened_space,
     storage_dtype,
 )
 
@@ -20,8 +21,14 @@ UNEVEN = Box(np.array([-2, 0, -np.inf], np.float32), np.array([2, 10, np.inf], n
 
 def test_an_unsupported_space_is_named() -> None:
     for call in (encoded_size, lambda space: check_supported(Discrete(2), space)):
-        with pytest.raises(UnsupportedSpaceError, match=r"MultiBinary.*supported are Box"):
+        with pytest.raises(UnsupportedSpaceError, match=r"MultiBinary\(3\) is not supported as it is"):
             call(MultiBinary(3))
+
+
+def test_of_actions_the_part_is_named_that_is_not_supported() -> None:
+    whole = Dict({"grip": Discrete(2), "arm": Tuple([Box(-1, 1, (2,), np.float32), Box(0, 9, (2,), np.int64)])})
+    with pytest.raises(UnsupportedSpaceError, match=r"is not supported: 'arm/1' is a Box of whole numbers"):
+        check_supported(Discrete(2), flattened_space(whole))
 
 
 def test_sizes() -> None:

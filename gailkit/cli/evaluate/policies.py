@@ -105,8 +105,7 @@ def run_policies(
     with closing(make_env(env_id, env_kwargs)) as env:
         policies = [_policy(request, spec, env) for spec in request.specs]
         about = About.of(env)
-        stated = about.stated_observation_space
-        demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space, stated)
+        demonstrations = demonstrations.fitted_to(env.observation_space, env.action_space)
     note_differences(demonstrations, env_id, env_kwargs, about)
     if request.filmed:
         _note_unless_drawn(request, env_id, env_kwargs)
