@@ -11,7 +11,7 @@ from gymnasium.spaces import Box
 from gailkit.checks.finding import Finding, Outcome, Unchecked
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
-from gailkit.spaces import box_center_and_scale, misfit
+from gailkit.spaces import Flat, box_center_and_scale, misfit, stated_space
 from gailkit.wording import counted
 
 OTHER_UNITS = 3.0  # half-widths of the Box: a Gaussian that is clipped to it seldom has more at the median
@@ -27,6 +27,8 @@ def action_misfit(space: Space[Any], actions: np.ndarray) -> str | None:
 def action_kind(subject: Subject, around: Surroundings | None) -> Outcome:
     """Whether actions are of the kind and shape of the action space, and discrete ones within it."""
     space = subject.about.action_space if around is None else around.action_space
+    if space is not None and not isinstance(subject.about.action_space, Flat):
+        space = stated_space(space)
     if space is None:
         return Unchecked("the file does not state an action space; --env ENV_ID would")
     found = {number: action_misfit(space, each.actions) for number, each in subject.numbered()}

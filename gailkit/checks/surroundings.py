@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
 from gymnasium import Space
-from gymnasium.spaces import Box, Discrete
 
 from gailkit.checks.subject import Subject
+from gailkit.demonstrations.fitting_environment import flattened_by
+from gailkit.errors import InputError
 from gailkit.rollouts.environments import environment_failures, make_env, time_limit_of
 from gailkit.spaces import flatten_values, flattened_space, from_gymnasium
 
@@ -47,15 +49,28 @@ def surroundings_of(env_id: str, env_kwargs: Mapping[str, Any]) -> Surroundings:
 
 
 def as_observed(subject: Subject, around: Surroundings) -> Subject:
-    """The subject as the environment shows it: observations are flattened where those of it are."""
-    stated = subject.about.observation_space
-    if stated is None or isinstance(stated, Box | Discrete):
+    """The subject as the environment shows and takes it: observations and actions are flattened where those of it are.
+
+    Numbers that are not in their set stay as they are, for a check to find them.
+    """
+    if not subject.trajectories:
         return subject
-    if flattened_space(stated).shape != around.observation_space.shape:
-        return subject
-    flat = tuple(replace(each, observations=flatten_values(stated, each.observations)) for each in subject.trajectories)
-    about = subject.about._replace(observation_space=flattened_space(stated))
-    return replace(subject, trajectories=flat, about=about)
+    first, about = subject.trajectories[0], subject.about
+    observed = flattened_by(about.observation_space, around.observation_space, first.observations)
+    acted = flattened_by(about.action_space, around.action_space, first.actions)
+    if observed is not None:
+        with suppress(InputError):
+            flat = [
+                replace(each, observations=flatten_values(observed, each.observations)) for each in subject.trajectories
+            ]
+            about = about._replace(observation_space=flattened_space(observed))
+            subject = replace(subject, trajectories=tuple(flat), about=about)
+    if acted is not None:
+        with suppress(InputError):
+            flat = [replace(each, actions=flatten_values(acted, each.actions)) for each in subject.trajectories]
+            about = about._replace(action_space=flattened_space(acted))
+            subject = replace(subject, trajectories=tuple(flat), about=about)
+    return subject
 
 
 def _rewards(env: gymnasium.Env[Any, Any]) -> np.ndarray:

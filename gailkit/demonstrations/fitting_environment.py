@@ -39,8 +39,8 @@ def as_observed(
         UnsupportedSpaceError: if the space that they state is of a kind that is not supported.
     """
     first = episodes[0]
-    observed = _flattened(about.observation_space, observation_space, first.observations)
-    acted = _flattened(about.action_space, action_space, first.actions)
+    observed = flattened_by(about.observation_space, observation_space, first.observations)
+    acted = flattened_by(about.action_space, action_space, first.actions)
     if observed is not None:
         about = about._replace(observation_space=flattened_space(observed))
     if acted is not None:
@@ -48,7 +48,7 @@ def as_observed(
     return (episodes if observed is acted is None else FlattenedEpisodes(episodes, observed, acted)), about
 
 
-def _flattened(stated: Space[Any] | None, space: Space[Any], values: np.ndarray) -> Space[Any] | None:
+def flattened_by(stated: Space[Any] | None, space: Space[Any], values: np.ndarray) -> Space[Any] | None:
     """By which space ``values`` (L, ...) are to be flattened, so that they fit ``space``; None where they are not."""
     if stated is None:  # arrays of whole numbers can be told from vectors by their shape
         own = stated_space(space)

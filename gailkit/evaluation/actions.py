@@ -12,7 +12,7 @@ from gymnasium.spaces import Discrete
 
 from gailkit.functional.statistics import action_agreement, mean_squared_error
 from gailkit.generator import TrainedPolicy
-from gailkit.spaces import Flat, box_center_and_scale, clip_to_space
+from gailkit.spaces import Flat, as_batch, box_center_and_scale, clip_to_space
 from gailkit.types import Policy, Trajectory
 from gailkit.wording import counted
 
@@ -62,7 +62,7 @@ def match_actions(
     chosen_episodes = _some(episodes)
     observations = np.concatenate([trajectory.observations[:-1] for trajectory in chosen_episodes])
     expert = clip_to_space(action_space, np.concatenate([trajectory.actions for trajectory in chosen_episodes]))
-    chosen = clip_to_space(action_space, _in_batches(policy, observations))
+    chosen = clip_to_space(action_space, _in_batches(policy, observations, action_space))
     marks, numbers = marks_and_numbers(action_space)
     chosen, expert_as = (actions.reshape(len(actions), -1) for actions in (chosen, expert))
     return ActionMatch(
@@ -118,9 +118,11 @@ def _some(episodes: Sequence[Trajectory]) -> list[Trajectory]:
     return chosen
 
 
-def _in_batches(policy: Policy, observations: np.ndarray) -> np.ndarray:
-    starts = range(0, len(observations), BATCH)
-    return np.concatenate([policy(observations[start : start + BATCH]) for start in starts])
+def _in_batches(policy: Policy, observations: np.ndarray, action_space: Space[Any]) -> np.ndarray:
+    answers = [policy(observations[start : start + BATCH]) for start in range(0, len(observations), BATCH)]
+    if isinstance(action_space, Flat):
+        answers = [as_batch(action_space, answer, "action").values for answer in answers]
+    return np.concatenate(answers)
 
 
 def _log_likelihood(policy: Policy, observations: np.ndarray, actions: np.ndarray) -> float | None:

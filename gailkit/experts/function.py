@@ -54,8 +54,8 @@ def as_policy(
     the command line and in Python. It sees an element of ``observation_space`` as the environment itself gives it, a
     dict of arrays for a Dict and a whole number for Discrete, while whoever runs episodes asks about values of
     ``flattened_space(observation_space)``; an action of several parts is likewise what the environment takes, and
-    becomes a vector of ``flattened_space(action_space)``. A ``BatchPolicy``, such as a trained one, is returned as it is
-    and gets those; ``Batched(function)`` makes one of a function of N observations.
+    becomes a vector of ``flattened_space(action_space)``. A ``BatchPolicy``, such as a trained one, is returned as it
+    is and gets those; ``Batched(function)`` makes one of a function of N observations.
 
     Args:
         clip_actions: clip what a callable returns to a Box instead of refusing what lies outside.

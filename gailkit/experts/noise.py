@@ -9,7 +9,7 @@ from gymnasium import Space
 from gymnasium.spaces import Discrete
 
 from gailkit.errors import InputError
-from gailkit.spaces import Flat, box_center_and_scale, clip_to_space
+from gailkit.spaces import Flat, as_batch, box_center_and_scale, clip_to_space
 from gailkit.types import Batched, BatchPolicy, Policy
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -60,10 +60,7 @@ def _of_parts(policy: Policy, space: Flat, scale: float, random: np.random.Gener
     deviation = scale * box_center_and_scale(space)[1].numpy()[numbers]
 
     def act(observations: np.ndarray) -> np.ndarray:
-        actions = np.array(policy(observations))
-        count = len(observations)
-        if actions.shape != (count, *space.shape) or actions.dtype.kind not in "iuf":
-            return actions
+        actions, count = np.array(as_batch(space, policy(observations), "action").values), len(observations)
         for columns in choices:
             replaced = np.flatnonzero(random.random(count) < scale)
             actions[replaced[:, None], columns] = np.eye(len(columns))[

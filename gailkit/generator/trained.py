@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from gailkit.errors import InputError
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
-from gailkit.spaces import as_batch, clip_to_space
+from gailkit.spaces import Flat, as_batch, clip_to_space, in_parts, to_gymnasium, unflatten_values
 from gailkit.types import BatchPolicy
 
 State = TypeVar("State")
@@ -45,7 +45,9 @@ class TrainedPolicy(BatchPolicy):
 
     Wherever it takes observations, it takes one (*obs) or a batch of them (N, *obs), and answers with one action
     (*act), a NumPy integer where actions are Discrete, or with N of them (N, *act). Its likeliest actions, or samples:
-    ``sampling`` and ``deterministic`` return the one and the other.
+    ``sampling`` and ``deterministic`` return the one and the other. Where they have several parts it takes them as the
+    environment has them, a dict of arrays say, of which N have one more dimension, or flat, and answers in the former
+    way.
 
     Raises:
         InputError: when it acts, for observations of another shape, and for one that is not finite or not in a
@@ -62,7 +64,7 @@ class TrainedPolicy(BatchPolicy):
     seed: int | None = None  # of the sampled actions; None takes the likeliest
     training: Training | None = None  # that it comes from
 
-    def __call__(self, observations: ArrayLike) -> np.ndarray:
+    def __call__(self, observations: ArrayLike) -> Any:
         """Actions in the environment's units, unclipped."""
         return self._act(observations, self.seed is None)
 
@@ -72,7 +74,7 @@ class TrainedPolicy(BatchPolicy):
         state: State | None = None,
         episode_start: ArrayLike | None = None,
         deterministic: bool | None = None,
-    ) -> tuple[np.ndarray, State | None]:
+    ) -> tuple[Any, State | None]:
         """Actions as the environment takes them, clipped to its Box, and ``state``: as Stable-Baselines3 has it.
 
         Code that evaluates a model of that library can be given this policy instead.
@@ -83,8 +85,8 @@ class TrainedPolicy(BatchPolicy):
             deterministic: True for the likeliest actions, False to draw them from ``seed``, or from seed 0 where the
                 policy has none, None, the default, for whichever the policy does when it is called.
         """
-        actions = self._act(observation, self.seed is None if deterministic is None else deterministic)
-        return clip_to_space(self.action_space, actions), state
+        actions = self._act(observation, self.seed is None if deterministic is None else deterministic, clip=True)
+        return actions, state
 
     @torch.no_grad()
     def log_likelihood(self, observations: ArrayLike, actions: ArrayLike) -> np.ndarray:
@@ -120,11 +122,14 @@ class TrainedPolicy(BatchPolicy):
         return replace(self, seed=None)
 
     @torch.no_grad()
-    def _act(self, observations: ArrayLike, likeliest: bool) -> np.ndarray:
+    def _act(self, observations: ArrayLike, likeliest: bool, clip: bool = False) -> Any:
         distribution, alone = self._distribution(observations)
         chosen = distribution.mode() if likeliest else distribution.sample(self._random)
-        actions: np.ndarray = chosen.numpy()
-        return actions[0] if alone else actions
+        actions: np.ndarray = clip_to_space(self.action_space, chosen.numpy()) if clip else chosen.numpy()
+        if not isinstance(self.action_space, Flat):
+            return actions[0] if alone else actions
+        stated, values = self.action_space.stated, unflatten_values(self.action_space, actions)
+        return to_gymnasium(stated, values, 0) if alone else in_parts(stated, values)
 
     def _distribution(self, observations: ArrayLike) -> tuple[ActionDistribution, bool]:
         """pi(.|s) of a batch, and whether that is one observation."""

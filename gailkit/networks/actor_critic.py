@@ -211,7 +211,7 @@ class ActorCritic(nn.Module):
 
     def _mean_and_log_std(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs to means (B, *act) and log deviations, (*act) where free and (B, *act) else, without units yet."""
-        shape, size = (len(outputs), *self.action_center.shape), encoded_size(self.action_space)
+        shape, size = (outputs.shape[0], *self.action_center.shape), encoded_size(self.action_space)
         means, spread = outputs[:, :size], outputs[:, size:]
         if isinstance(self.action_space, Flat):
             means = means[:, self.numbers]

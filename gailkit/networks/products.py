@@ -74,7 +74,7 @@ class Choices(ActionDistribution):
         """(B, size) to (B, K, most numbers of a set), smaller sets filled up."""
         largest = max(self.sizes)
         if min(self.sizes) == largest:
-            return columns.reshape(len(columns), -1, largest)
+            return columns.reshape(columns.shape[0], -1, largest)
         parts = columns.split(self.sizes, -1)
         padded = [torch.nn.functional.pad(part, (0, largest - part.shape[-1]), value=filling) for part in parts]
         return torch.stack(padded, 1)

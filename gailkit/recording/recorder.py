@@ -106,11 +106,12 @@ class Recording:
         Raises:
             StorageError: if it is committed now, with others, and the disk refuses.
         """
-        self.finished[index] = replace(
-            trajectory,
-            observations=unflatten_values(self.observation_space, trajectory.observations),
-            actions=unflatten_values(self.action_space, trajectory.actions),
-        )
+        if self.observation_space is not self.env.observation_space:
+            stated = unflatten_values(self.observation_space, trajectory.observations)
+            trajectory = replace(trajectory, observations=stated)
+        if self.action_space is not self.env.action_space:
+            trajectory = replace(trajectory, actions=unflatten_values(self.action_space, trajectory.actions))
+        self.finished[index] = trajectory
         self.commit_if_due()
 
     def commit_if_due(self) -> None:

@@ -20,7 +20,7 @@ from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.running_episode import Episode
 from gailkit.rollouts.stepping import Stepping
 from gailkit.rollouts.vector import stepped_together
-from gailkit.spaces import Flat, clip_to_space, flatten_values
+from gailkit.spaces import Flat, as_batch, clip_to_space
 from gailkit.types import Policy, Trajectory
 
 LONGEST_EPISODE = 100_000
@@ -219,9 +219,8 @@ def _surely_finite(values: np.ndarray) -> bool:
 
 def _ask(policy: Policy, observations: np.ndarray, space: Space[Any]) -> np.ndarray:
     """The policy's actions (N, *act) as the environment takes them, checked."""
-    actions = np.asarray(policy(observations))
-    if isinstance(space, Flat) and actions.shape[1:] == space.stated.shape != space.shape:
-        actions = flatten_values(space, actions)  # whole numbers, as whoever knows the environment alone returns them
+    answer = policy(observations)
+    actions = as_batch(space, answer, "action").values if isinstance(space, Flat) else np.asarray(answer)
     expected = (len(observations), *(space.shape or ()))
     kinds, wanted = ("iub", "integers") if isinstance(space, Discrete) else ("iuf", "real numbers")
     if actions.shape != expected or actions.dtype.kind not in kinds:

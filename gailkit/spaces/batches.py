@@ -9,9 +9,10 @@ from gymnasium import Space
 from gymnasium.spaces import Discrete
 
 from gailkit.errors import InputError
+from gailkit.spaces.elements import from_parts
 from gailkit.spaces.encoding import storage_dtype
-from gailkit.spaces.flattening import flat_place
-from gailkit.spaces.structure import shape_of
+from gailkit.spaces.flattening import Flat, flat_place, flatten_values
+from gailkit.spaces.structure import assemble, is_composite, leaves, shape_of
 
 
 class Batch(NamedTuple):
@@ -24,10 +25,14 @@ class Batch(NamedTuple):
 def as_batch(space: Space[Any], given: Any, what: str = "observation") -> Batch:
     """One element (*shape) of a Box or Discrete ``space``, or N of them (N, *shape), as a batch.
 
+    Of a ``Flat`` space it may also be one or N as the environment has them: a dict of arrays (*shape) or (N, *shape).
+
     Raises:
         InputError: calling an element ``what``, for another shape, for what are no numbers, and naming the first
             number that is not finite or that the space, where it is one of whole numbers, does not have.
     """
+    if isinstance(space, Flat):
+        given = _flat(space, given, what)
     values = _numbers(space, given, what)
     shape = shape_of(space)
     if values.shape != shape and values.shape[1:] != shape:
@@ -44,6 +49,21 @@ def as_batch(space: Space[Any], given: Any, what: str = "observation") -> Batch:
         whose = f"the {what}" if alone else f"{what} {row} of {len(rows)}"
         raise InputError(_found_in(space, stored.dtype, rows[(row, *element)], tuple(element), whose))
     return Batch(stored, alone)
+
+
+def _flat(space: Flat, given: Any, what: str) -> Any:
+    """Elements as the environment has them as vectors; what is none of these, and may be a vector, as it is."""
+    stated = space.stated
+    if not is_composite(stated) and np.shape(given)[-len(shape_of(stated)) :] != shape_of(stated):
+        return given
+    if is_composite(stated) and not isinstance(given, dict | tuple):
+        return given
+    arrays = from_parts(stated, given)
+    shapes = {path: shape_of(part) for path, part in leaves(stated)}
+    alone = all(arrays[path].shape == shape for path, shape in shapes.items())
+    values = assemble(stated, {path: array[np.newaxis] if alone else array for path, array in arrays.items()})
+    flat = flatten_values(space, values)
+    return flat[0] if alone else flat
 
 
 def not_finite(values: np.ndarray, stored: np.ndarray, flattened: Space[Any] | None = None) -> str:

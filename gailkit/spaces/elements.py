@@ -23,6 +23,26 @@ def to_gymnasium(space: Space[Any], values: np.ndarray, index: int) -> Any:
     return element[()] if isinstance(space, Discrete) else element
 
 
+def in_parts(space: Space[Any], values: np.ndarray) -> Any:
+    """Values (N, ...) of ``space`` as dicts and tuples of the arrays (N, *shape) of its leaves."""
+    if isinstance(space, Dict):
+        return {name: in_parts(part, values[name]) for name, part in subspaces(space).items()}
+    if isinstance(space, Tuple):
+        return tuple(in_parts(part, values[name]) for name, part in subspaces(space).items())
+    return values
+
+
+def from_parts(space: Space[Any], found: Any) -> dict[Path, np.ndarray]:
+    """The arrays of the leaves of ``space``, of one element or of many, out of dicts and tuples of them.
+
+    Raises:
+        InputError: if a part is missing, or one is no array of numbers.
+    """
+    arrays: dict[Path, np.ndarray] = {}
+    _collect(arrays, space, found, ())
+    return arrays
+
+
 def from_gymnasium(space: Space[Any], samples: Sequence[Any]) -> np.ndarray:
     """Elements as Gymnasium has them to values (N, ...) of the dtypes of ``space``.
 
@@ -41,13 +61,39 @@ def _fill(values: np.ndarray, space: Space[Any], samples: Sequence[Any], path: P
         return
     keys: Sequence[Any] = range(len(parts)) if isinstance(space, Tuple) else list(parts)
     for sample in samples:
-        if not _has_parts(space, sample):
-            raise InputError(
-                f"{said_of(path, 'an element')} must be a {'tuple' if isinstance(space, Tuple) else 'dict'} of "
-                f"{', '.join(parts)}; found {str(sample)[:80]}"
-            )
+        _require_parts(space, sample, path)
     for key, (name, part) in zip(keys, parts.items(), strict=True):
         _fill(values[name], part, [sample[key] for sample in samples], (*path, name))
+
+
+def _collect(arrays: dict[Path, np.ndarray], space: Space[Any], found: Any, path: Path) -> None:
+    parts = subspaces(space)
+    if not parts:
+        arrays[path] = _array(found, path)
+        return
+    _require_parts(space, found, path)
+    keys: Sequence[Any] = range(len(parts)) if isinstance(space, Tuple) else list(parts)
+    for key, (name, part) in zip(keys, parts.items(), strict=True):
+        _collect(arrays, part, found[key], (*path, name))
+
+
+def _array(found: Any, path: Path) -> np.ndarray:
+    try:
+        values = np.asarray(found)
+    except (ValueError, TypeError, RuntimeError) as error:  # a ragged list; a tensor that NumPy cannot see
+        raise InputError(f"{said_of(path, 'it')} is {type(found).__name__}, which is no array: {error}") from error
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"{said_of(path, 'it')} is {type(found).__name__}, which is no array of numbers")
+    return values
+
+
+def _require_parts(space: Space[Any], sample: Any, path: Path) -> None:
+    """Raise InputError unless ``sample`` has the parts of a Dict or Tuple."""
+    if not _has_parts(space, sample):
+        raise InputError(
+            f"{said_of(path, 'an element')} must be a {'tuple' if isinstance(space, Tuple) else 'dict'} of "
+            f"{', '.join(subspaces(space))}; found {str(sample)[:80]}"
+        )
 
 
 def _has_parts(space: Space[Any], sample: Any) -> bool:

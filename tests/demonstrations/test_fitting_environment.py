@@ -12,9 +12,9 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Text, Tuple
 
 from gailkit.demonstrations.episodes import Episodes, HeldEpisodes
 from gailkit.demonstrations.file_contents import About
-from gailkit.demonstrations.fitting_environment import as_observed, check_fit
+from gailkit.demonstrations.fitting_environment import as_observed, check_fit, check_parts
 from gailkit.errors import InputError, UnsupportedSpaceError
-from gailkit.spaces import flatten_values, flattened_space, from_gymnasium
+from gailkit.spaces import flatten_values, flattened_space, from_gymnasium, leaves
 from gailkit.types import Trajectory
 
 ROBOT = Dict({"at": Box(-9, 9, (2,)), "door": Discrete(3)})
@@ -31,7 +31,7 @@ EPISODES = HeldEpisodes([episode(2), episode(4, first=1), episode(3, first=2)])
 
 
 def shown(stated: Space[Any] | None, space: Space[Any], episodes: Episodes = EPISODES) -> tuple[Episodes, About]:
-    return as_observed(episodes, About(stated, ACTIONS), space)
+    return as_observed(episodes, About(stated, ACTIONS), space, ACTIONS)
 
 
 def test_observations_are_flattened_for_an_environment_that_does_so_too() -> None:
@@ -92,6 +92,41 @@ def test_several_numbers_are_shown_one_hot() -> None:
     assert episodes[0].observations.tolist() == [[1, 0, 0, 0, 1], [0, 1, 1, 0, 0]]
     steps = episodes.drawn(1, (0,), (about.observation_space, ACTIONS)).overview()
     assert steps[torch.arange(1)].obs.tolist() == [[1, 0, 0, 0, 1]]
+
+
+SHUFFLED = Dict([("door", Discrete(3)), ("at", Box(-9, 9, (2,)))])  # as somebody else wrote them down
+LEVERS = MultiDiscrete([2, 3], start=[1, 0])
+
+
+def test_the_order_of_parts_is_that_of_the_environment_whatever_it_is_in_the_file() -> None:
+    assert [path for path, _ in leaves(SHUFFLED)] != [path for path, _ in leaves(ROBOT)]
+    space = flattened_space(SHUFFLED)
+    check_parts(About(ROBOT, ACTIONS), space, ACTIONS)
+    episodes, about = shown(ROBOT, space)
+    assert about.observation_space == space
+    assert episodes[0].observations.tolist() == [[1, 0, 0, 0, 0], [0, 1, 0, 1, 0], [0, 0, 1, 2, 0]]
+
+
+@pytest.mark.parametrize("stated", [LEVERS, None])
+def test_actions_of_several_parts_are_flattened_too(stated: Space[Any] | None) -> None:
+    pulled = np.array([[1, 2], [2, 0]])
+    held = HeldEpisodes([Trajectory(np.zeros((3, 1), np.float32), pulled, None, False)])
+    seen, levers = Box(-1, 1, (1,)), flattened_space(LEVERS)
+    episodes, about = as_observed(held, About(None, stated), seen, levers)
+    assert episodes[0].actions.tolist() == [[1, 0, 0, 0, 1], [0, 1, 1, 0, 0]]
+    check_fit(episodes, about, seen, levers)
+    steps = episodes.drawn(1, (0,), (seen, levers)).overview()
+    assert steps[torch.arange(2)].act.tolist() == episodes[0].actions.tolist()
+
+
+def test_actions_with_other_parts_or_bounds_do_not_fit() -> None:
+    mine = Dict({"push": Box(-1, 1, (2,)), "jump": Discrete(2)})
+    for other in (
+        Dict({"push": Box(-2, 2, (2,)), "jump": Discrete(2)}),
+        Dict({"push": Box(-1, 1, (2,)), "duck": Discrete(2)}),
+    ):
+        with pytest.raises(InputError, match=r"the demonstrations' actions are Dict.*, the environment's are Dict"):
+            check_parts(About(None, other), ACTIONS, flattened_space(mine))
 
 
 def test_a_space_that_cannot_be_flattened_is_named() -> None:

@@ -9,6 +9,7 @@ import torch
 from torch.distributions.transforms import AffineTransform, TanhTransform
 
 from gailkit.networks.distributions import ActionDistribution, Categorical, DiagonalGaussian, TanhGaussian
+from gailkit.networks.products import Bits, Choices, Product
 
 ROWS = 20_000
 
@@ -34,6 +35,20 @@ def tanh_gaussian(*shape: int) -> TanhGaussian:
     )
 
 
+def choices(*sizes: int) -> Choices:
+    return Choices(2 * torch.randn(6, sum(sizes), generator=seeded(5)), sizes)
+
+
+def bits(count: int) -> Bits:
+    return Bits(2 * torch.randn(6, count, generator=seeded(6)))
+
+
+def product() -> Product:
+    """Columns that lie in one another: numbers in 1 and 4, sets in 0, 2 and in 3, 5, 6, a bit in 7."""
+    columns = torch.tensor([1, 4]), torch.tensor([0, 2, 3, 5, 6]), torch.tensor([7])
+    return Product((gaussian(2), choices(2, 3), bits(1)), columns)
+
+
 DISTRIBUTIONS = {
     "categorical": categorical(),
     "categorical from -2": categorical(start=-2),
@@ -42,6 +57,10 @@ DISTRIBUTIONS = {
     "gaussian (2, 3)": gaussian(2, 3),
     "tanh gaussian (1,)": tanh_gaussian(1),
     "tanh gaussian (2, 3)": tanh_gaussian(2, 3),
+    "choices of 3, 3": choices(3, 3),
+    "choices of 4, 1, 2": choices(4, 1, 2),
+    "bits": bits(3),
+    "product": product(),
 }
 every_distribution = pytest.mark.parametrize("distribution", DISTRIBUTIONS.values(), ids=DISTRIBUTIONS.keys())
 
@@ -159,6 +178,8 @@ def in_torch(distribution: ActionDistribution) -> torch.distributions.Distributi
     """The same distribution as torch has it."""
     if isinstance(distribution, Categorical):
         return torch.distributions.Categorical(logits=distribution.logits)
+    if isinstance(distribution, Bits):
+        return torch.distributions.Independent(torch.distributions.Bernoulli(logits=distribution.logits), 1)
     mean, log_std = distribution.parameters()
     normal = torch.distributions.Normal(mean, log_std.exp())
     if isinstance(distribution, TanhGaussian):
@@ -169,14 +190,21 @@ def in_torch(distribution: ActionDistribution) -> torch.distributions.Distributi
     return torch.distributions.Independent(normal, mean.dim() - 1)
 
 
+def kl_in_torch(first: ActionDistribution, second: ActionDistribution) -> torch.Tensor:
+    if isinstance(first, Product) and isinstance(second, Product):
+        return sum((kl_in_torch(*pair) for pair in zip(first.parts, second.parts, strict=True)), torch.zeros(6))
+    if isinstance(first, Choices) and isinstance(second, Choices):
+        split = zip(*(d.logits.split(d.sizes, -1) for d in (first, second)), strict=True)
+        return sum((kl_in_torch(*map(Categorical, pair)) for pair in split), torch.zeros(6))
+    return torch.distributions.kl_divergence(in_torch(first), in_torch(second))
+
+
 @every_distribution
 def test_kl_is_that_of_torch_and_0_from_itself(distribution: ActionDistribution) -> None:
     other = neighbour(distribution)
     here = other.with_parameters(tuple(p.double() for p in distribution.parameters()))
     for first, second in ((here, other), (other, here)):
-        torch.testing.assert_close(
-            first.kl(second), torch.distributions.kl_divergence(in_torch(first), in_torch(second))
-        )
+        torch.testing.assert_close(first.kl(second), kl_in_torch(first, second))
     assert torch.equal(distribution.kl(distribution), torch.zeros(6))
 
 

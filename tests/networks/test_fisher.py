@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import Space
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 from torch import Tensor
 
 from gailkit.networks.actor_critic import ActorCritic
@@ -16,6 +16,7 @@ from gailkit.networks.distributions import ActionDistribution
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.fisher import FisherProduct
 from gailkit.networks.flat import FlatParameters
+from gailkit.spaces import flattened_space
 
 BOX = Box(0, 5, (2,))
 ACTORS = [  # action space, what its deviation depends on, how it keeps to the Box
@@ -26,6 +27,10 @@ ACTORS = [  # action space, what its deviation depends on, how it keeps to the B
     (BOX, "state", "clip"),
     (BOX, "free", "tanh"),
     (BOX, "state", "tanh"),
+    (flattened_space(MultiDiscrete([2, 4, 2])), "free", "clip"),
+    (flattened_space(MultiBinary(3)), "free", "clip"),
+    (flattened_space(Dict({"a": Discrete(3), "b": MultiBinary(2), "c": BOX})), "state", "clip"),
+    (flattened_space(Tuple([BOX, MultiDiscrete([3, 2])])), "free", "tanh"),
 ]
 FEATURES = torch.randn(9, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 every_actor = pytest.mark.parametrize("actor", ACTORS, ids=str)

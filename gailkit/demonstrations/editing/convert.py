@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import Space
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box
 
+from gailkit.demonstrations.episodes import HeldEpisodes
 from gailkit.demonstrations.file_contents import About, ReadOptions
-from gailkit.demonstrations.fitting_environment import check_fit
+from gailkit.demonstrations.fitting_environment import as_observed, check_fit, check_parts, flattened_by
 from gailkit.demonstrations.native import writing
 from gailkit.demonstrations.opening import open_contents
 from gailkit.demonstrations.provenance import next_step
 from gailkit.demonstrations.to_trajectories import Conversion
 from gailkit.errors import DataError, InputError
-from gailkit.spaces import brief, flatten_values, flattened_space, misfit
+from gailkit.spaces import brief, misfit
 from gailkit.types import Trajectory
 from gailkit.wording import counted
 
@@ -63,16 +65,18 @@ def convert(path: Path, options: ReadOptions, target: Target, on_episode: OnEpis
     with open_contents(path, options) as (name, contents):
         conversion = Conversion(path, contents, options)
         provenance = dict(contents.about.provenance)
-        about = _described(contents.about, target)._replace(provenance=provenance)
+        readable = conversion.strict()
+        first = next(readable, None)
+        if first is None:
+            raise DataError(conversion.nothing())
+        about = _described(contents.about, target, first)._replace(provenance=provenance)
         change = _Change(contents.about, about, target)
 
         def passing() -> Iterator[Trajectory]:
-            for number, trajectory in enumerate(conversion.strict(), start=1):
+            for number, trajectory in enumerate(chain([first], readable), start=1):
                 yield change(number - 1, trajectory)
                 if on_episode is not None:
                     on_episode(number, contents.num_episodes, change.steps)
-            if not change.steps:
-                raise DataError(conversion.nothing())
             # Only now is it known what had to be made up; writers describe the episodes behind the last of them.
             provenance.update(told(provenance, target.step, conversion.notes(), change.clipped))
             if change.clipped:
@@ -112,28 +116,23 @@ class _Change:
         observed, acted = self._target.observation_space, self._target.action_space
         if observed is None or acted is None:
             return
-        stated = self._stated
-        if _shows_parts(stated, observed):
-            assert stated.observation_space is not None
-            flat = flatten_values(stated.observation_space, trajectory.observations)
-            trajectory = replace(trajectory, observations=flat)
-            stated = stated._replace(observation_space=flattened_space(stated.observation_space))
-        check_fit([trajectory], stated, observed, acted)
+        check_parts(self._stated, observed, acted)
+        check_fit(*as_observed(HeldEpisodes([trajectory]), self._stated, observed, acted), observed, acted)
 
 
-def _described(stated: About, target: Target) -> About:
-    """What is said of the episodes: by the environment, where there is one, else by their file."""
+def _described(stated: About, target: Target, first: Trajectory) -> About:
+    """What is said of the episodes: by the environment, where there is one, else by their file.
+
+    Spaces of several parts are those of the file, if the environment shows them flattened and the file does not.
+    """
     if target.env_id is None:
         return stated
-    observed = stated.observation_space if _shows_parts(stated, target.observation_space) else target.observation_space
+    observed, acted = target.observation_space, target.action_space
+    assert observed is not None and acted is not None
+    observed = flattened_by(stated.observation_space, observed, first.observations) or observed
+    acted = flattened_by(stated.action_space, acted, first.actions) or acted
     kwargs = target.env_kwargs or (stated.env_kwargs if stated.env_id == target.env_id else {})
-    return About(observed, target.action_space, target.env_id, kwargs)
-
-
-def _shows_parts(stated: About, observed: Space[Any] | None) -> bool:
-    """Whether the file states a space that the environment shows flattened."""
-    space = stated.observation_space
-    return not isinstance(space, Box | Discrete | None) and isinstance(observed, Box | Discrete)
+    return About(observed, acted, target.env_id, kwargs)
 
 
 def _box(about: About) -> Box:
