@@ -14,8 +14,9 @@ from gymnasium.spaces import Box, Discrete
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import InputError
 from gailkit.generator import Generator, PPOClip
-from gailkit.networks.actor_critic import BOUNDS, STDS, ActorCritic
+from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
+from gailkit.networks.heads import BOUNDS, STDS
 from gailkit.training.build_policy import GENERATORS, SCHEDULES, check_acts_in, generator_factory
 from gailkit.training.config import RunConfig, TrainConfig
 from gailkit.training.loop import Trainer
