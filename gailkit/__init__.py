@@ -54,14 +54,17 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "closeness": "gailkit.evaluation.closeness:closeness",
     "evaluate": "gailkit.evaluation.evaluate:evaluate",
     "hold_out": "gailkit.demonstrations.hold_out:hold_out",
+    "impala": "gailkit.networks.convolutions:impala",
     "load_policy": "gailkit.training.run:load_policy",
     "losses": "gailkit.functional.losses",
     "make_env": "gailkit.rollouts.environments:make_env",
     "make_vector_env": "gailkit.rollouts.vector:make_vector_env",
     "mlp": "gailkit.networks.mlp:mlp",
+    "nature": "gailkit.networks.convolutions:nature",
     "rewards": "gailkit.functional.rewards",
     "run_control": "gailkit.training.control:run_control",
     "resume": "gailkit.training.resuming:resume",
+    "seeing": "gailkit.networks.convolutions:seeing",
     "train": "gailkit.training.train:train",
     "train_expert": "gailkit.training.expert:train_expert",
     "with_gradient_penalty": "gailkit.discriminator:with_gradient_penalty",
@@ -111,14 +114,17 @@ __all__ = [
     "closeness",
     "evaluate",
     "hold_out",
+    "impala",
     "load_policy",
     "losses",
     "make_env",
     "make_vector_env",
     "mlp",
+    "nature",
     "resume",
     "rewards",
     "run_control",
+    "seeing",
     "train",
     "train_expert",
     "with_gradient_penalty",
@@ -159,6 +165,7 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
         clone_behaviour,
     )
     from gailkit.networks.actor_critic import ActorCritic
+    from gailkit.networks.convolutions import impala, nature, seeing
     from gailkit.networks.encoders import ObservationEncoder
     from gailkit.networks.mlp import mlp
     from gailkit.rollouts.collector import Collector

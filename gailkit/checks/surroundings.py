@@ -15,7 +15,7 @@ from gailkit.checks.subject import Subject
 from gailkit.demonstrations.fitting_environment import flattened_by
 from gailkit.errors import InputError
 from gailkit.rollouts.environments import environment_failures, make_env, time_limit_of
-from gailkit.spaces import flatten_values, flattened_space, from_gymnasium
+from gailkit.spaces import Flat, flatten_values, flattened_space, from_gymnasium, unflatten_values
 
 NUM_STARTS = 64
 NUM_STEPS = 100
@@ -43,9 +43,11 @@ def surroundings_of(env_id: str, env_kwargs: Mapping[str, Any]) -> Surroundings:
     with environment_failures("it was looked at"):
         starts = [env.reset(seed=seed)[0] for seed in range(NUM_STARTS)]
         rewards = _rewards(env)
-    limit = time_limit_of(env)
-    observed = from_gymnasium(env.observation_space, starts)
-    return Surroundings(env_id, env.observation_space, env.action_space, limit, observed, rewards, env)
+    limit, space = time_limit_of(env), env.observation_space
+    observed = from_gymnasium(space, starts)
+    if isinstance(space, Flat) and space.pictures:  # bytes in which numbers cannot be told
+        space, observed = space.stated, unflatten_values(space, observed)
+    return Surroundings(env_id, space, env.action_space, limit, observed, rewards, env)
 
 
 def as_observed(subject: Subject, around: Surroundings) -> Subject:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+import torch
 from gymnasium import Space
 from torch import Tensor, nn
 
+from gailkit.memory import blocks
 from gailkit.networks.encoders import ActionEncoder, ObservationEncoder
 from gailkit.types import Transitions
+
+CHUNK = 2**21  # numbers of features of pictures that are encoded at a time
 
 
 class Discriminator(nn.Module, ABC):
@@ -20,6 +24,8 @@ class Discriminator(nn.Module, ABC):
     logit z; D itself is never computed, since it rounds to 0 or 1 long before z stops carrying information.
     """
 
+    looks_ahead: bool = True  # whether ``logits`` may look at ``next_obs``; else pictures there are not encoded
+
     def __init__(self, encoder: ObservationEncoder, action_space: Space[Any]) -> None:
         """``encoder`` is the one the policy uses, so that both sides see the same preprocessing."""
         super().__init__()
@@ -27,13 +33,14 @@ class Discriminator(nn.Module, ABC):
         self.action_encoder = ActionEncoder(action_space)
 
     def encode(self, transitions: Transitions) -> Transitions:
-        """The same transitions as features, float32: obs and next_obs (B, S), act (B, F), terminated (B,) bool."""
-        return Transitions(
-            self.encoder(transitions.obs),
-            self.action_encoder(transitions.act),
-            self.encoder(transitions.next_obs),
-            transitions.terminated,
-        )
+        """The same transitions as features, float32: obs and next_obs (B, S), act (B, F), terminated (B,) bool.
+
+        Where there are pictures and nothing ``looks_ahead``, next_obs is (B, 0).
+        """
+        obs = self.encoder(transitions.obs)
+        ahead = self.looks_ahead or not self.encoder.pictures
+        following = self.encoder(transitions.next_obs) if ahead else obs[:, :0]
+        return Transitions(obs, self.action_encoder(transitions.act), following, transitions.terminated)
 
     @abstractmethod
     def logits(self, encoded: Transitions) -> Tensor:
@@ -42,3 +49,28 @@ class Discriminator(nn.Module, ABC):
     def forward(self, transitions: Transitions) -> Tensor:
         """Transitions in the environment's own units to logits z (B,)."""
         return self.logits(self.encode(transitions))
+
+    @torch.no_grad()
+    def judged(self, transitions: Transitions) -> Tensor:
+        """As ``forward``, without gradient and, of pictures, a few at a time."""
+        if not self.encoder.pictures:
+            logits: Tensor = self(transitions)
+            return logits
+        chunks = blocks(len(transitions), self.encoder.size, CHUNK)
+        return torch.cat([self(transitions[torch.arange(chunk.start, chunk.stop)]) for chunk in chunks])
+
+
+class Shown:
+    """One side's transitions, of which some are drawn at a time: encoded once, or pictures when they are drawn."""
+
+    def __init__(self, discriminator: Discriminator, transitions: Transitions) -> None:
+        self.discriminator = discriminator
+        self.whole = bool(discriminator.encoder.pictures)
+        self.held = transitions if self.whole else discriminator.encode(transitions)
+
+    def __len__(self) -> int:
+        return len(self.held)
+
+    def __getitem__(self, index: Tensor) -> Transitions:
+        """Encoded transitions at ``index`` (B,) int64, in that order."""
+        return self.discriminator.encode(self.held[index]) if self.whole else self.held[index]

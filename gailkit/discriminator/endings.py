@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gailkit.discriminator.base import Discriminator
+from gailkit.discriminator.base import Discriminator, Shown
 from gailkit.discriminator.losses import DiscriminatorLoss, Weights, weighted
 from gailkit.discriminator.state_action import StateDiscriminator
 from gailkit.networks.flat import FlatParameters
@@ -63,7 +63,7 @@ class EndingJudge:
         total = expert_mass + policy_mass
         weights = Weights(2 * expert_mass / total, 2 * policy_mass / total)
         with torch.no_grad():
-            expert, policy = (self.discriminator.encode(side) for side in (self.expert, self.policy))
+            expert, policy = (Shown(self.discriminator, side) for side in (self.expert, self.policy))
         for _ in range(self.updates):
             loss = weighted(self.loss, self.discriminator, _some(expert), _some(policy), weights)
             self.trained.backward(loss)
@@ -77,7 +77,7 @@ class EndingJudge:
         """
         added = torch.zeros(len(steps))
         if len(self.policy) and steps.terminated.any():
-            judged = reward_form(self.discriminator(_endings(steps)))
+            judged = reward_form(self.discriminator.judged(_endings(steps)))
             added[steps.terminated] = self.worth * (judged - absorbing_reward)
         return added
 
@@ -106,5 +106,5 @@ def _endings(steps: Transitions) -> Transitions:
     return arrivals(steps[steps.terminated.nonzero().squeeze(-1)])
 
 
-def _some(encoded: Transitions) -> Transitions:
-    return encoded[torch.randint(len(encoded), (BATCH_SIZE,))]
+def _some(side: Shown) -> Transitions:
+    return side[torch.randint(len(side), (BATCH_SIZE,))]

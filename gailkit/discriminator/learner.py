@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gailkit.discriminator.base import Discriminator
+from gailkit.discriminator.base import Discriminator, Shown
 from gailkit.discriminator.endings import EndingJudge
 from gailkit.discriminator.losses import DiscriminatorLoss, Weights, optimal_logit, weighted
 from gailkit.errors import InputError
@@ -40,6 +41,7 @@ class DiscriminatorLearner:
         batch_size: int = 256,
         updates: int = 32,
         endings: EndingJudge | None = None,
+        image_shift: float = 0.05,
     ) -> None:
         """
         Args:
@@ -47,6 +49,8 @@ class DiscriminatorLearner:
             gamma: the discount that the policy is trained with.
             updates: gradient steps for each rollout, each on ``batch_size`` transitions of either side.
             endings: judges how episodes terminate; None where the expert shows too little of it.
+            image_shift: the share of their side by which pictures of either side move at random before D learns from
+                them (``functional.shifts``), so that it does not learn the few that the expert shows by heart.
 
         Raises:
             InputError: if ``updates`` or ``batch_size`` is less than 1, or the discriminator has no parameter.
@@ -63,6 +67,7 @@ class DiscriminatorLearner:
         self.batch_size = batch_size
         self.updates = updates
         self.endings = endings
+        self.image_shift = image_shift
         self.trained = FlatParameters(discriminator.parameters(), "the discriminator")
         self.optimizer = torch.optim.Adam([self.trained.vector], learning_rate, fused=True)
 
@@ -79,20 +84,17 @@ class DiscriminatorLearner:
         self._take_in_terminations(shown)
         if self.endings is not None and self.policy_mass is not None:
             self.endings.update(rollout, self.expert_mass, self.policy_mass)
-        policy, weights = self.discriminator.encode(shown.steps), self.weights()
+        policy, weights = Shown(self.discriminator, shown.steps), self.weights()
         losses = []
         for _ in range(self.updates):
-            expert = self.discriminator.encode(draw_expert(self.batch_size))
-            chosen = policy[torch.randint(len(policy), (self.batch_size,))]
+            expert = self._moved(self.discriminator.encode(draw_expert(self.batch_size)))
+            chosen = self._moved(policy[torch.randint(len(policy), (self.batch_size,))])
             loss = weighted(self.loss, self.discriminator, expert, chosen, weights)
             self.trained.backward(loss)
             self.optimizer.step()
             losses.append(loss.detach())
         if optimal_logit(self.loss, 0.5) is None:
-            self.mean_logits = (
-                self._mean_logit(policy),
-                self._mean_logit(self.discriminator.encode(draw_expert(len(policy)))),
-            )
+            self.mean_logits = self._mean_logit(shown.steps), self._mean_logit(draw_expert(len(policy)))
         return {"loss": float(torch.stack(losses).mean())} | self._health(expert, chosen)
 
     @torch.no_grad()
@@ -102,8 +104,7 @@ class DiscriminatorLearner:
         Where a step terminated, what the ending is worth (``EndingJudge``) is added.
         """
         transitions, absorbing = steps.transitions(), self.absorbing_reward()
-        logits: Tensor = self.discriminator(transitions)
-        rewards = self.reward_form(logits) - absorbing
+        rewards = self.reward_form(self.discriminator.judged(transitions)) - absorbing
         if self.endings is not None:
             rewards = rewards + self.endings.rewards(transitions, self.reward_form, absorbing)
         return rewards.reshape(steps.shape)
@@ -159,9 +160,15 @@ class DiscriminatorLearner:
         past = mass if self.policy_mass is None else self.policy_mass
         self.policy_mass = MASS_MEMORY * past + (1.0 - MASS_MEMORY) * mass
 
-    @torch.no_grad()
-    def _mean_logit(self, encoded: Transitions) -> float:
-        return float(averaged(self.discriminator.logits(encoded).mean()))
+    def _mean_logit(self, steps: Transitions) -> float:
+        return float(averaged(self.discriminator.judged(steps).mean()))
+
+    def _moved(self, encoded: Transitions) -> Transitions:
+        """Encoded transitions with pictures moved at random; without pictures as they are."""
+        encoder = self.discriminator.encoder
+        if not encoder.pictures or not self.image_shift:
+            return encoded
+        return replace(encoded, obs=encoder.shifted(encoded.obs, self.image_shift))
 
     @torch.no_grad()
     def _health(self, expert: Transitions, policy: Transitions) -> dict[str, float]:

@@ -8,6 +8,7 @@ from gymnasium import Space
 from torch import Tensor, nn
 
 from gailkit.discriminator.base import Discriminator
+from gailkit.networks.convolutions import seeing
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import mlp
 from gailkit.types import Transitions
@@ -17,11 +18,14 @@ NetworkFactory = Callable[[int, int], nn.Module]
 
 
 class BoxActionDiscriminator(Discriminator):
-    """D(s, a) for continuous actions: one network on the encoded observation and action side by side."""
+    """D(s, a) for continuous actions and those of several parts: one network on the encoded observation and action side
+    by side."""
+
+    looks_ahead = False
 
     def __init__(self, encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory) -> None:
         super().__init__(encoder, action_space)
-        self.network = network(encoder.size + self.action_encoder.size, 1)
+        self.network = seeing(encoder, network)(encoder.size + self.action_encoder.size, 1)
 
     def logits(self, encoded: Transitions) -> Tensor:
         """z(s, a), (B,)."""
@@ -32,9 +36,11 @@ class BoxActionDiscriminator(Discriminator):
 class StateDiscriminator(Discriminator):
     """D(s), whatever the action: one hidden layer on the encoded observation."""
 
+    looks_ahead = False
+
     def __init__(self, encoder: ObservationEncoder, action_space: Space[Any], hidden: int) -> None:
         super().__init__(encoder, action_space)
-        self.network = mlp(encoder.size, 1, (hidden,))
+        self.network = seeing(encoder, mlp)(encoder.size, 1, (hidden,))
 
     def logits(self, encoded: Transitions) -> Tensor:
         """z(s), (B,)."""
@@ -45,9 +51,11 @@ class StateDiscriminator(Discriminator):
 class DiscreteActionDiscriminator(Discriminator):
     """The vector D(s, .) for discrete actions, one element an action; the taken action picks its own."""
 
+    looks_ahead = False
+
     def __init__(self, encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory) -> None:
         super().__init__(encoder, action_space)
-        self.network = network(encoder.size, self.action_encoder.size)
+        self.network = seeing(encoder, network)(encoder.size, self.action_encoder.size)
 
     def action_logits(self, obs: Tensor) -> Tensor:
         """Observations (B, *obs) to the logits z(s, .) of all actions, (B, A)."""

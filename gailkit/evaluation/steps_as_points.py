@@ -119,7 +119,12 @@ def cloud(points: Points, count: int, random: np.random.Generator) -> np.ndarray
 
 
 def _numbers(space: Space[Any], values: np.ndarray) -> np.ndarray:
-    """Elements (k, *shape) of a Box or Discrete space as (k, d) float64."""
+    """Elements (k, *shape) of a Box, flat or not, or Discrete space as (k, d) float64."""
+    if isinstance(space, Flat) and space.pictures:
+        shown = [
+            _numbers(each.space, values[:, each.columns].reshape(-1, *each.picture.shape)) for each in space.pictures
+        ]
+        return np.concatenate([*shown, space.vector_of(values).astype(np.float64)], axis=1)
     if isinstance(space, Discrete):
         taken: np.ndarray = (values[:, None] == space.start + np.arange(space.n)).astype(np.float64)
         return taken
@@ -143,7 +148,11 @@ def _features(role: str, space: Space[Any], names: Sequence[str], first: int, is
 
 
 def _features_of_parts(role: str, space: Flat, first: int, is_action: bool) -> Iterator[Feature]:
-    """Those of flat values: a choice for each set of numbers, and a number for every other column."""
+    """Those of flat values: the cells of pictures, a choice for each set of numbers, a number for each other column."""
+    for seen in space.pictures:
+        cells = _features("/".join((role, *seen.path)), seen.space, (), first, is_action)
+        first += len(cells)
+        yield from cells
     for part in space.parts:
         name, at = "/".join((role, *part.path)), first + part.columns.start
         if not isinstance(part.space, Discrete | MultiDiscrete):

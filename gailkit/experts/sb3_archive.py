@@ -127,4 +127,4 @@ def _described(archive: Archive, key: str) -> str:
 def _description(space: Space[Any]) -> str:
     if isinstance(space, Discrete):
         return f"Discrete({int(space.n)})"
-    return f"{type(space).__name__}{space.shape}"
+    return f"{'Box' if isinstance(space, Box) else type(space).__name__}{space.shape}"

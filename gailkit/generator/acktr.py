@@ -62,8 +62,14 @@ class ACKTR(Generator):
             entropy_bonus: weight of the entropy in J.
 
         Raises:
-            InputError: if policy or critic has parameters outside plain Linear layers, but for a free ``log_std``.
+            InputError: if there are pictures among the observations, or policy or critic has parameters outside plain
+                Linear layers, but for a free ``log_std``.
         """
+        if actor_critic.encoder.pictures:
+            raise InputError(
+                "ACKTR does not learn from pictures, as its Fisher information is of Linear layers; the generators "
+                "ppo-clip, ppo-penalty, trpo and pg do, and so do those that learn from a replay"
+            )
         super().__init__(actor_critic)
         self.gamma, self.lam = gamma, lam
         self.max_kl, self.max_value_kl = max_kl, max_value_kl

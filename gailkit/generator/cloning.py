@@ -24,6 +24,7 @@ CloningLoss = Callable[[ActionDistribution, Tensor], Tensor]
 ROUGH_LOG_STD = -1.5  # of Box actions while their means are cloned for a warm start: 0.22 half-widths
 LEAST_GAIN = 0.1  # nats, of a clone that is of use: clones of some dozens of random actions gain up to 0.06 by luck
 MOST_UPDATES = 20_000  # of the first part of cloning
+MOST_PICTURES = 200_000  # that are looked at in it, where observations are pictures
 CHUNK = 2**21  # numbers of features that are held at a time
 LONGER = 1.5  # epochs of the second part beside the best number of the first
 
@@ -94,7 +95,7 @@ def clone_behaviour(
         loss: what is minimised, a mean over B states, of the policy in them and the expert's actions there.
         validation_share: of the pairs, held out at random, in (0, 1); a single pair is shown and held out alike.
         patience: epochs without improvement after which the first part stops.
-        max_epochs: epochs of the first part at most, and no more than take MOST_UPDATES.
+        max_epochs: epochs of the first part at most, and no more than take MOST_UPDATES, or MOST_PICTURES.
 
     Raises:
         DivergenceError: if the likelihood is never finite.
@@ -106,6 +107,8 @@ def clone_behaviour(
     start = copy.deepcopy(actor_critic.state_dict())
     best, best_loss, best_epoch, epoch = start, math.inf, 0, 0
     most = min(max_epochs, max(1, MOST_UPDATES // -(-len(shown) // batch_size)))
+    if actor_critic.encoder.pictures:
+        most = min(most, max(1, MOST_PICTURES // len(shown)))
     while epoch < most and epoch - best_epoch < patience:
         epoch += 1
         cloner.one_epoch(shown)

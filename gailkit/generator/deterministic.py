@@ -42,7 +42,7 @@ class DeterministicGenerator(OffPolicyGenerator):
 
         The others are those of ``OffPolicyGenerator``.
         """
-        values = action_values(actor_critic.encoder.size, actor_critic.action_space, critic_hidden, estimates)
+        values = action_values(actor_critic.encoder, actor_critic.action_space, critic_hidden, estimates)
         super().__init__(actor_critic, values, learning_rate=learning_rate, target_rate=target_rate, **shared)
         actor_critic.set_log_std(math.log(exploration_noise))
         self.trained_policy = FlatParameters(actor_critic.policy.parameters())

@@ -15,6 +15,7 @@ from gailkit.generator.learning import (
     describe_update,
     learning_batch,
     minibatches,
+    policy_now,
     set_learning_rate,
     value_loss,
     with_entropy,
@@ -105,5 +106,5 @@ class FirstOrderGenerator(Generator):
     def _far_enough(self, batch: Batch) -> bool:
         if self.target_kl == 0:
             return False
-        kl = averaged(batch.old.kl(self.actor_critic.distribution(batch.features)).mean())
+        kl = averaged(batch.old.kl(policy_now(self.actor_critic, batch)).mean())
         return float(kl) > self.target_kl

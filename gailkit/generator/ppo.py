@@ -10,7 +10,7 @@ from torch import Tensor
 from gailkit.functional.policy_gradient import clip_fraction, clipped_surrogate
 from gailkit.functional.schedules import Schedule, constant, linear
 from gailkit.generator.first_order import FirstOrderGenerator
-from gailkit.generator.learning import Batch
+from gailkit.generator.learning import Batch, policy_now
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
 
@@ -62,6 +62,6 @@ class PPOClip(FirstOrderGenerator):
     @torch.no_grad()
     def conclude(self, batch: Batch, told: Mapping[str, float], progress: float) -> dict[str, float]:
         """The share of the rollout that ended up beyond the clip."""
-        log_prob = self.actor_critic.distribution(batch.features).log_prob(batch.act)
+        log_prob = policy_now(self.actor_critic, batch).log_prob(batch.act)
         fraction = clip_fraction(log_prob, batch.log_prob, self.clip * self.clip_schedule(progress))
         return {"clip_fraction": float(fraction)}

@@ -70,7 +70,7 @@ class SAC(OffPolicyGenerator):
         """
         super().__init__(
             actor_critic,
-            action_values(actor_critic.encoder.size, actor_critic.action_space, critic_hidden, estimates=2),
+            action_values(actor_critic.encoder, actor_critic.action_space, critic_hidden, estimates=2),
             gamma=gamma,
             replay_size=replay_size,
             warm_up=warm_up,

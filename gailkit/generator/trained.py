@@ -16,8 +16,10 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from gailkit.errors import InputError
+from gailkit.generator.learning import CHUNK
+from gailkit.memory import blocks
 from gailkit.networks.actor_critic import ActorCritic
-from gailkit.networks.distributions import ActionDistribution
+from gailkit.networks.distributions import ActionDistribution, joined
 from gailkit.spaces import Flat, as_batch, clip_to_space, in_parts, to_gymnasium, unflatten_values
 from gailkit.types import BatchPolicy
 
@@ -133,9 +135,11 @@ class TrainedPolicy(BatchPolicy):
 
     def _distribution(self, observations: ArrayLike) -> tuple[ActionDistribution, bool]:
         """pi(.|s) of a batch, and whether that is one observation."""
-        batch = as_batch(self.observation_space, observations)
-        distribution: ActionDistribution = self.actor_critic(torch.from_numpy(batch.values))
-        return distribution, batch.alone
+        batch, encoder = as_batch(self.observation_space, observations), self.actor_critic.encoder
+        seen = torch.from_numpy(batch.values)
+        chunks = blocks(len(seen), encoder.size, CHUNK) if encoder.pictures else [slice(None)]
+        found: list[ActionDistribution] = [self.actor_critic(seen[chunk]) for chunk in chunks]
+        return found[0] if len(found) == 1 else joined(found), batch.alone
 
     @cached_property
     def _random(self) -> torch.Generator:

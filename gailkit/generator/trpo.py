@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from gailkit.generator.learning import (
     describe_update,
     learning_batch,
     minibatches,
+    policy_now,
     set_learning_rate,
     value_loss,
     with_entropy,
@@ -105,20 +107,29 @@ class TRPO(Generator):
         """Move the policy's parameters; returns the share of the longest step that was taken, 0 where none was."""
         pairs = self.expert_pairs()  # the same ones before and after a step
 
-        def objective(distribution: ActionDistribution) -> Tensor:
-            return self.guided(self._objective(distribution, batch), pairs, progress)
+        def objective(distribution: ActionDistribution, some: Batch) -> Tensor:
+            return self.guided(self._objective(distribution, some), pairs, progress)
 
-        before = objective(self.actor_critic.distribution(batch.features))
-        self.policy.backward(before)
-        gradient = self.policy.gradient.clone()
+        before, gradient = self._slope(objective, batch)
         if not gradient.any():
             return 0.0
         some = torch.randperm(len(batch))[: -(-len(batch) // self.fisher_stride)]
-        states = batch.features[some]
+        states = batch.take(some).features
         fisher = FisherProduct(self.actor_critic.distribution(states), self.policy, self.damping)
         direction = conjugate_gradient(fisher, gradient, self.cg_iterations)
         step = longest_step(direction, fisher(direction), self.max_kl)
-        return self._search_line(step, objective, float(averaged(before.detach())), batch)
+        return self._search_line(step, partial(objective, some=batch), before, batch)
+
+    def _slope(self, objective: Callable[[ActionDistribution, Batch], Tensor], batch: Batch) -> tuple[float, Tensor]:
+        """The ``objective``, a mean over the steps of ``batch``, and its gradient (P,); of pictures chunk by chunk."""
+        found, gradient = 0.0, torch.zeros_like(self.policy.gradient)
+        for chunk in batch.chunks():
+            share = len(chunk) / len(batch)
+            own = objective(self.actor_critic.distribution(chunk.features), chunk)
+            self.policy.backward(own)
+            found += share * float(averaged(own.detach()))
+            gradient.add_(self.policy.gradient, alpha=share)
+        return found, gradient
 
     @torch.no_grad()
     def _search_line(
@@ -129,7 +140,7 @@ class TRPO(Generator):
 
         def acceptable(share: float) -> bool:
             self.policy.vector.copy_(start + share * step)
-            moved = self.actor_critic.distribution(batch.features)
+            moved = policy_now(self.actor_critic, batch)
             near = float(averaged(batch.old.kl(moved).mean())) <= self.max_kl
             return near and float(averaged(objective(moved))) >= before
 

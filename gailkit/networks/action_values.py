@@ -14,6 +14,8 @@ from gymnasium.spaces import Discrete
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, relu
 
+from gailkit.networks.convolutions import seeing
+from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.flat import FlatParameters
 from gailkit.spaces import encoded_size
 
@@ -46,12 +48,12 @@ class ActionValues(nn.Module):
 
 
 def action_values(
-    observation_size: int, action_space: Space[Any], hidden: Sequence[int], estimates: int
-) -> ActionValues:
-    """Those of such features and actions, untrained."""
+    encoder: ObservationEncoder, action_space: Space[Any], hidden: Sequence[int], estimates: int
+) -> nn.Module:
+    """Those of features of ``encoder`` and such actions, untrained; the estimates see pictures by the same layers."""
     actions = encoded_size(action_space)
-    sizes = (observation_size, actions) if isinstance(action_space, Discrete) else (observation_size + actions, 1)
-    return ActionValues(*sizes, hidden, estimates)
+    sizes = (encoder.size, actions) if isinstance(action_space, Discrete) else (encoder.size + actions, 1)
+    return seeing(encoder, ActionValues)(*sizes, hidden, estimates)
 
 
 def _uniform(fan_in: int, *shape: int) -> nn.Parameter:

@@ -9,6 +9,7 @@ from gymnasium import Space
 from gymnasium.spaces import Discrete
 from torch import Tensor, nn
 
+from gailkit.networks.convolutions import seeing
 from gailkit.networks.distributions import ActionDistribution, Categorical, DiagonalGaussian, TanhGaussian
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.heads import (
@@ -117,10 +118,10 @@ class ActorCritic(nn.Module):
         self.std, self.bounds, self.initial_log_std = std, bounds, initial_log_std
         size, numbers = encoded_size(action_space), torch.from_numpy(number_columns(action_space))
         outputs = size if std == "free" else size + len(numbers)
-        make = partial(mlp, output_gain=0.01) if network is None else network
+        make = seeing(encoder, partial(mlp, output_gain=0.01) if network is None else network)
         policy = make(encoder.size, outputs, hidden=hidden)
         self.policy = policy if std == "free" else ending_in_linear(policy, outputs)
-        self.critic = Critic(encoder.size, hidden, network=network or mlp)
+        self.critic = Critic(encoder.size, hidden, network=seeing(encoder, network or mlp))
         if len(numbers):
             shape = (len(numbers),) if isinstance(action_space, Flat) else action_space.shape or ()
             center, scale = (each[numbers].reshape(shape) for each in box_center_and_scale(action_space))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Self, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 _WIDTH, _NODES = 6.0, 49  # of the trapezoidal rule over a standard normal variable
+
+Kind = TypeVar("Kind", bound="ActionDistribution")
 
 
 class ActionDistribution(ABC):
@@ -63,6 +66,12 @@ class ActionDistribution(ABC):
     def detach(self) -> Self:
         """A copy: no gradient flows into it, and it stays as it is when the parameters of the policy move in place."""
         return self.with_parameters(tuple(parameter.detach().clone() for parameter in self.parameters()))
+
+
+def joined(distributions: Sequence[Kind]) -> Kind:
+    """Those of all their states, one after another; all are of one kind."""
+    parameters = zip(*(each.parameters() for each in distributions), strict=True)
+    return distributions[0].with_parameters(tuple(torch.cat(parts) for parts in parameters))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Observations and actions to features: the one preprocessing that expert and policy both pass through."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,38 +11,90 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from gailkit.functional.bounds import clamp_inward
-from gailkit.networks.normalizer import RunningNormalizer
+from gailkit.functional.shifts import random_shift
+from gailkit.networks.normalizer import ChannelNormalizer, RunningNormalizer
+from gailkit.networks.observation_parts import parts_of_observations
 from gailkit.spaces import Flat, box_center_and_scale, encoded_size
 
 
 class ObservationEncoder(nn.Module):
-    """Box observations are flattened and standardised by running statistics; Discrete ones become one-hot.
+    """Observations to features, part by part; all that follows sees the parts of a space in the order of their names.
+
+    Numbers of a Box are standardised by running statistics; choices become one-hot and stay so, as bits do. Pictures
+    come first, standardised by the statistics of their channels. What networks make of them is the networks' business
+    (``networks.convolutions``), and they are to be encoded where they are looked at: see ``held``.
 
     One instance is shared by discriminator and policy, so that neither can tell the other's data by its scale.
     """
 
-    def __init__(self, space: Space[Any]) -> None:
+    def __init__(
+        self, space: Space[Any], image_encoder: Callable[[int, int, int], nn.Module] | None = None, see: bool = True
+    ) -> None:
+        """
+        Args:
+            image_encoder: by which networks see pictures; ``networks.convolutions.nature`` when None.
+            see: whether pictures are seen; else they are vectors of numbers as any other.
+        """
         super().__init__()
-        self.space = space
-        self.size = encoded_size(space)
-        self.normalizer = RunningNormalizer(self.size) if isinstance(space, Box) else None
+        self.space, self.image_encoder = space, image_encoder
+        self._parts = parts_of_observations(space, see)
+        self.pictures = tuple(picture for picture, _ in self._parts.pictures)
+        vector = len(self._parts.marks)
+        self.size = sum(picture.size for picture in self.pictures) + vector
+        standardised = not self._parts.marks.all()
+        self.normalizer = RunningNormalizer(vector, as_is=self._parts.marks) if standardised else None
+        self.picture_normalizers = nn.ModuleList(ChannelNormalizer(picture.channels) for picture in self.pictures)
         self.frozen = False
 
     def forward(self, obs: Tensor) -> Tensor:
         """Observations (B, *obs) to features (B, size), float32."""
         if isinstance(self.space, Discrete):
             return one_hot(obs.long() - int(self.space.start), self.size).float()
-        flat: Tensor = self.normalizer(obs.reshape(obs.shape[0], self.size).float()) if self.normalizer else obs
-        return flat
+        numbers = self._parts.vector_of(obs).float()
+        vector: Tensor = numbers if self.normalizer is None else self.normalizer(numbers)
+        if not self.pictures:
+            return vector
+        pairs = zip(self._by_channels(), self._parts.pictures_in(obs), strict=True)
+        return torch.cat([*(standardise(seen).flatten(1) for standardise, seen in pairs), vector], -1)
+
+    def held(self, obs: Tensor) -> Tensor:
+        """What is held of observations (B, *obs) that are looked at again and again: their features, or where there are
+        pictures themselves, which take a fraction of the memory."""
+        return obs if self.pictures else self(obs)
+
+    def features(self, held: Tensor) -> Tensor:
+        """Features (B, size) of what is ``held``."""
+        return self(held) if self.pictures else held
 
     def update(self, obs: Tensor) -> None:
         """Take observations (B, *obs) into the running statistics, unless they are frozen."""
-        if self.normalizer is not None and not self.frozen:
-            self.normalizer.update(obs.reshape(obs.shape[0], self.size))
+        if self.frozen:
+            return
+        if self.normalizer is not None:
+            self.normalizer.update(self._parts.vector_of(obs))
+        for normalizer, seen in zip(self._by_channels(), self._parts.pictures_in(obs), strict=True):
+            normalizer.update(seen)
 
     def freeze(self) -> None:
         """Leave the statistics as they are from now on, for the sake of networks that have learned with them."""
         self.frozen = True
+
+    def shifted(self, features: Tensor, share: float) -> Tensor:
+        """Features (B, size) in which every picture has moved at random, each of the B its own way, by up to a
+        ``share`` of its shorter side."""
+        sizes = [picture.size for picture in self.pictures]
+        *pictures, vector = features.split([*sizes, features.shape[1] - sum(sizes)], 1)
+        moved = [
+            random_shift(
+                seen.reshape(-1, each.channels, each.height, each.width), round(share * min(each.height, each.width))
+            )
+            for each, seen in zip(self.pictures, pictures, strict=True)
+        ]
+        return torch.cat([*(each.flatten(1) for each in moved), vector], 1)
+
+    def _by_channels(self) -> list[ChannelNormalizer]:
+        """The normalizer of each picture."""
+        return [each for each in self.picture_normalizers if isinstance(each, ChannelNormalizer)]
 
 
 class ActionEncoder(nn.Module):

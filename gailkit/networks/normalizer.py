@@ -1,7 +1,8 @@
-"""Running mean and variance of a stream of vectors."""
+"""Running mean and variance of a stream of vectors, and of the channels of pictures."""
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,9 +21,14 @@ class RunningNormalizer(nn.Module):
     variance: Tensor  # (size,) float64, population
     count: Tensor  # () float64
 
-    def __init__(self, size: int, limit: float = 10.0) -> None:
-        """``limit`` bounds the magnitude of what comes out, in standard deviations."""
+    def __init__(self, size: int, limit: float = 10.0, as_is: np.ndarray | None = None) -> None:
+        """
+        Args:
+            limit: bounds the magnitude of what comes out, in standard deviations.
+            as_is: which features (size,) bool stay as they are; none when None.
+        """
         super().__init__()
+        self._as_is = None if as_is is None or not as_is.any() else torch.from_numpy(as_is)
         self.limit = limit
         self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
         self.register_buffer("variance", torch.zeros(size, dtype=torch.float64))
@@ -42,10 +48,13 @@ class RunningNormalizer(nn.Module):
         by block."""
         for block in blocks(len(features), features[:1].numel()):
             self._take_in(features[block].double())
-        self._refresh()
+        self.refresh()
 
     def _take_in(self, batch: Tensor) -> None:
-        count, mean, variance = moments(batch, 0)
+        self.merge(*moments(batch, 0))
+
+    def merge(self, count: float, mean: Tensor, variance: Tensor) -> None:
+        """Take in ``count`` others by their mean and population variance (size,); ``refresh`` makes it count."""
         total = self.count + count
         delta = mean - self.mean
         within = self.variance * self.count + variance * count
@@ -55,11 +64,41 @@ class RunningNormalizer(nn.Module):
 
     def _load_from_state_dict(self, *arguments: Any) -> None:
         super()._load_from_state_dict(*arguments)
-        self._refresh()
+        self.refresh()
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Standardise by the statistics as they are now."""
         deviation = self.variance.sqrt()
         resolution = torch.finfo(torch.float32)
         constant = deviation <= (resolution.eps * self.mean.abs()).clamp(min=resolution.tiny)
         self.offset.copy_(self.mean)
         self.scale.copy_(torch.where(constant, torch.zeros_like(deviation), 1.0 / deviation))
+        if self._as_is is not None:
+            self.offset[self._as_is], self.scale[self._as_is] = 0.0, 1.0
+
+
+class ChannelNormalizer(nn.Module):
+    """Standardises pictures by the mean and variance of each channel over all pixels; one that was constant is dropped.
+
+    A pixel for itself would count for the more the more seldom anything comes there, and a thing that moves would look
+    otherwise wherever it is.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.statistics = RunningNormalizer(channels)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Pictures (B, channels, height, width), bytes, to float32."""
+        offset, scale = (each[:, None, None] for each in (self.statistics.offset, self.statistics.scale))
+        limit = self.statistics.limit
+        return pictures.float().sub_(offset).mul_(scale).clamp_(-limit, limit)
+
+    @torch.no_grad()
+    def update(self, pictures: Tensor) -> None:
+        """Take in pictures (B, channels, height, width), block by block."""
+        for block in blocks(len(pictures), pictures[:1].numel()):
+            pixels = pictures[block].permute(0, 2, 3, 1).flatten(0, 2).float()
+            count, mean, variance = moments(pixels, 0)
+            self.statistics.merge(count, mean.double(), variance.double())
+        self.statistics.refresh()

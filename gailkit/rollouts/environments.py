@@ -28,7 +28,15 @@ from gymnasium.wrappers import (
 
 from gailkit.errors import EnvironmentFailure, GailkitError, InputError
 from gailkit.importing import describe_foreign, make_current_folder_importable, missing_package
-from gailkit.spaces import Flat, check_supported, flattened_space, to_gymnasium, unflatten_values
+from gailkit.spaces import (
+    Flat,
+    check_supported,
+    flatten_values,
+    flattened_space,
+    from_gymnasium,
+    to_gymnasium,
+    unflatten_values,
+)
 
 MAX_SEED = 2**31
 
@@ -113,7 +121,16 @@ class _Flattened(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def _flat(self, observation: Any) -> Any:
         space = self.observation_space
-        return flatten(space.stated, observation) if isinstance(space, Flat) else observation
+        if not isinstance(space, Flat):
+            return observation
+        if not space.pictures:
+            return flatten(space.stated, observation)
+        values = flatten_values(space, from_gymnasium(space.stated, [observation]))
+        numbers = space.vector_of(values)
+        if not all_finite(numbers):  # nobody else would see it in the bytes
+            index = int(np.flatnonzero(~np.isfinite(numbers[0]))[0])
+            raise ValueError(f"{space.place(index)} of an observation is {numbers[0, index]}")
+        return values[0]
 
 
 USUAL = (

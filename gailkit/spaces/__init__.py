@@ -14,19 +14,21 @@ from gailkit.spaces.encoding import (
 )
 from gailkit.spaces.flattening import (
     Flat,
-    flat_size,
+    flat_bytes,
     flatten_values,
     flattened_space,
     stated_space,
     unflatten_values,
 )
 from gailkit.spaces.minari import space_from_minari_json, space_to_minari_json
+from gailkit.spaces.pictures import Picture, picture_of
 from gailkit.spaces.structure import STORABLE, array_dtype, assemble, brief, is_composite, leaf, leaves
 
 __all__ = [
     "MAX_BOX_SIZE",
     "STORABLE",
     "Flat",
+    "Picture",
     "array_dtype",
     "as_batch",
     "assemble",
@@ -35,7 +37,7 @@ __all__ = [
     "check_supported",
     "clip_to_space",
     "encoded_size",
-    "flat_size",
+    "flat_bytes",
     "flatten_values",
     "flattened_space",
     "from_gymnasium",
@@ -46,6 +48,7 @@ __all__ = [
     "misfit",
     "not_finite",
     "number_sets",
+    "picture_of",
     "space_from_json",
     "space_from_minari_json",
     "space_to_json",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import Space
 from gymnasium.spaces import Discrete, MultiDiscrete
 
-from gailkit.spaces.structure import Path, leaves, shape_of
+from gailkit.spaces.structure import Path, shape_of
 
 
 class Part(NamedTuple):
@@ -20,17 +21,13 @@ class Part(NamedTuple):
     columns: slice
 
 
-def columns_of(space: Space[Any]) -> list[Part]:
-    """Every leaf of ``space`` with its columns, in the order of the space.
-
-    Raises:
-        UnsupportedSpaceError: as ``leaves``.
-    """
-    parts, stop = [], 0
-    for path, own in leaves(space):
+def columns_of(parts: Iterable[tuple[Path, Space[Any]]]) -> list[Part]:
+    """Leaves, as ``leaves`` has them, with their columns in one vector of them all, in their order."""
+    placed, stop = [], 0
+    for path, own in parts:
         start, stop = stop, stop + _flat_size(own)
-        parts.append(Part(path, own, slice(start, stop)))
-    return parts
+        placed.append(Part(path, own, slice(start, stop)))
+    return placed
 
 
 def number_sets(leaf_space: Discrete[Any] | MultiDiscrete[Any]) -> tuple[np.ndarray, np.ndarray]:

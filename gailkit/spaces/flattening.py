@@ -2,39 +2,71 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import Space
-from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, flatten_space
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, Tuple, flatten_space
 
 from gailkit.errors import InputError, UnsupportedSpaceError
 from gailkit.spaces.columns import Part, columns_of, number_sets
 from gailkit.spaces.elements import from_gymnasium
-from gailkit.spaces.structure import array_dtype, brief, leaf, said_of, shape_of
+from gailkit.spaces.pictures import Picture, picture_of
+from gailkit.spaces.structure import Path, array_dtype, brief, leaf, leaves, said_of, shape_of
 
 MAX_FLAT_SIZE = 2**26
+
+
+class PicturePart(NamedTuple):
+    """A leaf of pictures and the columns, each a byte, that it takes in flat values."""
+
+    path: Path
+    space: Space[Any]
+    columns: slice
+    picture: Picture
 
 
 class Flat(Box):
     """The vectors that elements of the space ``stated`` are flattened to, and what their columns stand for.
 
-    A column is a number, one of the columns of a set of numbers, of which one is 1 and the others 0, or a bit.
+    A column is a number, one of the columns of a set of numbers, of which one is 1 and the others 0, or a bit. Where
+    there are pictures among the parts a vector consists of bytes: first the pictures as they are, and then those of a
+    vector of all the other parts, so that nothing takes more memory than it has to.
     """
 
     def __init__(self, stated: Space[Any]) -> None:
         """Raises UnsupportedSpaceError for a space of an unknown kind, or one whose vector is too long."""
-        self.parts = columns_of(stated)
-        size = self.parts[-1].columns.stop
-        if size > MAX_FLAT_SIZE:
+        every = leaves(stated)
+        self.pictures = _pictures(every)
+        self.parts = columns_of((path, own) for path, own in every if picture_of(own) is None)
+        self.vector_size = self.parts[-1].columns.stop if self.parts else 0
+        if self.vector_size > MAX_FLAT_SIZE:
             raise UnsupportedSpaceError(
-                f"the space {brief(stated)} is not supported: flattened it has {size} numbers, accepted are "
-                f"{MAX_FLAT_SIZE}"
+                f"the space {brief(stated)} is not supported: flattened it has {self.vector_size} numbers, accepted "
+                f"are {MAX_FLAT_SIZE}"
             )
-        vectors = flatten_space(stated)
+        vectors = flatten_space(Tuple([part.space for part in self.parts]) if self.pictures else stated)
         assert isinstance(vectors, Box)
-        super().__init__(vectors.low, vectors.high, vectors.shape, vectors.dtype.type)
+        self.vector_dtype = vectors.dtype
+        if self.pictures:
+            vector_bytes = self.vector_size * vectors.dtype.itemsize
+            super().__init__(0, 255, (self.pictures[-1].columns.stop + vector_bytes,), np.uint8)
+        else:
+            super().__init__(vectors.low, vectors.high, vectors.shape, vectors.dtype.type)
         self.stated = stated
+
+    def vector_of(self, values: np.ndarray) -> np.ndarray:
+        """What of flat values (N, size) are no pictures, (N, vector size), as numbers."""
+        if not self.pictures:
+            return values
+        rest = np.ascontiguousarray(values[:, self.pictures[-1].columns.stop :])
+        return rest.view(self.vector_dtype) if self.vector_size else np.zeros((len(values), 0))
+
+    def place(self, column: int) -> str:
+        """Where the number at ``column`` of a vector comes from, in words: element 1 of 'position'."""
+        return _place(self.parts, column)
 
     @property
     def sets(self) -> tuple[slice, ...]:
@@ -96,9 +128,12 @@ def stated_space(space: Space[Any]) -> Space[Any]:
     return space.stated if isinstance(space, Flat) else space
 
 
-def flat_size(space: Space[Any]) -> int:
-    """How many numbers an element has once it is flat; UnsupportedSpaceError for a space of an unknown kind."""
-    return int(columns_of(space)[-1].columns.stop)
+def flat_bytes(space: Space[Any]) -> int:
+    """Bytes of an element once it is flat, its numbers in float32; UnsupportedSpaceError for a space of an unknown
+    kind."""
+    parts = columns_of(leaves(space))
+    pictures = sum(math.prod(shape_of(part.space)) for part in parts if picture_of(part.space) is not None)
+    return 4 * int(parts[-1].columns.stop) - 3 * pictures
 
 
 def flatten_values(space: Space[Any], values: np.ndarray) -> np.ndarray:
@@ -113,10 +148,13 @@ def flatten_values(space: Space[Any], values: np.ndarray) -> np.ndarray:
     if isinstance(space, Box | Discrete) and not isinstance(space, Flat):
         return values
     flattened = space if isinstance(space, Flat) else Flat(space)
-    flat = np.zeros((len(values), *flattened.shape), flattened.dtype)
+    vector = np.zeros((len(values), flattened.vector_size), flattened.vector_dtype)
     for part in flattened.parts:
-        _flatten_leaf(flat[:, part.columns], part, leaf(values, part.path))
-    return flat
+        _flatten_leaf(vector[:, part.columns], part, leaf(values, part.path))
+    if not flattened.pictures:
+        return vector
+    seen = [leaf(values, each.path).reshape(len(values), -1) for each in flattened.pictures]
+    return np.concatenate([*seen, vector.view(np.uint8).reshape(len(values), -1)], axis=1, dtype=np.uint8)
 
 
 def unflatten_values(space: Space[Any], flat: np.ndarray) -> np.ndarray:
@@ -129,22 +167,36 @@ def unflatten_values(space: Space[Any], flat: np.ndarray) -> np.ndarray:
     """
     if isinstance(space, Box | Discrete) and not isinstance(space, Flat):
         return flat
-    stated = stated_space(space)
-    parts = space.parts if isinstance(space, Flat) else columns_of(space)
-    if flat.shape[1:] != (parts[-1].columns.stop,):
-        raise InputError(
-            f"flat values of {brief(stated)} have the shape (N, {parts[-1].columns.stop}); found {flat.shape}"
-        )
-    values = np.empty(len(flat), array_dtype(stated))
-    for part in parts:
-        leaf(values, part.path)[...] = _unflattened_leaf(flat[:, part.columns], part)
+    flattened = space if isinstance(space, Flat) else Flat(space)
+    stated = flattened.stated
+    if flat.shape[1:] != flattened.shape:
+        raise InputError(f"flat values of {brief(stated)} have the shape (N, {flattened.shape[0]}); found {flat.shape}")
+    values, vector = np.empty(len(flat), array_dtype(stated)), flattened.vector_of(flat)
+    for part in flattened.parts:
+        leaf(values, part.path)[...] = _unflattened_leaf(vector[:, part.columns], part)
+    for seen in flattened.pictures:
+        leaf(values, seen.path)[...] = flat[:, seen.columns].reshape(len(flat), *shape_of(seen.space))
     return values
 
 
 def flat_place(space: Space[Any], column: int) -> str:
-    """Where the number at ``column`` of a flattened element comes from, in words: element 1 of 'position'."""
-    part = next(part for part in columns_of(space) if column < part.columns.stop)
+    """Where the number at ``column`` comes from of an element as Gymnasium flattens it: element 1 of 'position'."""
+    return _place(columns_of(leaves(space)), column)
+
+
+def _place(parts: Iterable[Part], column: int) -> str:
+    part = next(part for part in parts if column < part.columns.stop)
     return f"element {column - part.columns.start} of {said_of(part.path, 'it')}"
+
+
+def _pictures(every: Iterable[tuple[Path, Space[Any]]]) -> list[PicturePart]:
+    found, stop = [], 0
+    for path, own in every:
+        picture = picture_of(own)
+        if picture is not None:
+            start, stop = stop, stop + picture.size
+            found.append(PicturePart(path, own, slice(start, stop), picture))
+    return found
 
 
 def _flatten_leaf(flat: np.ndarray, part: Part, values: np.ndarray) -> None:

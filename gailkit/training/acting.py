@@ -1,4 +1,4 @@
-"""What the policy of a run is made again from: its settings and, where they are somebody's own, two of its parts.
+"""What the policy of a run is made again from: its settings and, where they are somebody's own, three of its parts.
 
 The description of a run holds their names under ``acts_by``, null for a part that no name leads to. Other parts are
 needed to learn, not to act.
@@ -17,25 +17,31 @@ from gymnasium import Space
 from gailkit.errors import InputError
 from gailkit.importing import import_attribute, leads_to, where_defined
 from gailkit.networks.actor_critic import ActorCritic
-from gailkit.networks.encoders import ObservationEncoder
-from gailkit.training.build_policy import build_actor_critic, head_of
+from gailkit.training.build_policy import build_actor_critic, head_of, observation_encoder
 from gailkit.training.config import RunConfig
 from gailkit.training.own_runs import check_all_trusted
 from gailkit.training.parts import Parts, made_generator
 from gailkit.training.policy_config import PolicyConfig
 
-NEEDED = ("policy_network", "generator")
+NEEDED = ("policy_network", "image_encoder", "generator")
 Spaces = tuple["Space[Any]", "Space[Any]"]
 """Of observations and of actions."""
 
 
 def parts_to_act(config: RunConfig, parts: Parts, spaces: Spaces, acting: ActorCritic) -> dict[str, str | None]:
     """The parts without which ``acting`` cannot be made again, by their names in ``Parts``."""
+    own = Parts(policy_network=parts.policy_network, image_encoder=parts.image_encoder)
     with torch.random.fork_rng(devices=[]):
-        given = made_again(config.policy, spaces, Parts(policy_network=parts.policy_network), head_of(config.generator))
-    named = {"policy_network": config.policy.network, "generator": config.generator}
+        given = made_again(config.policy, spaces, own, head_of(config.generator), config.image_encoder)
+    named = {
+        "policy_network": config.policy.network,
+        "image_encoder": config.image_encoder,
+        "generator": config.generator,
+    }
+    sees = bool(acting.encoder.pictures)
     needed = {
         "policy_network": parts.policy_network is not None or ":" in config.policy.network,
+        "image_encoder": sees and (parts.image_encoder is not None or ":" in config.image_encoder),
         "generator": _form(given) != _form(acting),
     }
     return {what: _name(getattr(parts, what), named[what]) for what in NEEDED if needed[what]}
@@ -80,9 +86,10 @@ def imported_parts(run: Path, acts_by: Mapping[str, str | None], parts: Parts, t
     return Parts(**found)
 
 
-def made_again(policy: PolicyConfig, spaces: Spaces, parts: Parts, head: str) -> ActorCritic:
+def made_again(policy: PolicyConfig, spaces: Spaces, parts: Parts, head: str, image_encoder: str) -> ActorCritic:
     """The networks of a policy, untrained."""
-    given = build_actor_critic(policy, ObservationEncoder(spaces[0]), spaces[1], parts.policy_network, head)
+    encoder = observation_encoder(image_encoder, spaces[0], parts.image_encoder)
+    given = build_actor_critic(policy, encoder, spaces[1], parts.policy_network, head)
     return given if parts.generator is None else made_generator(parts.generator, given).actor_critic
 
 

@@ -37,7 +37,7 @@ from gailkit.rollouts.collector import Collector
 from gailkit.rollouts.environments import SeedStream
 from gailkit.rollouts.protocol import Environments
 from gailkit.training.averaging import memory_of
-from gailkit.training.build_policy import generator_factory, given_networks, named
+from gailkit.training.build_policy import generator_factory, given_networks, named, observation_encoder
 from gailkit.training.checkpoint import packed, unpacked
 from gailkit.training.choosing import Candidates
 from gailkit.training.config import DiscriminatorConfig, ExpertConfig, RunConfig, TrainConfig
@@ -74,7 +74,7 @@ def build_trainer(
     """
     parts = parts or Parts()
     shown = demonstrations.steps()
-    encoder = ObservationEncoder(envs.single_observation_space)
+    encoder = observation_encoder(config.image_encoder, envs.single_observation_space, parts.image_encoder)
     with alone():  # the demonstrations are the same on all ranks, and count once
         for observations in shown.in_blocks():
             encoder.update(observations)
@@ -98,6 +98,7 @@ def build_trainer(
         batch_size=config.discriminator.batch_size,
         updates=config.discriminator.updates,
         endings=_ending_judge(config, discriminator, loss, demonstrations.endings()),
+        image_shift=config.discriminator.image_shift,
     )
     teacher = Adversary(learner, demonstrations)
     began = began or _begun(actor_critic, shown)
@@ -136,7 +137,7 @@ def build_expert_trainer(config: ExpertConfig, envs: Environments, parts: Parts 
         InputError: for a name that is not known, or a generator that is none.
     """
     parts = parts or Parts()
-    encoder = ObservationEncoder(envs.single_observation_space)
+    encoder = observation_encoder(config.image_encoder, envs.single_observation_space, parts.image_encoder)
     given = given_networks(config, encoder, envs.single_action_space, parts)
     learner = made_generator(parts.generator or generator_factory(config), given)
     learner.least_deviation = config.least_deviation

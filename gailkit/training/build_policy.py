@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from gymnasium import Space
+from torch import nn
 
 from gailkit.errors import InputError
 from gailkit.functional import schedules
@@ -15,11 +16,12 @@ from gailkit.functional.schedules import Schedule
 from gailkit.generator import ACKTR, DDPG, DQN, SAC, TD3, TRPO, Generator, PolicyGradient, PPOClip, PPOPenalty
 from gailkit.importing import import_attribute
 from gailkit.networks.actor_critic import ActorCritic
+from gailkit.networks.convolutions import ImageEncoder, impala, nature
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import NetworkFactory, mlp
 from gailkit.spaces import brief, stated_space
-from gailkit.training.config import RunConfig
-from gailkit.training.parts import GeneratorFactory, Parts, checked_network, made
+from gailkit.training.config import FLAT, RunConfig
+from gailkit.training.parts import GeneratorFactory, Parts, checked_image_encoder, checked_network, made
 from gailkit.training.policy_config import OFF_POLICY, PolicyConfig
 
 
@@ -46,6 +48,21 @@ def build_actor_critic(
     shape = (policy.hidden, policy.initial_log_std, policy.std, policy.bounds)
     make = partial(ActorCritic, encoder, action_space, *shape, head=head)
     return make() if network is None else made("policy network", partial(make, network=checked_network(network)))
+
+
+def observation_encoder(
+    image_encoder: str, observation_space: Space[Any], own: ImageEncoder | None = None
+) -> ObservationEncoder:
+    """The encoder of observations with the named way to see pictures; ``own`` takes its place."""
+    if own is None and image_encoder == FLAT:
+        return ObservationEncoder(observation_space, _flat, see=False)
+    make = own or named(image_encoder, {"nature": nature, "impala": impala, FLAT: _flat}, "image encoder")
+    return ObservationEncoder(observation_space, checked_image_encoder(make))
+
+
+def _flat(channels: int, height: int, width: int) -> nn.Module:
+    """Pictures that lie among other parts as their numbers."""
+    return nn.Flatten()
 
 
 def head_of(generator: str) -> str:

@@ -8,18 +8,22 @@ once.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from gailkit.ranks.group import size
 from gailkit.training.policy_config import EVERY, OFF_POLICY, PolicyConfig
-from gailkit.training.settings import fill, setting, setting_by, settle
+from gailkit.training.settings import config_from_dict, fill, setting, setting_by, settle
+
+Config = TypeVar("Config", bound="RunConfig")
 
 LEAST_DEVIATION = (
     "Advantages are divided by their standard deviation, and at least by this many of the rewards' units (nats in "
     "imitation), so that the policy comes to rest where they hardly differ."
 )
 CHECKPOINTS = ("chosen", "last", "best")  # of a run, by which a policy may act
+FLAT = "flat"  # the image encoder that makes vectors of pictures, as runs before 0.2 did
 CHOOSING_SHARE = 0.05  # of the steps of an imitation,
 CHOOSING_STEPS = 3000  # but so many at least, of short ones not more than
 MOST_CHOOSING_SHARE = 0.15
@@ -42,6 +46,12 @@ class DiscriminatorConfig:
     gradient_penalty: float = setting(1.0, "Weight of the one-sided gradient penalty; 0 switches it off.", at_least=0)
     learning_rate: float = setting(3e-4, "Adam's learning rate for D.", at_least=0)
     batch_size: int = setting(256, "Transitions of each side in a gradient step.", at_least=1)
+    image_shift: float = setting(
+        0.05,
+        "Share of their side by which pictures move at random before D learns from them, on both sides alike.",
+        at_least=0,
+        below=1,
+    )
     updates: int = setting_by(32, dict.fromkeys(OFF_POLICY, 8), "Gradient steps for each rollout.", at_least=1)
 
     def __post_init__(self) -> None:
@@ -77,6 +87,11 @@ class RunConfig:
         "ppo-clip",
         "How the policy improves: ppo-clip, ppo-penalty, trpo, acktr, pg, for Discrete actions also dqn, for Box "
         "actions ddpg and td3, for either sac, or package.module:attribute.",
+    )
+    image_encoder: str = setting(
+        "nature",
+        "How networks see pictures: nature (three convolutions), impala (residual ones), flat (as vectors of numbers), "
+        "or package.module:attribute.",
     )
     policy: PolicyConfig = field(default_factory=PolicyConfig)
 
@@ -152,3 +167,8 @@ class TrainConfig(RunConfig):
     def training_steps(self) -> int:
         """All but those for choosing."""
         return self.steps - choosing_steps(self.steps)
+
+
+def stored_config(values: Mapping[str, Any], kind: type[Config]) -> Config:
+    """The settings that a run has written down; one that knew of no image encoder made vectors of pictures."""
+    return config_from_dict({"image_encoder": FLAT, **values}, kind)

@@ -27,13 +27,13 @@ from gailkit.rollouts.failures import Mishaps
 from gailkit.rollouts.global_generators import seeded_globally
 from gailkit.rollouts.stepping import Stepping
 from gailkit.spaces import Flat, box_center_and_scale, clip_to_space
-from gailkit.training.config import TrainConfig
+from gailkit.training.config import TrainConfig, stored_config
 from gailkit.training.control_result import Control, ControlResult, Played, Scale
 from gailkit.training.own_runs import check_all_trusted
 from gailkit.training.parts import Parts
 from gailkit.training.run import CONFIG_FILE, RunFolder
 from gailkit.training.running import OnIteration, settled
-from gailkit.training.settings import config_from_dict, settings_of
+from gailkit.training.settings import settings_of
 from gailkit.training.train import train
 from gailkit.types import Policy, Trajectory
 
@@ -235,7 +235,7 @@ def _check_empty(folder: Path, overwrite: bool) -> None:
 
 def _config(run: Path, stored: Mapping[str, Any]) -> TrainConfig:
     try:
-        return config_from_dict(stored, TrainConfig)
+        return stored_config(stored, TrainConfig)
     except InputError as error:
         raise DataError(f"the run in {run} is damaged: {error}") from error
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gailkit.errors import InputError
+from gailkit.networks.convolutions import ImageEncoder
 from gailkit.networks.mlp import NetworkFactory
 from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.stepping import Stepping
@@ -22,6 +23,7 @@ def train_expert(
     *,
     generator: GeneratorFactory | None = None,
     policy_network: NetworkFactory | None = None,
+    image_encoder: ImageEncoder | None = None,
     out: Path | str | None = None,
     overwrite: bool = False,
     env_kwargs: Mapping[str, Any] | None = None,
@@ -33,7 +35,7 @@ def train_expert(
 
     Args:
         config: every setting; the defaults serve all tasks.
-        generator, policy_network: take the place of those that ``config`` names.
+        generator, policy_network, image_encoder: take the place of those that ``config`` names.
 
     The others, and what may be raised, are those of ``training.train.train``.
     """
@@ -44,7 +46,7 @@ def train_expert(
         raise InputError(f"train_expert takes its settings in a ExpertConfig; found {type(config).__name__}")
 
     def plan(envs: Environments) -> Plan:
-        parts = Parts(generator=generator, policy_network=policy_network)
+        parts = Parts(generator=generator, policy_network=policy_network, image_encoder=image_encoder)
         return Plan(build_expert_trainer(config, envs, parts), {"demonstrations": None}, parts=parts)
 
     return run_to_the_end(

@@ -17,6 +17,7 @@ from gailkit.errors import GailkitError, InputError
 from gailkit.generator import Generator
 from gailkit.importing import describe_foreign, where_defined
 from gailkit.networks.actor_critic import ActorCritic
+from gailkit.networks.convolutions import ImageEncoder
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import NetworkFactory
 from gailkit.types import RewardForm, Transitions
@@ -34,9 +35,10 @@ GeneratorFactory = Callable[[ActorCritic], Generator]
 class Parts:
     """What a researcher swaps; None stands for what the configuration names.
 
-    A run is found again by the names of its parts, never by their code. To act it takes the policy network, and a
-    generator that brings an actor and critic of its own: a run whose is a lambda, a local class or one of ``__main__``
-    can be loaded only by who passes the same parts to ``load_policy``, which a warning says when training begins.
+    A run is found again by the names of its parts, never by their code. To act it takes the policy network, the image
+    encoder, and a generator that brings an actor and critic of its own: a run whose is a lambda, a local class or one
+    of ``__main__`` can be loaded only by who passes the same parts to ``load_policy``, which a warning says when
+    training begins.
     """
 
     discriminator: DiscriminatorFactory | None = None
@@ -44,6 +46,7 @@ class Parts:
     reward: RewardForm | None = None
     generator: GeneratorFactory | None = None
     policy_network: NetworkFactory | None = None  # of the policy and, with one output, of its value function
+    image_encoder: ImageEncoder | None = None  # of policy, value function and discriminator, one each
 
 
 def described_parts(parts: Parts) -> dict[str, str | None]:
@@ -97,6 +100,17 @@ def checked_network(factory: NetworkFactory) -> NetworkFactory:
         if not isinstance(found, Tensor) or found.shape != (2, outputs):
             shown = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise InputError(f"a policy network must map {(2, inputs)} to {(2, outputs)} here; found {shown}")
+        return network
+
+    return make
+
+
+def checked_image_encoder(factory: ImageEncoder) -> ImageEncoder:
+    """``factory``, whose networks are seen to be modules; what they return is looked at where they are put to use."""
+
+    def make(channels: int, height: int, width: int) -> nn.Module:
+        network = made("image encoder", factory, channels, height, width)
+        _require(nn.Module, network)
         return network
 
     return make

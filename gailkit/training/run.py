@@ -26,7 +26,7 @@ from gailkit.storage import LOCK_FILE, SoleUse, give_second_name, write_atomical
 from gailkit.training.acting import checked_names, imported_parts, made_again
 from gailkit.training.build_policy import head_of
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
-from gailkit.training.config import CHECKPOINTS
+from gailkit.training.config import CHECKPOINTS, FLAT
 from gailkit.training.events import EVENTS_FOLDER
 from gailkit.training.form import require_networks_stored
 from gailkit.training.kept_replay import KeptReplay
@@ -234,6 +234,8 @@ def load_policy(
     with damaged(run_dir):
         spaces = space_from_json(described["observation_space"]), space_from_json(described["action_space"])
         policy, head = _policy_settings(described["config"]["policy"]), head_of(described["config"]["generator"])
+        sees = str(described["config"].get("image_encoder", FLAT))
+        sees = FLAT if ":" in sees else sees  # a name in a file is not imported by itself: see ``acts_by``
         prefix = "actor_critic."
         own = {name.removeprefix(prefix): t for name, t in state["generator"].items() if name.startswith(prefix)}
         shown = described["demonstrations"]
@@ -244,7 +246,7 @@ def load_policy(
     with damaged(run_dir):
         require_networks_stored([policy.hidden], state)
     with damaged(run_dir) if acting == Parts() else _changed(run_dir):
-        actor_critic = made_again(policy, spaces, acting, head)
+        actor_critic = made_again(policy, spaces, acting, head, sees)
         actor_critic.load_state_dict(own)
     training = folder.training(checkpoint, state, described)
     path = folder.checkpoint_path(checkpoint)

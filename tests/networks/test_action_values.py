@@ -8,6 +8,7 @@ from gymnasium.spaces import Box, Discrete
 from torch.nn.functional import layer_norm, linear, relu
 
 from gailkit.networks.action_values import ActionValues, Target, action_values
+from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.flat import FlatParameters
 
 
@@ -36,8 +37,9 @@ def test_estimates_learn_apart() -> None:
 
 
 def test_box_actions_go_in_and_discrete_ones_come_out() -> None:
-    assert action_values(4, Box(-1, 1, (3,)), (8,), 2)(torch.zeros(6, 7)).shape == (2, 6, 1)
-    assert action_values(4, Discrete(5), (8,), 1)(torch.zeros(6, 4)).shape == (1, 6, 5)
+    seen = ObservationEncoder(Box(-1, 1, (4,)))
+    assert action_values(seen, Box(-1, 1, (3,)), (8,), 2)(torch.zeros(6, 7)).shape == (2, 6, 1)
+    assert action_values(seen, Discrete(5), (8,), 1)(torch.zeros(6, 4)).shape == (1, 6, 5)
 
 
 @pytest.mark.parametrize("rate", [0.005, 0.3, 1.0])

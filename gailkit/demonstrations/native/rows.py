@@ -12,7 +12,7 @@ from gymnasium.spaces import Box, Discrete
 from gailkit.demonstrations.file_contents import About
 from gailkit.demonstrations.native.header import quoted
 from gailkit.errors import DataError
-from gailkit.spaces import array_dtype, flat_size
+from gailkit.spaces import array_dtype, flat_bytes
 from gailkit.types import parts_of
 from gailkit.untrusted.source import Source, Span
 
@@ -78,7 +78,7 @@ def bytes_flat(parts: Parts, space: Space[Any] | None) -> int:
     """What the rows take once more where they are flattened before they are drawn from, in float32."""
     if space is None or isinstance(space, Box | Discrete):
         return 0
-    return parts.rows * flat_size(space) * np.dtype(np.float32).itemsize
+    return parts.rows * flat_bytes(space)
 
 
 def _parts(source: Source, name: str, space: Space[Any] | None) -> Parts:
