@@ -15,6 +15,7 @@ from benchmarks.memory import memory
 from benchmarks.mutations import mutations
 from benchmarks.paper import paper
 from benchmarks.peers import peers
+from benchmarks.pictures import pictures
 from benchmarks.ranks import ranks
 from benchmarks.recording import recording
 from benchmarks.reinforcement import reinforcement
@@ -45,6 +46,7 @@ benchmarks.add_command(memory)
 benchmarks.add_command(mutations)
 benchmarks.add_command(paper)
 benchmarks.add_command(peers)
+benchmarks.add_command(pictures)
 benchmarks.add_command(ranks)
 benchmarks.add_command(recording)
 benchmarks.add_command(reinforcement)

@@ -24,7 +24,7 @@ from gailkit import __version__
 from gailkit.errors import DivergenceError, InputError
 from gailkit.generator import TrainedPolicy
 from gailkit.importing import require
-from gailkit.spaces import clip_to_space, space_to_json, storage_dtype
+from gailkit.spaces import as_batch, clip_to_space, space_to_json, storage_dtype
 from gailkit.storage import write_atomically
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ def _compared(policy: TrainedPolicy, acting: Callable[[np.ndarray], np.ndarray])
     observations = _observations(policy, CHECKED)
     if policy.seed is not None:
         observations = np.repeat(observations[:1], CHECKED, 0)
-    ours, theirs = clip_to_space(policy.action_space, policy(observations)), acting(observations)
+    answer = as_batch(policy.action_space, policy(observations), "action").values
+    ours, theirs = clip_to_space(policy.action_space, answer), acting(observations)
     apart = ours.astype(float) - theirs
     if policy.seed is None:
         found, accepted = np.abs(apart), _tolerance(policy)

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 from gymnasium import Space
-from gymnasium.spaces import Discrete, MultiDiscrete
+from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
 from gailkit.errors import InputError
 from gailkit.experts.onnx_model import NUMBERS, content_of, first_line, session_of
 from gailkit.experts.onnx_trial import try_out
 from gailkit.importing import require
 from gailkit.spaces import (
+    Flat,
     array_dtype,
     brief,
     clip_to_space,
@@ -57,6 +58,9 @@ def onnx_policy(path: Path, observation_space: Space[Any], action_space: Space[A
     _check_output(path, outputs, action_space)
     if isinstance(action_space, Discrete):
         return lambda observations: _choices(path, network(observations), action_space)
+    space = flattened_space(action_space)
+    if isinstance(space, Flat):
+        return lambda observations: _parts_of(network(observations), space)
     return lambda observations: clip_to_space(action_space, network(observations))
 
 
@@ -156,6 +160,11 @@ def _check_output(path: Path, outputs: np.ndarray, space: Space[Any]) -> None:
     if isinstance(space, Discrete):
         fitting = (kind in "iu" and shape == ()) or (kind == "f" and shape == (int(space.n),))
         accepted = f"scores of shape ['B', {space.n}] or whole numbers of shape ['B']"
+    elif not isinstance(space, Box):
+        flat, whole = flattened_space(space).shape or (), None if is_composite(space) else space.shape
+        fitting = (kind == "f" and shape == flat) or (kind in "iu" and shape == whole)
+        accepted = f"numbers of shape {['B', *flat]}, the best of each set and bits above 0.5 being taken"
+        accepted += "" if whole is None else f", or whole numbers of shape {['B', *whole]}"
     else:
         fitting = kind == "f" and shape == space.shape
         accepted = f"numbers of shape {['B', *(space.shape or ())]}"
@@ -164,6 +173,20 @@ def _check_output(path: Path, outputs: np.ndarray, space: Space[Any]) -> None:
             f"{path} returns {outputs.dtype} of shape {['B', *shape]} as actions of {brief(space)}; "
             f"accepted are {accepted}"
         )
+
+
+def _parts_of(outputs: np.ndarray, space: Flat) -> np.ndarray:
+    """Scores and numbers (N, size), or whole numbers (N, ...), to flat actions (N, size)."""
+    if outputs.dtype.kind in "iu":
+        return flatten_values(space, outputs)
+    if not np.isfinite(outputs).all():
+        raise InputError("an ONNX policy returned a number that is not finite (NaN or infinity)")
+    actions = outputs.copy()
+    for columns in space.sets:
+        scores = outputs[:, columns]
+        actions[:, columns] = scores.argmax(axis=1)[:, None] == np.arange(scores.shape[1])
+    actions[:, space.bits] = outputs[:, space.bits] > 0.5
+    return clip_to_space(space, actions)
 
 
 def _choices(path: Path, outputs: np.ndarray, space: Discrete[Any]) -> np.ndarray:
