@@ -16,16 +16,18 @@ from gailkit.spaces import Picture
 ImageEncoder = Callable[[int, int, int], nn.Module]
 """``factory(channels, height, width)``: a network that maps pictures (B, channels, height, width) to (B, features)."""
 
-SIDE = 36  # pixels that the layers of ``nature`` need
+LEAST, STRIDE = 36, 8  # pixels of a side of which the layers of ``nature`` see all: so many, and by how many more
 IMPALA_CHANNELS = (16, 32, 32)
 
 
 def nature(channels: int, height: int, width: int) -> nn.Sequential:
     """Three convolutions and a layer of 512 units, of rectifiers. Mnih et al. 2015, Methods.
 
-    Pictures with a side of less than 36 pixels get a margin of zeros, which is what their mean is encoded as.
+    Their strides fit the 84 pixels of the paper, and sides of 36, 44, 52, ...: others get a margin of zeros, which is
+    what the mean is encoded as, so that no row or column is left out.
     """
-    layers: list[nn.Module] = [] if min(height, width) >= SIDE else [_Margin(SIDE)]
+    missing = [max(LEAST, LEAST - (LEAST - side) // STRIDE * STRIDE) - side for side in (width, height)]
+    layers: list[nn.Module] = [_Margin(missing)] if any(missing) else []
     for inputs, outputs, kernel, stride in ((channels, 32, 8, 4), (32, 64, 4, 2), (64, 64, 3, 1)):
         layers += [_orthogonal(nn.Conv2d(inputs, outputs, kernel, stride)), nn.ReLU()]
     return _ending_in(512, layers, (channels, height, width))
@@ -84,15 +86,15 @@ def seeing(encoder: ObservationEncoder, network: Callable[..., nn.Module]) -> Ca
 
 
 class _Margin(nn.Module):
-    """Pictures (B, C, H, W) with zeros around them, so that either side has ``least`` pixels."""
+    """Pictures (B, C, H, W) with zeros around them."""
 
-    def __init__(self, least: int) -> None:
+    def __init__(self, missing: Sequence[int]) -> None:
+        """``missing`` is by how many pixels the width and the height grow."""
         super().__init__()
-        self.least = least
+        self.sides = [part for each in missing for part in (each // 2, each - each // 2)]
 
     def forward(self, pictures: Tensor) -> Tensor:
-        missing = [max(0, self.least - side) for side in pictures.shape[:-3:-1]]
-        return pad(pictures, [part for each in missing for part in (each // 2, each - each // 2)])
+        return pad(pictures, self.sides)
 
 
 class _Residual(nn.Module):

@@ -47,7 +47,7 @@ class Flat(Box):
                 f"the space {brief(stated)} is not supported: flattened it has {self.vector_size} numbers, accepted "
                 f"are {MAX_FLAT_SIZE}"
             )
-        vectors = flatten_space(Tuple([part.space for part in self.parts]) if self.pictures else stated)
+        vectors = flatten_space(Tuple([part.space for part in self.parts]) if self.parts and self.pictures else stated)
         assert isinstance(vectors, Box)
         self.vector_dtype = vectors.dtype
         if self.pictures:
