@@ -123,8 +123,8 @@ def said_of(path: Path, whole: str) -> str:
 
 
 def brief(thing: object) -> str:
-    """A space, an array or what else a message names, cut short where it is long."""
-    text = str(thing)
+    """A space, an array or what else a message names, in one line and cut short where it is long."""
+    text = str(thing).replace("\n", "")
     return text if len(text) <= LONGEST_SAID else f"{text[: LONGEST_SAID - 3]}..."
 
 

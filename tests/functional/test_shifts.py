@@ -11,11 +11,8 @@ def test_every_picture_is_one_of_the_shifted_ones_and_all_of_them_come() -> None
     torch.manual_seed(0)
     picture = torch.arange(1.0, 13.0).reshape(1, 1, 3, 4)
     padded = torch.nn.functional.pad(picture, (1, 1, 1, 1), mode="replicate")
-    possible = {
-        tuple(padded[0, 0, down : down + 3, right : right + 4].flatten().tolist())
-        for down in range(3)
-        for right in range(3)
-    }
+    places = [(down, right) for down in range(3) for right in range(3)]
+    possible = {tuple(padded[0, 0, down : down + 3, right : right + 4].flatten().tolist()) for down, right in places}
     moved = random_shift(picture.expand(300, 2, 3, 4), 1)
     assert torch.equal(moved[:, 0], moved[:, 1])  # the channels of a picture move together
     assert {tuple(each[0].flatten().tolist()) for each in moved} == possible and len(possible) == 9

@@ -15,7 +15,7 @@ from gailkit.errors import InputError
 from gailkit.generator import ACKTR
 from gailkit.networks.action_values import action_values
 from gailkit.networks.actor_critic import ActorCritic
-from gailkit.networks.convolutions import impala, nature, seeing
+from gailkit.networks.convolutions import ImageEncoder, impala, nature, seeing
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import mlp
 from gailkit.spaces import flatten_values, flattened_space, from_gymnasium
@@ -48,11 +48,10 @@ def test_impala_has_fifteen_convolutions_and_a_layer_of_256_units() -> None:
 
 
 @pytest.mark.parametrize("make", [nature, impala])
-@pytest.mark.parametrize("sides", [(16, 16), (20, 50)])
-def test_small_pictures_are_seen_too_wherever_something_is(make: object, sides: tuple[int, int]) -> None:
+@pytest.mark.parametrize("sides", [(16, 16), (20, 50), (37, 84)])
+def test_pictures_of_any_size_are_seen_wherever_something_is(make: ImageEncoder, sides: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    network = make(1, *sides)  # type: ignore[operator]
-    dark = torch.zeros(1, 1, *sides)
+    network, dark = make(1, *sides), torch.zeros(1, 1, *sides)
     corners = [(0, 0), (0, -1), (-1, 0), (-1, -1)]
     for row, column in corners:
         lit = dark.clone()
@@ -110,7 +109,7 @@ def test_action_values_see_by_the_same_layers() -> None:
 
 
 def test_acktr_says_which_generators_see() -> None:
-    with pytest.raises(InputError, match="ACKTR does not learn from pictures.*ppo-clip, ppo-penalty, trpo and pg do"):
+    with pytest.raises(InputError, match=r"ACKTR does not learn from pictures.*ppo-clip, ppo-penalty, trpo and pg do"):
         ACKTR(ActorCritic(encoder_of(PICTURE), Discrete(2), (8,)))
 
 
