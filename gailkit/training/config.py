@@ -23,7 +23,7 @@ LEAST_DEVIATION = (
     "imitation), so that the policy comes to rest where they hardly differ."
 )
 CHECKPOINTS = ("chosen", "last", "best")  # of a run, by which a policy may act
-FLAT = "flat"  # the image encoder that makes vectors of pictures, as runs before 0.2 did
+FLAT = "flat"  # the image encoder that makes vectors of pictures, as runs that knew none did
 CHOOSING_SHARE = 0.05  # of the steps of an imitation,
 CHOOSING_STEPS = 3000  # but so many at least, of short ones not more than
 MOST_CHOOSING_SHARE = 0.15
