@@ -94,7 +94,9 @@ class FlattenedEpisodes(Episodes):
 
     def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces) -> Drawn:
         """Steps in spaces that are flattened are so when they are drawn (``KeptSteps``)."""
-        return self._episodes.drawn(stride, offsets, (self._observed or spaces[0], self._acted or spaces[1]))
+        observed = spaces[0] if self._observed is None else self._observed
+        acted = spaces[1] if self._acted is None else self._acted
+        return self._episodes.drawn(stride, offsets, (observed, acted))
 
     def _flattened(self, trajectory: Trajectory) -> Trajectory:
         observations, actions = trajectory.observations, trajectory.actions

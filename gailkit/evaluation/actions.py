@@ -42,7 +42,11 @@ class ActionMatch:
                 if self.action_by_expert is None
                 else f"; without its noise the expert would in {self.action_by_expert:.1%}"
             )
-            return f"{where} it takes the expert's action in {self.action_agreement:.1%} of the states{best}."
+            numbers = (
+                "" if self.action_mse is None else f", and its numbers differ by a mean square of {self.action_mse:.4g}"
+            )
+            what = "action" if self.action_mse is None else "choices"
+            return f"{where} it takes the expert's {what} in {self.action_agreement:.1%} of the states{numbers}{best}."
         best = (
             ""
             if self.action_by_expert is None

@@ -12,7 +12,7 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
 from gailkit.evaluation.names import observation_names
-from gailkit.spaces import Flat, clip_to_space, number_sets
+from gailkit.spaces import Flat, clip_to_space, number_sets, picture_of
 from gailkit.types import Trajectory
 
 MOST_STEPS = 100_000  # of one side
@@ -130,6 +130,9 @@ def _numbers(space: Space[Any], values: np.ndarray) -> np.ndarray:
         return taken
     if not _is_large_image(space):
         return values.astype(np.float64).reshape(len(values), -1)
+    picture = picture_of(space)
+    if picture is not None and len(picture.shape) > 2:
+        values = picture.with_channels_last(values)
     batches = [values[start : start + BATCH] for start in range(0, len(values), BATCH)]
     return np.concatenate([_averaged(batch.astype(np.float64)).reshape(len(batch), -1) for batch in batches])
 
@@ -140,7 +143,10 @@ def _features(role: str, space: Space[Any], names: Sequence[str], first: int, is
     if isinstance(space, Discrete):
         columns = tuple(range(first, first + int(space.n)))
         return (Feature(names[0] if len(names) == 1 else role, columns, is_action, True, int(space.start)),)
-    shape = _grid(space.shape or ()) if _is_large_image(space) else space.shape or ()
+    shape, picture = space.shape or (), picture_of(space)
+    if picture is not None and len(shape) > 2:
+        shape = (picture.height, picture.width, picture.channels)
+    shape = _grid(shape) if _is_large_image(space) else shape
     places = list(np.ndindex(*shape))
     known = names if len(names) == len(places) else [f"{role}[{', '.join(map(str, place))}]" for place in places]
     single = role if len(places) == 1 and len(names) != 1 else None

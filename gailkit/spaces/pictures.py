@@ -36,6 +36,12 @@ class Picture(NamedTuple):
         ordered = stored.permute(0, *(axis + 1 for axis in self.axes))
         return ordered.reshape(stored.shape[0], self.channels, self.height, self.width)
 
+    def with_channels_last(self, stored: np.ndarray) -> np.ndarray:
+        """Pictures (B, *shape) as (B, height, width, channels)."""
+        *outer, height, width = (axis + 1 for axis in self.axes)
+        ordered = stored.transpose(0, height, width, *outer)
+        return ordered.reshape(len(stored), self.height, self.width, self.channels)
+
 
 def picture_of(space: Space[Any]) -> Picture | None:
     """What pictures the elements of a space are; None where they are none.

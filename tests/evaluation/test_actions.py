@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import Space
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
 
 from gailkit.demonstrations import Demonstrations
 from gailkit.evaluation import actions
@@ -19,6 +19,7 @@ from gailkit.experts.noise import noisy
 from gailkit.generator import TrainedPolicy
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
+from gailkit.spaces import Flat, flatten_values, flattened_space
 from gailkit.types import Trajectory
 
 MakeDemonstrations = Callable[..., Demonstrations]
@@ -141,6 +142,8 @@ def strayed(noise: float, action_space: Space[Any], steps: int = 20_000) -> tupl
     """A noisy expert's own policy beside its episode, and its agreement or error as it was."""
 
     def own(obs: np.ndarray) -> np.ndarray:
+        if isinstance(action_space, Flat):
+            return flatten_values(action_space, np.zeros((len(obs), *(action_space.stated.shape or ())), np.int64))
         return np.full((len(obs), *(action_space.shape or ())), 1, action_space.dtype)
 
     observations = np.zeros((steps + 1, 1), np.float32)
@@ -160,12 +163,25 @@ def strayed(noise: float, action_space: Space[Any], steps: int = 20_000) -> tupl
         (0.0, Box(-9, 9, (1,))),
         (0.1, Box(np.array([-9, 0], np.float32), np.array([9, 2], np.float32))),
         (0.2, Box(-np.inf, np.inf, (2,))),
+        (0.3, flattened_space(MultiDiscrete([2, 4]))),
+        (0.4, flattened_space(MultiBinary(3))),
     ],
     ids=str,
 )
 def test_what_the_experts_noise_costs_is_what_its_own_policy_would_lack(noise: float, action_space: Space[Any]) -> None:
     match, measured = strayed(noise, action_space)
     assert match.action_by_expert == pytest.approx(measured, rel=0.03, abs=1e-9)
+
+
+def test_of_choices_and_numbers_both_are_compared() -> None:
+    space = flattened_space(Dict({"go": MultiDiscrete([2, 2]), "push": Box(-1, 1, (1,), np.float32)}))
+    expert = np.array([[1, 0, 1, 0, 0.5], [0, 1, 1, 0, 0.5]], np.float32)  # two choices of two, and a number
+    other = np.array([[1, 0, 1, 0, 0.7], [0, 1, 0, 1, 0.1]], np.float32)  # the second choice is another in one state
+    episode = Trajectory(np.zeros((3, 1), np.float32), expert, None, False)
+    match = match_actions(lambda observations: other, [episode], space, None, None)
+    assert match.action_agreement == 0.5
+    assert match.action_mse == pytest.approx((0.2**2 + 0.4**2) / 2)
+    assert match.sentence().endswith("choices in 50.0% of the states, and its numbers differ by a mean square of 0.1.")
 
 
 def test_the_cost_of_the_noise_is_said() -> None:

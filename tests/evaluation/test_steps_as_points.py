@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from gymnasium import Space
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gailkit.evaluation import steps_as_points as module
 from gailkit.evaluation.steps_as_points import Description, Scale, cloud, scattered
+from gailkit.spaces import flatten_values, flattened_space, from_gymnasium
 from gailkit.types import Trajectory
 
 ONE_ACTION = Box(-1, 1, (1,))
@@ -55,6 +56,35 @@ def test_a_large_image_is_averaged_to_8_by_8_cells_of_each_channel() -> None:
     space, pixels = images(16, 32, 3)
     cells = pixels[:-1].reshape(2, 8, 2, 8, 4, 3).mean(axis=(2, 4))
     np.testing.assert_allclose(rows_of(space, pixels), cells.reshape(2, -1))
+
+
+def test_colours_or_frames_first_or_last_have_the_same_cells() -> None:
+    space, pixels = images(16, 32, 3)
+    first = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(rows_of(Box(0, 255, (3, 16, 32), np.uint8), first), rows_of(space, pixels))
+
+
+def test_of_several_parts_choices_are_columns_each_and_everything_has_the_name_of_its_part() -> None:
+    space = Dict(
+        {"eye": Box(0, 255, (16, 24), np.uint8), "arm": Box(-9, 9, (2,), np.float32), "go": Discrete(2, start=4)}
+    )
+    acted = flattened_space(MultiDiscrete([2, 3], start=[1, 0]))
+    space.seed(0)
+    values = from_gymnasium(space, [space.sample() for _ in range(3)])
+    done = flatten_values(acted, np.array([[2, 0], [1, 2]]))
+    episode = Trajectory(flatten_values(space, values), done, None, False)
+    description = Description(flattened_space(space), acted)
+    rows, features = description.rows(episode, np.arange(2)), description.features()
+    cells = values["eye"][:2].reshape(2, 8, 2, 8, 3).mean(axis=(2, 4)).reshape(2, 64)
+    np.testing.assert_allclose(rows[:, :64], cells)
+    np.testing.assert_allclose(rows[:, 64:66], values["arm"][:2], rtol=1e-6)
+    assert rows[:, 66:68].argmax(1).tolist() == (values["go"][:2] - 4).tolist()
+    assert rows[:, 68:].tolist() == [[0, 1, 1, 0, 0], [1, 0, 0, 0, 1]]
+    assert [column for feature in features for column in feature.columns] == list(range(rows.shape[1]))
+    named = [(feature.name, feature.start) for feature in features[64:]]
+    assert named == [
+        ("observation/arm[0]", 0), ("observation/arm[1]", 0), ("observation/go", 4), ("action[0]", 1), ("action[1]", 0)
+    ]  # fmt: skip
 
 
 def test_cells_of_an_image_that_cannot_be_divided_evenly_cover_it() -> None:

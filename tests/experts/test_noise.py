@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
 
 from gailkit.errors import InputError
 from gailkit.experts.noise import noisy
+from gailkit.spaces import flattened_space
 
 LATE = Discrete(4, start=5)
 WIDE = Box(np.array([-10.0, 0.0], np.float32), np.array([10.0, 1.0], np.float32))
@@ -79,3 +80,16 @@ def test_what_is_no_action_is_passed_on_for_the_episode_to_refuse(space: Any, ac
 def test_an_impossible_scale_is_refused(space: Any, scale: float, said: str) -> None:
     with pytest.raises(InputError, match=said):
         noisy(always(0), space, scale, 0)
+
+
+def test_of_several_parts_each_strays_by_itself() -> None:
+    space = flattened_space(Dict({"a": MultiDiscrete([2, 4]), "b": MultiBinary(1), "c": Box(-3, 5, (1,), np.float32)}))
+    actions = noisy(always([1, 0, 0, 0, 0, 1, 1, 1.0]), space, 0.2, 0)(ROWS)
+    error = 4 * 0.5 / np.sqrt(len(ROWS))
+    assert abs(actions[:, 0].mean() - (1 - 0.2 / 2)) < error  # replaced in 0.2, by itself in half of them
+    assert abs(actions[:, 5].mean() - (1 - 0.2 * 3 / 4)) < error
+    assert abs(actions[:, 6].mean() - (1 - 0.2 / 2)) < error
+    assert abs(actions[:, 7].std() - 0.2 * 4) < 0.02
+    assert (actions[:, :2].sum(1) == 1).all() and (actions[:, 2:6].sum(1) == 1).all()
+    apart = (actions[:, 0] != 1) & (actions[:, 5] != 1)
+    assert abs(apart.mean() - 0.1 * 0.15) < error

@@ -35,7 +35,7 @@ from gailkit.training.run import RunFolder, load_policy
 from gailkit.training.train import train
 
 ANYTHING = "Anything-v0"
-NUMBERS = (0, 1, 2, 4, 10, 15, 19, 38)  # with and without pictures, of choices, bits and numbers
+NUMBERS = (0, 1, 2, 4, 10, 15, 19, 38, 107)  # with and without pictures, of choices, bits and numbers
 
 
 class Stopped(Exception):
