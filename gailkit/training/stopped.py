@@ -16,12 +16,11 @@ from gailkit.ranks.group import size
 from gailkit.rollouts.protocol import Environments
 from gailkit.spaces import space_to_json
 from gailkit.training.all_ranks import of_this_rank
-from gailkit.training.config import ExpertConfig, RunConfig, TrainConfig
+from gailkit.training.config import ExpertConfig, RunConfig, TrainConfig, stored_config
 from gailkit.training.describe import describe_demonstrations, versions
 from gailkit.training.form import require_networks_stored
 from gailkit.training.parts import Parts, described_parts
 from gailkit.training.run import RunFolder, damaged
-from gailkit.training.settings import config_from_dict
 
 Tell = Callable[[str], None]
 
@@ -91,7 +90,7 @@ def config_of(run: Path, described: Mapping[str, Any], steps: int | None = None)
     """
     with damaged(run):
         kind = ExpertConfig if described["demonstrations"] is None else TrainConfig
-        config = config_from_dict(described["config"], kind)
+        config = stored_config(described["config"], kind)
     return config if steps is None else dataclasses.replace(config, steps=steps)
 
 
