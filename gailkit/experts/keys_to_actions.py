@@ -6,19 +6,18 @@ import difflib
 import math
 import re
 import string
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 
 from gailkit.errors import InputError, UnsupportedSpaceError
-from gailkit.spaces import brief
-
-Action = np.ndarray | np.int64
+from gailkit.experts.key_map import NO_KEY, KeyMap
+from gailkit.experts.keys_to_parts import part_keys, usual_part_keys
+from gailkit.spaces import Flat, brief, is_composite, stated_space
 
 ARROWS = ("left", "right", "up", "down")
 OTHERS = ("space", "tab", "home", "end", "insert", "delete", "left shift", "right shift", "left ctrl", "right ctrl")
@@ -26,8 +25,8 @@ KEY_NAMES = (*ARROWS, *OTHERS, *string.digits, *string.ascii_lowercase)
 ACCEPTED_KEYS = f"{', '.join((*ARROWS, *OTHERS))}, 0 to 9 and a to z"
 SESSION_KEYS = ("escape", "return", "backspace", "p", "u")  # they steer the recording, whatever the environment is
 
-NO_KEY, WAIT = "none", "wait"
-EXAMPLES = "left=0,right=1,none=0 for numbered actions and left=0-,right=0+ for a Box"
+WAIT = "wait"
+EXAMPLES = "left=0,right=1,none=0 for numbered actions, left=0-,right=0+ for a Box and up=0:1,a=1:2 for several choices"
 
 DISCRETE_KEYS = {  # number of actions -> keys; the words are those of --keys
     1: "space=0,none=0",
@@ -46,26 +45,6 @@ FAMILIAR = {  # (name without its version, number of actions or dimensions) -> k
     ("LunarLander", 2): "up=0+,left=1-,right=1+",
     ("LunarLanderContinuous", 2): "up=0+,left=1-,right=1+",
 }
-
-
-class KeyMap(ABC):
-    """From the keys that are held to the action that they mean."""
-
-    @property
-    @abstractmethod
-    def keys(self) -> frozenset[str]:
-        """The keys that mean something."""
-
-    @abstractmethod
-    def action(self, held: Sequence[str]) -> Action | None:
-        """The action (*act) for the keys ``held``, in the order in which they were pressed; others mean nothing.
-
-        None asks the environment to wait for a key.
-        """
-
-    @abstractmethod
-    def legend(self) -> list[str]:
-        """For the person at the keyboard: a few words for each key, in the order in which they were given."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +116,8 @@ def choose_keys(text: str | None, space: Space[Any], env_id: str) -> KeyMap:
     """The keys that ``text`` (``--keys``) names for the actions of ``space``; the usual ones where it is None.
 
     ``left=0,right=2,none=1`` for a Discrete space, where none, the action without a key, may be ``wait`` and is as
-    usual if it is not given; ``left=0-,right=0+`` for a Box: which dimension is pushed to its low or high bound.
+    usual if it is not given; ``left=0-,right=0+`` for a Box: which dimension is pushed to its low or high bound;
+    ``up=0:1,a=1:2`` for MultiDiscrete and MultiBinary: which component gets which number.
 
     Raises:
         InputError: if ``text`` cannot be understood or does not fit the space, what is accepted is listed; or if
@@ -146,7 +126,9 @@ def choose_keys(text: str | None, space: Space[Any], env_id: str) -> KeyMap:
     bindings = _parse(usual_keys(space, env_id) if text is None else text)
     if isinstance(space, Discrete):
         return _discrete(bindings, space, env_id)
-    if isinstance(space, Box):
+    if _of_choices(space):
+        return part_keys(bindings, space)
+    if isinstance(space, Box) and not isinstance(space, Flat):
         if NO_KEY in bindings:
             raise InputError(f"{NO_KEY!r} is not for a Box of actions: without a key it is at rest; leave it out")
         return BoxKeys(space, {key: _push(key, meaning, space) for key, meaning in bindings.items()})
@@ -162,7 +144,9 @@ def usual_keys(space: Space[Any], env_id: str) -> str:
     name = env_id.rpartition(":")[2].rpartition("/")[2].rsplit("-v", 1)[0]
     if isinstance(space, Discrete):
         return _usual_discrete(name, int(space.n), int(space.start))
-    if isinstance(space, Box):
+    if _of_choices(space):
+        return usual_part_keys(space)
+    if isinstance(space, Box) and not isinstance(space, Flat):
         return _usual_box(name, math.prod(space.shape))
     raise _without_keys(space)
 
@@ -184,9 +168,15 @@ def _usual_box(name: str, count: int) -> str:
     return ",".join(f"{low}={i}-,{high}={i}+" for i, (low, high) in enumerate(PUSHES[:count]))
 
 
+def _of_choices(space: Space[Any]) -> TypeGuard[Flat]:
+    """Whether actions are flat ones of MultiDiscrete or MultiBinary."""
+    return isinstance(space, Flat) and not is_composite(space.stated)
+
+
 def _without_keys(space: Space[Any]) -> UnsupportedSpaceError:
     return UnsupportedSpaceError(
-        f"there are no keys for the action space {brief(space)}; there are for Box and Discrete"
+        f"there are no keys for the action space {brief(stated_space(space))}; there are for Box, Discrete, "
+        "MultiDiscrete and MultiBinary"
     )
 
 

@@ -24,7 +24,7 @@ CloningLoss = Callable[[ActionDistribution, Tensor], Tensor]
 ROUGH_LOG_STD = -1.5  # of Box actions while their means are cloned for a warm start: 0.22 half-widths
 LEAST_GAIN = 0.1  # nats, of a clone that is of use: clones of some dozens of random actions gain up to 0.06 by luck
 MOST_UPDATES = 20_000  # of the first part of cloning
-MOST_PICTURES = 200_000  # that are looked at in it, where observations are pictures
+MOST_PICTURES = 100_000  # that are looked at in it, where observations are pictures
 CHUNK = 2**21  # numbers of features that are held at a time
 LONGER = 1.5  # epochs of the second part beside the best number of the first
 

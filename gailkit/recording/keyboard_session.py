@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import gymnasium
 
-from gailkit.experts.keys_to_actions import KeyMap
+from gailkit.experts.key_map import KeyMap
 from gailkit.rollouts.episodes import LONGEST_EPISODE
 from gailkit.rollouts.running_episode import RunningEpisode
 from gailkit.types import Trajectory

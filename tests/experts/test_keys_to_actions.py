@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from gymnasium import Space
-from gymnasium.spaces import Box, Discrete, MultiBinary
+from gymnasium.spaces import Box, Discrete, Tuple
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +21,9 @@ from gailkit.experts.keys_to_actions import (
     choose_keys,
     usual_keys,
 )
+from gailkit.spaces import flattened_space
 
+PAIR = flattened_space(Tuple([Discrete(2)]))
 PLANE = Box(np.array([-2, 0], np.float32), np.array([1, 3], np.float32))
 HELD = st.lists(st.sampled_from(KEY_NAMES), unique=True, max_size=6)
 
@@ -147,8 +149,12 @@ def test_case_and_blanks_do_not_matter() -> None:
         ("left=0-,none=0", PLANE, "'none' is not for a Box"),
         (None, Discrete(99), f"for 99 actions there are no usual keys, only for {len(KEYS_BY_NUMBER)}; name some: --k"),
         (None, Box(-1, 1, (17,)), "for 17 dimensions there are no usual keys, only for 8"),
-        (None, MultiBinary(3), r"no keys for the action space MultiBinary\(3\); there are for Box and Discrete"),
-        ("left=0", MultiBinary(3), "no keys for the action space"),
+        (
+            None,
+            PAIR,
+            r"no keys for the action space Tuple\(Discrete\(2\)\); there are for Box, Discrete, MultiDiscrete",
+        ),
+        ("left=0", PAIR, "no keys for the action space"),
     ],
 )
 def test_what_cannot_be_understood_is_refused_with_what_can(text: str | None, space: Space[Any], said: str) -> None:

@@ -14,7 +14,7 @@ from gailkit.errors import GailkitError
 if TYPE_CHECKING:
     import gymnasium
 
-    from gailkit.experts.keys_to_actions import KeyMap
+    from gailkit.experts.key_map import KeyMap
     from gailkit.recording.keyboard_session import Ledger
     from gailkit.recording.keyboard_window import Window
 
