@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Dict, Discrete, flatten
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, flatten
 
 from gailkit.errors import DataError, InputError, StorageError
 from gailkit.experts.onnx import onnx_policy
 from gailkit.experts.resolve import expert_files, expert_policy
-from gailkit.spaces import flatten_values, from_gymnasium
+from gailkit.spaces import flatten_values, flattened_space, from_gymnasium, unflatten_values
 
 onnx = pytest.importorskip("onnx", reason="NOT TESTED: policies in ONNX files; pip install 'gailkit[onnx]'")
 pytest.importorskip("onnxruntime", reason="NOT TESTED: policies in ONNX files; pip install 'gailkit[onnx]'")
@@ -85,6 +85,24 @@ def test_whole_numbers_are_the_actions_themselves(save: Save) -> None:
     assert onnx_policy(path, PLANE, Discrete(3))(ROWS).tolist() == [0, 1, 2]
     with pytest.raises(InputError, match=r"returned the action 1; an action must be in Discrete\(3, start=5\)"):
         onnx_policy(path, PLANE, LATE)(ROWS[1:2])
+
+
+def test_scores_choose_the_best_of_each_set_of_several_and_whole_numbers_are_the_choices(save: Save) -> None:
+    several = MultiDiscrete([2, 1], start=[4, 0])  # scores 0 and 1, and 2 of no choice
+    best = [[0, 1, 1] if row[1] > row[0] else [1, 0, 1] for row in ROWS @ WEIGHT]
+    assert onnx_policy(linear(save), PLANE, several)(ROWS).tolist() == best
+    bits = MultiBinary(3)
+    assert onnx_policy(linear(save), PLANE, bits)(ROWS).tolist() == (ROWS @ WEIGHT > 0.5).astype(int).tolist()
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["y"]),
+        helper.make_node("Cast", ["y"], ["n"], to=TensorProto.INT64),
+    ]
+    wide = MultiDiscrete([9, 9, 9], start=[-4, -4, -4])
+    whole = onnx_policy(save(nodes, [("n", TensorProto.INT64, [None, 3])]), PLANE, wide)
+    chosen = unflatten_values(flattened_space(wide), whole(ROWS))
+    assert chosen.tolist() == np.trunc(ROWS @ WEIGHT).astype(int).tolist()
+    with pytest.raises(InputError, match=r"as actions of MultiBinary\(2\); accepted are numbers of shape \['B', 2\]"):
+        onnx_policy(linear(save), PLANE, MultiBinary(2))
 
 
 def test_the_output_called_action_is_taken_wherever_it_stands(save: Save) -> None:

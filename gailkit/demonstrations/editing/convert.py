@@ -129,9 +129,10 @@ def _described(stated: About, target: Target, first: Trajectory) -> About:
         return stated
     observed, acted = target.observation_space, target.action_space
     assert observed is not None and acted is not None
-    own = flattened_by(stated.observation_space, observed, first.observations)
-    done = flattened_by(stated.action_space, acted, first.actions)
-    observed, acted = observed if own is None else own, acted if done is None else done
+    if (own := flattened_by(stated.observation_space, observed, first.observations)) is not None:
+        observed = own if stated.observation_space is None else stated.observation_space
+    if (own := flattened_by(stated.action_space, acted, first.actions)) is not None:
+        acted = own if stated.action_space is None else stated.action_space
     kwargs = target.env_kwargs or (stated.env_kwargs if stated.env_id == target.env_id else {})
     return About(observed, acted, target.env_id, kwargs)
 
