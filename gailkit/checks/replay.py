@@ -41,7 +41,9 @@ def replayed_steps(subject: Subject, around: Surroundings | None) -> Outcome:
     """Whether steps that are replayed in the environment give the observations, rewards and ends of the file."""
     if around is None or around.env is None:
         return Unchecked("--env ENV_ID would replay some steps in the environment")
-    if is_composite(around.observation_space) or not _fits(subject, around):
+    if is_composite(around.observation_space):
+        return Unchecked("observations of several parts, pictures among them, are not compared with those of a replay")
+    if not _fits(subject, around):
         return Unchecked(f"the episodes do not fit {around.env_id}, so no step can be replayed")
     seeded = [index for index, each in enumerate(subject.trajectories) if each.seed is not None]
     replayed = [from_seed(around.env, subject.trajectories[index], index) for index in seeded[:MOST_EPISODES]]

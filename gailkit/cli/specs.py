@@ -175,7 +175,7 @@ def _run_policy(
     checkpoint: str | None,
     trust: Collection[str],
 ) -> BatchPolicy:
-    from gailkit.spaces import brief
+    from gailkit.spaces import brief, stated_space
 
     run = loaded_run(folder, checkpoint, trust)
     for what, found, wanted in (
@@ -183,7 +183,6 @@ def _run_policy(
         ("actions", run.action_space, env.action_space),
     ):
         if found != wanted:
-            raise InputError(
-                f"{folder} is a run in {run.env_id} with {what} {brief(found)}; the environment has {brief(wanted)}"
-            )
+            theirs, here = (brief(stated_space(space)) for space in (found, wanted))
+            raise InputError(f"{folder} is a run in {run.env_id} with {what} {theirs}; the environment has {here}")
     return run.deterministic() if deterministic else run.sampling(seed)

@@ -36,7 +36,9 @@ def numbered(count: int) -> Batch:
     numbers = torch.arange(count)
     column = numbers.float().unsqueeze(-1)
     old = DiagonalGaussian(column, column)
-    return Batch(column, column, numbers.float(), numbers.float(), numbers.float(), old)
+    return Batch(
+        column, column, numbers.float(), numbers.float(), numbers.float(), old, ObservationEncoder(Box(-1, 1, (1,)))
+    )
 
 
 @given(st.integers(1, 200), st.integers(1, 250))
@@ -91,7 +93,7 @@ def test_the_value_loss_is_half_the_mean_squared_error_by_hand(make_actor_critic
     for parameter in model.critic.parameters():
         parameter.data.zero_()
     model.critic.network[-1].bias.data.fill_(2.0)
-    batch = replace(numbered(3), features=torch.eye(3))
+    batch = replace(numbered(3), held=torch.eye(3))
     # V = 2 against 0, 1, 2: (4 + 1 + 0) / 3 / 2
     assert value_loss(model, batch).item() == pytest.approx(5 / 6)
 

@@ -186,4 +186,5 @@ def test_the_record_of_a_run_names_the_parts_that_were_swapped(
         "reward": "gailkit.functional.rewards:log_d",
         "generator": None,
         "policy_network": None,
+        "image_encoder": None,
     }
