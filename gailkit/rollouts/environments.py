@@ -9,13 +9,13 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, SupportsFloat
+from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import DependencyNotInstalled, UnregisteredEnv
-from gymnasium.spaces import Box, Discrete, flatten
+from gymnasium.spaces import Box, Discrete
 from gymnasium.wrappers import (
     HumanRendering,
     OrderEnforcing,
@@ -28,15 +28,8 @@ from gymnasium.wrappers import (
 
 from gailkit.errors import EnvironmentFailure, GailkitError, InputError
 from gailkit.importing import describe_foreign, make_current_folder_importable, missing_package
-from gailkit.spaces import (
-    Flat,
-    check_supported,
-    flatten_values,
-    flattened_space,
-    from_gymnasium,
-    to_gymnasium,
-    unflatten_values,
-)
+from gailkit.rollouts.flattened import Flattened
+from gailkit.spaces import check_supported
 
 MAX_SEED = 2**31
 
@@ -69,7 +62,7 @@ def make_env(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnas
         cause = str(error).split(" was raised from the environment creator")[0]
         raise InputError(f"{env_id} does not accept the arguments {dict(env_kwargs or {})}: {cause}") from error
     if not all(isinstance(space, Box | Discrete) for space in (env.observation_space, env.action_space)):
-        env = _Flattened(env)
+        env = Flattened(env)
     check_supported(env.observation_space, env.action_space)
     return env
 
@@ -98,43 +91,8 @@ def _registered(env_id: str, env_kwargs: Mapping[str, Any], registered: EnvSpec 
     return EnvMaker(env_id, env_kwargs)
 
 
-class _Flattened(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Observations and actions of several parts as one vector, which is what networks and everything that measures them
-    see and do."""
-
-    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
-        super().__init__(env)
-        self.observation_space = flattened_space(env.observation_space)
-        self.action_space = flattened_space(env.action_space)
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """As that of the environment."""
-        observation, info = self.env.reset(seed=seed, options=options)
-        return self._flat(observation), info
-
-    def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
-        """As that of the environment."""
-        if isinstance(self.action_space, Flat):
-            action = to_gymnasium(self.action_space.stated, unflatten_values(self.action_space, action[np.newaxis]), 0)
-        observation, *answer = self.env.step(action)
-        return self._flat(observation), *answer
-
-    def _flat(self, observation: Any) -> Any:
-        space = self.observation_space
-        if not isinstance(space, Flat):
-            return observation
-        if not space.pictures:
-            return flatten(space.stated, observation)
-        values = flatten_values(space, from_gymnasium(space.stated, [observation]))
-        numbers = space.vector_of(values)
-        if not all_finite(numbers):  # nobody else would see it in the bytes
-            index = int(np.flatnonzero(~np.isfinite(numbers[0]))[0])
-            raise ValueError(f"{space.place(index)} of an observation is {numbers[0, index]}")
-        return values[0]
-
-
 USUAL = (
-    _Flattened, OrderEnforcing, PassiveEnvChecker, TimeLimit,  # which are put around any
+    Flattened, OrderEnforcing, PassiveEnvChecker, TimeLimit,  # which are put around any
     HumanRendering, RenderCollection, RecordEpisodeStatistics, RecordVideo,  # which only watch
 )  # fmt: skip
 

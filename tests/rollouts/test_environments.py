@@ -203,6 +203,27 @@ def test_an_environment_is_given_elements_of_its_own_actions(acted: Space[Any], 
         assert np.array_equal(done[0], element)
 
 
+class Blinded(Parts):
+    """Whose arm is nowhere, beside a picture that is as it should be."""
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        observation, *answer = super().step(action)
+        observation["arm"][1] = np.nan
+        return observation, *answer
+
+
+def test_a_number_that_is_not_finite_is_named_among_the_bytes_of_pictures() -> None:
+    observed = Dict({"eye": Box(0, 255, (16, 16), np.uint8), "arm": Box(-1, 1, (2,), np.float32)})
+    gymnasium.register("gailkit-test/Blinded-v0", entry_point=Blinded, disable_env_checker=True)
+    try:
+        envs = make_vector_env("gailkit-test/Blinded-v0", 1, {"observed": observed})
+    finally:
+        gymnasium.registry.pop("gailkit-test/Blinded-v0")
+    envs.reset(seed=[0])
+    *_, infos = envs.step(np.zeros(1, np.int64))
+    assert infos["failures"][0].why.startswith("ValueError: element 1 of 'arm' of an observation is nan")
+
+
 @pytest.mark.parametrize("env_id", ["CartPole", "HalfCheetah", "Pendulum-v1", "CartPole-v0", "gailkit-test/Ten"])
 def test_the_full_name_is_that_of_what_is_made(env_id: str) -> None:
     names = [f"gailkit-test/Ten-v{version}" for version in (9, 10, 2)]
