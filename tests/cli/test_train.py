@@ -37,11 +37,11 @@ TINY = (
 ENVIRONMENTS = """
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box, Dict, Discrete
+from gymnasium.spaces import Box, Dict, Discrete, Text
 
 class Dicts(gymnasium.Env):
     observation_space = Box(-1, 1, (2,))
-    action_space = Dict({"left": Discrete(2), "right": Discrete(2)})
+    action_space = Dict({"left": Discrete(2), "right": Text(2)})
 
 class Broken(gymnasium.Env):
     observation_space = Box(-np.inf, np.inf, (4,), np.float32)
@@ -124,7 +124,7 @@ def test_from_a_recording_to_an_evaluation(run_here: RunHere, tmp_path: Path) ->
         ({"--demos": "text.hdf5"}, 3, r"text\.hdf5"),
         ({"--demos": "pendulum.hdf5"}, 2, r"\(3,\).*\(4,\)"),
         ({"env_id": "CartPol-v1"}, 2, r"no environment is called 'CartPol-v1'; near matches: CartPole-v1"),
-        ({"env_id": "odd_rooms:Dicts-v0"}, 2, r"action space Dict.* is not supported; supported are Box .* Disc"),
+        ({"env_id": "odd_rooms:Dicts-v0"}, 2, r"the space Text.* is not supported; supported are Box, Disc"),
         ({"--generator": "ppo-clp"}, 2, r"no generator is called 'ppo-clp'; .*ppo-clip"),
         ({"--loss": "bcee"}, 2, r"no discriminator loss is called 'bcee'; did you mean 'bce'\? .*adversarial, bce"),
         ({"--reward": "nowhere_at_all:r"}, 2, r"no module 'nowhere_at_all'"),
