@@ -118,8 +118,7 @@ class SAC(OffPolicyGenerator):
         """As that of ``OffPolicyGenerator``."""
         if self.measured is not None and self.warm:
             self.last_entropy.copy_(self.entropy_of(self.measured))
-        told = super().update(rollout, reward, progress)
-        return {**told, "target_entropy": float(self.target_entropy(progress))}
+        return super().update(rollout, reward, progress)
 
     def learn(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """One step of the action values, of the policy and of alpha."""
@@ -131,7 +130,13 @@ class SAC(OffPolicyGenerator):
         entropy = averaged(soft.entropy.detach().mean())
         self.adapt_temperature(entropy, self.target_entropy(progress))
         self.target_critic.follow()
-        return {"value_loss": loss, "value": values.detach().mean(), "entropy": entropy, "temperature": temperature}
+        return {
+            "value_loss": loss,
+            "value": values.detach().mean(),
+            "entropy": entropy,
+            "target_entropy": self.target_entropy(progress),
+            "temperature": temperature,
+        }
 
     @torch.no_grad()
     def targets(self, batch: Batch, temperature: Tensor) -> Tensor:
