@@ -67,7 +67,7 @@ def _seen(trajectory: Trajectory) -> Trajectory:
     with closing(SeenCartPole()) as env:
         seen = [env.reset(seed=trajectory.seed)[0]]
         seen += [env.step(int(action))[0] for action in trajectory.actions]
-        arrived = np.asarray(env.unwrapped.state, np.float32)  # type: ignore[attr-defined]
+        arrived = np.asarray(env.get_wrapper_attr("state"), np.float32)
     if not np.allclose(arrived, trajectory.observations[-1], atol=1e-4):
         raise click.ClickException(f"the episode with seed {trajectory.seed} of {EXPERT} leads elsewhere here")
     return replace(trajectory, observations=np.stack(seen))

@@ -6,6 +6,7 @@ out as it takes them.
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import logging
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 INPUT, OUTPUT = "observation", "action"
 CHECKED = 1000  # observations on which the file must act as the policy does
-TOLERANCE = 1e-4  # of a Box action, in half-widths or in its own unit where that is less
+TOLERANCE = 1e-4  # of a Box action, in half-widths, or in its own unit where it has no bounds
 DEVIATIONS = 6.0  # standard errors by which means of sampled actions may differ
 
 
@@ -110,7 +111,7 @@ def _shown(space: Space[Any]) -> str:
 
 def _observations(policy: TrainedPolicy, count: int) -> np.ndarray:
     """Some of its space, (count, *obs)."""
-    space = policy.observation_space
+    space = copy.deepcopy(policy.observation_space)  # whose own random numbers are somebody's
     space.seed(0)
     return np.stack([space.sample() for _ in range(count)]).astype(storage_dtype(space))
 
@@ -141,7 +142,7 @@ def _tolerance(policy: TrainedPolicy) -> Any:
     if not isinstance(space, Box):
         return 0.0
     half = (space.high.astype(float) - space.low) / 2
-    return TOLERANCE * np.where(np.isfinite(half), np.maximum(half, 1.0), 1.0)
+    return TOLERANCE * np.where(np.isfinite(half), half, 1.0)
 
 
 @contextmanager

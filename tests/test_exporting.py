@@ -126,6 +126,20 @@ def test_what_acts_differently_is_not_written(tmp_path: Path, monkeypatch: pytes
     assert not list(tmp_path.iterdir())
 
 
+def test_in_a_narrow_box_a_difference_of_half_a_hundredth_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(program: Any, described: Any) -> Any:
+        content, acting = exporting._pt2(program, described)
+        return content, lambda observations: 0.995 * acting(observations)
+
+    policy = policy_in(PLACE, Box(-0.01, 0.01, (2,)))
+    export(policy, tmp_path / "policy.pt2")
+    monkeypatch.setitem(exporting.FORMATS, ".pt2", wrong)
+    with pytest.raises(DivergenceError, match="acts differently"):
+        export(policy, tmp_path / "another.pt2")
+
+
 def test_the_ending_says_which_format(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"policy.pth must end in .onnx or .pt2"):
         export(policy_in(PLACE, WHEEL), tmp_path / "policy.pth")
