@@ -75,10 +75,25 @@ def joined(distributions: Sequence[Kind]) -> Kind:
 
 
 @dataclass(frozen=True)
-class Categorical(ActionDistribution):
-    """Probabilities softmax(logits) over A actions, numbered from ``start``."""
+class OfLogits(ActionDistribution):
+    """What the network decides are logits alone."""
 
-    logits: Tensor  # (B, A)
+    logits: Tensor  # (B, K)
+
+    def parameters(self) -> tuple[Tensor]:
+        """(logits (B, K),)."""
+        return (self.logits,)
+
+    def with_parameters(self, parameters: tuple[Tensor, ...]) -> Self:
+        """Other logits, all else alike."""
+        (logits,) = parameters
+        return replace(self, logits=logits)
+
+
+@dataclass(frozen=True)
+class Categorical(OfLogits):
+    """Probabilities softmax(logits) over A actions, logits (B, A), numbered from ``start``."""
+
     start: int = 0
 
     def sample(self, random: torch.Generator | None = None) -> Tensor:
@@ -99,15 +114,6 @@ class Categorical(ActionDistribution):
         """-sum p ln p."""
         log_p = self.logits.log_softmax(-1)
         return -(log_p.exp() * log_p).sum(-1)
-
-    def parameters(self) -> tuple[Tensor]:
-        """(logits (B, A),)."""
-        return (self.logits,)
-
-    def with_parameters(self, parameters: tuple[Tensor, ...]) -> Self:
-        """Other logits, the same numbering."""
-        (logits,) = parameters
-        return replace(self, logits=logits)
 
     def kl(self, other: Self) -> Tensor:
         """sum p (ln p - ln q)."""

@@ -10,16 +10,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from gailkit.networks.distributions import ActionDistribution
+from gailkit.networks.distributions import ActionDistribution, OfLogits
 
 IMPOSSIBLE = -1e9  # the logit of what fills up a smaller set: finite, because 0 times infinity is no number
 
 
 @dataclass(frozen=True)
-class Choices(ActionDistribution):
-    """A number out of each of K sets, independently: in the columns of a set one is 1 and the others are 0."""
+class Choices(OfLogits):
+    """A number out of each of K sets, independently: in the columns of a set one is 1 and the others are 0.
 
-    logits: Tensor  # (B, size), one a column
+    A logit a column.
+    """
+
     sizes: tuple[int, ...]  # of the sets, K in all, in the order of their columns
 
     def sample(self, random: torch.Generator | None = None) -> Tensor:
@@ -39,15 +41,6 @@ class Choices(ActionDistribution):
         """-sum p ln p, over all columns of all sets."""
         log_p = self._log_p()
         return -(log_p.exp() * log_p).sum(-1)
-
-    def parameters(self) -> tuple[Tensor]:
-        """(logits (B, size),)."""
-        return (self.logits,)
-
-    def with_parameters(self, parameters: tuple[Tensor, ...]) -> Self:
-        """Other logits of the same sets."""
-        (logits,) = parameters
-        return replace(self, logits=logits)
 
     def kl(self, other: Self) -> Tensor:
         """sum p (ln p - ln q), over all columns of all sets."""
@@ -85,10 +78,8 @@ class Choices(ActionDistribution):
 
 
 @dataclass(frozen=True)
-class Bits(ActionDistribution):
+class Bits(OfLogits):
     """Independent bits, each 1 with probability sigmoid(logit)."""
-
-    logits: Tensor  # (B, K)
 
     def sample(self, random: torch.Generator | None = None) -> Tensor:
         """1 where a uniform number is below the probability."""
@@ -106,15 +97,6 @@ class Bits(ActionDistribution):
     def entropy(self) -> Tensor:
         """sum softplus(z) - p z."""
         return (softplus(self.logits) - self.logits.sigmoid() * self.logits).sum(-1)
-
-    def parameters(self) -> tuple[Tensor]:
-        """(logits (B, K),)."""
-        return (self.logits,)
-
-    def with_parameters(self, parameters: tuple[Tensor, ...]) -> Self:
-        """Other logits."""
-        (logits,) = parameters
-        return replace(self, logits=logits)
 
     def kl(self, other: Self) -> Tensor:
         """sum p (z - z') - softplus(z) + softplus(z'), z' the other's."""
