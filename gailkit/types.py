@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -47,19 +47,25 @@ RewardForm = Callable[[Tensor], Tensor]
 """Logits of D (...,) to rewards u (...,), element by element."""
 
 
+def no_actions(steps: int) -> np.ndarray:
+    """The actions (L, 0) of an episode of so many steps that holds none: the one form that they have."""
+    return np.zeros((steps, 0), np.float32)
+
+
 @dataclass(frozen=True)
 class Trajectory:
     """One whole episode of L >= 1 steps.
 
     An episode that did not terminate was truncated, by a time limit or otherwise; what would have followed its last
-    observation is unknown. ``rewards`` are the environment's own, kept for reports; nothing trains on them.
+    observation is unknown. ``rewards`` are the environment's own, kept for reports; nothing trains on them. Where only
+    states were seen there are ``no_actions``.
 
     Raises:
         InputError: if the lengths of the fields contradict each other or a number is not finite.
     """
 
     observations: np.ndarray  # (L + 1, *obs); structured (L + 1,) for Dict and Tuple spaces, see ``gailkit.spaces``
-    actions: np.ndarray  # (L, *act), likewise
+    actions: np.ndarray  # (L, *act), likewise; (L, 0) where none are known
     rewards: np.ndarray | None  # (L,)
     terminated: bool
     seed: int | None = None  # what the environment was reset with
@@ -78,9 +84,20 @@ class Trajectory:
             if values is not None and not all(map(finite, plain_arrays(values))):
                 where = f"(NaN or infinity), the first at step {_first_not_finite(values)}"
                 raise InputError(f"{name} of a trajectory hold a number that is not finite {where}")
+        if not self.has_actions:  # of whatever type nothing was
+            object.__setattr__(self, "actions", no_actions(steps))
 
     def __len__(self) -> int:
         return len(self.actions)
+
+    @property
+    def has_actions(self) -> bool:
+        """Whether it is known what was done."""
+        return holds_actions(self.actions)
+
+    def without_actions(self) -> Trajectory:
+        """The same episode of which only the states are known."""
+        return replace(self, actions=no_actions(len(self)))
 
     @property
     def episode_return(self) -> float | None:
@@ -93,7 +110,7 @@ class Transitions:
     """B steps in no particular order."""
 
     obs: Tensor  # (B, *obs)
-    act: Tensor  # (B, *act)
+    act: Tensor  # (B, *act); (B, 0) of an expert whose actions are not known
     next_obs: Tensor  # (B, *obs)
     terminated: Tensor  # (B,) bool
 
@@ -253,6 +270,11 @@ def finite(values: np.ndarray) -> bool:
     if not np.issubdtype(values.dtype, np.floating):
         return True
     return all(bool(np.isfinite(values[block]).all()) for block in blocks(len(values), values[:1].size))
+
+
+def holds_actions(actions: np.ndarray) -> bool:
+    """Whether actions (L, ...) are any: no space has elements without a number, so that (L, 0) are none."""
+    return 0 not in actions.shape[1:]
 
 
 def all_finite(tensor: Tensor) -> bool:

@@ -17,6 +17,9 @@ from gailkit.wording import counted
 OTHER_UNITS = 3.0  # half-widths of the Box: a Gaussian that is clipped to it seldom has more at the median
 
 
+WITHOUT = Unchecked("the file holds no actions")
+
+
 def action_misfit(space: Space[Any], actions: np.ndarray) -> str | None:
     """What is wrong with the actions, apart from the bounds of a Box, which ``actions_in_bounds`` sees to."""
     if isinstance(space, Box) and space.dtype.kind == "f":
@@ -26,6 +29,8 @@ def action_misfit(space: Space[Any], actions: np.ndarray) -> str | None:
 
 def action_kind(subject: Subject, around: Surroundings | None) -> Outcome:
     """Whether actions are of the kind and shape of the action space, and discrete ones within it."""
+    if not subject.has_actions:
+        return WITHOUT
     space = subject.about.action_space if around is None else around.action_space
     if space is not None and not isinstance(subject.about.action_space, Flat):
         space = stated_space(space)
@@ -47,6 +52,8 @@ def actions_in_bounds(subject: Subject, around: Surroundings | None) -> Outcome:
 
     Samples of a Gaussian do not, and need not: the environment clips them, and so does whatever judges or is judged.
     """
+    if not subject.has_actions:
+        return WITHOUT
     space = subject.about.action_space if around is None else around.action_space
     if space is None:
         return Unchecked("the file does not state an action space; --env ENV_ID would")

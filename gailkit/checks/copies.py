@@ -12,7 +12,7 @@ from gailkit.checks.finding import Finding, Outcome, Unchecked, ranges
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
 from gailkit.demonstrations.joined_episodes import digest_of
-from gailkit.types import Trajectory
+from gailkit.types import Trajectory, holds_actions
 from gailkit.wording import counted
 
 TOLERANCE = 1e-3  # of the standard deviation of each feature
@@ -160,7 +160,9 @@ class _Places:
 
 
 def _features(values: np.ndarray) -> np.ndarray:
-    """One row a step (N, F), of large observations only some features."""
+    """One row a step (N, F), of large observations only some features; (N, 0) of actions that are not known."""
+    if not holds_actions(values):
+        return values
     flat = values.reshape(len(values), -1)
     return flat[:, :: max(1, flat.shape[1] // MOST_FEATURES)].astype(np.float64)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gailkit.types import Trajectory
+from gailkit.types import Trajectory, holds_actions
 
 USUAL = 0.95  # share of all steps that are no larger than what is called usual
 # How much larger than that, and than both steps beside it, a jump is in at least half of the features,
@@ -74,7 +74,9 @@ def _alone(sizes: np.ndarray, usual: np.ndarray) -> np.ndarray:
 
 
 def _features(values: np.ndarray) -> np.ndarray:
-    """One row a step (N, F), of large values only some features."""
+    """One row a step (N, F), of large values only some features; (N, 0) of actions that are not known."""
+    if not holds_actions(values):
+        return values
     flat = values.reshape(len(values), -1)
     return flat[:, :: -(-flat.shape[1] // MOST_FEATURES)].astype(np.float64)
 

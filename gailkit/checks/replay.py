@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Box
 
-from gailkit.checks.actions import action_misfit
+from gailkit.checks.actions import WITHOUT, action_misfit
 from gailkit.checks.endings import stands_twice
 from gailkit.checks.finding import Finding, Outcome, Unchecked
 from gailkit.checks.states import SetState, state_setter
@@ -41,6 +41,8 @@ def replayed_steps(subject: Subject, around: Surroundings | None) -> Outcome:
     """Whether steps that are replayed in the environment give the observations, rewards and ends of the file."""
     if around is None or around.env is None:
         return Unchecked("--env ENV_ID would replay some steps in the environment")
+    if not subject.has_actions:
+        return WITHOUT
     if is_composite(around.observation_space):
         return Unchecked("observations of several parts, pictures among them, are not compared with those of a replay")
     if not _fits(subject, around):

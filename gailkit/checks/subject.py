@@ -59,6 +59,11 @@ class Subject:
     notes: Mapping[str, str] = field(default_factory=dict)  # as ``Conversion.notes``
     gone: tuple[int, ...] = ()  # numbers of the episodes that are left out, for they have no step
 
+    @property
+    def has_actions(self) -> bool:
+        """Whether it is known what was done in the episodes."""
+        return all(each.has_actions for each in self.trajectories)
+
     def numbered(self) -> Iterator[tuple[int, Trajectory]]:
         """Every trajectory behind its number in the file."""
         return zip(self.numbers, self.trajectories, strict=True)

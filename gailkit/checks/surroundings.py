@@ -59,7 +59,7 @@ def as_observed(subject: Subject, around: Surroundings) -> Subject:
         return subject
     first, about = subject.trajectories[0], subject.about
     observed = flattened_by(about.observation_space, around.observation_space, first.observations)
-    acted = flattened_by(about.action_space, around.action_space, first.actions)
+    acted = flattened_by(about.action_space, around.action_space, first.actions) if first.has_actions else None
     if observed is not None:
         with suppress(InputError):
             flat = [

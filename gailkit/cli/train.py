@@ -19,7 +19,7 @@ from gailkit.cli.resume_option import Resumable, go_on, resume_options, to_resum
 from gailkit.cli.stepping_options import note, stepping_options
 from gailkit.ranks.group import is_first
 from gailkit.rollouts.stepping import Stepping
-from gailkit.training.config import TrainConfig
+from gailkit.training.config import BY_DATA, NEXT_STATE, TrainConfig
 from gailkit.wording import counted
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ EXAMPLES = examples(
     "- steps the environments in two processes",
     "gailkit train CartPole-v1 --demos demos.hdf5 --config my.toml --out mine",
     "- takes its settings from my.toml, one in a line, such as steps = 60000",
+)
+
+
+WITHOUT_ACTIONS = (
+    "the demonstrations hold no actions: what they saw is imitated, each state and the next (--discriminator-kind "
+    f"{NEXT_STATE}), and no clone is made"
 )
 
 
@@ -133,6 +139,8 @@ def train(
     torch.set_num_threads(threads)
     env_id = canonical_id(env_id)
     demonstrations, held_out = source.load(env_id, env_kwargs, other_environment)
+    if settings.discriminator.kind == BY_DATA and not demonstrations.has_actions:
+        note(WITHOUT_ACTIONS)
     with watched_training(settings.steps_of_rollouts, out, settings.steps, to_resume("train", out)) as on_iteration:
         result = run_training(
             env_id,
@@ -167,9 +175,10 @@ def _tell(out: Path, result: TrainingResult, source: LearnedFrom) -> None:
     described = RunFolder.open(out).description()
     env_id, shown = described["env_id"], described["demonstrations"]
     held_out = _told_of(shown["held_out"]["episodes"])
-    learned_from = f"{counted(shown['transitions'], 'pair')} of {counted(shown['episodes'], 'expert episode')}"
+    assert result.choice is not None and result.trainer.candidates is not None
+    what = "pair" if result.trainer.candidates.began is not None else "state"
+    learned_from = f"{counted(shown['transitions'], what)} of {counted(shown['episodes'], 'expert episode')}"
     click.echo(f"trained on {learned_from}: {out}; {held_out}")
-    assert result.choice is not None
     click.echo(told_choice(result.choice))
     note(result.trainer.collector.mishaps.summary())
     named = ["--env", env_id] if ":" in env_id else []

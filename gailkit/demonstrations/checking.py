@@ -16,6 +16,8 @@ def check_together(trajectories: Sequence[Trajectory]) -> None:
     """Raise InputError unless there are some, of one kind and shape, all with rewards or none, of plain numbers."""
     if not trajectories:
         raise InputError("demonstrations need at least one trajectory; found none")
+    if len({trajectory.has_actions for trajectory in trajectories}) != 1:
+        raise InputError("either all trajectories have actions or none; found both")
     for name in ("observations", "actions"):
         kinds = {_kind(getattr(trajectory, name)) for trajectory in trajectories}
         if len(kinds) != 1:

@@ -15,7 +15,7 @@ from gymnasium import Space
 
 from gailkit.demonstrations.checking import check_plain, check_together
 from gailkit.demonstrations.common_dtypes import widened
-from gailkit.demonstrations.episodes import Drawn, Episodes, HeldEpisodes
+from gailkit.demonstrations.episodes import Drawn, Episodes, HeldEpisodes, Spaces
 from gailkit.demonstrations.file_contents import About, ReadOptions
 from gailkit.demonstrations.fitting_environment import as_observed, check_fit, check_parts
 from gailkit.demonstrations.native import writing
@@ -113,6 +113,11 @@ class Demonstrations:
         """Whether they are in memory; else their steps stay in a file."""
         return self.episodes.in_memory
 
+    @cached_property
+    def has_actions(self) -> bool:
+        """Whether it is known what was done; else only states were seen."""
+        return bool(self.trajectories[0].has_actions)
+
     @property
     def num_steps(self) -> int:
         """Steps of all trajectories, drawn or not."""
@@ -143,6 +148,7 @@ class Demonstrations:
     def transitions(self) -> Transitions:
         """Every kept transition once, in the order of the trajectories; a random share of those that stay in a file.
 
+        Actions are (K, 0) where there are none.
         Observations and actions are float32 in a Box and int64 in a Discrete space; where the space is not known,
         floating numbers are float32, integers int64, and uint8 (images) stays uint8.
         """
@@ -168,7 +174,7 @@ class Demonstrations:
             return None
         chosen = terminated[np.linspace(0, len(terminated) - 1, min(len(terminated), MOST_ENDINGS)).astype(int)]
         held = HeldEpisodes([_last_step(self.trajectories[index]) for index in chosen.tolist()])
-        ends = held.drawn(1, (0,) * len(held), (self.observation_space, self.action_space)).overview()
+        ends = held.drawn(1, (0,) * len(held), self._drawn_spaces).overview()
         return ends[torch.arange(len(ends))]
 
     def subsample(self, k: int, seed: int = 0) -> Demonstrations:
@@ -224,6 +230,19 @@ class Demonstrations:
             self, trajectories=self.episodes.pick(chosen), offsets=tuple(self.offsets[index] for index in chosen)
         )
 
+    def without_actions(self) -> Demonstrations:
+        """The same episodes of which only the states are known; by their digests they are other ones.
+
+        Raises:
+            InputError: if they stay in their file, of which ``gailkit data convert --without-actions`` makes another.
+        """
+        if not self.in_memory:
+            raise InputError(
+                "these demonstrations stay in their file, which is larger than memory: gailkit data convert "
+                "--without-actions makes one without actions of it"
+            )
+        return replace(self, trajectories=tuple(each.without_actions() for each in self.trajectories))
+
     def fitted_to(self, observation_space: Space[Any], action_space: Space[Any]) -> Demonstrations:
         """These demonstrations with the spaces of an environment they could come from.
 
@@ -241,7 +260,12 @@ class Demonstrations:
 
     @cached_property
     def _drawn(self) -> Drawn:
-        return self.episodes.drawn(self.stride, self.offsets, (self.observation_space, self.action_space))
+        return self.episodes.drawn(self.stride, self.offsets, self._drawn_spaces)
+
+    @property
+    def _drawn_spaces(self) -> Spaces:
+        """Those of what is drawn: where there are no actions, (B, 0) is an element of no space."""
+        return self.observation_space, self.action_space if self.has_actions else None
 
 
 def _last_step(trajectory: Trajectory) -> Trajectory:

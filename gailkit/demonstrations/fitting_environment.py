@@ -45,6 +45,7 @@ def as_observed(
         about = about._replace(observation_space=flattened_space(observed))
     if acted is not None:
         about = about._replace(action_space=flattened_space(acted))
+    acted = acted if first.has_actions else None
     return (episodes if observed is acted is None else FlattenedEpisodes(episodes, observed, acted)), about
 
 
@@ -129,7 +130,8 @@ def check_fit(
     each_counts = any(_whole_numbers_held(space) is not None for space in (observation_space, action_space))
     for index, trajectory in enumerate(trajectories):
         _check_values("observation", trajectory.observations, observation_space, index, about)
-        _check_values("action", trajectory.actions, action_space, index, about)
+        if trajectory.has_actions:
+            _check_values("action", trajectory.actions, action_space, index, about)
         if not each_counts:  # of real numbers only dtype and shape are compared, which all share
             return
 

@@ -107,6 +107,11 @@ class KeptSteps:
         for block in blocks(len(self), self.observations[:1].size):
             yield _drawn(self.observations, self.at_observation[block], self.observation_dtype)
 
+    def steps_in_blocks(self) -> Iterator[Transitions]:
+        """All steps in their order, some at a time."""
+        for block in blocks(len(self), 2 * self.observations[:1].size):
+            yield self[torch.arange(block.start, block.stop)]
+
     def chosen(self, index: Tensor) -> KeptSteps:
         """Those at ``index`` (K',) int64 alone, in that order."""
         at = index.numpy()

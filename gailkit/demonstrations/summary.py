@@ -29,7 +29,7 @@ class Description:
     observation_space: str | None  # None where the file does not state it
     action_space: str | None
     observations: str  # dtype and shape of one
-    actions: str
+    actions: str | None  # None where the file holds none
     episodes: int
     episodes_known: bool  # False where each of them may be several
     steps: int
@@ -79,7 +79,7 @@ def describe(path: Path, options: ReadOptions | None = None, memory: int | None 
         observation_space=_text(about.observation_space),
         action_space=_text(about.action_space),
         observations=f"{first.observations.dtype} of shape {first.observations.shape[1:]}",
-        actions=f"{first.actions.dtype} of shape {first.actions.shape[1:]}",
+        actions=f"{first.actions.dtype} of shape {first.actions.shape[1:]}" if first.has_actions else None,
         episodes=len(lengths),
         episodes_known=not several,
         steps=sum(lengths),

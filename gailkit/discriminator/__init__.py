@@ -13,11 +13,8 @@ from gailkit.discriminator.losses import (
     Weights,
     with_gradient_penalty,
 )
-from gailkit.discriminator.state_action import (
-    BoxActionDiscriminator,
-    DiscreteActionDiscriminator,
-    StateDiscriminator,
-)
+from gailkit.discriminator.state import NextStateDiscriminator, StateDiscriminator
+from gailkit.discriminator.state_action import BoxActionDiscriminator, DiscreteActionDiscriminator
 
 __all__ = [
     "AdversarialLoss",
@@ -29,6 +26,7 @@ __all__ = [
     "DiscriminatorLoss",
     "EndingJudge",
     "GradientPenalisedLoss",
+    "NextStateDiscriminator",
     "SolvedLoss",
     "StateDiscriminator",
     "WeightedLoss",

@@ -25,6 +25,7 @@ class Discriminator(nn.Module, ABC):
     """
 
     looks_ahead: bool = True  # whether ``logits`` may look at ``next_obs``; else pictures there are not encoded
+    sees_actions: bool = True  # whether ``logits`` may look at ``act``; else it judges also whose actions nobody knows
 
     def __init__(self, encoder: ObservationEncoder, action_space: Space[Any]) -> None:
         """``encoder`` is the one the policy uses, so that both sides see the same preprocessing."""
@@ -35,12 +36,17 @@ class Discriminator(nn.Module, ABC):
     def encode(self, transitions: Transitions) -> Transitions:
         """The same transitions as features, float32: obs and next_obs (B, S), act (B, F), terminated (B,) bool.
 
-        Where there are pictures and nothing ``looks_ahead``, next_obs is (B, 0).
+        Where there are pictures and nothing ``looks_ahead``, next_obs is (B, 0); act is where nothing ``sees_actions``.
         """
         obs = self.encoder(transitions.obs)
         ahead = self.looks_ahead or not self.encoder.pictures
         following = self.encoder(transitions.next_obs) if ahead else obs[:, :0]
-        return Transitions(obs, self.action_encoder(transitions.act), following, transitions.terminated)
+        act = self.action_encoder(transitions.act) if self.sees_actions else torch.zeros(len(transitions), 0)
+        return Transitions(obs, act, following, transitions.terminated)
+
+    def observe(self, transitions: Transitions) -> None:
+        """Take transitions of the expert, before the run, or of the policy, before D learns from them, into whatever
+        statistics there are beside those of the encoder; here there are none."""
 
     @abstractmethod
     def logits(self, encoded: Transitions) -> Tensor:

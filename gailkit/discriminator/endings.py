@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,8 +11,9 @@ from torch import Tensor
 
 from gailkit.discriminator.base import Discriminator, Shown
 from gailkit.discriminator.losses import DiscriminatorLoss, Weights, weighted
-from gailkit.discriminator.state_action import StateDiscriminator
+from gailkit.discriminator.state import StateDiscriminator
 from gailkit.networks.flat import FlatParameters
+from gailkit.networks.mlp import mlp
 from gailkit.networks.optimizers import load_optimizer
 from gailkit.ranks.group import size
 from gailkit.ranks.merging import rows
@@ -51,7 +53,8 @@ class EndingJudge:
     @classmethod
     def of(cls, like: Discriminator, loss: DiscriminatorLoss, expert: Transitions, **settings: Any) -> EndingJudge:
         """A judge that sees observations as the discriminator ``like`` does."""
-        return cls(StateDiscriminator(like.encoder, like.action_encoder.space, HIDDEN), loss, expert, **settings)
+        network = partial(mlp, hidden=(HIDDEN,))
+        return cls(StateDiscriminator(like.encoder, like.action_encoder.space, network), loss, expert, **settings)
 
     def update(self, rollout: Rollout, expert_mass: float, policy_mass: float) -> None:
         """Learn from the endings in all ranks' rollouts and the latest before; nothing while there are none."""
@@ -93,12 +96,12 @@ class EndingJudge:
         """Go on from what ``state_dict`` returned."""
         self.discriminator.load_state_dict(state["discriminator"])
         load_optimizer(self.optimizer, state["optimizer"])
-        self.policy = Transitions(**state["policy"])
+        self.policy = arrivals(Transitions(**state["policy"]))
 
 
 def arrivals(steps: Transitions) -> Transitions:
-    """Where the steps led, as ``obs``."""
-    return Transitions(steps.next_obs, steps.act, steps.next_obs, steps.terminated)
+    """Where the steps led, as ``obs``; nothing is done there."""
+    return Transitions(steps.next_obs, torch.zeros(len(steps), 0), steps.next_obs, steps.terminated)
 
 
 def _endings(steps: Transitions) -> Transitions:

@@ -84,6 +84,7 @@ class DiscriminatorLearner:
         self._take_in_terminations(shown)
         if self.endings is not None and self.policy_mass is not None:
             self.endings.update(rollout, self.expert_mass, self.policy_mass)
+        self.discriminator.observe(rollout.transitions())
         policy, weights = Shown(self.discriminator, shown.steps), self.weights()
         losses = []
         for _ in range(self.updates):
@@ -164,11 +165,14 @@ class DiscriminatorLearner:
         return float(averaged(self.discriminator.judged(steps).mean()))
 
     def _moved(self, encoded: Transitions) -> Transitions:
-        """Encoded transitions with pictures moved at random; without pictures as they are."""
+        """Encoded transitions with pictures moved at random, successors alike; without pictures as they are."""
         encoder = self.discriminator.encoder
         if not encoder.pictures or not self.image_shift:
             return encoded
-        return replace(encoded, obs=encoder.shifted(encoded.obs, self.image_shift))
+        if not self.discriminator.looks_ahead:
+            return replace(encoded, obs=encoder.shifted(self.image_shift, encoded.obs)[0])
+        obs, following = encoder.shifted(self.image_shift, encoded.obs, encoded.next_obs)
+        return replace(encoded, obs=obs, next_obs=following)
 
     @torch.no_grad()
     def _health(self, expert: Transitions, policy: Transitions) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Discriminators of state-action pairs, one for each kind of action space, and of states alone."""
+"""Discriminators of state-action pairs, one for each kind of action space."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from gailkit.discriminator.base import Discriminator
 from gailkit.networks.convolutions import seeing
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.networks.mlp import mlp
 from gailkit.types import Transitions
 
 NetworkFactory = Callable[[int, int], nn.Module]
@@ -30,21 +29,6 @@ class BoxActionDiscriminator(Discriminator):
     def logits(self, encoded: Transitions) -> Tensor:
         """z(s, a), (B,)."""
         z: Tensor = self.network(torch.cat((encoded.obs, encoded.act), dim=-1))
-        return z.squeeze(-1)
-
-
-class StateDiscriminator(Discriminator):
-    """D(s), whatever the action: one hidden layer on the encoded observation."""
-
-    looks_ahead = False
-
-    def __init__(self, encoder: ObservationEncoder, action_space: Space[Any], hidden: int) -> None:
-        super().__init__(encoder, action_space)
-        self.network = seeing(encoder, mlp)(encoder.size, 1, (hidden,))
-
-    def logits(self, encoded: Transitions) -> Tensor:
-        """z(s), (B,)."""
-        z: Tensor = self.network(encoded.obs)
         return z.squeeze(-1)
 
 

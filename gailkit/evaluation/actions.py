@@ -23,7 +23,7 @@ MOST_BYTES = 2**28  # of expert observations that a policy is asked about
 
 @dataclass(frozen=True)
 class ActionMatch:
-    """A policy's actions beside the expert's, in the expert's states."""
+    """A policy's actions beside the expert's, in the expert's states; nothing where the expert's are not known."""
 
     action_episodes: int  # expert episodes compared
     action_held_out: bool | None  # whether the policy was trained without them; None where that is not known
@@ -34,6 +34,8 @@ class ActionMatch:
 
     def sentence(self) -> str:
         """The match in words."""
+        if not self.action_episodes:
+            return "Its actions are not compared: the demonstrations hold none of the expert's."
         seen = {True: " it has not seen", False: " it was trained on", None: ""}[self.action_held_out]
         where = f"On {counted(self.action_episodes, 'expert episode')}{seen}"
         if self.action_agreement is not None:
@@ -61,8 +63,11 @@ def match_actions(
     """Compare ``policy`` with the actions of ``episodes`` of the expert, as many of them as MOST_BYTES hold.
 
     ``held_out`` says whether the policy was trained without them, ``noise`` is what the expert strayed from its own
-    actions by (``gailkit.experts.noise``), None where that is not known.
+    actions by (``gailkit.experts.noise``), None where that is not known. Where the episodes hold no actions there is
+    nothing to compare.
     """
+    if not episodes[0].has_actions:
+        return ActionMatch(0, held_out, None, None, None)
     chosen_episodes = _some(episodes)
     observations = np.concatenate([trajectory.observations[:-1] for trajectory in chosen_episodes])
     expert = clip_to_space(action_space, np.concatenate([trajectory.actions for trajectory in chosen_episodes]))

@@ -65,7 +65,8 @@ def closeness(
     """Compare episodes of a policy with episodes of the expert, on the scale from random actions to the expert.
 
     The episode is the unit of every split, permutation and bootstrap. The order of the episodes does not matter; the
-    same ``seed`` gives the same numbers. ``env_id`` lends well-known observations their names.
+    same ``seed`` gives the same numbers. ``env_id`` lends well-known observations their names. Where a side holds no
+    actions, what they changed is compared instead.
 
     Args:
         returns, endings: take the place of those of the given episodes, where more of the expert's are known.
@@ -83,7 +84,8 @@ def closeness(
         )
     played, shown, acted = (_in_order(episodes) for episodes in sides.values())
     others = _in_order(further) if len(further) else None
-    description, generator = Description(observation_space, action_space, env_id), np.random.default_rng(seed)
+    acted_in = action_space if all(side[0].has_actions for side in sides.values()) else None
+    description, generator = Description(observation_space, acted_in, env_id), np.random.default_rng(seed)
     own, experts, randoms, more = (
         [] if side is None else description.points(side, side.lengths, generator)
         for side in (played, shown, acted, others)

@@ -40,6 +40,7 @@ class FeatureDistance:
 class Occupancy:
     """1-Wasserstein distances between steps (s, a), in the expert's deviations; None where something is not known.
 
+    Steps are (s, s' - s) where the expert's actions are not known.
     All are between equally many episodes. The policy, random actions and the floor are compared with the same ones of
     the expert. With few episodes even the expert lies away from itself: by the floor.
     """
@@ -58,6 +59,7 @@ class Occupancy:
     state_closeness: float | None
     sliced_distance: float  # of all steps of all episodes, by slices
     features: tuple[FeatureDistance, ...]
+    by_changes: bool = False  # whether what an action changed stood for it
 
 
 class _Distances(NamedTuple):
@@ -95,7 +97,9 @@ def compare_occupancy(
     sides, generator = Sides(policy, expert, random, further), np.random.default_rng(seed)
     dimensions = expert[0].shape[1]
     distance = distance_in(dimensions, generator)
-    observed = [column for feature in features if not feature.is_action for column in feature.columns]
+    changes = any(feature.is_change for feature in features)
+    others = (feature for feature in features if not (feature.is_action or feature.is_change))
+    observed = [column for feature in others for column in feature.columns]
     of_states, state_distance = sides.columns(observed), distance_in(len(observed), generator)
     directions = random_directions(DIRECTIONS, dimensions, generator)
     enough = sides.demonstrations > 1
@@ -119,6 +123,7 @@ def compare_occupancy(
         state_closeness=1 - (states.policy - states.floor) / (states.random - states.floor) if on_scale else None,
         sliced_distance=sliced_wasserstein(np.concatenate(policy), np.concatenate(expert), directions),
         features=tuple(_feature_distance(feature, sides, generator) for feature in features),
+        by_changes=changes,
     )
 
 

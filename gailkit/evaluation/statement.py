@@ -66,9 +66,10 @@ def occupancy_sentence(occupancy: Occupancy) -> str:
     """How far the policy's occupancy lies from the expert's."""
     if occupancy.floor is None:
         return "How far it moves from the expert is not known: one episode of the expert has no distance to another."
+    steps = "observations, and what its actions change in them," if occupancy.by_changes else "steps"
     distance = (
-        f"Its steps lie {occupancy.distance:.2f} from the expert's, the expert's own {occupancy.floor:.2f} (the floor) "
-        f"and those of random actions {occupancy.random_distance:.2f}"
+        f"Its {steps} lie {occupancy.distance:.2f} from the expert's, the expert's own {occupancy.floor:.2f} "
+        f"(the floor) and those of random actions {occupancy.random_distance:.2f}"
     )
     if occupancy.closeness is None:
         return f"{distance}, which is not surely further than the floor: {_no_scale(occupancy)}."

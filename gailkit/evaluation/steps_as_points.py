@@ -1,9 +1,12 @@
-"""Steps of episodes as points: observation and action side by side, on a scale on which the expert varies by one."""
+"""Steps of episodes as points: observation and action side by side, on a scale on which the expert varies by one.
+
+Where the expert's actions are not known, what an action changed stands for it: the difference of two observations.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -35,6 +38,7 @@ class Feature:
     is_action: bool
     is_choice: bool  # of a Discrete space: a column for each of its values, 1 for the one taken
     start: int = 0  # the first of those values
+    is_change: bool = False  # of an observation to the next
 
 
 @dataclass(frozen=True)
@@ -42,20 +46,30 @@ class Description:
     """How a step becomes a row of D numbers."""
 
     observation_space: Space[Any]
-    action_space: Space[Any]
+    action_space: Space[Any] | None  # None where what an action changed is to stand for it
     env_id: str | None = None
 
     def rows(self, trajectory: Trajectory, chosen: np.ndarray) -> np.ndarray:
         """The steps ``chosen`` (k,) as (k, D) float64; actions as the environment takes them, clipped to the Box."""
         observations = _numbers(self.observation_space, trajectory.observations[:-1][chosen])
+        if self.action_space is None:
+            following = _numbers(self.observation_space, trajectory.observations[1:][chosen])
+            return np.concatenate([observations, following - observations * ~self._choices()], axis=1)
         actions = _numbers(self.action_space, clip_to_space(self.action_space, trajectory.actions[chosen]))
         return np.concatenate([observations, actions], axis=1)
 
     def features(self) -> tuple[Feature, ...]:
         """What the columns of ``rows`` are, in their order."""
         seen = _features("observation", self.observation_space, observation_names(self.env_id), 0, False)
-        done = _features("action", self.action_space, (), sum(len(each.columns) for each in seen), True)
-        return (*seen, *done)
+        width = sum(len(each.columns) for each in seen)
+        if self.action_space is None:
+            return (*seen, *(_change(each, width) for each in seen))
+        return (*seen, *_features("action", self.action_space, (), width, True))
+
+    def _choices(self) -> np.ndarray:
+        """Which columns of an observation (D,) bool are those of choices, whose next one is told, not how far it is."""
+        seen = _features("observation", self.observation_space, (), 0, False)
+        return np.concatenate([np.full(len(each.columns), each.is_choice) for each in seen])
 
     def points(self, trajectories: Iterable[Trajectory], lengths: np.ndarray, random: np.random.Generator) -> Points:
         """All steps of the episodes of these ``lengths``, or of each the same share, as many as MOST_STEPS in all."""
@@ -135,6 +149,13 @@ def _numbers(space: Space[Any], values: np.ndarray) -> np.ndarray:
         values = picture.with_channels_last(values)
     batches = [values[start : start + BATCH] for start in range(0, len(values), BATCH)]
     return np.concatenate([_averaged(batch.astype(np.float64)).reshape(len(batch), -1) for batch in batches])
+
+
+def _change(feature: Feature, width: int) -> Feature:
+    """What ``feature`` of an observation of ``width`` columns is in the change to the next."""
+    name = f"next {feature.name}" if feature.is_choice else f"change of {feature.name}"
+    columns = tuple(column + width for column in feature.columns)
+    return replace(feature, name=name, columns=columns, is_change=True)
 
 
 def _features(role: str, space: Space[Any], names: Sequence[str], first: int, is_action: bool) -> tuple[Feature, ...]:

@@ -44,19 +44,20 @@ def judge(
     policy_episodes: int, expert_episodes: int, occupancy: Occupancy, two_sample: TwoSample | None, returns: Returns
 ) -> Verdict:
     """Apply ``RULE``."""
+    caveats = (*_detectable(occupancy), *_compared_by(occupancy))
     if expert_episodes < ENOUGH_EPISODES:
         return Verdict(
             NOT_ENOUGH_EXPERT,
             f"There is not enough expert data to say: {counted(expert_episodes, 'episode')} of the expert, and at "
             f"least {ENOUGH_EPISODES} are needed.",
-            _detectable(occupancy),
+            caveats,
         )
     if policy_episodes < ENOUGH_EPISODES:
         return Verdict(
             NOT_ENOUGH_POLICY,
             f"Too few episodes of the policy were run to say: {policy_episodes}, and at least {ENOUGH_EPISODES} are "
             "needed.",
-            _detectable(occupancy),
+            caveats,
         )
     assert two_sample is not None and occupancy.excess is not None  # there are enough episodes for both
     include_0 = occupancy.excess.low <= 0 <= occupancy.excess.high
@@ -67,7 +68,7 @@ def judge(
             "policy's steps from the "
             f"expert's ({_auc(two_sample)}), and they lie not measurably further from the expert's than the expert's "
             "own do.",
-            (*_detectable(occupancy), *_luck(returns)),
+            (*caveats, *_luck(returns)),
         )
     reasons = []
     if two_sample.p <= ALPHA:
@@ -75,7 +76,7 @@ def judge(
     if not include_0:
         further = "further" if occupancy.excess.value > 0 else "less far"
         reasons.append(f"its steps lie {further} from the expert's than the expert's own do")
-    told, caveats = f"{' and '.join(reasons)}.", _detectable(occupancy)
+    told = f"{' and '.join(reasons)}."
     if _scores(returns):
         return Verdict(MOVES_DIFFERENTLY, f"It scores like the expert but moves differently: {told}", caveats)
     return Verdict(DIFFERENT, f"It is different from the expert: {told}", caveats)
@@ -101,6 +102,13 @@ def _luck(returns: Returns) -> tuple[str, ...]:
         f"Its mean return differs from the expert's by {value:.3g} [{low:.3g}, {high:.3g}] all the same: returns do "
         "not enter this verdict, and other starts of the episodes change them too.",
     )
+
+
+def _compared_by(occupancy: Occupancy) -> tuple[str, ...]:
+    """What it was not compared by: another action that changes nothing else goes unnoticed."""
+    if not occupancy.by_changes:
+        return ()
+    return ("A step is what was seen and what changed, for these demonstrations hold no actions to compare.",)
 
 
 def _detectable(occupancy: Occupancy) -> tuple[str, ...]:

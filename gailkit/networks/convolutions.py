@@ -48,11 +48,14 @@ class Eyes(nn.Module):
     """Features (B, inputs) to (B, outputs): those of pictures, which come first, become what a network makes of each;
     the others stay as they are."""
 
-    def __init__(self, pictures: Sequence[Picture], inputs: int, make: ImageEncoder) -> None:
-        """Raises InputError unless ``make`` makes networks that map pictures to one row of features each."""
+    def __init__(self, pictures: Sequence[Picture], inputs: int, make: ImageEncoder, frames: int = 1) -> None:
+        """Raises InputError unless ``make`` makes networks that map pictures to one row of features each.
+
+        ``frames`` is how many times each picture is there, one behind the other.
+        """
         super().__init__()
-        self.shapes = [(each.channels, each.height, each.width) for each in pictures]
-        self.sizes = [each.size for each in pictures]
+        self.shapes = [(frames * each.channels, each.height, each.width) for each in pictures]
+        self.sizes = [frames * each.size for each in pictures]
         self.trunks = nn.ModuleList(make(*shape) for shape in self.shapes)
         found = (_features(trunk, shape) for trunk, shape in zip(self.trunks, self.shapes, strict=True))
         self.outputs = inputs - sum(self.sizes) + sum(found)
@@ -66,11 +69,12 @@ class Eyes(nn.Module):
         return torch.cat([*seen, rest], -1)
 
 
-def seeing(encoder: ObservationEncoder, network: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+def seeing(encoder: ObservationEncoder, network: Callable[..., nn.Module], frames: int = 1) -> Callable[..., nn.Module]:
     """``network``, a factory of (inputs, outputs, ...), of networks that see the pictures among their inputs.
 
-    The inputs begin with the features of ``encoder``; what follows them, an encoded action say, is passed on. Every
-    network has convolutions of its own: those of a discriminator and of a policy are trained towards opposite ends.
+    The inputs begin with the features of ``encoder``, of several ``frames`` as it puts them ``side_by_side``; what
+    follows them, an encoded action say, is passed on. Every network has convolutions of its own: those of a
+    discriminator and of a policy are trained towards opposite ends.
     Where there are no pictures it is ``network`` itself.
     """
     pictures, image_encoder = encoder.pictures, encoder.image_encoder
@@ -78,7 +82,7 @@ def seeing(encoder: ObservationEncoder, network: Callable[..., nn.Module]) -> Ca
         return network
 
     def make(inputs: int, outputs: int, *arguments: Any, **settings: Any) -> nn.Module:
-        eyes = Eyes(pictures, inputs, image_encoder or nature)
+        eyes = Eyes(pictures, inputs, image_encoder or nature, frames)
         decides = network(eyes.outputs, outputs, *arguments, **settings)
         return nn.Sequential(eyes, *(decides if isinstance(decides, nn.Sequential) else (decides,)))
 

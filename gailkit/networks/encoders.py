@@ -39,7 +39,8 @@ class ObservationEncoder(nn.Module):
         self.space, self.image_encoder = space, image_encoder
         self._parts = parts_of_observations(space, see)
         self.pictures = tuple(picture for picture, _ in self._parts.pictures)
-        vector = len(self._parts.marks)
+        self.marks = self._parts.marks  # of the last features, those of no picture, which are 0 or 1 by their nature
+        vector = len(self.marks)
         self.size = sum(picture.size for picture in self.pictures) + vector
         standardised = not self._parts.marks.all()
         self.normalizer = RunningNormalizer(vector, as_is=self._parts.marks) if standardised else None
@@ -79,18 +80,33 @@ class ObservationEncoder(nn.Module):
         """Leave the statistics as they are from now on, for the sake of networks that have learned with them."""
         self.frozen = True
 
-    def shifted(self, features: Tensor, share: float) -> Tensor:
-        """Features (B, size) in which every picture has moved at random, each of the B its own way, by up to a
-        ``share`` of its shorter side."""
+    def numbers(self, obs: Tensor) -> Tensor:
+        """What is a number in observations (B, *obs) and no part of a picture, in the order of the features and in the
+        environment's units: (B, K) float32."""
+        if isinstance(self.space, Discrete):
+            return torch.zeros(len(obs), 0)
+        return self._parts.vector_of(obs).float()[:, torch.from_numpy(~self.marks)]
+
+    def side_by_side(self, *features: Tensor) -> Tensor:
+        """Features (B, size) of several times as (B, their sizes in all), for networks that see so many ``frames``:
+        pictures first, of each its channels at all times, then what is no picture."""
         sizes = [picture.size for picture in self.pictures]
-        *pictures, vector = features.split([*sizes, features.shape[1] - sum(sizes)], 1)
-        moved = [
-            random_shift(
-                seen.reshape(-1, each.channels, each.height, each.width), round(share * min(each.height, each.width))
-            )
-            for each, seen in zip(self.pictures, pictures, strict=True)
-        ]
-        return torch.cat([*(each.flatten(1) for each in moved), vector], 1)
+        apart = [each.split([*sizes, each.shape[1] - sum(sizes)], 1) for each in features]
+        return torch.cat([part for parts in zip(*apart, strict=True) for part in parts], 1)
+
+    def shifted(self, share: float, *features: Tensor) -> tuple[Tensor, ...]:
+        """Features (B, size) of one or several times, in which every picture has moved at random by up to a ``share``
+        of its shorter side: each of the B its own way, and alike at all times."""
+        sizes = [picture.size for picture in self.pictures]
+        apart = [each.split([*sizes, each.shape[1] - sum(sizes)], 1) for each in features]
+        moved = []
+        for picture, *seen in zip(self.pictures, *apart, strict=False):
+            shape = (picture.channels, picture.height, picture.width)
+            frames = torch.cat([each.reshape(-1, *shape) for each in seen], 1)
+            shift = random_shift(frames, round(share * min(shape[1:])))
+            moved.append([each.flatten(1) for each in shift.split(picture.channels, 1)])
+        vectors = [parts[-1] for parts in apart]
+        return tuple(torch.cat(parts, 1) for parts in zip(*moved, vectors, strict=True))
 
     def _by_channels(self) -> list[ChannelNormalizer]:
         """The normalizer of each picture."""

@@ -42,10 +42,13 @@ def maps_section(steps: Steps) -> Section:
         (side, (rows - plane.center) @ plane.directions.T)
         for side, rows in ((POLICY, policy), (EXPERT, expert), (RANDOM, random))
     )
+    seen = "Observation and action of each step"
+    if any(feature.is_change for feature in steps.features):
+        seen = "The observation of each step and what it changed"
     blocks: list[Block] = [
         Paragraph(
-            "Observation and action of each step, in the expert's deviations, seen along the two directions in which "
-            f"the steps of policy and expert vary most. {_described(plane, steps)}"
+            f"{seen}, in the expert's deviations, along the two directions in which the steps of policy and expert "
+            f"vary most. {_described(plane, steps)}"
         ),
         Panels(
             [

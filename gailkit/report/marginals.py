@@ -26,11 +26,16 @@ def marginals_section(found: Closeness) -> Section:
     features = sorted(zip(found.occupancy.features, steps.features, strict=True), key=lambda pair: -pair[0].distance)
     policy, expert = np.concatenate(steps.policy), np.concatenate(steps.expert)
     panels = [_panel(distance, feature, policy, expert) for distance, feature in features[:MOST]]
-    said = "Observations and actions in the environment's own units, those that differ most first."
+    changes = any(feature.is_change for feature in steps.features)
+    shown = "what changed in them" if changes else "actions"
+    said = f"Observations and {shown} in the environment's own units, those that differ most first."
     more = len(features) - len(panels)
     if more:
         said += f" The {len(panels)} that differ most are shown, and {counted(more, 'feature')} more are not."
-    return Section("What is seen and done", [Paragraph(said), Panels(panels, [EXPERT, POLICY])])
+    return Section(
+        "What is seen and changes" if changes else "What is seen and done",
+        [Paragraph(said), Panels(panels, [EXPERT, POLICY])],
+    )
 
 
 def _panel(distance: FeatureDistance, feature: Feature, policy: np.ndarray, expert: np.ndarray) -> Panel:

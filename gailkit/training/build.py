@@ -23,15 +23,17 @@ from gailkit.discriminator import (
     DiscriminatorLearner,
     DiscriminatorLoss,
     EndingJudge,
+    NextStateDiscriminator,
+    StateDiscriminator,
     with_gradient_penalty,
 )
 from gailkit.functional import rewards
 from gailkit.functional.absorbing import absorbing_mass
-from gailkit.generator import Guidance, WarmStart, warm_start
-from gailkit.generator.guidance import Draw, measured_apart
+from gailkit.generator import Generator, Guidance, WarmStart, warm_start
+from gailkit.generator.guidance import Draw, Steps, measured_apart
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.networks.mlp import mlp, spectral_mlp
+from gailkit.networks.mlp import NetworkFactory, mlp, spectral_mlp
 from gailkit.ranks.group import alone, from_first, rank
 from gailkit.rollouts.collector import Collector
 from gailkit.rollouts.environments import SeedStream
@@ -40,7 +42,15 @@ from gailkit.training.averaging import memory_of
 from gailkit.training.build_policy import generator_factory, given_networks, named, observation_encoder
 from gailkit.training.checkpoint import packed, unpacked
 from gailkit.training.choosing import Candidates
-from gailkit.training.config import DiscriminatorConfig, ExpertConfig, RunConfig, TrainConfig
+from gailkit.training.config import (
+    NEXT_STATE,
+    STATE,
+    STATE_ACTION,
+    DiscriminatorConfig,
+    ExpertConfig,
+    RunConfig,
+    TrainConfig,
+)
 from gailkit.training.discount import Discount
 from gailkit.training.loop import Trainer
 from gailkit.training.parts import (
@@ -49,6 +59,7 @@ from gailkit.training.parts import (
     instance_of,
     made,
     made_generator,
+    require_actions,
     try_out,
 )
 from gailkit.training.teachers import Adversary, TrueReward
@@ -86,7 +97,11 @@ def build_trainer(
     actor_critic = generator.actor_critic  # which may be one that it made itself
     reward_form = instance_of("reward form", parts.reward or named(config.reward, REWARDS, "reward form"))
     loss = build_loss(config) if parts.loss is None else instance_of("discriminator loss", parts.loss)
+    require_actions(discriminator, demonstrations)
     try_out(discriminator, loss, reward_form, shown[torch.arange(2) * 0])
+    with alone():
+        for steps in shown.steps_in_blocks() if discriminator.looks_ahead else ():
+            discriminator.observe(steps)
     mass = absorbing_mass(demonstrations.num_terminated, demonstrations.num_steps, config.gamma)
     learner = DiscriminatorLearner(
         discriminator,
@@ -101,17 +116,22 @@ def build_trainer(
         image_shift=config.discriminator.image_shift,
     )
     teacher = Adversary(learner, demonstrations)
-    began = began or _begun(actor_critic, shown)
-    guiding: Draw = teacher.draw_expert
-    if generator.measures:
-        generator.measured, guiding = measured_apart(shown, config.seed)
-    if began.used:
-        encoder.freeze()
-        generator.guide(Guidance(guiding))
+    if discriminator.sees_actions:
+        began = began or _begun(actor_critic, shown)
+        _guide(generator, began, teacher.draw_expert, shown, config.seed)
     candidates = Candidates(actor_critic, began, memory_of(config.steps_of_iteration))
     gamma = getattr(generator, "gamma", config.gamma)  # of one that somebody made with another
     discount = Discount(generator, gamma, config.endless_gamma, demonstrations.num_terminated > 0)
     return Trainer(config, build_collector(config, envs), teacher, generator, candidates, discount)
+
+
+def _guide(generator: Generator, began: WarmStart, draw: Draw, shown: Steps, seed: int) -> None:
+    """Let the expert's actions tell the generator what it asks of them, and guide it where it ``began`` as a clone."""
+    if generator.measures:
+        generator.measured, draw = measured_apart(shown, seed)
+    if began.used:
+        generator.actor_critic.encoder.freeze()
+        generator.guide(Guidance(draw))
 
 
 def _begun(actor_critic: ActorCritic, shown: Pairs) -> WarmStart:
@@ -155,7 +175,12 @@ def build_collector(
 
 def discriminator_factory(config: DiscriminatorConfig) -> DiscriminatorFactory:
     """The kind of discriminator that ``config`` names; ``state-action`` is D(s, a), or D(s, .) for Discrete actions."""
-    own = {"state-action": partial(_state_action, config)}
+    kinds: Mapping[str, Callable[..., Discriminator]] = {
+        STATE_ACTION: _state_action,
+        STATE: StateDiscriminator,
+        NEXT_STATE: NextStateDiscriminator,
+    }
+    own = {name: partial(_of_network, kind, config) for name, kind in kinds.items()}
     factory: DiscriminatorFactory = named(config.kind, own, "discriminator")
     return factory
 
@@ -168,8 +193,17 @@ def build_loss(config: TrainConfig) -> DiscriminatorLoss:
     return with_gradient_penalty(loss, config.discriminator.gradient_penalty)
 
 
-def _state_action(config: DiscriminatorConfig, encoder: ObservationEncoder, action_space: Space[Any]) -> Discriminator:
+def _of_network(
+    kind: Callable[..., Discriminator],
+    config: DiscriminatorConfig,
+    encoder: ObservationEncoder,
+    action_space: Space[Any],
+) -> Discriminator:
     network = partial(named(config.network, NETWORKS, "discriminator network"), hidden=config.hidden)
+    return kind(encoder, action_space, network)
+
+
+def _state_action(encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory) -> Discriminator:
     kind = DiscreteActionDiscriminator if isinstance(action_space, Discrete) else BoxActionDiscriminator
     return kind(encoder, action_space, network)
 

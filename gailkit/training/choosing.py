@@ -72,11 +72,15 @@ class Choice:
 class Candidates:
     """The policies of a run that it may end with. All that changes is in ``state_dict``."""
 
-    def __init__(self, actor_critic: ActorCritic, began: WarmStart, memory: float = MEMORY) -> None:
-        """``actor_critic`` is the policy that is trained, as it was after it ``began``; ``memory`` of its average."""
+    def __init__(self, actor_critic: ActorCritic, began: WarmStart | None, memory: float = MEMORY) -> None:
+        """``actor_critic`` is the policy that is trained, as it was after it ``began``; ``memory`` of its average.
+
+        ``began`` is None where the expert's actions are not seen: then none is cloned, and candidates are compared by
+        what they see alone.
+        """
         self.actor_critic = actor_critic
         self.began = began
-        self.clone = copy.deepcopy(actor_critic.state_dict()) if began.used else None
+        self.clone = copy.deepcopy(actor_critic.state_dict()) if began is not None and began.used else None
         self.averaged = AveragedParameters(actor_critic, memory)
 
     def update(self) -> None:
@@ -90,12 +94,13 @@ class Candidates:
 
     def state_dict(self) -> dict[str, Any]:
         """All that changes beside the policy itself."""
-        return {"clone": self.clone, "began": self.began.record(), "averaged": self.averaged.state_dict()}
+        began = None if self.began is None else self.began.record()
+        return {"clone": self.clone, "began": began, "averaged": self.averaged.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` returned."""
         self.clone = state["clone"]
-        self.began = WarmStart.recorded(state["began"])
+        self.began = None if state["began"] is None else WarmStart.recorded(state["began"])
         self.averaged.load_state_dict(state["averaged"])
 
 
@@ -129,7 +134,7 @@ def choose(
     if not played:
         name = next(iter(states))
         return Choice(name, states[name], (), 0)
-    distances = distances_to(demonstrations, list(played.values()), seed)
+    distances = distances_to(demonstrations, list(played.values()), seed, by_actions=candidates.began is not None)
     found = [Played(*key, episodes, distance) for key, distance in zip(played, distances, strict=True)]
     nearest = min(states, key=lambda name: sum(each.distance for each in found if each.policy == name))
     taken = sum(len(trajectory) for trajectories in played.values() for trajectory in trajectories)
@@ -166,13 +171,20 @@ def with_state(policy: TrainedPolicy, state: State) -> TrainedPolicy:
     return policy.with_networks(actor_critic)
 
 
-def distances_to(demonstrations: Demonstrations, played: Sequence[Sequence[Trajectory]], seed: int = 0) -> list[float]:
+def distances_to(
+    demonstrations: Demonstrations,
+    played: Sequence[Sequence[Trajectory]],
+    seed: int = 0,
+    by_actions: bool = True,
+) -> list[float]:
     """How far the steps of each set of episodes lie from those of the demonstrations that are shown to a learner.
 
-    The mean of 1-Wasserstein distances between random clouds of steps, in the deviations of the demonstrations.
+    The mean of 1-Wasserstein distances between random clouds of steps, in the deviations of the demonstrations;
+    without actions where it does not go ``by_actions``.
     """
     observation_space, action_space = demonstrations.observation_space, demonstrations.action_space
     assert observation_space is not None and action_space is not None
+    action_space = action_space if by_actions and demonstrations.has_actions else None
     description, random = Description(observation_space, action_space), np.random.default_rng(seed)
     shown = _shown(demonstrations, description)
     rows = [[description.rows(each, np.arange(len(each))) for each in episodes] for episodes in played]

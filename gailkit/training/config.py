@@ -23,6 +23,8 @@ LEAST_DEVIATION = (
     "imitation), so that the policy comes to rest where they hardly differ."
 )
 CHECKPOINTS = ("chosen", "last", "best")  # of a run, by which a policy may act
+STATE_ACTION, STATE, NEXT_STATE = "state-action", "state", "next-state"  # what a discriminator sees
+BY_DATA = "auto"  # the first of them, or the last where the demonstrations hold no actions
 FLAT = "flat"  # the image encoder that makes vectors of pictures, as runs that knew none did
 CHOOSING_SHARE = 0.05  # of the steps of an imitation,
 CHOOSING_STEPS = 3000  # but so many at least, of short ones not more than
@@ -39,7 +41,11 @@ def choosing_steps(steps: int) -> int:
 class DiscriminatorConfig:
     """How experts are told from the policy."""
 
-    kind: str = setting("state-action", "Which D: state-action, or package.module:attribute.")
+    kind: str = setting(
+        BY_DATA,
+        "What D sees: state-action, state, next-state (a state and the next), auto (state-action, or next-state where "
+        "the demonstrations hold no actions), or package.module:attribute.",
+    )
     network: str = setting("mlp", "Network of D: mlp, spectral (spectrally normalised), or package.module:attribute.")
     hidden: tuple[int, ...] = setting((64, 64), "Sizes of the hidden layers.", at_least=1)
     logit_penalty: float = setting(0.5, "Kappa of the adversarial loss; above 0.25.", above=0.25)
@@ -167,6 +173,13 @@ class TrainConfig(RunConfig):
     def training_steps(self) -> int:
         """All but those for choosing."""
         return self.steps - choosing_steps(self.steps)
+
+    def with_actions(self, known: bool) -> TrainConfig:
+        """These settings with the kind of discriminator that ``auto`` stands for where actions are ``known`` or not."""
+        if self.discriminator.kind != BY_DATA:
+            return self
+        kind = STATE_ACTION if known else NEXT_STATE
+        return dataclasses.replace(self, discriminator=dataclasses.replace(self.discriminator, kind=kind))
 
 
 def stored_config(values: Mapping[str, Any], kind: type[Config]) -> Config:

@@ -149,8 +149,9 @@ class Trainer:
             raise InputError(f"{name}.update must return a dict of numbers by name; found {reported}") from error
 
     def _guided_by(self) -> dict[str, float]:
-        """What the clone that the run began with is worth, and how strongly the expert's actions still guide."""
-        if self.candidates is None:
+        """What the clone that the run began with is worth, and how strongly the expert's actions still guide; nothing
+        where no actions are seen."""
+        if self.candidates is None or self.candidates.began is None:
             return {}
         guidance = self.generator.guidance
         strength = 0.0 if guidance is None else guidance.strength(self.progress)

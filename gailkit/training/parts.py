@@ -11,6 +11,7 @@ import torch
 from gymnasium import Space
 from torch import Tensor, nn
 
+from gailkit.demonstrations import Demonstrations
 from gailkit.discriminator import Discriminator, DiscriminatorLoss, Weights
 from gailkit.discriminator.losses import optimal_logit, weighted
 from gailkit.errors import GailkitError, InputError
@@ -20,6 +21,7 @@ from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.convolutions import ImageEncoder
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import NetworkFactory
+from gailkit.training.config import NEXT_STATE, STATE
 from gailkit.types import RewardForm, Transitions
 
 Made = TypeVar("Made")
@@ -87,6 +89,15 @@ def try_out(discriminator: Discriminator, loss: DiscriminatorLoss, reward_form: 
             solved = optimal_logit(loss, 0.5)
             if solved is not None:
                 float(solved)
+
+
+def require_actions(discriminator: Discriminator, demonstrations: Demonstrations) -> None:
+    """Raise InputError if the discriminator looks at actions and the demonstrations hold none."""
+    if isinstance(discriminator, Discriminator) and discriminator.sees_actions and not demonstrations.has_actions:
+        raise InputError(
+            f"the demonstrations hold no actions, which {type(discriminator).__name__} looks at: imitate states by "
+            f"--discriminator-kind {NEXT_STATE} or {STATE}"
+        )
 
 
 def checked_network(factory: NetworkFactory) -> NetworkFactory:

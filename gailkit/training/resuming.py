@@ -154,7 +154,8 @@ def _plan(
     fitted = fitted_to_envs(demonstrations, envs)
     require_same_demonstrations(stopped.folder.path, stopped.shown, fitted)
     with damaged(stopped.folder.path):
-        began = WarmStart.recorded(stopped.state["candidates"]["began"])
+        record = stopped.state["candidates"]["began"]
+        began = None if record is None else WarmStart.recorded(record)
     return Plan(build_trainer(config, envs, fitted, parts, began), {}, fitted)
 
 

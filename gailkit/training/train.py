@@ -70,6 +70,7 @@ def train(
     config, parts = TrainConfig() if config is None else config, parts or Parts()
     if not isinstance(config, TrainConfig):
         raise InputError(f"train takes its settings in a TrainConfig; found {type(config).__name__}")
+    config = config.with_actions(demonstrations.has_actions)
 
     def plan(envs: Environments) -> Plan:
         fitted = fitted_to_envs(demonstrations, envs)

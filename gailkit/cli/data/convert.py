@@ -27,6 +27,8 @@ EXAMPLES = examples(
     "- makes native.hdf5, a native file, of it",
     "gailkit data convert d4rl.hdf5 -o mine.hdf5 --max-episode-steps 1000",
     "- makes mine.hdf5 of a D4RL file of yours with a time limit of 1000 steps",
+    "gailkit data convert demos.hdf5 -o states.hdf5 --without-actions",
+    "- makes states.hdf5, of which only what was seen can be imitated",
 )
 
 
@@ -48,6 +50,7 @@ EXAMPLES = examples(
 @click.option("--env", "env_id", metavar="ENV_ID", help="State that the episodes come from here; checks that they fit.")
 @env_kwargs_option
 @click.option("--clip-actions", is_flag=True, help="Clip actions to the Box, as environments do before they act.")
+@click.option("--without-actions", is_flag=True, help="Leave the actions out, to imitate what was seen alone.")
 @overwrite_option
 @format_options
 def convert(
@@ -57,6 +60,7 @@ def convert(
     env_id: str | None,
     env_kwargs: dict[str, Any],
     clip_actions: bool,
+    without_actions: bool,
     overwrite: bool,
     options: ReadingOptions,
 ) -> None:
@@ -65,14 +69,22 @@ def convert(
     Native files, Minari data sets and robomimic files of any size are converted in bounded memory; files of other
     formats are read whole. What the new file cannot hold is named.
     """
+    if clip_actions and without_actions:
+        raise click.UsageError(
+            "--clip-actions changes the actions that --without-actions leaves out; give one of them."
+        )
     if kind == "native":
         prepare_new_file(output, [file], overwrite)
     else:
         check_new(output, [file], overwrite)
 
+    from gailkit.demonstrations.editing.convert import Target
     from gailkit.demonstrations.editing.convert import convert as run_conversion
 
-    target = _target(output, kind, env_id, env_kwargs, clip_actions)
+    written = Target(
+        output, _writer(kind), clip_actions=clip_actions, without_actions=without_actions, step=typed_command()
+    )
+    target = written if env_id is None else _said_to_come_from(written, env_id, env_kwargs)
     with watched(f"converting {file}") as on_episode:
         done = run_conversion(file, options.read_options(env_id), target, on_episode)
     say_notes(file, done.notes)
@@ -86,13 +98,9 @@ def convert(
     )
 
 
-def _target(output: Path, kind: str, env_id: str | None, env_kwargs: dict[str, Any], clip_actions: bool) -> Target:
-    from gailkit.demonstrations.editing.convert import Target
+def _said_to_come_from(target: Target, env_id: str, env_kwargs: dict[str, Any]) -> Target:
     from gailkit.rollouts.environments import canonical_id, make_env
 
-    target = Target(output, _writer(kind), clip_actions=clip_actions, step=typed_command())
-    if env_id is None:
-        return target
     env = make_env(canonical_id(env_id), env_kwargs)
     env.close()
     return target._replace(

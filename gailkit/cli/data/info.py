@@ -56,7 +56,7 @@ def _rows(found: Description) -> Rows:
         ("digests", verified if found.digests_verified else "none in this format, so damage can go unnoticed"),
         ("environment", _environment(found)),
         ("observation space", found.observation_space or f"not stated; observations are {found.observations}"),
-        ("action space", found.action_space or f"not stated; actions are {found.actions}"),
+        ("action space", _actions(found)),
         ("episodes", f"{found.episodes:,}" + ("" if found.episodes_known else " or more")),
         ("steps", f"{found.steps:,}"),
         ("lengths", f"min {found.length_min}, median {found.length_median:g}, max {found.length_max}"),
@@ -64,6 +64,13 @@ def _rows(found: Description) -> Rows:
         ("endings", _endings(found)),
         *((f"provenance {name}", text) for name, text in found.provenance.items()),
     ]
+
+
+def _actions(found: Description) -> str:
+    if found.actions is None:
+        known = f"{found.action_space}; " if found.action_space else ""
+        return f"{known}no actions are held: states can be imitated (gailkit train --discriminator-kind next-state)"
+    return found.action_space or f"not stated; actions are {found.actions}"
 
 
 def _endings(found: Description) -> str:

@@ -40,6 +40,7 @@ class Target(NamedTuple):
     observation_space: Space[Any] | None = None
     action_space: Space[Any] | None = None
     clip_actions: bool = False
+    without_actions: bool = False
     step: str = ""  # what is added to the provenance
 
 
@@ -103,8 +104,12 @@ class _Change:
             raise InputError(f"episode {number} is {kind_of(trajectory)}, and the first is {kind_of(self._first)}")
         self._check_environment(trajectory)
         self.steps += len(trajectory)
+        if self._target.without_actions:
+            return trajectory.without_actions()
         if self._box is None:
             return trajectory
+        if not trajectory.has_actions:
+            raise InputError(f"episode {number} holds no actions that could be clipped")
         problem = misfit(self._box, trajectory.actions[:0])  # kind and shape; bounds are what clipping is for
         if problem is not None:
             raise InputError(f"the actions of episode {number} cannot be clipped: {problem}")
@@ -146,11 +151,9 @@ def _box(about: About) -> Box:
 
 def kind_of(trajectory: Trajectory) -> str:
     """What all trajectories of one file have in common."""
-    kinds = [
-        f"{name} {values.dtype} {values.shape[1:]}"
-        for name in ("observations", "actions")
-        for values in [getattr(trajectory, name)]
-    ]
+    names = ("observations", "actions") if trajectory.has_actions else ("observations",)
+    kinds = [f"{name} {values.dtype} {values.shape[1:]}" for name in names for values in [getattr(trajectory, name)]]
+    kinds += [] if trajectory.has_actions else ["without actions"]
     return ", ".join(
         [*kinds, "without rewards" if trajectory.rewards is None else f"rewards {trajectory.rewards.dtype}"]
     )

@@ -18,6 +18,7 @@ from gailkit.types import Trajectory
 from gailkit.wording import counted
 
 _KINDS = {"f": "floating numbers", "i": "integers", "u": "unsigned integers", "b": "booleans"}
+_WITHOUT = "none (data convert --without-actions leaves out those of others)"
 
 
 class Named(NamedTuple):
@@ -126,7 +127,7 @@ def _task(demonstrations: Demonstrations) -> tuple[_Trait, ...]:
         _Trait("environment", demonstrations.env_id),
         _Trait("arguments of the environment", dict(demonstrations.env_kwargs)),
         _Trait("observations", _numbers(episode.observations)),
-        _Trait("actions", _numbers(episode.actions)),
+        _Trait("actions", _numbers(episode.actions) if episode.has_actions else _WITHOUT),
         _Trait("observation space", demonstrations.observation_space, may_be_missing=True),
         _Trait("action space", demonstrations.action_space, may_be_missing=True),
         _Trait("rewards", "not recorded" if episode.rewards is None else "recorded"),

@@ -30,7 +30,7 @@ ROLES = {
     "episode": Usual(("episode", "episodes", "episode_id", "episode_index")),
     "seed": Usual(("seed", "seeds", "episode_seed")),
 }
-REQUIRED = ("observations", "actions")
+REQUIRED = {"observations": "", "actions": ", or actions= with nothing behind it if there are none"}
 VECTORS = ("observations", "actions", "next_observations")  # the others are one column each
 EXAMPLE = "--columns 'observations=obs_0..obs_3; actions=action; terminated=done'"
 _SHOWN = 16
@@ -74,10 +74,10 @@ def named_columns(
     for role, usual in ROLES.items():
         if role not in told:
             found[role] = _usual([name for name in present if name not in taken], role, usual, origin)
-    for role in REQUIRED:
-        if not found[role]:
+    for role, otherwise in REQUIRED.items():
+        if not found[role] and not (otherwise and role in told):
             raise InputError(
-                f"{origin} does not say which of its columns are {role}: tell them by such as {EXAMPLE}; "
+                f"{origin} does not say which of its columns are {role}: tell them by such as {EXAMPLE}{otherwise}; "
                 f"it has: {_listed(present)}"
             )
     return {role: names for role, names in found.items() if names}

@@ -18,7 +18,8 @@ seed                         what the environment was reset with; the first row 
 
 ``obs_0..obs_16`` is a range of columns, ``obs_*`` all columns that begin so, in the order of their numbers. A role that
 is not told is found by names that are usual, such as ``obs_0``, ``action``, ``reward``, ``done`` (all of them stand in
-``column_names.ROLES``); ``truncated=`` with nothing behind it says that there is none. An array of several dimensions
+``column_names.ROLES``); ``truncated=`` with nothing behind it says that there is none, and so does ``actions=`` where
+only states were seen. An array of several dimensions
 in an NPZ is taken as it is. A single column of whole numbers is a choice (Discrete), one of other numbers a vector of
 one.
 
@@ -43,6 +44,7 @@ from gailkit.demonstrations.file_contents import About, Contents, Episode, ReadO
 from gailkit.demonstrations.formats.arrays import check_one_length, column, left_behind, origin, unmarked_cuts
 from gailkit.demonstrations.formats.column_names import EXAMPLE, VECTORS, named_columns
 from gailkit.errors import DataError, InputError
+from gailkit.types import no_actions
 from gailkit.untrusted.source import Source
 
 NAME = "plain columns"
@@ -56,7 +58,7 @@ def recognises(source: Source) -> bool:
     if source.container not in _CONTAINERS:
         return False
     arrays = (name for name, is_array in _members(source) if is_array)
-    return len(list(islice(arrays, 2))) == 2  # observations and actions at least
+    return len(list(islice(arrays, 2))) == 2  # observations, and actions or what tells where episodes end
 
 
 def read(source: Source, options: ReadOptions) -> Contents:
@@ -91,9 +93,11 @@ def read(source: Source, options: ReadOptions) -> Contents:
                 observations = np.concatenate([observations, following[stop - 1 : stop]])
             paid = None if rewards is None else rewards[start:stop]
             seed = None if seeds is None else _seed(seeds[start].item())
-            yield Episode(observations, values["actions"][start:stop], paid, ended, seed)
+            done = values["actions"][start:stop] if "actions" in values else no_actions(stop - start)
+            yield Episode(observations, done, paid, ended, seed)
 
-    told = "; ".join(f"{role}={','.join(found)}" for role, found in names.items())
+    without = {} if "actions" in names else {"actions": ()}
+    told = "; ".join(f"{role}={','.join(found)}" for role, found in {**names, **without}.items())
     taken = tuple(name for found in names.values() for name in found)
     about = About(provenance={**origin(source, NAME), "columns": told})
     return Contents(about, len(stops), episodes(), left_behind(source, taken), ends_marked=marked)
@@ -130,7 +134,7 @@ def _stops(
     source: Source, values: Mapping[str, np.ndarray], marks: Mapping[str, np.ndarray], options: ReadOptions
 ) -> tuple[np.ndarray, bool]:
     """Rows behind the last of each episode, ascending; and whether no end is missing among them."""
-    rows = len(values["actions"])
+    rows = len(values["observations"])
     marked = np.any(list(marks.values()), axis=0) if marks else np.zeros(rows, bool)
     if "episode" in values:
         stops = _runs(source, values["episode"])

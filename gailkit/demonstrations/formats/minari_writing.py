@@ -93,6 +93,8 @@ def _sides(about: About) -> tuple[Side, Side]:
 def _append(file: h5py.File, number: int, trajectory: Trajectory, sides: tuple[Side, Side]) -> None:
     if trajectory.rewards is None:
         raise InputError(f"Minari holds a reward for every step, and trajectory {number} has none")
+    if not trajectory.has_actions:
+        raise InputError(f"Minari holds an action for every step, and trajectory {number} has none")
     group = file.create_group(f"episode_{number}")
     group.attrs["id"], group.attrs["total_steps"] = number, len(trajectory)
     if trajectory.seed is not None:

@@ -3,7 +3,7 @@
 Layout of the root, N episodes of lengths L_i::
 
     observations    (sum(L_i + 1), *obs)   each episode's last observation included
-    actions         (sum(L_i), *act)
+    actions         (sum(L_i), *act)       not where the attribute ``actions`` says "none" (format version 2)
     rewards         (sum(L_i),)            optional
     episode_lengths (N,) int64
     terminated      (N,) bool

@@ -13,10 +13,12 @@ from gailkit.spaces import space_to_json
 
 FORMAT = "gailkit-demonstrations"
 VERSION = 1
+WITHOUT_ACTIONS = 2  # the version of a file that holds none, which who knows version 1 alone takes for a damaged one
+NO_ACTIONS = "none"  # what the header of such a file says of them
 DIGEST_BYTES = 32
 
 
-def header_texts(about: About) -> dict[str, str]:
+def header_texts(about: About, has_actions: bool = True) -> dict[str, str]:
     """The header's attributes, all but those that are the same in every file."""
     if about.env_id is not None and ("\0" in about.env_id or not about.env_id.isprintable()):
         raise InputError(f"the environment id {about.env_id!r} holds characters that cannot be written to a file")
@@ -27,7 +29,7 @@ def header_texts(about: About) -> dict[str, str]:
         space = getattr(about, name)
         if space is not None:
             texts[name] = space_to_json(space)
-    return texts
+    return texts if has_actions else {**texts, "actions": NO_ACTIONS}
 
 
 def header_digest(version: int, texts: Mapping[str, str]) -> str:

@@ -13,7 +13,14 @@ import numpy as np
 
 from gailkit.demonstrations.file_contents import About, Broken, Contents, Episode, ReadOptions
 from gailkit.demonstrations.joined_episodes import FlatEpisodes
-from gailkit.demonstrations.native.header import DIGEST_BYTES, FORMAT, VERSION, header_digest
+from gailkit.demonstrations.native.header import (
+    DIGEST_BYTES,
+    FORMAT,
+    NO_ACTIONS,
+    VERSION,
+    WITHOUT_ACTIONS,
+    header_digest,
+)
 from gailkit.demonstrations.native.rows import Layout, Parts, bytes_flat, read_layout, read_rows, room_for
 from gailkit.errors import DataError, InputError
 from gailkit.spaces import space_from_json
@@ -21,7 +28,7 @@ from gailkit.untrusted.ahead import ahead
 from gailkit.untrusted.source import DamageError, Source, open_source
 
 NAME = "gailkit native"
-_TEXTS = ("env_id", "env_kwargs", "observation_space", "action_space", "provenance")
+_TEXTS = ("env_id", "env_kwargs", "observation_space", "action_space", "provenance", "actions")
 _BLOCK_BYTES = 8 * 2**20  # read at a time
 _FEWEST_FOR_TWO = 4  # blocks that make it worth to start another process
 
@@ -186,9 +193,9 @@ def _read_header(source: Source) -> dict[str, str]:
     version = source.integer("format_version")
     if version is None or version < 1:
         raise DataError(f"{source.path} states no format version (found {version}); accepted is {VERSION}")
-    if version > VERSION:
+    if version > WITHOUT_ACTIONS:
         raise DataError(
-            f"{source.path} has format version {version}, which is newer than this gailkit reads ({VERSION}); "
+            f"{source.path} has format version {version}, which is newer than this gailkit reads ({WITHOUT_ACTIONS}); "
             "a newer gailkit wrote it and reads it"
         )
     texts = {name: text for name in _TEXTS if (text := source.text(name)) is not None}
@@ -196,6 +203,8 @@ def _read_header(source: Source) -> dict[str, str]:
         raise DataError(
             f"{source.path}: the header (environment, spaces, provenance) is damaged: its digest does not fit"
         )
+    if texts.get("actions", NO_ACTIONS) != NO_ACTIONS:
+        raise DataError(f"{source.path} says of its actions {texts['actions']!r}; accepted is {NO_ACTIONS!r}")
     return texts
 
 

@@ -10,17 +10,17 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 
 from gailkit.demonstrations.file_contents import About
-from gailkit.demonstrations.native.header import quoted
+from gailkit.demonstrations.native.header import NO_ACTIONS, quoted
 from gailkit.errors import DataError
 from gailkit.spaces import array_dtype, flat_bytes
-from gailkit.types import parts_of
+from gailkit.types import no_actions, parts_of
 from gailkit.untrusted.source import Source, Span
 
 
 class Parts(NamedTuple):
     """The arrays of a file that together are its observations, its actions or its rewards."""
 
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # none of the actions of a file that holds none
     dtype: np.dtype[Any] | None  # how they are put together; None where there is only one array
     rows: int
     row_bytes: int
@@ -32,7 +32,7 @@ Layout = tuple[Parts, Parts, Parts | None]
 
 def read_layout(source: Source, about: About, lengths: np.ndarray) -> Layout:
     """Where observations, actions and rewards stand. Raises DataError unless they fit the ``lengths``."""
-    actions = _parts(source, "actions", about.action_space)
+    actions = _actions(source, about, lengths)
     observations = _parts(source, "observations", about.observation_space)
     rewards = _parts(source, "rewards", None) if source.has("rewards") else None
     steps = actions.rows
@@ -56,6 +56,8 @@ def read_rows(
 
     They are read into ``target`` where there is one.
     """
+    if not parts.names:
+        return no_actions(sum(stop - start for start, stop in spans))
     if parts.dtype is None:
         name = parts.names[0]
         made = floats if source.dtype(name).kind == "f" else None
@@ -69,6 +71,8 @@ def read_rows(
 
 def room_for(source: Source, parts: Parts) -> np.ndarray:
     """An array for all rows of what ``parts`` make up. Raises DataError where there is not so much memory."""
+    if not parts.names:
+        return no_actions(parts.rows)
     name = parts.names[0]
     row = source.shape(name)[1:] if parts.dtype is None else ()
     return source.room(name, (parts.rows, *row), parts.dtype or source.dtype(name))
@@ -76,9 +80,19 @@ def room_for(source: Source, parts: Parts) -> np.ndarray:
 
 def bytes_flat(parts: Parts, space: Space[Any] | None) -> int:
     """What the rows take once more where they are flattened before they are drawn from, in float32."""
-    if space is None or isinstance(space, Box | Discrete):
+    if space is None or isinstance(space, Box | Discrete) or not parts.names:
         return 0
     return parts.rows * flat_bytes(space)
+
+
+def _actions(source: Source, about: About, lengths: np.ndarray) -> Parts:
+    """Where the actions stand: nowhere in a file that says that it holds none."""
+    if source.text("actions") != NO_ACTIONS:
+        return _parts(source, "actions", about.action_space)
+    if source.has("actions"):
+        raise DataError(f"{source.path} says that it holds no actions, and holds some")
+    steps = int(lengths.sum()) if (lengths > 0).all() else 0
+    return Parts((), None, steps, 0)
 
 
 def _parts(source: Source, name: str, space: Space[Any] | None) -> Parts:

@@ -15,7 +15,15 @@ from gymnasium import Space
 
 from gailkit.demonstrations.file_contents import About
 from gailkit.demonstrations.joined_episodes import FlatEpisodes, row_types
-from gailkit.demonstrations.native.header import DIGEST_BYTES, FORMAT, VERSION, header_digest, header_texts, quoted
+from gailkit.demonstrations.native.header import (
+    DIGEST_BYTES,
+    FORMAT,
+    VERSION,
+    WITHOUT_ACTIONS,
+    header_digest,
+    header_texts,
+    quoted,
+)
 from gailkit.errors import InputError
 from gailkit.spaces import array_dtype, brief
 from gailkit.storage import PatientFile, replacing, write_atomically
@@ -80,14 +88,19 @@ class NativeWriter:
         self._described: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # lengths, terminated, seeds
         self._digests: list[bytes] = []
         self._types: tuple[np.dtype[Any] | None, ...] = ()
+        self._has_actions = True  # as has the first of them
 
     def append(self, trajectory: Trajectory) -> None:
         """Add one trajectory; it is packed once enough of them are waiting.
 
         Raises:
-            InputError: if its numbers are of other dtypes than those of the first (``common_dtypes.widened``).
+            InputError: if its numbers are of other dtypes than those of the first (``common_dtypes.widened``), or one
+                of the two has actions.
         """
-        self._types = self._types or row_types(trajectory)
+        if not self._types:
+            self._types, self._has_actions = row_types(trajectory), trajectory.has_actions
+        if trajectory.has_actions != self._has_actions:
+            raise InputError("either all episodes of a file have actions or none; found both")
         if row_types(trajectory) != self._types:
             raise InputError(f"a file holds numbers of one kind; found {self._types} and {row_types(trajectory)}")
         self._waiting.append(trajectory)
@@ -107,14 +120,15 @@ class NativeWriter:
         """
         if not self.count:
             raise InputError("a file of demonstrations needs at least one trajectory; found none")
-        texts = header_texts(about)
+        texts = header_texts(about, self._has_actions)
+        version = VERSION if self._has_actions else WITHOUT_ACTIONS
         _check_parts("observation", self._types[0], about.observation_space)
         _check_parts("action", self._types[1], about.action_space)
         flat = self._described_next()
-        for name, text in {"format": FORMAT, **texts, "header_digest": header_digest(VERSION, texts)}.items():
+        for name, text in {"format": FORMAT, **texts, "header_digest": header_digest(version, texts)}.items():
             encoded = text.encode()
             self._file.attrs.create(name, encoded, dtype=h5py.string_dtype("utf-8", max(1, len(encoded))))
-        self._file.attrs["format_version"] = VERSION
+        self._file.attrs["format_version"] = version
         for name, values in self._episode_columns().items():
             pack(self._file, name, values, rows_within(_CHUNK_BYTES, values))
         self._file.flush()
@@ -131,7 +145,8 @@ class NativeWriter:
         return flat
 
     def _pack(self, flat: FlatEpisodes | None) -> None:
-        for name in ("actions", "rewards", "observations") if flat is not None else ():  # the largest last
+        own = ("actions",) if self._has_actions else ()
+        for name in (*own, "rewards", "observations") if flat is not None else ():  # the largest last
             values = getattr(flat, name)
             for path, part in parts_of(values) if values is not None else ():
                 _extend(self._file, "/".join([name, *map(quoted, path)]), part)

@@ -149,6 +149,9 @@ def _observations(demonstrations: Demonstrations) -> list[Block]:
 
 
 def _actions(demonstrations: Demonstrations) -> list[Block]:
+    """None where no actions are known."""
+    if not demonstrations.has_actions:
+        return []
     arrays = (episode.actions for episode in demonstrations.trajectories)
     return _blocks("action", sample(arrays, demonstrations.episodes.lengths), demonstrations.action_space)
 
