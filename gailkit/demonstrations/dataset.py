@@ -17,7 +17,7 @@ from gailkit.demonstrations.checking import check_plain, check_together
 from gailkit.demonstrations.common_dtypes import widened
 from gailkit.demonstrations.episodes import Drawn, Episodes, HeldEpisodes, Spaces
 from gailkit.demonstrations.file_contents import About, ReadOptions
-from gailkit.demonstrations.fitting_environment import as_observed, check_fit, check_parts
+from gailkit.demonstrations.fitting_environment import as_far_as_held, as_observed, check_fit, check_parts
 from gailkit.demonstrations.native import writing
 from gailkit.demonstrations.opening import read
 from gailkit.demonstrations.step_tensors import KeptSteps
@@ -113,10 +113,10 @@ class Demonstrations:
         """Whether they are in memory; else their steps stay in a file."""
         return self.episodes.in_memory
 
-    @cached_property
+    @property
     def has_actions(self) -> bool:
         """Whether it is known what was done; else only states were seen."""
-        return bool(self.trajectories[0].has_actions)
+        return self.episodes.has_actions
 
     @property
     def num_steps(self) -> int:
@@ -246,15 +246,17 @@ class Demonstrations:
     def fitted_to(self, observation_space: Space[Any], action_space: Space[Any]) -> Demonstrations:
         """These demonstrations with the spaces of an environment they could come from.
 
-        Observations and actions of several parts are flattened where those of the environment are (``make_env``).
+        Observations and actions of several parts are flattened where those of the environment are (``make_env``). Where
+        there are no actions, it does not matter in which space they were.
 
         Raises:
             InputError: if parts, shapes, kinds, the values of a Discrete space or the bounds of actions do not fit; it
                 prints both sides.
             UnsupportedSpaceError: if the environment's spaces are not supported.
         """
-        check_parts(self.about, observation_space, action_space)
-        episodes, about = as_observed(self.episodes, self.about, observation_space, action_space)
+        about = as_far_as_held(self.about, self.has_actions)
+        check_parts(about, observation_space, action_space)
+        episodes, about = as_observed(self.episodes, about, observation_space, action_space)
         check_fit(episodes, about, observation_space, action_space)
         return replace(self, trajectories=episodes, observation_space=observation_space, action_space=action_space)
 

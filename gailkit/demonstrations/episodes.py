@@ -50,6 +50,7 @@ class Episodes(Sequence[Trajectory], ABC):
     lengths: np.ndarray  # (N,) int64
     terminated: np.ndarray  # (N,) bool
     in_memory: bool
+    has_actions: bool  # whether it is known what was done
 
     @property
     @abstractmethod
@@ -59,6 +60,10 @@ class Episodes(Sequence[Trajectory], ABC):
     @abstractmethod
     def digests(self) -> list[str]:
         """SHA-256 of each, as hexadecimal digits."""
+
+    @abstractmethod
+    def digests_of_states(self) -> list[str]:
+        """The digest that each would have without its actions."""
 
     @abstractmethod
     def returns(self) -> np.ndarray | None:
@@ -104,6 +109,7 @@ class HeldEpisodes(Episodes):
     def __init__(self, trajectories: Sequence[Trajectory]) -> None:
         self._trajectories = tuple(trajectories)
         self.in_memory = True
+        self.has_actions = all(trajectory.has_actions for trajectory in self._trajectories)
         self.lengths = np.array([len(trajectory) for trajectory in self._trajectories], dtype=np.int64)
         self.terminated = np.array([trajectory.terminated for trajectory in self._trajectories], dtype=np.bool_)
 
@@ -121,6 +127,11 @@ class HeldEpisodes(Episodes):
     def digests(self) -> list[str]:
         """Computed from what is in memory."""
         return list(self._digests)
+
+    def digests_of_states(self) -> list[str]:
+        """Computed likewise."""
+        alone = [trajectory.without_actions() for trajectory in self._trajectories]
+        return [digest_of(trajectory).hex() for trajectory in widened(alone)]
 
     def returns(self) -> np.ndarray | None:
         """Sums of the rewards."""

@@ -26,6 +26,12 @@ from gailkit.spaces import (
 from gailkit.types import Trajectory
 
 
+def as_far_as_held(about: About, has_actions: bool) -> About:
+    """What there is to compare with an environment: of an expert whose actions are not known it is all the same in
+    which space they were, of another body's perhaps."""
+    return about if has_actions else about._replace(action_space=None)
+
+
 def as_observed(
     episodes: Episodes, about: About, observation_space: Space[Any], action_space: Space[Any]
 ) -> tuple[Episodes, About]:
@@ -40,12 +46,11 @@ def as_observed(
     """
     first = episodes[0]
     observed = flattened_by(about.observation_space, observation_space, first.observations)
-    acted = flattened_by(about.action_space, action_space, first.actions)
+    acted = flattened_by(about.action_space, action_space, first.actions) if first.has_actions else None
     if observed is not None:
         about = about._replace(observation_space=flattened_space(observed))
     if acted is not None:
         about = about._replace(action_space=flattened_space(acted))
-    acted = acted if first.has_actions else None
     return (episodes if observed is acted is None else FlattenedEpisodes(episodes, observed, acted)), about
 
 
@@ -68,6 +73,7 @@ class FlattenedEpisodes(Episodes):
         """``observed`` and ``acted`` are the spaces of what is flattened; None for what is not."""
         self._episodes, self._observed, self._acted = episodes, observed, acted
         self.lengths, self.terminated, self.in_memory = episodes.lengths, episodes.terminated, episodes.in_memory
+        self.has_actions = episodes.has_actions
 
     def __len__(self) -> int:
         return len(self._episodes)
@@ -84,6 +90,10 @@ class FlattenedEpisodes(Episodes):
     def digests(self) -> list[str]:
         """Those of the episodes as they were recorded."""
         return self._episodes.digests()
+
+    def digests_of_states(self) -> list[str]:
+        """Likewise."""
+        return self._episodes.digests_of_states()
 
     def returns(self) -> np.ndarray | None:
         """Flattening does not touch rewards."""

@@ -55,8 +55,9 @@ def retelling(env: gymnasium.Env[Any, Any], trajectory: Trajectory, whose: str) 
 
 
 def faithful_steps(env: gymnasium.Env[Any, Any], trajectory: Trajectory) -> int:
-    """How many steps lead to the observations recorded when they are replayed from the seed; 0 without a seed."""
-    if trajectory.seed is None:
+    """How many steps lead to the observations recorded when they are replayed from the seed; 0 without a seed or
+    actions."""
+    if trajectory.seed is None or not trajectory.has_actions:
         return 0
     with environment_failures(f"it was reset with seed {trajectory.seed}"):
         seen, _ = env.reset(seed=trajectory.seed)
@@ -139,6 +140,8 @@ class StateByState(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 
 def _why_not_replayed(trajectory: Trajectory, steps: int) -> str:
+    if not trajectory.has_actions:
+        return "holds no actions that could be replayed"
     if trajectory.seed is None:
         return "was recorded without its seed"
     if steps == 0:
@@ -151,6 +154,8 @@ def _why_not_replayed(trajectory: Trajectory, steps: int) -> str:
 
 def _step(env: gymnasium.Env[Any, Any], trajectory: Trajectory, index: int) -> tuple[Any, Any, bool, bool, Any]:
     space = env.action_space
+    if not trajectory.has_actions:  # then states are set, one after another
+        return env.step(None)
     action = to_gymnasium(space, trajectory.actions, index)
     if isinstance(space, Box):
         action = np.clip(action, space.low, space.high)

@@ -83,7 +83,7 @@ def build_trainer(
     Raises:
         InputError: for a name that is not known, or a part that is not what it should be.
     """
-    parts = parts or Parts()
+    parts, config = parts or Parts(), config.with_actions(demonstrations.has_actions)
     shown = demonstrations.steps()
     encoder = observation_encoder(config.image_encoder, envs.single_observation_space, parts.image_encoder)
     with alone():  # the demonstrations are the same on all ranks, and count once

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from copy import deepcopy
+from functools import partial
 
 import pytest
 import torch
@@ -49,7 +50,7 @@ def rollout(places: list[int], terminated: list[bool] | bool = True) -> Rollout:
 
 def judge_of(expert: list[int], loss: DiscriminatorLoss | None = None, updates: int = 300) -> EndingJudge:
     """A judge of endings in one of three places."""
-    places = StateDiscriminator(ObservationEncoder(Discrete(3)), Discrete(2), 32)
+    places = StateDiscriminator(ObservationEncoder(Discrete(3)), Discrete(2), partial(mlp, hidden=(32,)))
     return EndingJudge(places, loss or AdversarialLoss(KAPPA), arriving(expert), updates=updates, worth=WORTH)
 
 
@@ -165,7 +166,7 @@ def test_a_judge_sees_observations_as_the_discriminator_beside_it_does() -> None
 
 
 def test_a_learner_adds_what_an_ending_is_worth_to_its_rewards() -> None:
-    places = StateDiscriminator(ObservationEncoder(Discrete(3)), Discrete(2), 8)
+    places = StateDiscriminator(ObservationEncoder(Discrete(3)), Discrete(2), partial(mlp, hidden=(8,)))
     fixed = {"expert_mass": 0.5, "gamma": 0.9, "learning_rate": 0.0, "updates": 1}
     alone, judging = (
         DiscriminatorLearner(deepcopy(places), AdversarialLoss(KAPPA), log_d, endings=judge, **fixed)

@@ -14,7 +14,13 @@ from gymnasium.spaces import Box
 
 from gailkit.demonstrations.episodes import HeldEpisodes
 from gailkit.demonstrations.file_contents import About, ReadOptions
-from gailkit.demonstrations.fitting_environment import as_observed, check_fit, check_parts, flattened_by
+from gailkit.demonstrations.fitting_environment import (
+    as_far_as_held,
+    as_observed,
+    check_fit,
+    check_parts,
+    flattened_by,
+)
 from gailkit.demonstrations.native import writing
 from gailkit.demonstrations.opening import open_contents
 from gailkit.demonstrations.provenance import next_step
@@ -121,8 +127,9 @@ class _Change:
         observed, acted = self._target.observation_space, self._target.action_space
         if observed is None or acted is None:
             return
-        check_parts(self._stated, observed, acted)
-        check_fit(*as_observed(HeldEpisodes([trajectory]), self._stated, observed, acted), observed, acted)
+        stated = as_far_as_held(self._stated, trajectory.has_actions)
+        check_parts(stated, observed, acted)
+        check_fit(*as_observed(HeldEpisodes([trajectory]), stated, observed, acted), observed, acted)
 
 
 def _described(stated: About, target: Target, first: Trajectory) -> About:

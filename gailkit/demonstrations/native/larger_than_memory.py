@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from gailkit.demonstrations.episodes import Drawn, Episodes, Spaces
+from gailkit.demonstrations.joined_episodes import digest_of
 from gailkit.demonstrations.native.file_on_disk import StoredFile
 from gailkit.demonstrations.native.reading import read_columns
 from gailkit.demonstrations.native.rows import read_layout
@@ -43,6 +44,7 @@ class StoredEpisodes(Episodes):
         self.file = file
         self.indices = indices
         self.in_memory = False
+        self.has_actions = bool(file.layout[1].names)
         self.lengths = file.columns.lengths[indices]
         self.terminated = file.terminated[indices]
 
@@ -72,6 +74,10 @@ class StoredEpisodes(Episodes):
     def digests(self) -> list[str]:
         """As the file states them and they were verified."""
         return [digest.tobytes().hex() for digest in self.file.columns.digests[self.indices]]
+
+    def digests_of_states(self) -> list[str]:
+        """Every episode is read."""
+        return [digest_of(trajectory.without_actions()).hex() for trajectory in self]
 
     def returns(self) -> np.ndarray | None:
         """As they were summed up when the file was opened."""

@@ -50,6 +50,22 @@ def shown(reading: Reading) -> list[tuple[list[float], list[float], bool]]:
 WHOLE = [([0, 1.5, 2, 3], [0, 1, 2], True), ([10, 11, 12], [3, 4], False), ([20, 21, 22], [5, 6], False)]
 
 
+def test_where_only_states_were_seen_it_is_said_that_there_are_no_actions(tmp_path: Path) -> None:
+    columns = {name: values for name, values in (STEPS | NEXT).items() if name != "action"}
+    with pytest.raises(InputError, match=r"which of its columns are actions: .* or actions= with nothing behind it"):
+        load(tmp_path, columns)
+    for told in (columns, STEPS | NEXT):  # also where there would be some
+        reading = load(tmp_path, told, "actions=")
+        assert [(seen, ended) for seen, _, ended in shown(reading)] == [(seen, ended) for seen, _, ended in WHOLE]
+        assert [t.actions.shape for t in reading.trajectories] == [(3, 0), (2, 0), (2, 0)]
+        assert "actions=" in reading.about.provenance["columns"].split("; ")
+    with pytest.raises(InputError, match="which of its columns are observations"):
+        load(tmp_path, columns, "observations=")
+    np.savez(tmp_path / "s.npz", observations=np.arange(8.0).reshape(4, 2), terminated=np.array([0, 1, 0, 1]))
+    found = read(tmp_path / "s.npz", ReadOptions(columns=columns_from_text("actions="), ends="terminated"))
+    assert [len(t) for t in found.trajectories] == [2, 2] and not found.trajectories[0].has_actions
+
+
 def test_usual_names_need_not_be_told(tmp_path: Path) -> None:
     reading = load(tmp_path, STEPS | NEXT)
     assert (reading.format, shown(reading)) == ("plain columns", WHOLE)
@@ -75,8 +91,8 @@ def test_a_role_that_is_told_to_be_empty_is_not_read(tmp_path: Path) -> None:
     reading = load(tmp_path, STEPS | NEXT, "rewards=; truncated=")
     assert {t.rewards for t in reading.trajectories} == {None}
     assert shown(reading) == WHOLE  # without marks of time-outs, the jump from 12 to 20 cuts
-    with pytest.raises(InputError, match="does not say which of its columns are actions"):
-        load(tmp_path, STEPS, "actions=")
+    with pytest.raises(InputError, match="does not say which of its columns are observations"):
+        load(tmp_path, STEPS, "observations=")
 
 
 @pytest.mark.parametrize(

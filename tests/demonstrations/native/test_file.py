@@ -45,8 +45,9 @@ def spaces() -> st.SearchStrategy[Box | Discrete | None]:
 
 @st.composite
 def demonstrations(draw: st.DrawFn) -> Demonstrations:
-    """Any demonstrations that can be made: shapes, dtypes, lengths, with or without rewards, seeds and spaces."""
+    """Any demonstrations that can be made: shapes, dtypes, lengths, with or without actions, rewards, seeds, spaces."""
     shapes = [draw(st.lists(st.integers(1, 3), max_size=2).map(tuple)) for _ in range(2)]
+    shapes[1] = draw(st.sampled_from([shapes[1], (0,)]))
     dtypes = [draw(st.sampled_from(DTYPES)) for _ in range(2)]
     with_rewards = draw(st.booleans())
 
@@ -288,9 +289,13 @@ def damaged(image: bytes) -> Iterator[bytes]:
         yield image[:length] + bytes(len(image) - length)
 
 
-def test_a_flipped_bit_or_a_cut_gives_the_same_data_or_a_data_error(make_demonstrations: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize("actions", [True, False], ids=["with actions", "without"])
+def test_a_flipped_bit_or_a_cut_gives_the_same_data_or_a_data_error(
+    make_demonstrations: Make, tmp_path: Path, actions: bool
+) -> None:
     path = tmp_path / "damaged.hdf5"
-    image = image_of(make_demonstrations([5, 1, 8, 3]))
+    made = make_demonstrations([5, 1, 8, 3])
+    image = image_of(made if actions else made.without_actions())
     refused = 0
     for changed in damaged(image):
         path.write_bytes(changed)
@@ -362,7 +367,9 @@ def test_contradictions_are_refused(
 @pytest.mark.parametrize(
     "name, value, complaint",
     [
-        ("format_version", 2, r"format version 2, which is newer than this gailkit reads \(1\)"),
+        ("format_version", 3, r"format version 3, which is newer than this gailkit reads \(2\)"),
+        ("format_version", 2, "the header .* is damaged"),
+        ("actions", "none", "the header .* is damaged"),
         ("format_version", 0, "states no format version"),
         ("format_version", "1", "'format_version' was not read, because the attribute is not one integer"),
         ("env_id", "Other-v0", "the header .* is damaged"),
@@ -392,6 +399,8 @@ def test_a_changed_header_is_refused(
         ({"env_kwargs": "["}, "damaged"),
         ({"env_kwargs": "[" * 100_000}, "d.hdf5"),
         ({"provenance": '{"a": 1}'}, "texts to texts"),
+        ({"actions": "none"}, "says that it holds no actions, and holds some"),
+        ({"actions": "many"}, "says of its actions 'many'; accepted is 'none'"),
         ({"observation_space": '{"type": "MultiFoo"}'}, "MultiFoo"),
         ({"observation_space": "os.system('x')"}, "not a description of a space"),
     ],
@@ -401,7 +410,7 @@ def test_a_header_with_a_true_digest_and_odd_texts_is_refused(
 ) -> None:
     path = tmp_path / "d.hdf5"
     with monkeypatch.context() as patch:
-        patch.setattr(writing, "header_texts", lambda about: texts)
+        patch.setattr(writing, "header_texts", lambda about, has_actions: texts)
         make_demonstrations([3]).save(path)
     with pytest.raises(DataError, match=complaint):
         Demonstrations.load(path)
@@ -433,4 +442,50 @@ def test_observations_without_a_number_are_refused(tmp_path: Path) -> None:
     episode = Trajectory(np.zeros((4, 0), np.float32), np.zeros(3, np.int64), np.zeros(3), terminated=False)
     with pytest.raises(InputError, match=r"observations of shape \(0,\) hold no number, and cannot be written"):
         Demonstrations((episode,)).save(tmp_path / "a.hdf5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_says_that_it_holds_no_actions_and_is_no_other_one_without_them(
+    make_demonstrations: Make, tmp_path: Path
+) -> None:
+    """Those with actions are of the version that they always were."""
+    path, made = tmp_path / "d.hdf5", make_demonstrations([3, 4])
+    for each, version, said in ((made, 1, None), (made.without_actions(), 2, b"none")):
+        each.save(path)
+        with h5py.File(path) as file:
+            assert (int(file.attrs["format_version"]), file.attrs.get("actions")) == (version, said)
+            assert ("actions" in file) == (said is None)
+        read = Demonstrations.load(path)
+        assert (read.has_actions, read.digests()) == (said is None, each.digests())
+        assert read.action_space == made.action_space
+    assert made.digests() != made.without_actions().digests()
+    with h5py.File(path, "r+") as file:
+        del file.attrs["actions"]
+    with pytest.raises(DataError, match=r"the header .* is damaged"):
+        Demonstrations.load(path)
+
+
+@pytest.mark.parametrize("space", [Dict({"a": Discrete(3), "b": Box(-1, 1, (2,))}), MultiDiscrete([2, 3])], ids=str)
+def test_actions_of_several_parts_can_be_left_out_and_their_space_stays(tmp_path: Path, space: Any) -> None:
+    actions = from_gymnasium(space, [space.sample() for _ in range(4)])
+    made = Demonstrations((Trajectory(np.zeros((5, 2), np.float32), actions, None, True),), Box(-1, 1, (2,)), space)
+    made.without_actions().save(tmp_path / "d.hdf5")
+    for memory in (None, 0):
+        read = Demonstrations.load(tmp_path / "d.hdf5", memory=memory)
+        others = [read.fitted_to(Box(-1, 1, (2,)), other) for other in (flattened_space(space), Discrete(7))]
+        for each in (read, *others):  # in whichever space actions were, of another body's perhaps
+            steps = each.transitions()
+            assert (each.has_actions, steps.act.shape, steps.act.dtype) == (False, (4, 0), torch.float32)
+            assert each.endings().act.shape == (1, 0)
+        with pytest.raises(InputError, match="the environment's is Box"):
+            read.fitted_to(Box(-1, 1, (3,)), Discrete(7))
+
+
+def test_episodes_with_actions_and_without_are_not_put_together(make_demonstrations: Make, tmp_path: Path) -> None:
+    (first, second), about = make_demonstrations([3, 4]).trajectories, make_demonstrations([3]).about
+    for pair in ((first, second.without_actions()), (first.without_actions(), second)):
+        with pytest.raises(InputError, match="have actions or none; found both"):
+            Demonstrations(pair)
+        with pytest.raises(InputError, match="have actions or none; found both"):
+            writing.write(tmp_path / "d.hdf5", about, pair)
     assert not list(tmp_path.iterdir())

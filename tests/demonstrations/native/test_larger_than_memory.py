@@ -87,6 +87,23 @@ def test_what_is_known_of_the_episodes_is_the_same(make_demonstrations: Make, tm
     assert (tmp_path / "again.hdf5").read_bytes() == (tmp_path / "d.hdf5").read_bytes()
 
 
+def test_without_actions_every_state_and_the_next_come_as_from_memory(
+    make_demonstrations: Make, tmp_path: Path, small_blocks: None
+) -> None:
+    held = make_demonstrations([7, 1, 12]).without_actions()
+    same = reopened(held, tmp_path / "d.hdf5")
+    assert not same.has_actions
+    generator = torch.Generator().manual_seed(0)
+    drawn = Transitions.joined([same.sample(5, generator) for _ in range(4)])
+
+    def pairs(steps: Transitions) -> list[list[float]]:
+        return sorted(torch.cat([steps.obs, steps.next_obs], dim=1).tolist())
+
+    assert pairs(drawn) == pairs(held.transitions()) and drawn.act.shape == (20, 0)
+    with pytest.raises(InputError, match="gailkit data convert --without-actions"):
+        same.without_actions()
+
+
 def test_no_step_is_preferred_at_any_time_of_an_epoch(
     make_demonstrations: Make, tmp_path: Path, small_blocks: None
 ) -> None:
