@@ -22,6 +22,7 @@ from benchmarks.reinforcement import reinforcement
 from benchmarks.replay import replay
 from benchmarks.resuming import resuming
 from benchmarks.speed import speed
+from benchmarks.states import states
 from benchmarks.study import study
 from benchmarks.updates import updates
 from benchmarks.workers import workers
@@ -53,6 +54,7 @@ benchmarks.add_command(reinforcement)
 benchmarks.add_command(replay)
 benchmarks.add_command(resuming)
 benchmarks.add_command(speed)
+benchmarks.add_command(states)
 benchmarks.add_command(study)
 benchmarks.add_command(updates)
 benchmarks.add_command(workers)

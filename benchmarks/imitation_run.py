@@ -106,6 +106,11 @@ def record_teacher(task: Task) -> None:
     run_command(["-m", "gailkit", *words, "-o", task.taught_path, "--overwrite"])
 
 
+def leave_out_actions(task: Task) -> None:
+    words = ["data", "convert", task.demos_path, "-o", task.taught_path, "--without-actions", "--overwrite"]
+    run_command(["-m", "gailkit", *words])
+
+
 def _teacher_score(task: Task, values: Row) -> float | None:
     """The score of whom a bias control imitates, on the scale of the real expert."""
     if task.teacher is None:

@@ -48,12 +48,15 @@ class Task:
     steps: int
     threshold: float | None  # the normalised score to reach; None for a bias control
     teacher: str | None = None  # SPEC of the policy that a bias control imitates in place of the demonstrations
+    without_actions: bool = False  # whether the actions are left out before it is imitated
 
     @property
     def name(self) -> str:
-        """The environment, a single trajectory where that is all, and for a control who teaches."""
+        """The environment, a single trajectory where that is all, what is left out, and for a control who teaches."""
         if self.teacher is not None:
             return f"{self.env_id} taught by {self.teacher.split(':')[-1]}"
+        if self.without_actions:
+            return f"{self.env_id} without actions"
         return f"{self.env_id} from one trajectory" if self.trajectories == 1 else self.env_id
 
     @property
@@ -65,7 +68,7 @@ class Task:
     @property
     def taught_path(self) -> Path:
         """Where the demonstrations lie that are imitated."""
-        if self.teacher is None:
+        if self.teacher is None and not self.without_actions:
             return self.demos_path
         return WORK / f"{self.name.replace(' ', '-')}.hdf5"
 

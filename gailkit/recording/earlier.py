@@ -56,7 +56,7 @@ def action_seed(seed: int, earlier: Demonstrations | None, purpose: str = "actio
 def check_continues(
     path: Path, earlier: Demonstrations, env: gymnasium.Env[Any, Any], env_id: str, env_kwargs: Mapping[str, Any]
 ) -> None:
-    """Raise InputError unless the ``earlier`` episodes in ``path`` are of this environment, and have rewards."""
+    """Raise InputError unless the episodes in ``path`` are of this environment, and have actions and rewards."""
     pairs = {
         "environment": (earlier.env_id, env_id),
         "arguments of the environment": (dict(earlier.env_kwargs), dict(env_kwargs)),
@@ -70,5 +70,7 @@ def check_continues(
             )
     if others := differences_in_one_version(earlier.about, About.of(env)):
         raise InputError(f"{path} cannot be continued: {'; '.join(map(str, others))}")
+    if not earlier.has_actions:
+        raise InputError(f"{path} cannot be continued: its episodes have no actions, and what is recorded has")
     if earlier.returns() is None:
         raise InputError(f"{path} cannot be continued: its episodes have no rewards")

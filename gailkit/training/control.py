@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,7 @@ def run_control(
         raise InputError(f"the number of episodes must be at least 1; found {episodes}")
     if out is not None:
         _check_empty(Path(out), overwrite)
+    method = replace(method, config=method.config.with_actions(demonstrations.has_actions))
     stage = _Stage(method, watching or Watching(), stepping or Stepping())
     expert = demonstrations.fitted_to(*stage.spaces).returns()
     seed, action_space = method.config.seed, stage.spaces[1]
