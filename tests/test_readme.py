@@ -25,6 +25,7 @@ DEMONSTRATIONS = README.parent / "docs" / "demonstrations.md"
 OWN_PARTS = README.parent / "docs" / "own-parts.md"
 CLOSENESS = README.parent / "docs" / "closeness.md"
 GLOSSARY = README.parent / "docs" / "glossary.md"
+STATES = README.parent / "docs" / "states.md"
 SWEEPS = README.parent / "docs" / "sweeps.md"
 PENDULUM = README.parent / "datasets" / "pendulum-v1.hdf5"
 FEWER_STEPS = {"train": "28672", "control": "4096", "expert": "4096"}
@@ -97,6 +98,12 @@ def test_the_page_on_demonstrations_does_what_it_says(checkout: Path, typed: Cal
     assert Demonstrations.load(checkout / "pendulum.hdf5").digests() == Demonstrations.load(PENDULUM).digests()
     assert (checkout / "pendulum-v1.png").stat().st_size > 10_000
     assert len(Demonstrations.load(checkout / "best.hdf5").trajectories) == 10
+
+
+def test_the_page_on_states_does_what_it_says(typed: Callable[[str], str]) -> None:
+    (block,) = blocks("bash", STATES)
+    printed = "".join(typed(line) for line in block.splitlines())
+    assert "no actions are held" in printed and "Its actions are not compared" in printed
 
 
 def test_the_page_on_closeness_does_what_it_says(typed: Callable[[str], str], executed: Callable[[str], str]) -> None:

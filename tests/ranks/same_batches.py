@@ -38,13 +38,16 @@ STEPS, ENVS = 14, 3  # of a rollout, of a rank; by the number that is drawn belo
 UPDATES = 5
 SHOWN = 19  # steps from a replay that the discriminator of a rank is shown
 OBSERVATIONS = Box(-np.inf, np.inf, (3,), np.float32)
-ACTIONS: dict[str, Space[Any]] = {"discrete": Discrete(3), "box": Box(-1.0, 1.0, (2,), np.float32)}
+BOX = Box(-1.0, 1.0, (2,), np.float32)
+ACTIONS: dict[str, Space[Any]] = {"discrete": Discrete(3), "box": BOX, "unseen": BOX}
 CASES = [
     (generator, loss, "discrete" if generator == "dqn" else "box" if generator in ("ddpg", "td3") else kind)
     for generator in ("pg", "ppo-clip", "ppo-penalty", "trpo", "acktr", "sac", "td3", "ddpg", "dqn")
     for loss, kind in (("adversarial", "box"), ("bce", "discrete"))
 ]
-"""Generator, loss of D, actions. Those with the adversarial loss begin as a clone, which guides them."""
+CASES += [("ppo-clip", "adversarial", "unseen"), ("sac", "bce", "unseen")]
+"""Generator, loss of D, actions. Those with the adversarial loss begin as a clone, which guides them, but where the
+expert's actions are unseen."""
 
 
 NARROW = {"ppo-penalty": {"kl_min": 0.0154, "kl_max": 0.0155}, "trpo": {"damping": 1e-4, "fisher_stride": 1}}
@@ -224,7 +227,8 @@ def trained(generator: str, loss: str, kind: str, ranks: list[int], of: int) -> 
         torch.manual_seed(ranks[0])
         config = config_of(generator, loss, len(ranks))
         with Doubles():
-            trainer = build_trainer(config, envs, demonstrations(space, cloneable=loss == "adversarial"))
+            shown = demonstrations(space, cloneable=loss == "adversarial")
+            trainer = build_trainer(config, envs, shown.without_actions() if kind == "unseen" else shown)
         told: Any = Told(space, ranks, of)
         trainer.collector = told
         begin_alike(trainer)
