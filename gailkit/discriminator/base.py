@@ -41,7 +41,7 @@ class Discriminator(nn.Module, ABC):
         obs = self.encoder(transitions.obs)
         ahead = self.looks_ahead or not self.encoder.pictures
         following = self.encoder(transitions.next_obs) if ahead else obs[:, :0]
-        act = self.action_encoder(transitions.act) if self.sees_actions else torch.zeros(len(transitions), 0)
+        act = self.action_encoder(transitions.act) if self.sees_actions else obs[:, :0]
         return Transitions(obs, act, following, transitions.terminated)
 
     def observe(self, transitions: Transitions) -> None:

@@ -101,7 +101,8 @@ class EndingJudge:
 
 def arrivals(steps: Transitions) -> Transitions:
     """Where the steps led, as ``obs``; nothing is done there."""
-    return Transitions(steps.next_obs, torch.zeros(len(steps), 0), steps.next_obs, steps.terminated)
+    nothing = steps.next_obs.new_zeros((len(steps), 0))
+    return Transitions(steps.next_obs, nothing, steps.next_obs, steps.terminated)
 
 
 def _endings(steps: Transitions) -> Transitions:

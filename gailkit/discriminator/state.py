@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from gymnasium import Space
 from torch import Tensor
 
@@ -55,8 +54,8 @@ class NextStateDiscriminator(Discriminator):
     def encode(self, transitions: Transitions) -> Transitions:
         """As that of a Discriminator; next_obs (B, S) are the features of what changed."""
         following = self.changes(self.encoder, transitions.obs, transitions.next_obs)
-        obs, none = self.encoder(transitions.obs), torch.zeros(len(transitions), 0)
-        return Transitions(obs, none, following, transitions.terminated)
+        obs = self.encoder(transitions.obs)
+        return Transitions(obs, obs[:, :0], following, transitions.terminated)
 
     def logits(self, encoded: Transitions) -> Tensor:
         """z(s, s'), (B,)."""

@@ -89,6 +89,6 @@ def _choice_words(feature: Feature, shares: np.ndarray, expert_shares: np.ndarra
 
 
 def _alike(feature: Feature) -> str:
-    if feature.is_action:
+    if feature.is_action or feature.is_change:
         return f"{feature.name} by itself looks alike, but it is another answer to the same observations"
     return f"{feature.name} by itself looks alike, but goes together with other values of the rest"

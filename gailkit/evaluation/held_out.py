@@ -19,25 +19,25 @@ def held_out_from(
     ``trained_on`` holds the digests of what any policy was trained on.
     """
     own = policy.trained_on if isinstance(policy, TrainedPolicy) else frozenset()
-    known = _as_known_to(own | frozenset(trained_on), demonstrations)
-    first = {digest: index for index, digest in reversed(list(enumerate(known)))}
-    of_none = [index for digest, index in first.items() if digest not in trained_on and digest not in own]
+    own, others = (_also_by_states(frozenset(seen), demonstrations) for seen in (own, trained_on))
+    first = {digest: index for index, digest in reversed(list(enumerate(demonstrations.digests())))}
+    of_none = [index for digest, index in first.items() if digest not in others and digest not in own]
     unseen = of_none or [index for digest, index in first.items() if digest not in own]
     chosen = unseen or list(first.values())
-    others = set(first.values()) - set(chosen)
-    further = _at_most(demonstrations.pick(sorted(others)), MOST_EPISODES) if others else None
+    rest = set(first.values()) - set(chosen)
+    further = _at_most(demonstrations.pick(sorted(rest)), MOST_EPISODES) if rest else None
     shown = _at_most(demonstrations.pick(sorted(chosen)), MOST_EPISODES)
     return shown, further, bool(unseen) if isinstance(policy, TrainedPolicy) else None
 
 
-def _as_known_to(seen: Collection[str], demonstrations: Demonstrations) -> list[str]:
-    """The digests of the episodes; where none of them was ``seen`` those that they have without their actions, by which
-    a policy knows them that has learned from states alone, if some of these were."""
+def _also_by_states(seen: frozenset[str], demonstrations: Demonstrations) -> frozenset[str]:
+    """The digests that were ``seen``, and those of episodes of which somebody has seen all but the actions."""
     digests = demonstrations.digests()
-    if not demonstrations.has_actions or not seen or not set(digests).isdisjoint(seen):
-        return digests
-    of_states = demonstrations.episodes.digests_of_states()
-    return digests if set(of_states).isdisjoint(seen) else of_states
+    unknown = seen.difference(digests)
+    if not demonstrations.has_actions or not unknown:
+        return seen
+    pairs = zip(digests, demonstrations.episodes.digests_of_states(), strict=True)
+    return seen.union(digest for digest, of_states in pairs if of_states in unknown)
 
 
 def _at_most(demonstrations: Demonstrations, most: int) -> Demonstrations:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gailkit.errors import DivergenceError
+from gailkit.errors import DivergenceError, InputError
 from gailkit.functional.schedules import linear
 from gailkit.generator.cloning_worth import worth_of_clone
 from gailkit.memory import blocks
@@ -98,8 +98,13 @@ def clone_behaviour(
         max_epochs: epochs of the first part at most, and no more than take MOST_UPDATES, or MOST_PICTURES.
 
     Raises:
+        InputError: if the pairs hold no actions.
         DivergenceError: if the likelihood is never finite.
     """
+    if not expert.actions_at(torch.zeros(1, dtype=torch.int64)).numel():
+        raise InputError(
+            "there are no actions to clone; gailkit train imitates states by --discriminator-kind next-state"
+        )
     order = torch.randperm(len(expert))
     held_out = order[: max(1, round(validation_share * len(expert)))]
     shown = order[len(held_out) :] if len(held_out) < len(expert) else order

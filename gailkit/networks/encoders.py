@@ -84,7 +84,7 @@ class ObservationEncoder(nn.Module):
         """What is a number in observations (B, *obs) and no part of a picture, in the order of the features and in the
         environment's units: (B, K) float32."""
         if isinstance(self.space, Discrete):
-            return torch.zeros(len(obs), 0)
+            return obs.new_zeros((len(obs), 0)).float()
         return self._parts.vector_of(obs).float()[:, torch.from_numpy(~self.marks)]
 
     def side_by_side(self, *features: Tensor) -> Tensor:

@@ -57,6 +57,8 @@ def rows(values: Tensor) -> Tensor:
     """The rows (K, ...) of all ranks, in the order of these; each may have another number of them."""
     if size() == 1:
         return values
+    if 0 in values.shape[1:]:  # there is nothing to send but how many they are
+        return values.new_zeros((int(total(len(values))[0]), *values.shape[1:]))
     parts = (content for content in gathered(values.contiguous().numpy().tobytes()) if content)
     found = [torch.frombuffer(bytearray(part), dtype=values.dtype).reshape(-1, *values.shape[1:]) for part in parts]
     return torch.cat(found) if found else values

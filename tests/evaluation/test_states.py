@@ -122,6 +122,9 @@ def test_a_policy_knows_the_states_it_has_learned_from_also_beside_their_actions
         assert held_out and further is not None
         assert sorted(shown.digests()) == sorted(cartpole.pick([1, 3]).digests())
     assert held_out_from(policy, cartpole.pick([0, 2]), ())[2] is False
+    # beside another policy that has seen what was done in one more
+    shown, _, _ = held_out_from(policy, cartpole, cartpole.pick([3]).digests())
+    assert shown.digests() == cartpole.pick([1]).digests()
     object.__setattr__(policy, "trained_on", frozenset({"others"}))
     assert len(held_out_from(policy, cartpole, ())[0].trajectories) == 4
 

@@ -44,6 +44,7 @@ def on_three_ranks() -> None:
         close(deviation(own), EVERYTHING.std())
         close(rows(own), EVERYTHING)
         close(rows(own[: 2 * rank()]), torch.cat([values_of(1)[:2], values_of(2)[:4]]))
+        assert rows(torch.zeros(len(own), 0, dtype=torch.int64)).shape == (sum(COUNTS), 0)
         assert total(rank(), 0.5) == [3.0, 1.5]
         close(averaged(torch.full((2,), float(rank()))), torch.ones(2))
         close(averaged_each([torch.tensor(3.0 * rank()), torch.eye(2)])[0], torch.tensor(3.0))

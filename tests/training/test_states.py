@@ -17,6 +17,9 @@ from torch import Tensor
 from gailkit.demonstrations import Demonstrations
 from gailkit.discriminator import Discriminator, NextStateDiscriminator
 from gailkit.errors import InputError
+from gailkit.generator import clone_behaviour
+from gailkit.networks.actor_critic import ActorCritic
+from gailkit.networks.encoders import ObservationEncoder
 from gailkit.training.choosing import distances_to
 from gailkit.training.config import DiscriminatorConfig, TrainConfig
 from gailkit.training.parts import Parts
@@ -166,6 +169,12 @@ def test_where_an_expert_goes_is_learned_from_what_follows_and_cannot_be_from_wh
         earned[kind] = result.metrics[-1]["episode/true_return"]
     assert (earned["next-state"] > 17) if left else (earned["next-state"] < 3)
     assert 4 < earned["state"] < 16
+
+
+def test_there_is_nothing_to_clone(cartpole: Demonstrations) -> None:
+    policy = ActorCritic(ObservationEncoder(cartpole.observation_space), cartpole.action_space, hidden=(8,))
+    with pytest.raises(InputError, match=r"no actions to clone; .* --discriminator-kind next-state"):
+        clone_behaviour(policy, cartpole.without_actions().transitions())
 
 
 def test_candidates_are_compared_by_what_their_actions_change() -> None:
