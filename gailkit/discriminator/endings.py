@@ -89,20 +89,23 @@ class EndingJudge:
         return {
             "discriminator": self.discriminator.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "policy": self.policy.to_dict(),
+            "policy": {"obs": self.policy.obs, "terminated": self.policy.terminated},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` returned."""
         self.discriminator.load_state_dict(state["discriminator"])
         load_optimizer(self.optimizer, state["optimizer"])
-        self.policy = arrivals(Transitions(**state["policy"]))
+        self.policy = _places(state["policy"]["obs"], state["policy"]["terminated"])
 
 
 def arrivals(steps: Transitions) -> Transitions:
     """Where the steps led, as ``obs``; nothing is done there."""
-    nothing = steps.next_obs.new_zeros((len(steps), 0))
-    return Transitions(steps.next_obs, nothing, steps.next_obs, steps.terminated)
+    return _places(steps.next_obs, steps.terminated)
+
+
+def _places(obs: Tensor, terminated: Tensor) -> Transitions:
+    return Transitions(obs, obs.new_zeros((len(obs), 0)), obs, terminated)
 
 
 def _endings(steps: Transitions) -> Transitions:

@@ -43,6 +43,7 @@ from gailkit.training.build_policy import generator_factory, given_networks, nam
 from gailkit.training.checkpoint import packed, unpacked
 from gailkit.training.choosing import Candidates
 from gailkit.training.config import (
+    BY_DATA,
     NEXT_STATE,
     STATE,
     STATE_ACTION,
@@ -176,6 +177,7 @@ def build_collector(
 def discriminator_factory(config: DiscriminatorConfig) -> DiscriminatorFactory:
     """The kind of discriminator that ``config`` names; ``state-action`` is D(s, a), or D(s, .) for Discrete actions."""
     kinds: Mapping[str, Callable[..., Discriminator]] = {
+        BY_DATA: _state_action,  # of whoever asks without demonstrations; ``with_actions`` says what it is of some
         STATE_ACTION: _state_action,
         STATE: StateDiscriminator,
         NEXT_STATE: NextStateDiscriminator,

@@ -43,7 +43,7 @@ def test_what_is_left_out_is_said_and_nothing_is_made_up_of_it(states: Path, run
     assert json.loads(run_here("data", "info", "--json", states).stdout)["actions"] is None
     checked = run_here("data", "check", states, "--env", "CartPole-v1", "--json")
     assert checked.returncode == 0, checked.stdout
-    unchecked = {why for each in json.loads(checked.stdout)["unchecked"] for why in each.values()}
+    unchecked = {each["why"] for each in json.loads(checked.stdout)["not_checked"]}
     assert "the file holds no actions" in unchecked
     assert run_here("data", "plot", states).returncode == 0
     for words in (["select", states, "--episodes", "0-2"], ["repair", states], ["merge", states, states]):

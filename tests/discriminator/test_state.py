@@ -28,6 +28,7 @@ from gailkit.networks.changes import ChangeEncoder
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import mlp
 from gailkit.spaces import flatten_values, flattened_space, from_gymnasium
+from gailkit.training.form import require_form
 from gailkit.types import Replayed, Rollout, Trajectory, Transitions
 
 OBSERVATIONS = Box(-np.inf, np.inf, (3,))
@@ -273,7 +274,7 @@ def test_rewards_are_counted_from_the_absorbing_states_also_where_an_episode_end
 
 
 def test_endings_are_judged_where_the_expert_did_nothing_that_is_known() -> None:
-    """And what a checkpoint holds of the policy's endings is looked at alike, with its actions or without."""
+    """And runs that kept what the policy did there, as they once did, go on."""
     expert = Transitions(torch.zeros(3, 1), torch.zeros(3, 0), torch.ones(3, 1), torch.ones(3, dtype=torch.bool))
     like = Further()
     judge = EndingJudge.of(like, AdversarialLoss(), expert, updates=2, worth=5.0)
@@ -287,7 +288,8 @@ def test_endings_are_judged_where_the_expert_did_nothing_that_is_known() -> None
     z = judge.discriminator(Transitions(*[-torch.ones(4, 1)] * 3, torch.ones(4).bool()))
     torch.testing.assert_close(rewards, 5.0 * (log_d(z.detach()) + 1.0))
     state = judge.state_dict()
-    state["policy"] = {**state["policy"], "act": torch.zeros(4, dtype=torch.int64)}
+    state["policy"] = {**state["policy"], "act": torch.zeros(4, dtype=torch.int64), "next_obs": -torch.ones(4, 1)}
+    require_form(state, judge.state_dict())
     judge.load_state_dict(state)
     judge.update(rollout, 0.5, 0.5)
     assert len(judge.policy) == 8

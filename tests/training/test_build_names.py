@@ -120,7 +120,7 @@ def test_a_loss_goes_by_its_name_and_heeds_its_penalties(
         (
             {"discriminator": {"kind": "state-acton"}},
             "no discriminator is called 'state-acton'; did you mean 'state-action'? "
-            "known are state-action and package.module:attribute",
+            "known are auto, state-action, state, next-state and package.module:attribute",
         ),
     ],
 )

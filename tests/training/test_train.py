@@ -86,7 +86,7 @@ def test_the_description_says_what_was_trained_on_what(run: Run, cartpole: Demon
     described = json.loads((run.folder / "config.json").read_text())
     assert (described["format"], described["format_version"]) == ("gailkit-run", 1)
     assert (described["env_id"], described["env_kwargs"]) == ("CartPole-v1", {})
-    assert described["config"] == json.loads(json.dumps(tiny.to_dict()))
+    assert described["config"] == json.loads(json.dumps(tiny.with_actions(True).to_dict()))
     shown = described["demonstrations"]
     assert (shown["episodes"], shown["transitions"], shown["stride"]) == (4, cartpole.num_steps, 1)
     assert shown["digests"] == cartpole.digests()
