@@ -127,6 +127,23 @@ def config_of(tiny: TrainConfig) -> TrainConfig:
 
 
 @pytest.mark.parametrize("number", NUMBERS)
+def test_its_states_are_imitated_evaluated_and_gone_on_with(tiny: TrainConfig, tmp_path: Path, number: int) -> None:
+    recorded(number, tmp_path / "a.hdf5").without_actions().save(tmp_path / "s.hdf5")
+    shown = Demonstrations.load(tmp_path / "s.hdf5")
+    kwargs, parts = {"number": number}, Parts(image_encoder=tiny_eyes)
+    for kind in ("state", "next-state"):
+        config = config_of(tiny)
+        config = dataclasses.replace(config, discriminator=dataclasses.replace(config.discriminator, kind=kind))
+        result = train(ANYTHING, shown, config, parts=parts, env_kwargs=kwargs, out=tmp_path / kind)
+        again = resume(tmp_path / kind, shown, parts=parts, steps=200, tell=lambda said: None)
+        assert len(again.metrics) > len(result.metrics) and not again.trainer.teacher.learner.discriminator.sees_actions
+    found = evaluate(again.policy, shown, ANYTHING, episodes=2, env_kwargs=kwargs)
+    names = [each.name for each in found.closeness.steps.features]
+    assert len(names) % 2 == 0 and len(set(names)) == len(names)
+    assert all(name.startswith(("next ", "change of ")) for name in names[len(names) // 2 :])
+
+
+@pytest.mark.parametrize("number", NUMBERS)
 def test_it_is_recorded_imitated_evaluated_and_gone_on_with(tiny: TrainConfig, tmp_path: Path, number: int) -> None:
     plain = Anything(number)
     shown = recorded(number, tmp_path / "a.hdf5")
