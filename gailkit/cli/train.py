@@ -14,7 +14,7 @@ from gailkit.cli.demonstrations import ReadingOptions, reading_options
 from gailkit.cli.examples import examples
 from gailkit.cli.learned_from import LearnedFrom
 from gailkit.cli.many_ranks import on_all_ranks
-from gailkit.cli.options import config_from_options, config_options, run_options
+from gailkit.cli.options import config_from_options, config_options, run_options, track_option
 from gailkit.cli.resume_option import Resumable, go_on, resume_options, to_resume
 from gailkit.cli.stepping_options import note, stepping_options
 from gailkit.ranks.group import is_first
@@ -74,6 +74,7 @@ EXAMPLES = examples(
     "environment has.",
 )
 @run_options
+@track_option
 @resume_options
 @stepping_options
 @reading_options
@@ -94,6 +95,7 @@ def train(
     trust: tuple[str, ...],
     config: Path | None,
     stepping: Stepping,
+    track: tuple[str, ...] | None,
     options: ReadingOptions,
     **given: Any,
 ) -> None:
@@ -113,6 +115,7 @@ def train(
             threads=threads,
             trust=trust,
             stepping=stepping,
+            track=track,
             demos=demos,
             options=options,
         )
@@ -128,9 +131,11 @@ def train(
 
     from gailkit.cli.training_progress import watched_training
     from gailkit.rollouts.environments import canonical_id
+    from gailkit.training.tracked import trackers_of
     from gailkit.training.train import train as run_training
 
     torch.set_num_threads(threads)
+    trackers_of(track, out)  # what is missing is known before the demonstrations are read
     env_id = canonical_id(env_id)
     demonstrations, held_out = source.load(env_id, env_kwargs, other_environment)
     with watched_training(settings.steps_of_rollouts, out, settings.steps, to_resume("train", out)) as on_iteration:
@@ -146,6 +151,7 @@ def train(
             held_out=held_out,
             source=source.record(),
             stepping=stepping,
+            track=track,
             other_environment=other_environment,
         )
     _tell(out, result, source)

@@ -174,7 +174,7 @@ def distances_to(demonstrations: Demonstrations, played: Sequence[Sequence[Traje
     observation_space, action_space = demonstrations.observation_space, demonstrations.action_space
     assert observation_space is not None and action_space is not None
     description, random = Description(observation_space, action_space), np.random.default_rng(seed)
-    shown = _shown(demonstrations, description)
+    shown = shown_points(demonstrations, description)
     rows = [[description.rows(each, np.arange(len(each))) for each in episodes] for episodes in played]
     everyone = [each for points in rows for each in points]
     scale = Scale.of(description.features(), shown, everyone, everyone)
@@ -187,7 +187,7 @@ def distances_to(demonstrations: Demonstrations, played: Sequence[Sequence[Traje
     ]
 
 
-def _shown(demonstrations: Demonstrations, description: Description) -> Points:
+def shown_points(demonstrations: Demonstrations, description: Description) -> Points:
     """The kept steps of the demonstrations, of at most MOST_SHOWN of them."""
     random = np.random.default_rng(0)
     count = len(demonstrations.trajectories)
