@@ -32,9 +32,13 @@ class OnTensorBoard:
         named = f"{time.time():017.6f}.{socket.gethostname()}.{os.getpid()}"  # read in the order of their names
         self._file = (place / f"events.out.tfevents.{named}").open("wb")
         self._records = RecordWriter(self._file)
-        self._write(0, file_version="brain.Event:2")
-        if run.steps:
-            self._write(run.steps + 1, session_log=SessionLog(status=SessionLog.START))
+        try:
+            self._write(0, file_version="brain.Event:2")
+            if run.steps:
+                self._write(run.steps + 1, session_log=SessionLog(status=SessionLog.START))
+        except OSError:
+            self._file.close()
+            raise
 
     def write(self, metrics: Mapping[str, float]) -> None:
         """One row at the place ``metrics["steps"]``."""

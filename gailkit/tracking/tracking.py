@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -109,6 +110,9 @@ class Tracking:
             with undisturbed():
                 do()
         except Exception as error:  # a tracker is foreign code, and may raise anything
-            self._trackers.pop(name, None)
+            failed = self._trackers.pop(name, None)
+            if failed is not None:
+                with suppress(Exception):  # it may be in no state to be closed
+                    failed.close()
             reason = str(error) if isinstance(error, GailkitError) else describe_foreign(error, __file__)
             self._tell(f"{name} is not told any more how the run goes: {reason}")

@@ -121,8 +121,10 @@ class RunFolder:
         return dict(described)
 
     def usual_checkpoint(self) -> str:
-        """The one to act by where none is named: ``chosen`` where the run came to choose, else ``last``."""
-        return "chosen" if self.checkpoint_path("chosen").is_file() else "last"
+        """The one to act by where none is named: ``chosen`` where the run came to choose, else ``last``; ``best``
+        where there is nothing else, as of a run that was pulled."""
+        present = [name for name in (*CHECKPOINTS, PREVIOUS) if self.checkpoint_path(name).is_file()]
+        return "chosen" if "chosen" in present else "best" if present == ["best"] else LAST
 
     def checkpoint_path(self, name: str) -> Path:
         """Where the checkpoint ``chosen``, ``last`` or ``best`` lies."""
