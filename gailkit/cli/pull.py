@@ -14,7 +14,7 @@ EXAMPLES = examples(
     "gailkit pull me/cartpole",
     "- makes the run folder cartpole, for gailkit play, evaluate and export",
     "gailkit pull me/cartpole --revision v2 --out second --demos",
-    "- makes the run folder second of what the branch or tag v2 holds, demonstrations among it",
+    "- makes the run folder second of what v2 holds, with its demonstrations",
 )
 
 

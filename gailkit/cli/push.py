@@ -16,8 +16,7 @@ EXAMPLES = examples(
     "gailkit push run me/cartpole --private",
     "- publishes the policy in the run folder run, for nobody else to see",
     "gailkit push run me/cartpole --evaluation numbers.json",
-    "- and says on its card how closely it matches, as gailkit evaluate run --demos demos.hdf5 --json numbers.json "
-    "has found",
+    "- and says how close it is, by numbers.json of gailkit evaluate --json",
 )
 
 

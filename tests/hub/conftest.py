@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,7 +15,7 @@ from gailkit.rollouts.episodes import collect_episodes
 from gailkit.training.config import DiscriminatorConfig, TrainConfig
 from gailkit.training.policy_config import PolicyConfig
 from gailkit.training.train import train
-from tests.hub.stand_in import TOKEN, Hub
+from tests.hub.stand_in import Hub, standing_in
 
 CONFIG = TrainConfig(
     steps=192,
@@ -34,19 +33,10 @@ def quick(quickly: Callable[[], AbstractContextManager[None]]) -> Iterator[None]
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    """A Hub of its own, where whoever asks is logged in. Large files go there by LFS: nothing stands in for Xet."""
-    pytest.importorskip("huggingface_hub", reason="NOT TESTED: push and pull; pip install 'gailkit[hub]'")
-    from huggingface_hub import constants
-
-    server = Hub()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("HF_ENDPOINT", server.url)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    yield server
-    server.shutdown()
-    server.server_close()
+def hub() -> Iterator[Hub]:
+    """A stand-in for the Hub."""
+    with standing_in() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
