@@ -24,8 +24,8 @@ Row = tuple[str, tuple[str, ...], str]
 SECONDS_BETWEEN_LINES = 10.0
 
 LOOKED_AT: Row = (
-    "looked at: closeness | distance | true return",
-    ("eval/closeness", "eval/distance", "eval/true_return"),
+    "looked at: distance | closeness | true return",
+    ("eval/distance", "eval/closeness", "eval/true_return"),
     "{:.3g}",
 )
 ROWS: tuple[Row, ...] = (  # label, the metrics behind it, how they are written
@@ -179,7 +179,7 @@ def _table(metrics: Mapping[str, float], position: str) -> Table:
 
 def _rows(metrics: Mapping[str, float]) -> list[Row]:
     """What there is to show: not every teacher and generator has every metric, and the first episodes end later."""
-    return [row for row in ROWS if set(row[1]) & set(metrics) or row[1][0].startswith("episode/")]
+    return [row for row in ROWS if row[1][0] in metrics or row[1][0].startswith("episode/")]
 
 
 def _of_look(metrics: Mapping[str, float]) -> dict[str, float]:

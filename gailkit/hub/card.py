@@ -10,6 +10,7 @@ from typing import Any
 from gailkit import __version__
 from gailkit.errors import DataError, InputError
 from gailkit.hub.parcel import DEMONSTRATIONS, FILM, Parcel
+from gailkit.spaces import brief, space_from_json, stated_space
 from gailkit.training.run import PICTURE_FILE
 
 LARGEST_EVALUATION = 64 * 2**20  # bytes
@@ -94,8 +95,13 @@ def _introduction(described: Mapping[str, Any]) -> str:
     how = "learned from the task's reward" if described["demonstrations"] is None else "imitates demonstrations"
     return (
         f"A policy that {how} in {env}{kwargs}, made with gailkit {described['versions']['gailkit']}. Observations: "
-        f"`{described['observation_space']}`; actions: `{described['action_space']}`."
+        f"`{_space(described['observation_space'])}`; actions: `{_space(described['action_space'])}`."
     )
+
+
+def _space(stored: str) -> str:
+    """As Gymnasium prints it."""
+    return brief(stated_space(space_from_json(stored)))
 
 
 def _film(parcel: Parcel) -> str:

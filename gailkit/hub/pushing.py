@@ -7,6 +7,7 @@ from pathlib import Path
 from gailkit.hub.card import card, read_evaluation
 from gailkit.hub.parcel import CARD, pack
 from gailkit.importing import require
+from gailkit.training.run import damaged
 
 
 def push(
@@ -44,6 +45,7 @@ def push(
     check_name(repo)
     parcel = pack(run, checkpoint, film, demonstrations)
     found = None if evaluation is None else read_evaluation(evaluation, parcel.described["env_id"])
-    contents = {**parcel.contents, CARD: card(repo, parcel, found).encode()}
+    with damaged(run):
+        contents = {**parcel.contents, CARD: card(repo, parcel, found).encode()}
     message = f"A policy for {parcel.described['env_id']}"
     return send(repo, contents, parcel.paths, message, private, revision)

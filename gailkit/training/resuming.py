@@ -86,7 +86,7 @@ def resume(
         InputError: if there is no run, another process trains into it (InUseError), the demonstrations or parts are
             others, or the environment has other spaces.
         UntrustedError: if the run is somebody else's and names what a module would have to be imported for.
-        DataError: if the run is damaged, or was made by a gailkit whose runs could not go on.
+        DataError: if the run is damaged, or cannot go on, as one that was pulled.
         EnvironmentFailure, StorageError, DivergenceError: as ``training.train.train``.
     """
     with closing(RunFolder.open(Path(run_dir))) as folder:

@@ -75,7 +75,8 @@ def test_the_card_says_what_the_policy_is_and_how_close_it_comes(
         "| episodes | 4 |",
         "gailkit pull ada/cart",
         "gailkit train CartPole-v1 --demos demos.hdf5",
-        "`CartPole-v1`",
+        "in `CartPole-v1`, made with gailkit",
+        "actions: `Discrete(2)`.",
     ):
         assert said in card, said
     head = card.split("---\n")[1]
