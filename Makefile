@@ -6,7 +6,7 @@ BOOTSTRAP := $(shell command -v python3.11 || command -v python3)
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.gailkit-installed
 
-.PHONY: demo test lint check bench clean
+.PHONY: demo test lint check bench dist clean
 
 demo: $(STAMP)
 	$(VENV)/bin/gailkit demo
@@ -25,6 +25,15 @@ check: lint test
 
 bench: $(STAMP)
 	$(PYTHON) -m benchmarks
+
+# What others install: the wheel and the sdist, and the wheel tried where nothing else is.
+dist: $(STAMP)
+	rm -rf build dist *.egg-info
+	$(PYTHON) -m build --quiet --outdir dist .
+	"$(BOOTSTRAP)" -m venv build/bare
+	build/bare/bin/python -m pip install --quiet -c constraints.txt torch==2.13.0
+	build/bare/bin/python -m pip install --quiet -c constraints.txt dist/gailkit-*.whl
+	cd build && sh ../.ci/try-wheel bare/bin/gailkit ../datasets/cartpole-v1.hdf5
 
 # torch first and pinned: an open range may choose a newer one and fetch gigabytes.
 $(STAMP): pyproject.toml constraints.txt

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _HOME = {  # public name -> "module:attribute", or "module" where the name is the module itself
     "ACKTR": "gailkit.generator:ACKTR",
@@ -31,6 +31,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "ExpertConfig": "gailkit.training.config:ExpertConfig",
     "GailkitError": "gailkit.errors:GailkitError",
     "Generator": "gailkit.generator:Generator",
+    "Iteration": "gailkit.training.iteration:Iteration",
     "NextStateDiscriminator": "gailkit.discriminator:NextStateDiscriminator",
     "ObservationEncoder": "gailkit.networks.encoders:ObservationEncoder",
     "PPOClip": "gailkit.generator:PPOClip",
@@ -47,6 +48,8 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "Stepping": "gailkit.rollouts.stepping:Stepping",
     "TD3": "gailkit.generator:TD3",
     "TRPO": "gailkit.generator:TRPO",
+    "TrackedRun": "gailkit.tracking:TrackedRun",
+    "Tracker": "gailkit.tracking:Tracker",
     "TrainConfig": "gailkit.training.config:TrainConfig",
     "TrainedPolicy": "gailkit.generator:TrainedPolicy",
     "Trajectory": "gailkit.types:Trajectory",
@@ -63,6 +66,8 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "make_vector_env": "gailkit.rollouts.vector:make_vector_env",
     "mlp": "gailkit.networks.mlp:mlp",
     "nature": "gailkit.networks.convolutions:nature",
+    "pull": "gailkit.hub.pulling:pull",
+    "push": "gailkit.hub.pushing:push",
     "rewards": "gailkit.functional.rewards",
     "run_control": "gailkit.training.control:run_control",
     "resume": "gailkit.training.resuming:resume",
@@ -96,6 +101,7 @@ __all__ = [
     "ExpertConfig",
     "GailkitError",
     "Generator",
+    "Iteration",
     "NextStateDiscriminator",
     "ObservationEncoder",
     "PPOClip",
@@ -109,6 +115,8 @@ __all__ = [
     "SeedStream",
     "StateDiscriminator",
     "Stepping",
+    "TrackedRun",
+    "Tracker",
     "TrainConfig",
     "TrainedPolicy",
     "Trajectory",
@@ -125,6 +133,8 @@ __all__ = [
     "make_vector_env",
     "mlp",
     "nature",
+    "pull",
+    "push",
     "resume",
     "rewards",
     "run_control",
@@ -170,6 +180,8 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
         TrainedPolicy,
         clone_behaviour,
     )
+    from gailkit.hub.pulling import pull
+    from gailkit.hub.pushing import push
     from gailkit.networks.actor_critic import ActorCritic
     from gailkit.networks.convolutions import impala, nature, seeing
     from gailkit.networks.encoders import ObservationEncoder
@@ -178,9 +190,11 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.rollouts.environments import SeedStream, make_env
     from gailkit.rollouts.stepping import Stepping
     from gailkit.rollouts.vector import make_vector_env
+    from gailkit.tracking import TrackedRun, Tracker
     from gailkit.training.config import DiscriminatorConfig, ExpertConfig, TrainConfig
     from gailkit.training.control import run_control
     from gailkit.training.expert import train_expert
+    from gailkit.training.iteration import Iteration
     from gailkit.training.parts import Parts
     from gailkit.training.policy_config import PolicyConfig
     from gailkit.training.resuming import resume

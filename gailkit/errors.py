@@ -56,6 +56,12 @@ class RankError(GailkitError):
     exit_code = 6
 
 
+class HubError(GailkitError):
+    """The hub of policies cannot be reached, or refuses."""
+
+    exit_code = 7
+
+
 class SaidElsewhereError(GailkitError):
     """Another of the processes that train together says what went wrong; this one ends with it, and its exit code."""
 

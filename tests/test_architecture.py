@@ -23,19 +23,19 @@ LAYERS = (  # lowest first; a module imports from its own room and from lower la
     {"networks"},
     {"demonstrations", "discriminator", "generator", "experts"},
     {"rollouts"},
-    {"exporting", "viewing"},
+    {"exporting", "viewing", "tracking"},
     {"recording"},
     {"checks"},
     {"evaluation"},
     {"health"},
     {"training"},
-    {"report"},
+    {"report", "hub"},
     {"sweep"},
     {"cli"},
 )
 ROOFS = {"gailkit", "gailkit.__main__"}  # the public names and the entry point: above every layer, imported by none
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
-HEAVY = {"torch", "h5py", "gymnasium", "numpy", "scipy", "matplotlib", "tensorboard"}
+HEAVY = {"torch", "h5py", "gymnasium", "numpy", "scipy", "matplotlib", "tensorboard", "huggingface_hub", "wandb"}
 
 
 def modules() -> dict[str, Path]:
@@ -161,6 +161,7 @@ CROSSED_BAND = "CartPole-v1 --out run --generator ppo-penalty --policy-kl-min 1"
         "evaluate run --demos a.hdf5 --report a.pdf", "control --help", "control --nosuch",
         f"train --demos a.hdf5 {FOREIGN_SETTING}", f"expert {FOREIGN_SETTING}",
         f"expert {CROSSED_BAND}", "expert CartPole-v1 --out run --policy-std states",
+        "push --help", "push run", "pull --help", "pull --nosuch", "pull",
         "sweep --help", "sweep --nosuch", "sweep", "sweep nosuch.toml", "sweep pyproject.toml",
     ],
 )  # fmt: skip

@@ -26,6 +26,7 @@ OWN_PARTS = README.parent / "docs" / "own-parts.md"
 CLOSENESS = README.parent / "docs" / "closeness.md"
 GLOSSARY = README.parent / "docs" / "glossary.md"
 STATES = README.parent / "docs" / "states.md"
+WATCHING = README.parent / "docs" / "watching.md"
 SWEEPS = README.parent / "docs" / "sweeps.md"
 PENDULUM = README.parent / "datasets" / "pendulum-v1.hdf5"
 FEWER_STEPS = {"train": "28672", "control": "4096", "expert": "4096"}
@@ -125,6 +126,15 @@ def test_a_training_loop_of_ones_own_learns_from_the_public_names(executed: Call
     printed = executed(example)
     assert printed.count("episodes ended") == 10
     assert "The policy's mean return is" in printed
+
+
+def test_a_tracker_and_a_function_of_ones_own_look_on(checkout: Path, executed: Callable[[str], str]) -> None:
+    (example,) = blocks("python", WATCHING)
+    steps, chosen = executed(example).split()
+    assert int(steps) % 512 == 0 and chosen in ("last", "averaged", "clone")
+    largest = dict(line.split() for line in (checkout / "run" / "largest.txt").read_text().splitlines())
+    assert float(largest["steps"]) == int(steps)
+    assert "eval/closeness" in largest
 
 
 def test_the_python_example_swaps_three_parts_and_ends_with_a_statement(executed: Callable[[str], str]) -> None:

@@ -39,6 +39,9 @@ FEATURES = {  # what needs packages beside those -> their modules, the extra of 
     "sweeps on a Ray cluster": (("ray",), "ray"),
     "settings that a sweep searches for": (("optuna",), "search"),
     "demonstrations in Arrow folders": (("pyarrow",), "arrow"),
+    "policies on the Hugging Face Hub": (("huggingface_hub",), "hub"),
+    "runs on Weights & Biases": (("wandb",), "wandb"),
+    "runs in Trackio's dashboard": (("trackio",), "trackio"),
 }
 OLDEST_HDF5 = (1, 10, 0)  # of which files are made whose metadata has checksums
 

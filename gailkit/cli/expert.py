@@ -12,7 +12,7 @@ import rich_click as click
 from gailkit.cli.common import typed_command
 from gailkit.cli.examples import examples
 from gailkit.cli.many_ranks import on_all_ranks
-from gailkit.cli.options import config_from_options, config_options, run_options
+from gailkit.cli.options import config_from_options, config_options, run_options, track_option
 from gailkit.cli.resume_option import Resumable, go_on, resume_options, to_resume
 from gailkit.cli.stepping_options import note, stepping_options
 from gailkit.rollouts.stepping import Stepping
@@ -38,6 +38,7 @@ EXAMPLES = examples(
 @click.option_panel("Options")
 @click.argument("env_id")
 @run_options
+@track_option
 @resume_options
 @stepping_options
 @config_options(ExpertConfig)
@@ -52,6 +53,7 @@ def expert(
     trust: tuple[str, ...],
     config: Path | None,
     stepping: Stepping,
+    track: tuple[str, ...] | None,
     **options: Any,
 ) -> None:
     """Train a policy in ENV_ID on the environment's own reward: an expert to record and imitate.
@@ -60,7 +62,9 @@ def expert(
     train`.
     """
     if resume is not None:
-        gone_on = go_on(resume, "expert", steps=options["steps"], threads=threads, trust=trust, stepping=stepping)
+        gone_on = go_on(
+            resume, "expert", steps=options["steps"], threads=threads, trust=trust, stepping=stepping, track=track
+        )
         _tell(resume, gone_on[0])
         return
     settings = config_from_options(options, config, ExpertConfig)
@@ -84,6 +88,7 @@ def expert(
             on_iteration=on_iteration,
             command=typed_command(),
             stepping=stepping,
+            track=track,
         )
     _tell(out, result)
 

@@ -37,6 +37,8 @@ COMMANDS = {  # by name
     "control": Lazy("gailkit.cli.control:control", "See whether a method scores without being taught."),
     "play": Lazy("gailkit.cli.play:play", "Watch a policy, in a window or as a film."),
     "export": Lazy("gailkit.cli.export:export", "Write a policy to a file that acts without gailkit."),
+    "push": Lazy("gailkit.cli.push:push", "Publish the policy of a run on the Hugging Face Hub."),
+    "pull": Lazy("gailkit.cli.pull:pull", "Get a policy that somebody has published there."),
     "expert": Lazy("gailkit.cli.expert:expert", "Train an expert on the environment's own reward."),
     "data": Lazy("gailkit.cli.data:data", "Look into files of demonstrations, and make new ones of them."),
     "doctor": Lazy("gailkit.cli.doctor:doctor", "Say what there is on this machine, and what is missing for what."),
@@ -99,8 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     0 done; 1 training diverged, runs of a sweep failed, `data check` found something, or `doctor` something to mend;
     2 wrong usage or refused input; 3 unreadable data; 4 environment failure; 5 disk or permission; 6 a process that
-    trains with others lost them or differs from them; 70 a bug in gailkit; 130 interrupted; 141 nobody reads the output
-    any more; 143 stopped by SIGTERM.
+    trains with others lost them or differs from them; 7 the hub cannot be reached or refuses; 70 a bug in gailkit;
+    130 interrupted; 141 nobody reads the output any more; 143 stopped by SIGTERM.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     settings = Settings()

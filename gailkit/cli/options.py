@@ -68,6 +68,23 @@ def run_options(command: Decorated) -> Decorated:
     return command
 
 
+def track_option(command: Decorated) -> Decorated:
+    """``--track``, of every command that trains: names, or None where nothing was said."""
+    decorate = click.option(
+        "--track",
+        metavar="NAMES",
+        callback=_names,
+        help="Where the numbers are shown beside metrics.jsonl: tensorboard, wandb, trackio or "
+        "package.module:attribute, with commas between them, or none. One that fails is told of and ends nothing. "
+        "[default: tensorboard]",
+    )
+    return decorate(command)
+
+
+def _names(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(name.strip() for name in text.split(","))
+
+
 def config_options(kind: type[RunConfig]) -> Callable[[Decorated], Decorated]:
     """``--config FILE.toml`` and an option for every setting of ``kind``: ``--policy-clip`` for ``policy.clip``."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-BESIDE = ("resume", "steps", "threads", "trust", "demos", *NAMES)
+BESIDE = ("resume", "steps", "threads", "trust", "track", "demos", *NAMES)
 """What may stand beside ``--resume``, and so may the options of reading."""
 MOST_THREADS = 1024  # that a run is taken at its word for
 
@@ -67,6 +67,7 @@ def go_on(
     threads: int,
     trust: Collection[str],
     stepping: Stepping,
+    track: Sequence[str] | None = None,
     demos: Path | None = None,
     options: ReadingOptions | None = None,
 ) -> tuple[TrainingResult, LearnedFrom | None]:
@@ -103,7 +104,14 @@ def go_on(
     watched = watched_training(config.steps_of_rollouts, run, config.steps, to_resume(command, run), _reached(run))
     with watched as on_iteration:
         result = resume(
-            run, taught_by, steps=steps, on_iteration=on_iteration, trust=trust, tell=note, stepping=stepping
+            run,
+            taught_by,
+            steps=steps,
+            on_iteration=on_iteration,
+            trust=trust,
+            tell=note,
+            stepping=stepping,
+            track=track,
         )
         return result, source
 

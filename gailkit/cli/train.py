@@ -14,7 +14,7 @@ from gailkit.cli.demonstrations import ReadingOptions, reading_options
 from gailkit.cli.examples import examples
 from gailkit.cli.learned_from import LearnedFrom
 from gailkit.cli.many_ranks import on_all_ranks
-from gailkit.cli.options import config_from_options, config_options, run_options
+from gailkit.cli.options import config_from_options, config_options, run_options, track_option
 from gailkit.cli.resume_option import Resumable, go_on, resume_options, to_resume
 from gailkit.cli.stepping_options import note, stepping_options
 from gailkit.ranks.group import is_first
@@ -80,6 +80,7 @@ WITHOUT_ACTIONS = (
     "environment has.",
 )
 @run_options
+@track_option
 @resume_options
 @stepping_options
 @reading_options
@@ -100,6 +101,7 @@ def train(
     trust: tuple[str, ...],
     config: Path | None,
     stepping: Stepping,
+    track: tuple[str, ...] | None,
     options: ReadingOptions,
     **given: Any,
 ) -> None:
@@ -119,6 +121,7 @@ def train(
             threads=threads,
             trust=trust,
             stepping=stepping,
+            track=track,
             demos=demos,
             options=options,
         )
@@ -134,9 +137,11 @@ def train(
 
     from gailkit.cli.training_progress import watched_training
     from gailkit.rollouts.environments import canonical_id
+    from gailkit.training.tracked import trackers_of
     from gailkit.training.train import train as run_training
 
     torch.set_num_threads(threads)
+    trackers_of(track, out)  # what is missing is known before the demonstrations are read
     env_id = canonical_id(env_id)
     demonstrations, held_out = source.load(env_id, env_kwargs, other_environment)
     if settings.discriminator.kind == BY_DATA and not demonstrations.has_actions:
@@ -154,6 +159,7 @@ def train(
             held_out=held_out,
             source=source.record(),
             stepping=stepping,
+            track=track,
             other_environment=other_environment,
         )
     _tell(out, result, source)

@@ -23,6 +23,11 @@ Show = Callable[[Mapping[str, float]], None]
 Row = tuple[str, tuple[str, ...], str]
 SECONDS_BETWEEN_LINES = 10.0
 
+LOOKED_AT: Row = (
+    "looked at: distance | closeness | true return",
+    ("eval/distance", "eval/closeness", "eval/true_return"),
+    "{:.3g}",
+)
 ROWS: tuple[Row, ...] = (  # label, the metrics behind it, how they are written
     (
         "discriminator accuracy (0.5 by guessing), expert | policy",
@@ -43,6 +48,7 @@ ROWS: tuple[Row, ...] = (  # label, the metrics behind it, how they are written
     ("weight of the KL penalty", ("policy/kl_penalty",), "{:.3g}"),
     ("episode length", ("episode/length",), "{:.1f}"),
     ("true return", ("episode/true_return",), "{:.1f}"),
+    LOOKED_AT,
 )
 
 
@@ -101,11 +107,13 @@ def _live_table(total: int) -> Iterator[Show]:
 
     position, console = _Position(total), Console(stderr=True)
     alarms = _Alarms(lambda words: console.print(Text(words)))  # above the table, where it stays
+    looked: dict[str, float] = {}  # what was seen last, which is shown until the next look
     with Live("getting ready for the first iteration", console=console, refresh_per_second=4) as live:
 
         def show(metrics: Mapping[str, float]) -> None:
             alarms.tell(metrics)
-            live.update(_table(metrics, position.words(metrics)))
+            looked.update(_of_look(metrics))
+            live.update(_table({**metrics, **looked}, position.words(metrics)))
 
         yield show
 
@@ -119,7 +127,8 @@ def _plain_lines(total: int) -> Iterator[Show]:
         nonlocal printed
         alarms.tell(metrics)
         now, words = time.monotonic(), position.words(metrics)
-        if now - printed < SECONDS_BETWEEN_LINES and metrics["steps"] < total:
+        looked = bool(_of_look(metrics))
+        if not looked and now - printed < SECONDS_BETWEEN_LINES and metrics["steps"] < total:
             return
         printed = now
         shown = (f"{label}: {_values(metrics, names, form)}" for label, names, form in _rows(metrics))
@@ -171,6 +180,11 @@ def _table(metrics: Mapping[str, float], position: str) -> Table:
 def _rows(metrics: Mapping[str, float]) -> list[Row]:
     """What there is to show: not every teacher and generator has every metric, and the first episodes end later."""
     return [row for row in ROWS if row[1][0] in metrics or row[1][0].startswith("episode/")]
+
+
+def _of_look(metrics: Mapping[str, float]) -> dict[str, float]:
+    """What was seen of the policy in this iteration, if it was looked at."""
+    return {name: value for name, value in metrics.items() if name.startswith("eval/")}
 
 
 def _values(metrics: Mapping[str, float], names: tuple[str, ...], form: str) -> str:

@@ -127,6 +127,19 @@ def compare_occupancy(
     )
 
 
+def at_a_glance(policy: Points, expert: Points, random: Points, seed: int = 0) -> tuple[float, float | None]:
+    """W(policy, expert) and closeness as ``compare_occupancy`` finds them, but no intervals: in a fraction of a second.
+
+    Closeness is None where there is one episode of the expert, or random actions lie no further away than the floor.
+    """
+    generator = np.random.default_rng(seed)
+    distance = distance_in(expert[0].shape[1], generator)
+    found = _distances(Sides(policy, expert, random, ()), distance, POINTS, SPLITS, generator)
+    scale = found.random - found.floor
+    known = len(expert) > 1 and scale > 0
+    return found.policy, 1 - (found.policy - found.floor) / scale if known else None
+
+
 def _measured(found: _Distances, replicates: np.ndarray | None, demonstrations: int) -> _Measured:
     """What the bootstrap's ``replicates`` (R, 3) say of the distances that were ``found``."""
     if replicates is None:

@@ -12,6 +12,7 @@ from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 
 from gailkit.generator.guidance import Guidance
+from gailkit.generator.learning import set_learning_rate
 from gailkit.generator.replay import Replay
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
@@ -71,6 +72,13 @@ class Generator(nn.Module, ABC):
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {name: value for name, value in vars(self).items() if isinstance(value, torch.optim.Optimizer)}
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Let its optimisers go on at ``rate``, which a schedule still multiplies where there is one."""
+        if hasattr(self, "learning_rate"):
+            self.learning_rate = rate
+        for optimizer in self._optimizers().values():
+            set_learning_rate(optimizer, rate)
 
     def guide(self, guidance: Guidance) -> None:
         """Be guided from now on: the policy has begun as a clone of the expert."""

@@ -51,6 +51,16 @@ def global_state() -> dict[str, Any]:
     }
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Whatever the block draws from the three generators, they go on afterwards as if it had not."""
+    before = global_state()
+    try:
+        yield
+    finally:
+        set_global_state(before)
+
+
 def set_global_state(state: Mapping[str, Any]) -> None:
     """Let the three generators go on from what ``global_state`` returned."""
     version, numbers, gauss = state["python"]

@@ -186,7 +186,7 @@ def distances_to(
     assert observation_space is not None and action_space is not None
     action_space = action_space if by_actions and demonstrations.has_actions else None
     description, random = Description(observation_space, action_space), np.random.default_rng(seed)
-    shown = _shown(demonstrations, description)
+    shown = shown_points(demonstrations, description)
     rows = [[description.rows(each, np.arange(len(each))) for each in episodes] for episodes in played]
     everyone = [each for points in rows for each in points]
     scale = Scale.of(description.features(), shown, everyone, everyone)
@@ -199,7 +199,7 @@ def distances_to(
     ]
 
 
-def _shown(demonstrations: Demonstrations, description: Description) -> Points:
+def shown_points(demonstrations: Demonstrations, description: Description) -> Points:
     """The kept steps of the demonstrations, of at most MOST_SHOWN of them."""
     random = np.random.default_rng(0)
     count = len(demonstrations.trajectories)

@@ -160,6 +160,12 @@ class TrainConfig(RunConfig):
         "adversarial", "What D descends: adversarial (F with its logit penalty), bce, or package.module:attribute."
     )
     reward: str = setting("log_d", "Reward form: log_d, neg_log_one_minus_d, log_odds, or package.module:attribute.")
+    eval_every: int = setting(
+        0,
+        "Look at the policy every so many steps: closeness by a few episodes, which do not count as steps, and a film "
+        "where it can be drawn; 0 for never. It changes nothing that is learned.",
+        at_least=0,
+    )
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
 
     def __post_init__(self) -> None:

@@ -29,10 +29,11 @@ from gailkit.rollouts.stepping import Stepping
 from gailkit.spaces import Flat, box_center_and_scale, clip_to_space
 from gailkit.training.config import TrainConfig, stored_config
 from gailkit.training.control_result import Control, ControlResult, Played, Scale
+from gailkit.training.iteration import OnIteration
 from gailkit.training.own_runs import check_all_trusted
 from gailkit.training.parts import Parts
 from gailkit.training.run import CONFIG_FILE, RunFolder
-from gailkit.training.running import OnIteration, settled
+from gailkit.training.running import settled
 from gailkit.training.settings import settings_of
 from gailkit.training.train import train
 from gailkit.types import Policy, Trajectory

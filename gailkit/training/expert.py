@@ -13,8 +13,10 @@ from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.stepping import Stepping
 from gailkit.training.build import build_expert_trainer
 from gailkit.training.config import ExpertConfig
+from gailkit.training.iteration import OnIteration
 from gailkit.training.parts import GeneratorFactory, Parts
-from gailkit.training.running import OnIteration, Plan, TrainingResult, run_to_the_end
+from gailkit.training.running import Plan, TrainingResult, run_to_the_end
+from gailkit.training.tracked import Track
 
 
 def train_expert(
@@ -30,6 +32,7 @@ def train_expert(
     on_iteration: OnIteration | None = None,
     command: str | None = None,
     stepping: Stepping | None = None,
+    track: Track | None = None,
 ) -> TrainingResult:
     """Train a policy in the environment ``env_id`` on its own reward, by the loop that imitation runs on.
 
@@ -59,4 +62,5 @@ def train_expert(
         on_iteration=on_iteration,
         command=command,
         stepping=stepping,
+        track=track,
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from gailkit.errors import RankError, StorageError
 from gailkit.ranks.group import agreed, size, together
 from gailkit.ranks.merging import total
+from gailkit.tracking import Tracking
 from gailkit.training.all_ranks import Collecting
 from gailkit.training.loop import EPISODES_REMEMBERED, Trainer
 from gailkit.training.metrics import MetricsWriter
@@ -21,26 +23,41 @@ class Keeper:
     """Keeps the metrics, the last state, and the policy as it was when the mean true return of the last episodes was
     highest. Of several ranks the first writes, and the others hand it what they have of their own."""
 
-    def __init__(self, folder: RunFolder, trainer: Trainer, writer: MetricsWriter | None, best_return: float) -> None:
-        """``writer`` is that of the first rank; the others have none."""
-        self.folder, self.trainer, self.writer = folder, trainer, writer
+    def __init__(
+        self,
+        folder: RunFolder,
+        trainer: Trainer,
+        writer: MetricsWriter | None,
+        tracking: Tracking | None,
+        best_return: float,
+    ) -> None:
+        """``writer`` and ``tracking`` are those of the first rank; the others have none."""
+        self.folder, self.trainer, self.writer, self.tracking = folder, trainer, writer, tracking
         self.collecting = Collecting(trainer)
         self.saved_at = time.monotonic()
         self.best_return = best_return
         self.best_state: dict[str, Any] | None = None
         self.best_steps = 0
 
-    def __call__(self, metrics: Mapping[str, float]) -> None:
+    def take(self, metrics: Mapping[str, float], film: Path | None = None) -> None:
+        """Write the metrics of an iteration, tell the trackers, and remember its policy if it is the best."""
         with together():
             if self.writer is not None:
                 self.writer.write(metrics)
+            if self.tracking is not None:
+                self.tracking.write(metrics)
+                if film is not None:
+                    self.tracking.film(film, self.trainer.steps)
         full = total(len(self.trainer.recent))[0] == size() * EPISODES_REMEMBERED
         if full and metrics["episode/true_return"] > self.best_return:
             self.best_return = metrics["episode/true_return"]
             networks = self.trainer.generator.actor_critic.state_dict()
             self.best_state = {f"actor_critic.{name}": tensor.clone() for name, tensor in networks.items()}
             self.best_steps = self.trainer.steps
-        if agreed(time.monotonic() - self.saved_at >= self.trainer.config.checkpoint_every):
+
+    def save_in_time(self, asked: bool) -> None:
+        """Save if that was asked for, or the last time was long enough ago."""
+        if agreed(asked or time.monotonic() - self.saved_at >= self.trainer.config.checkpoint_every):
             self.save()
 
     def save(self) -> None:

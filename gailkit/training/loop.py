@@ -21,12 +21,13 @@ from gailkit.ranks.merging import averaged, deviation, total
 from gailkit.rollouts.collector import Collector
 from gailkit.rollouts.global_generators import global_state, set_global_state
 from gailkit.spaces import clip_to_space
+from gailkit.training.changing import changed
 from gailkit.training.choosing import Candidates
 from gailkit.training.compared import require_equal_networks
 from gailkit.training.config import RunConfig
 from gailkit.training.discount import Discount
 from gailkit.training.parts import foreign
-from gailkit.training.teachers import Teacher
+from gailkit.training.teachers import Adversary, Teacher
 from gailkit.types import EpisodeSummary, Replayed, Reward, Rollout, all_finite
 
 EPISODES_REMEMBERED = 50  # of each rank
@@ -64,6 +65,7 @@ class Trainer:
         self.whole = True  # False while an iteration has changed some of the parts and not yet all
         self._before: dict[str, Any] | None = None  # what a rollout moves, from before the one in progress
         self.recent: deque[EpisodeSummary] = deque(maxlen=EPISODES_REMEMBERED)
+        self.changed: dict[str, float] = {}  # settings that are others by now than ``config`` has them
 
     @property
     def progress(self) -> float:
@@ -157,6 +159,11 @@ class Trainer:
         strength = 0.0 if guidance is None else guidance.strength(self.progress)
         return {"clone/gain": self.candidates.began.cloning.gain, "clone/guidance": strength}
 
+    def change(self, name: str, value: float) -> None:
+        """Let a setting be another from the next iteration on; see ``training.changing.changed``."""
+        learner = self.teacher.learner if isinstance(self.teacher, Adversary) else None
+        self.changed[name] = changed(self.config, self.generator, learner, name, value)
+
     def state_dict(self) -> dict[str, Any]:
         """All that changes in a run: networks, normalisers, optimisers, absorbing mass, random numbers, counters.
 
@@ -174,6 +181,7 @@ class Trainer:
             "steps": self.steps,
             "seconds": self.seconds,
             "recent": [list(episode) for episode in self.recent],
+            "changed": dict(self.changed),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -195,6 +203,8 @@ class Trainer:
         self.iteration, self.steps, self.seconds = state["iteration"], state["steps"], state["seconds"]
         recent = (EpisodeSummary(int(length), float(earned), bool(end)) for length, earned, end in state["recent"])
         self.recent = deque(recent, maxlen=EPISODES_REMEMBERED)
+        for name, value in state.get("changed", {}).items():
+            self.change(name, value)
 
     def _check(self, metrics: Mapping[str, float]) -> None:
         for name, value in metrics.items():

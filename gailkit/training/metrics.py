@@ -1,4 +1,4 @@
-"""Where the numbers of a run go, one row an iteration: ``metrics.jsonl`` and TensorBoard events."""
+"""The numbers of a run in ``metrics.jsonl``, one row an iteration."""
 
 from __future__ import annotations
 
@@ -11,33 +11,25 @@ from typing import Any
 
 from gailkit.errors import DataError, StorageError
 from gailkit.storage import write_atomically
-from gailkit.training.events import EventsWriter
 
 METRICS_FILE = "metrics.jsonl"
 MOST_OF_A_ROW = 16_384  # bytes
 
 
 class MetricsWriter:
-    """Appends rows to ``metrics.jsonl`` and to TensorBoard events in a run folder; every row is flushed."""
+    """Appends rows to ``metrics.jsonl`` in a run folder; every row is flushed."""
 
-    def __init__(self, folder: Path, steps: int = 0) -> None:
-        """What an interrupted run wrote behind its first ``steps`` steps is to be taken out first (``keep_metrics``);
-        TensorBoard is told to leave it out."""
+    def __init__(self, folder: Path) -> None:
+        """What an interrupted run wrote behind its checkpoint is to be taken out first (``keep_metrics``)."""
         self._path = folder / METRICS_FILE
         with self._storage_failures():
             self._file = self._path.open("a", encoding="utf-8")
-            try:
-                self._events = EventsWriter(folder, steps)
-            except OSError:
-                self._file.close()
-                raise
 
     def write(self, metrics: Mapping[str, float]) -> None:
-        """One row; ``metrics["steps"]`` is the position on TensorBoard's axis. Raises StorageError if it cannot be."""
+        """One row. Raises StorageError if it cannot be written."""
         with self._storage_failures():
             self._file.write(json.dumps(dict(metrics)) + "\n")
             self._file.flush()
-            self._events.write(metrics)
 
     def secure(self) -> None:
         """Have every row on the disk, one that was refused before too: no checkpoint is to be ahead of its rows.
@@ -50,11 +42,9 @@ class MetricsWriter:
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Flush and close the files; what the disk refuses by now was refused before."""
+        """Flush and close the file; what the disk refuses by now was refused before."""
         with suppress(OSError):
             self._file.close()
-        with suppress(OSError):
-            self._events.close()
 
     @contextmanager
     def _storage_failures(self) -> Iterator[None]:

@@ -108,7 +108,7 @@ def _digest(content: bytes) -> str:
 
 def _names(described: Mapping[str, Any]) -> Iterator[str]:
     """Whatever the description of a run names as ``module:attribute``."""
-    yield from named_in([described.get(name) for name in ("env_id", "config", "acts_by")])
+    yield from named_in([described.get(name) for name in ("env_id", "config", "acts_by", "track")])
 
 
 def named_in(value: object) -> Iterator[str]:

@@ -15,6 +15,7 @@ Rows = Sequence[Mapping[str, float]]
 
 PANELS: Sequence[tuple[str, Mapping[str, str]]] = (
     ("True return", {"episode/true_return": "mean of the last 50 episodes"}),
+    ("How closely the policy matches, by a few episodes", {"eval/closeness": "closeness"}),
     ("Discriminator accuracy", {"discriminator/accuracy_expert": "expert", "discriminator/accuracy_policy": "policy"}),
     ("Discriminator logits", {"discriminator/logit_expert": "expert", "discriminator/logit_policy": "policy"}),
     ("Policy entropy", {"policy/entropy": "nats"}),

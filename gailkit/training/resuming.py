@@ -15,10 +15,12 @@ from gailkit.rollouts.failures import Mishaps
 from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.stepping import Stepping
 from gailkit.storage import give_second_name
+from gailkit.tracking import named_trackers
 from gailkit.training.build import build_expert_trainer, build_trainer
 from gailkit.training.compared import digest_of, require_same
 from gailkit.training.config import ExpertConfig, RunConfig, TrainConfig
 from gailkit.training.form import require_form
+from gailkit.training.iteration import OnIteration
 from gailkit.training.loop import Trainer
 from gailkit.training.metrics import keep_metrics
 from gailkit.training.own_runs import check_all_trusted, is_own, remember
@@ -26,11 +28,10 @@ from gailkit.training.parts import Parts
 from gailkit.training.places import LAST
 from gailkit.training.run import CONFIG_FILE, RunFolder, damaged
 from gailkit.training.running import (
-    OnIteration,
+    Onlookers,
     Plan,
     TrainingResult,
     fitted_to_envs,
-    observers_of,
     policy_of,
     settled,
     surroundings,
@@ -49,6 +50,7 @@ from gailkit.training.stopped import (
     tell_what_it_means,
     tell_where_demonstrations_are,
 )
+from gailkit.training.tracked import Track, kept_names
 
 
 def resume(
@@ -61,6 +63,7 @@ def resume(
     trust: Collection[str] = (),
     tell: Tell = warnings.warn,
     stepping: Stepping | None = None,
+    track: Track | None = None,
 ) -> TrainingResult:
     """Go on with the run in ``run_dir`` from its last checkpoint to its end.
 
@@ -73,16 +76,17 @@ def resume(
         parts: those that it was given.
         steps: of the whole run, where they shall be more, or fewer, than it was begun with. Schedules stretch with
             them: they go by the share of the steps that is done.
-        on_iteration: sees the metrics of every further iteration.
+        on_iteration: is called after every further iteration, as in ``training.train.train``.
         trust: names in the run that may be imported although it is not one of one's own (``training.own_runs``).
         stepping: where the environments run now, as in ``training.train.train``; it need not be where they ran.
+        track: other trackers than those that it was begun with, as in ``training.train.train``.
         tell: takes what there is to say before it goes on; a warning where it is not given.
 
     Raises:
         InputError: if there is no run, another process trains into it (InUseError), the demonstrations or parts are
             others, or the environment has other spaces.
         UntrustedError: if the run is somebody else's and names what a module would have to be imported for.
-        DataError: if the run is damaged, or was made by a gailkit whose runs could not go on.
+        DataError: if the run is damaged, or cannot go on, as one that was pulled.
         EnvironmentFailure, StorageError, DivergenceError: as ``training.train.train``.
     """
     with closing(RunFolder.open(Path(run_dir))) as folder:
@@ -91,6 +95,9 @@ def resume(
         described = folder.description()
         check_all_trusted(folder.path / CONFIG_FILE, trust)
         stopped = Stopped.read(folder, described)
+        with damaged(folder.path):
+            kept = kept_names(described)
+        onlookers = Onlookers(on_iteration, named_trackers(kept if track is None else track))
         require_as_many(folder.path, len(stopped.replays))
         if stopped.checkpoint != LAST:
             tell(f"the last checkpoint of {run_dir} is damaged; the run goes on from the one before")
@@ -111,8 +118,7 @@ def resume(
             with together():
                 rows = _prepare(stopped, config) if is_first() else []
             result = TrainingResult(policy, plan.trainer, rows, folder.path)
-            observers = observers_of(on_iteration)
-            return train_into(folder, result, plan.demonstrations, observers, stepping, stopped.best_return)
+            return train_into(folder, result, plan.demonstrations, onlookers, stepping, stopped.best_return)
 
 
 def _prepare(stopped: Stopped, config: RunConfig) -> list[dict[str, float]]:

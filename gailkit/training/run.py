@@ -7,6 +7,7 @@ RUN/checkpoints/            chosen.safetensors, last.safetensors, best.safetenso
                             before last
 RUN/checkpoints/replay/     the steps that a generator learns from again, in files of so many each; those of other
                             processes that trained together in folders rank-N
+RUN/eval/                   films of the policy on the way, where it is looked at (eval_every)
 RUN/learning.svg            the curves, drawn when training ends
 RUN/.in-use                 locked while a process trains into the folder
 """
@@ -23,11 +24,11 @@ from gailkit.errors import DataError, GailkitError, InputError, StorageError
 from gailkit.generator import TrainedPolicy, Training
 from gailkit.spaces import space_from_json
 from gailkit.storage import LOCK_FILE, SoleUse, give_second_name, write_atomically
+from gailkit.tracking.on_tensorboard import EVENTS_FOLDER
 from gailkit.training.acting import checked_names, imported_parts, made_again
 from gailkit.training.build_policy import head_of
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
-from gailkit.training.config import CHECKPOINTS, FLAT
-from gailkit.training.events import EVENTS_FOLDER
+from gailkit.training.config import CHECKPOINTS, FLAT, choosing_steps
 from gailkit.training.form import require_networks_stored
 from gailkit.training.kept_replay import KeptReplay
 from gailkit.training.metrics import METRICS_FILE
@@ -40,6 +41,7 @@ CONFIG_FILE = "config.json"
 FORMAT = "gailkit-run"
 FORMAT_VERSION = 1
 PICTURE_FILE = "learning.svg"
+LOOKS = "eval"
 
 
 class RunFolder:
@@ -119,8 +121,10 @@ class RunFolder:
         return dict(described)
 
     def usual_checkpoint(self) -> str:
-        """The one to act by where none is named: ``chosen`` where the run came to choose, else ``last``."""
-        return "chosen" if self.checkpoint_path("chosen").is_file() else "last"
+        """The one to act by where none is named: ``chosen`` where the run came to choose, else ``last``; ``best``
+        where there is nothing else, as of a run that was pulled."""
+        present = [name for name in (*CHECKPOINTS, PREVIOUS) if self.checkpoint_path(name).is_file()]
+        return "chosen" if "chosen" in present else "best" if present == ["best"] else LAST
 
     def checkpoint_path(self, name: str) -> Path:
         """Where the checkpoint ``chosen``, ``last`` or ``best`` lies."""
@@ -186,7 +190,8 @@ class RunFolder:
     def training(self, checkpoint: str, state: Mapping[str, Any], described: Mapping[str, Any]) -> Training | None:
         """How far it had come at a checkpoint that holds ``state``; None where ``described`` does not say how far to.
 
-        A run is finished when its last checkpoint has learned from all its steps and, if it imitates, it has chosen.
+        A run is finished when its last checkpoint has learned from all its steps and, if it imitates, it has chosen;
+        one that was asked to end before has chosen too, and is not.
         """
         config = described.get("config")
         planned = config.get("steps") if isinstance(config, Mapping) else None
@@ -195,7 +200,8 @@ class RunFolder:
         steps = state.get("steps")
         steps = steps if type(steps) is int else None
         chosen = self.checkpoint_path("chosen").is_file()
-        finished = chosen or (checkpoint == LAST and steps is not None and steps >= planned)
+        early = checkpoint != "best" and steps is not None and steps < planned - choosing_steps(planned)
+        finished = (chosen and not early) or (checkpoint == LAST and steps is not None and steps >= planned)
         return Training(checkpoint, steps, planned, finished)
 
     def _remove(self) -> None:
@@ -205,6 +211,8 @@ class RunFolder:
         self.forget_replays_behind([])
         for events in (self.path / EVENTS_FOLDER).glob("events.out.tfevents.*"):
             events.unlink()
+        for film in (self.path / LOOKS).glob("step-*.gif"):
+            film.unlink()
         if (self.path / CONFIG_FILE).exists():
             for name in (METRICS_FILE, PICTURE_FILE, CONFIG_FILE):
                 (self.path / name).unlink(missing_ok=True)

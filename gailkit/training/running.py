@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,26 +20,28 @@ from gailkit.health.watch import Watch
 from gailkit.ranks.group import agreed, from_first, is_first, rank, size, together
 from gailkit.rollouts.environments import EnvMaker
 from gailkit.rollouts.failures import Mishaps
-from gailkit.rollouts.global_generators import seeded_globally
+from gailkit.rollouts.global_generators import seeded_globally, undisturbed
 from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.stepping import Stepping
 from gailkit.rollouts.vector import make_vector_env, settle
+from gailkit.tracking import TrackedRun, TrackerFactory, Tracking
 from gailkit.training.acting import parts_to_act, warn_of_nameless
 from gailkit.training.all_ranks import begin_alike
 from gailkit.training.choosing import Choice, choose, with_state
 from gailkit.training.compared import require_same
 from gailkit.training.config import RunConfig, TrainConfig
 from gailkit.training.describe import describe_run
+from gailkit.training.iteration import Iteration, OnIteration
 from gailkit.training.keeping import Keeper, leaving
+from gailkit.training.looks import Looks
 from gailkit.training.loop import Trainer
 from gailkit.training.metrics import MetricsWriter
 from gailkit.training.own_runs import remember
 from gailkit.training.parts import Parts, described_parts
 from gailkit.training.places import LAST
 from gailkit.training.run import CONFIG_FILE, RunFolder
+from gailkit.training.tracked import Track, describe_trackers, id_of, trackers_of
 from gailkit.wording import counted
-
-OnIteration = Callable[[dict[str, float]], None]
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,14 @@ class TrainingResult:
     metrics: list[dict[str, float]]  # one row an iteration
     folder: Path | None
     choice: Choice | None = None
+
+
+@dataclass(frozen=True)
+class Onlookers:
+    """Who sees how a training goes."""
+
+    on_iteration: OnIteration | None = None
+    trackers: Mapping[str, TrackerFactory] = field(default_factory=dict)  # by name
 
 
 @dataclass(frozen=True)
@@ -74,12 +84,14 @@ def run_to_the_end(
     on_iteration: OnIteration | None,
     command: str | None,
     stepping: Stepping | None = None,
+    track: Track | None = None,
 ) -> TrainingResult:
     """Iterate what ``make_plan`` makes for the environments of a run until its steps are done.
 
     The arguments and what may be raised are those of ``training.train.train``.
     """
     kwargs = dict(env_kwargs or {})
+    onlookers = Onlookers(on_iteration, trackers_of(track, out))
     require_same(lambda: {"env_id": env_id, "env_kwargs": kwargs, **config.to_dict(), "out": out is not None})
     stepping = settled(stepping, env_id, config, kwargs)
     with surroundings(env_id, config, kwargs, stepping) as envs:
@@ -87,25 +99,13 @@ def run_to_the_end(
         begin_alike(plan.trainer)
         plan.trainer.collector.mishaps = Mishaps(stepping.restarts, stepping.tell)
         result = TrainingResult(policy_of(plan, envs, env_id, kwargs), plan.trainer, [], None)
-        observers = observers_of(on_iteration)
         if out is None:
-            _iterate(result, [result.metrics.append, *observers])
+            _iterate(result, on_iteration, looks=_looks(result, plan.demonstrations, stepping))
             return _chosen(result, plan.demonstrations, None, stepping)
-        described = {**describe_run(env_id, kwargs, envs, config, command), **plan.description}
+        tracked = describe_trackers(onlookers.trackers)
+        described = {**describe_run(env_id, kwargs, envs, config, command), "track": tracked, **plan.description}
         with closing(_begun(Path(out), described, plan, overwrite)) as folder:
-            return train_into(folder, replace(result, folder=folder.path), plan.demonstrations, observers, stepping)
-
-
-def observers_of(on_iteration: OnIteration | None) -> list[OnIteration]:
-    """Whoever sees the metrics; what it raises on one rank ends the training on all, in the same iteration."""
-    if on_iteration is None:
-        return []
-
-    def observe(metrics: dict[str, float]) -> None:
-        with together():
-            on_iteration(metrics)
-
-    return [observe]
+            return train_into(folder, replace(result, folder=folder.path), plan.demonstrations, onlookers, stepping)
 
 
 def settled(stepping: Stepping | None, env_id: str, config: RunConfig, env_kwargs: Mapping[str, Any]) -> Stepping:
@@ -150,7 +150,7 @@ def train_into(
     folder: RunFolder,
     result: TrainingResult,
     demonstrations: Demonstrations | None,
-    observers: Sequence[OnIteration],
+    onlookers: Onlookers,
     stepping: Stepping,
     best_return: float = -math.inf,
 ) -> TrainingResult:
@@ -163,13 +163,14 @@ def train_into(
     trainer = result.trainer
     with ExitStack() as opened:
         with together():
-            writer = opened.enter_context(closing(MetricsWriter(folder.path, trainer.steps))) if is_first() else None
-        keeper = Keeper(folder, trainer, writer, best_return)
+            writer = opened.enter_context(closing(MetricsWriter(folder.path))) if is_first() else None
+            tracking = opened.enter_context(closing(_tracking(folder, result, onlookers, stepping))) if writer else None
+        keeper = Keeper(folder, trainer, writer, tracking, best_return)
         if agreed(not folder.checkpoint_path(LAST).is_file()):
             keeper.save()
         try:
             with leaving(lambda: keeper.leave(result.metrics)):
-                _iterate(result, [result.metrics.append, keeper, *observers])
+                _iterate(result, onlookers.on_iteration, keeper, _looks(result, demonstrations, stepping))
         except DivergenceError as error:
             keeper.save_best()
             raise DivergenceError(f"{error}; the last good checkpoint is {folder.checkpoint_path(LAST)}") from error
@@ -177,6 +178,14 @@ def train_into(
             done = counted(trainer.steps, "step")
             raise EnvironmentFailure(f"{error}, after {done}; what was learned is kept") from error
     return _chosen(result, demonstrations, folder, stepping)
+
+
+def _tracking(folder: RunFolder, result: TrainingResult, onlookers: Onlookers, stepping: Stepping) -> Tracking:
+    """The trackers of the run in ``folder``, told where it stands."""
+    described = folder.description()
+    settings = {"env_id": described["env_id"], "env_kwargs": described["env_kwargs"], **described["config"]}
+    run = TrackedRun(folder.path, id_of(described), settings, result.trainer.steps)
+    return Tracking(onlookers.trackers, run, stepping.tell)
 
 
 def _begun(out: Path, described: Mapping[str, Any], plan: Plan, overwrite: bool) -> RunFolder:
@@ -219,14 +228,41 @@ def _chosen(
     return replace(result, policy=with_state(result.policy, choice.state), choice=choice)
 
 
-def _iterate(result: TrainingResult, observers: Sequence[OnIteration]) -> None:
-    trainer = result.trainer
+def _iterate(
+    result: TrainingResult, on_iteration: OnIteration | None, keeper: Keeper | None = None, looks: Looks | None = None
+) -> None:
+    """Until the steps are done, or ``on_iteration`` asks for the end."""
+    trainer, stops = result.trainer, False
     watch = Watch(_health_plan(trainer), result.metrics)
-    while trainer.iteration < trainer.config.total_iterations:
+    while trainer.iteration < trainer.config.total_iterations and not stops:
+        before = trainer.steps
         metrics = trainer.iterate()
         metrics |= watch.judge(metrics)
-        for observe in observers:
-            observe(metrics)
+        seen, film = looks.look(trainer.steps) if looks and looks.due(before, trainer.steps) else ({}, None)
+        metrics |= seen
+        result.metrics.append(metrics)
+        if keeper is not None:
+            keeper.take(metrics, film)
+        asked = _asked(on_iteration, Iteration(metrics, trainer, result.policy))
+        if keeper is not None:
+            keeper.save_in_time(asked.saves)
+        stops = agreed(asked.stops)
+
+
+def _looks(result: TrainingResult, demonstrations: Demonstrations | None, stepping: Stepping) -> Looks | None:
+    """Who looks at the policy on the way; nobody where nobody shall."""
+    config = result.trainer.config
+    if demonstrations is None or not isinstance(config, TrainConfig) or not config.eval_every:
+        return None
+    return Looks(result.policy, demonstrations, config.eval_every, config.seed, result.folder, stepping)
+
+
+def _asked(on_iteration: OnIteration | None, iteration: Iteration) -> Iteration:
+    """What was asked for; what is raised on one rank ends the training on all, in the same iteration."""
+    if on_iteration is not None:
+        with together(), undisturbed():
+            on_iteration(iteration)
+    return iteration
 
 
 def _health_plan(trainer: Trainer) -> HealthPlan:

@@ -48,7 +48,9 @@ class Stopped:
         name, state = folder.newest()
         with damaged(folder.path):
             if "candidates" not in state or "best_return" not in state:
-                raise DataError(f"{folder.path} was made by a gailkit whose runs could not go on")
+                raise DataError(
+                    f"{folder.path} cannot go on: it was published, or made by a gailkit whose runs could not"
+                )
             shown, ranks = described["demonstrations"], state.get("ranks", [])
             own = of_this_rank(state) if 1 + len(ranks) == size() else state
             return cls(

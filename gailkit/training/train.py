@@ -15,8 +15,10 @@ from gailkit.training.build import build_trainer
 from gailkit.training.compared import digest_of, require_same
 from gailkit.training.config import TrainConfig
 from gailkit.training.describe import describe_demonstrations
+from gailkit.training.iteration import OnIteration
 from gailkit.training.parts import Parts
-from gailkit.training.running import OnIteration, Plan, TrainingResult, fitted_to_envs, run_to_the_end
+from gailkit.training.running import Plan, TrainingResult, fitted_to_envs, run_to_the_end
+from gailkit.training.tracked import Track
 
 
 def train(
@@ -31,6 +33,7 @@ def train(
     on_iteration: OnIteration | None = None,
     command: str | None = None,
     stepping: Stepping | None = None,
+    track: Track | None = None,
     held_out: int = 0,
     source: Mapping[str, Any] | None = None,
     other_environment: bool = False,
@@ -45,9 +48,14 @@ def train(
         parts: objects that take the place of those that ``config`` names.
         out: the run folder; nothing is written when None.
         overwrite: replace a run that ``out`` already holds, or use it although something else lies there.
-        on_iteration: sees the metrics of every iteration. What it raises ends the training, after a checkpoint.
+        on_iteration: is called after every iteration with its metrics, a dict, which may also be asked for the policy,
+            for an end, a checkpoint or another setting (``training.iteration.Iteration``). What it draws from global
+            generators makes no difference to the run. What it raises ends the training, after a checkpoint.
         command: the command line that asked for the run, for the record.
         stepping: where the environments run, which makes no difference to the result, and how often they may fail.
+        track: where the numbers are shown beside ``metrics.jsonl``: some of tensorboard, wandb and trackio,
+            ``package.module:attribute`` or what makes a ``tracking.Tracker``; TensorBoard where it is None, nowhere
+            where it is empty. One that fails is told of, and the run goes on without it.
         held_out: how many episodes were kept back from ``demonstrations``, for the record.
         source: where the demonstrations come from, in plain JSON values, for the record.
         other_environment: learn although they were recorded in another version, time limit or wrappers than the
@@ -90,4 +98,5 @@ def train(
         on_iteration=on_iteration,
         command=command,
         stepping=stepping,
+        track=track,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -17,8 +18,12 @@ from gailkit.cli.data import COMMANDS as DATA_COMMANDS
 from gailkit.cli.lazy import load_command
 from gailkit.cli.main import COMMANDS, EXAMPLES
 from gailkit.demonstrations import Demonstrations
+from gailkit.evaluation.evaluate import evaluate
+from gailkit.hub.pushing import push
 from gailkit.training.config import TrainConfig
+from gailkit.training.run import load_policy
 from gailkit.training.train import train
+from tests.hub.stand_in import standing_in
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
 WriteD4rl = Callable[[Path, list[int]], Path]
@@ -83,7 +88,22 @@ def prepared(
     for name in ("run", "short", "agent"):
         with quickly():
             train("CartPole-v1", shown, TrainConfig(steps=128, num_envs=2, rollout_size=64), out=folder / name)
+    with quickly():
+        found = evaluate(load_policy(folder / "run"), cartpole, "CartPole-v1", episodes=2)
+    (folder / "numbers.json").write_text(json.dumps(found.to_dict()))
     return folder
+
+
+@pytest.fixture
+def published(request: pytest.FixtureRequest, prepared: Path) -> Iterator[None]:
+    """A hub, for the examples that speak to one, which holds what they fetch."""
+    if request.node.callspec.params["name"] not in ("push", "pull"):
+        yield
+        return
+    with standing_in():
+        for revision in (None, "v2"):
+            push(prepared / "run", "me/cartpole", demonstrations=prepared / "demos.hdf5", revision=revision)
+        yield
 
 
 @pytest.fixture
@@ -114,7 +134,7 @@ def made_by(words: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("demo", "data")])  # demo has a test of its own
 def test_the_examples_work_and_make_what_they_say(
-    name: str, examples: Callable[[str], Iterator[list[str]]], run_here: RunHere, tmp_path: Path
+    name: str, examples: Callable[[str], Iterator[list[str]]], run_here: RunHere, tmp_path: Path, published: None
 ) -> None:
     for words in examples(name):
         if "keyboard" in words:

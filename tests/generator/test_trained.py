@@ -15,6 +15,8 @@ from gailkit.errors import InputError
 from gailkit.generator import TrainedPolicy
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
+from gailkit.rollouts.environments import make_env
+from gailkit.rollouts.episodes import collect_episodes
 from gailkit.spaces import clip_to_space
 
 OBSERVATIONS = Box(-np.inf, np.inf, (3,))
@@ -197,3 +199,23 @@ def test_a_loop_written_for_models_of_stable_baselines_runs_it() -> None:
     assert (earned < 0).all()
     handed_on = ("anything", 3)
     assert model.predict(seen, handed_on)[1] is handed_on
+
+
+@pytest.mark.parametrize("env_id", ["CartPole-v1", "Pendulum-v1"])
+def test_in_a_plain_loop_it_does_what_it_does_in_our_episodes(env_id: str) -> None:
+    env = make_env(env_id)
+    torch.manual_seed(0)
+    actor_critic = ActorCritic(ObservationEncoder(env.observation_space), env.action_space, (8,))
+    model = TrainedPolicy(actor_critic, env.observation_space, env.action_space, env_id)
+    (episode,) = collect_episodes(model, lambda: make_env(env_id), [7])
+    observation, _ = env.reset(seed=7)
+    seen, acted, done, state = [observation], [], False, None
+    while not done:
+        action, state = model.predict(observation, state)
+        assert env.action_space.contains(action)
+        observation, _, terminated, truncated, _ = env.step(action)
+        done = terminated or truncated
+        seen.append(observation)
+        acted.append(action)
+    np.testing.assert_array_equal(np.stack(seen), episode.observations)
+    np.testing.assert_array_equal(np.stack(acted), episode.actions)

@@ -241,7 +241,8 @@ def test_a_whole_number_will_do_for_a_float_and_a_list_for_a_tuple() -> None:
 def test_an_expert_has_the_settings_of_every_run_and_none_of_a_discriminator() -> None:
     shared = {".".join(path) for path, _ in settings_of(ExpertConfig())}
     own = {name for name, _ in SETTINGS} - shared
-    assert {name for name in own if not name.startswith("discriminator.")} == {"endless_gamma", "loss", "reward"}
+    imitation = {"endless_gamma", "eval_every", "loss", "reward"}
+    assert {name for name in own if not name.startswith("discriminator.")} == imitation
     assert not [name for name in shared if name.startswith("discriminator")]
     with pytest.raises(InputError, match=r"^no setting is called 'reward'; known are steps, "):
         config_from_dict({"reward": "log_d"}, ExpertConfig)

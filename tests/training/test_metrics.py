@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from gailkit.training.events import EventsWriter
 from gailkit.training.metrics import MetricsWriter, read_metrics
 from gailkit.training.picture import draw_learning
 
@@ -40,17 +38,3 @@ def test_a_picture_shows_the_numbers_that_are_there(tmp_path: Path) -> None:
     assert ElementTree.fromstring(first).tag.endswith("svg")
     draw_learning([{"steps": 1.0}, {"steps": 2.0, "reward/mean": 0.4, "episode/true_return": 3.0}], path)
     assert path.read_bytes() != first
-
-
-def test_tensorboard_leaves_out_what_a_stopped_run_wrote_behind_its_checkpoint(tmp_path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of protobuf and numpy, old habits
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    for steps, rows in ((0, [(1, 0.5), (2, 9.0), (3, 9.0)]), (1, [(2, 1.5), (3, 2.5)])):
-        writer = EventsWriter(tmp_path, steps)
-        for step, value in rows:
-            writer.write({"steps": step, "policy/kl": value})
-        writer.close()
-    events = EventAccumulator(str(tmp_path / "tensorboard"))
-    events.Reload()
-    assert [(event.step, event.value) for event in events.Scalars("policy/kl")] == [(1, 0.5), (2, 1.5), (3, 2.5)]
