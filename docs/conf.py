@@ -37,7 +37,7 @@ nitpick_ignore_regex = [(r"py:.*", r".*")]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 myst_url_schemes = {"http": None, "https": None, "mailto": None, "repository": None}  # the last is of ext.outside
-suppress_warnings = ["config.cache"]
+smartquotes = False  # --option stays as it is typed
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

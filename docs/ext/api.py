@@ -6,6 +6,7 @@ import re
 from types import ModuleType
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
@@ -23,6 +24,13 @@ def as_text(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: 
         lines[number] = "".join(parts)
 
 
+def with_dashes(app: Sphinx, doctree: nodes.document) -> None:
+    """Between a parameter and what is said of it there is a dash, which Sphinx leaves to smart quotes."""
+    for text in list(doctree.findall(nodes.Text)):
+        if text == " -- ":
+            text.parent.replace(text, nodes.Text(" \u2013 "))
+
+
 def missing(app: Sphinx, env: BuildEnvironment) -> None:
     """Warn, which fails the build, of public names that no page documents or that say nothing of themselves."""
     documented = {name for name, *_ in env.domaindata["py"]["objects"].items()}
@@ -37,5 +45,6 @@ def missing(app: Sphinx, env: BuildEnvironment) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Listen; before napoleon, whose markup is meant."""
     app.connect("autodoc-process-docstring", as_text, priority=400)
+    app.connect("doctree-read", with_dashes)
     app.connect("env-updated", missing)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 
@@ -72,15 +73,15 @@ def _option(option: click.Option, context: click.Context) -> Iterator[str]:
     record = option.get_help_record(context)
     assert record is not None
     names, said = record
-    default = re.search(r"\[(default: [^\]]*|required[^\]]*)\]$", said)
-    yield f"\n`{names}`\n: {_plain(said[: default.start()] if default else said).strip() or 'See above.'}"
-    if default:
-        yield f"  *{_plain(default[1])}*"
+    text, *facts = re.split(r"\s*\[((?:default|required|x[<>]|\d+[<>])[^\]]*)\]", said)
+    yield f"\n`{names}`\n: {_plain(text)}"
+    if known := [fact for fact in facts if fact.strip()]:
+        yield f"  *{_plain('; '.join(known))}*"
 
 
 def _plain(text: str) -> str:
-    """Help texts are no Markdown: what would be markup is escaped, line breaks are kept."""
-    text = re.sub(r"\n(?!\n)", " ", text.replace("\b", "")) if "\n\n" not in text else text
+    """Help texts are no Markdown: what would be markup is escaped."""
+    text = inspect.cleandoc(text.replace("\b", ""))
     return re.sub(r"([*_<>\[\]|$])", r"\\\1", text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -26,10 +27,17 @@ def write(app: Sphinx, error: Exception | None) -> None:
     lines = [ABOUT]
     for part in PARTS:
         lines.append(f"## {app.env.titles[part].astext()}\n")
-        pages = [part, *app.env.toctree_includes.get(part, [])]
-        lines += [f"- [{app.env.titles[page].astext()}](_sources/{page}.md.txt): {_first(app, page)}" for page in pages]
+        for page in _listed(app, part):
+            lines.append(f"- [{app.env.titles[page].astext()}](_sources/{page}.md.txt): {_first(app, page)}")
         lines.append("")
     Path(app.outdir, "llms.txt").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _listed(app: Sphinx, page: str) -> Iterator[str]:
+    """The page, and all that its tables of contents list."""
+    yield page
+    for listed in app.env.toctree_includes.get(page, []):
+        yield from _listed(app, listed)
 
 
 def _first(app: Sphinx, page: str) -> str:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import re
+
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
 
 
+def mathml(latex: str, display: str) -> str:
+    """The equation; behind the name of a function without brackets there is a space, which the converter leaves out."""
+    return re.sub(
+        r"(<mi>ln</mi>)(?!<mo[^>]*>(?:\(|&#x00028;))", r'\1<mspace width="0.17em"/>', convert(latex, display=display)
+    )
+
+
 def visit_math(translator: HTML5Translator, node: nodes.math) -> None:
     """One in a line of text."""
-    translator.body.append(convert(node.astext()))
+    translator.body.append(mathml(node.astext(), "inline"))
     raise nodes.SkipNode
 
 
 def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> None:
     """One on a line of its own, which scrolls where it is too wide."""
-    translator.body.append(f'<div class="equation">{convert(node.astext().strip(), display="block")}</div>\n')
+    translator.body.append(f'<div class="equation">{mathml(node.astext().strip(), "block")}</div>\n')
     raise nodes.SkipNode
 
 

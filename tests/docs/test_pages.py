@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import rich_click as click
 
 from gailkit import Demonstrations
+from gailkit.cli.lazy import LazyGroup, load_command
+from gailkit.cli.main import gailkit as gailkit_command
 from gailkit.evaluation.acting import Acting
 from gailkit.evaluation.classifier import TwoSample
 from gailkit.evaluation.coverage import Coverage
@@ -25,6 +28,12 @@ PENDULUM = ROOT / "datasets" / "pendulum-v1.hdf5"
 WITH_MORE = {"first", "demonstrations", "own-parts"}  # pages of which more is said than that they run
 LEARNS = 28_672  # steps of CartPole within which the first policy scores
 RUN = [page for page in PAGES if any(block.reason is None for block in blocks(page))]
+
+FOREIGN = {  # options of other programs, and of the benchmarks
+    "--again", "--draw", "--evaluate", "--generators", "--headless", "--hide-scrollbars", "--keep", "--methods",
+    "--nnodes", "--nproc-per-node", "--profile", "--rdzv-backend", "--rdzv-endpoint", "--rdzv-id", "--screenshot",
+    "--steps-share", "--window-size",
+}  # fmt: skip
 
 
 class Reader:
@@ -142,3 +151,18 @@ def test_every_file_that_is_linked_to_exists(page: Path) -> None:
     text = re.sub(r"^(`{3,}).*?^\1$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     links = re.findall(r"\]\(((?!https?:)[^)#]+)(?:#[^)]*)?\)", text)
     assert [link for link in links if not Path(os.path.normpath(page.parent / link)).exists()] == []
+
+
+def options(command: click.Command) -> Iterator[str]:
+    """Every option of a command and of those below it."""
+    for parameter in command.params:
+        yield from (*parameter.opts, *parameter.secondary_opts)
+    if isinstance(command, LazyGroup):
+        for lazy in command.table.values():
+            yield from options(load_command(lazy))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_option_that_is_named_exists(page: Path) -> None:
+    named_here = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z](?![\w.])", page.read_text(encoding="utf-8")))
+    assert named_here - set(options(gailkit_command)) - FOREIGN - {"--help", "--version"} == set()
