@@ -28,6 +28,7 @@ extensions = [
     "ext.measured",
     "ext.metrics",
     "ext.outside",
+    "ext.pages",
     "ext.results",
     "ext.settings",
 ]

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
+from ext.pages import first_sentence
+
+MADE = re.compile(r"^```\{(?!math|toctree)|\{measured\}|<!-- shown here: ", re.MULTILINE)
 PARTS = ("tutorials", "how-to", "explanation", "reference", "benchmarks")
 ABOUT = """# gailkit
 
@@ -21,14 +24,15 @@ but for those that say why not.
 
 
 def write(app: Sphinx, error: Exception | None) -> None:
-    """One line a page, under the part that it belongs to; the addresses lead to the pages as Markdown."""
+    """One line a page, under its part; the addresses lead to Markdown where that is all of the page."""
     if error is not None or app.builder.format != "html":
         return
     lines = [ABOUT]
     for part in PARTS:
         lines.append(f"## {app.env.titles[part].astext()}\n")
         for page in _listed(app, part):
-            lines.append(f"- [{app.env.titles[page].astext()}](_sources/{page}.md.txt): {_first(app, page)}")
+            title, said = app.env.titles[page].astext(), first_sentence(page)
+            lines.append(f"- [{title}]({_address(app, page)}): {said}")
         lines.append("")
     Path(app.outdir, "llms.txt").write_text("\n".join(lines), encoding="utf-8")
 
@@ -40,15 +44,10 @@ def _listed(app: Sphinx, page: str) -> Iterator[str]:
         yield from _listed(app, listed)
 
 
-def _first(app: Sphinx, page: str) -> str:
-    """The first sentence of a page."""
+def _address(app: Sphinx, page: str) -> str:
+    """Where the page is to be had in full: as Markdown, unless parts of it are made by the build."""
     text = Path(app.env.doc2path(page)).read_text(encoding="utf-8")
-    text = re.sub(r"^(```|:::).*?^(```|:::)$", "", text, flags=re.DOTALL | re.MULTILINE)
-    for paragraph in re.split(r"\n\n+", text):
-        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", paragraph).replace("\n", " ").strip()
-        if plain and plain[0] not in "#|:`<!-(%":
-            return re.split(r"(?<=[.:])\s", plain)[0]
-    return str(app.env.titles[page].astext())
+    return f"{page}.html" if MADE.search(text) else f"_sources/{page}.md.txt"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -40,19 +40,24 @@ def page_of(path: str) -> str | None:
 
 def on_source(app: Sphinx, docname: str, source: list[str]) -> None:
     """Put in the files that the page shows, and lead every link that leaves docs/ where the site has it."""
-    text = _relinked(source[0], docname, (DOCS / f"{docname}.md").parent)
+    for name in SHOWN.findall(source[0]):
+        app.env.note_dependency(str(ROOT / name), docname=docname)
+    source[0] = expanded(source[0], docname)
+
+
+def expanded(text: str, docname: str) -> str:
+    """The ``text`` of a page with the files that it shows; a title of theirs is kept if there is nothing else."""
     alone = SHOWN.fullmatch(text.strip()) is not None
-    source[0] = SHOWN.sub(lambda found: _content(app, docname, ROOT / found[1], alone), text)
+    relinked = _relinked(text, docname, (DOCS / f"{docname}.md").parent)
+    return SHOWN.sub(lambda found: _content(docname, ROOT / found[1], alone), relinked)
 
 
-def _content(app: Sphinx, docname: str, path: Path, alone: bool) -> str:
-    """The file as Markdown, with its title if it is ``alone`` on the page."""
-    app.env.note_dependency(str(path), docname=docname)
+def _content(docname: str, path: Path, alone: bool) -> str:
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".md":
         return f"```text\n{text}\n```"
     shown = _relinked(text, docname, path.parent)
-    return shown if alone else re.sub(r"\A# .*\n", "", shown)  # the page has a title of its own
+    return shown if alone else re.sub(r"\A# .*\n", "", shown)
 
 
 def _relinked(text: str, docname: str, folder: Path) -> str:

@@ -71,8 +71,8 @@ def test_every_page_of_docs_is_on_the_site_and_in_llms_txt(site: Path) -> None:
         name = page.relative_to(DOCS).with_suffix("").as_posix()
         assert (site / f"{name}.html").is_file()
         if name not in ("index", "changes"):
-            assert f"(_sources/{name}.md.txt)" in told
-            assert (site / "_sources" / f"{name}.md.txt").is_file()
+            assert f"(_sources/{name}.md.txt)" in told or f"({name}.html)" in told
+    assert all((site / address).is_file() for address in re.findall(r"\]\(([^)]*)\)", told))
 
 
 def test_every_file_of_results_that_is_to_be_read_is_shown() -> None:
