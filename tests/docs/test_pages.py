@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -36,6 +37,11 @@ FOREIGN = {  # options of other programs, and of the benchmarks
 }  # fmt: skip
 
 
+def shows(said: str, printed: str) -> bool:
+    """Whether the page says what was printed; three dots on a line stand for any number of lines."""
+    return doctest.OutputChecker().check_output(said, printed, doctest.ELLIPSIS)
+
+
 class Reader:
     """Somebody who copies the blocks of a page one after another."""
 
@@ -47,7 +53,7 @@ class Reader:
         printed: list[str] = []
         for block in blocks(page):
             if block.language == "text":
-                assert block.text in printed[-1:] or not printed, f"{named(page)} shows other output"
+                assert not printed or shows(block.text, printed[-1]), f"{named(page)}: this was printed\n{printed[-1]}"
             elif block.reason is None and block.needs is None:
                 printed.append(self.copies(block))
         return printed
