@@ -93,9 +93,8 @@ def on_resolved(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 
 def _shown_files(app: Sphinx) -> set[str]:
-    if not hasattr(app.env, "files_shown"):
-        app.env.files_shown = set()  # type: ignore[attr-defined]
-    shown: set[str] = app.env.files_shown  # type: ignore[attr-defined]
+    """Names of the files that pages link to; they stay with the environment, as pages that did not change do."""
+    shown: set[str] = vars(app.env).setdefault("files_shown", set())
     return shown
 
 
