@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sphinx.application import Sphinx
 
 from ext.markdown import Written, cell, table
@@ -21,10 +23,7 @@ class Alarms(Written):
 
 def _escaped(advice: str) -> str:
     """Options as code."""
-    words = advice.split(" ")
-    return " ".join(
-        f"`{word.rstrip(',')}`{',' * word.endswith(',')}" if word.startswith("--") else word for word in words
-    )
+    return re.sub(r"(?<!\S)(--[\w-]+)", r"`\1`", advice)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
