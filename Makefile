@@ -21,9 +21,10 @@ lint: $(STAMP)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 
-# The site: every warning is an error, and nothing is fetched, neither now nor by whoever reads it.
+# The site: every warning is an error, and nothing is fetched, neither now nor by whoever reads it. -E, as pages come from
+# code that Sphinx does not watch.
 docs: $(STAMP)
-	OMP_NUM_THREADS=1 $(PYTHON) -m sphinx -q -W --keep-going -b html docs build/docs
+	OMP_NUM_THREADS=1 $(PYTHON) -m sphinx -q -W --keep-going -E -b html docs build/docs
 
 check: lint docs test
 

@@ -25,7 +25,19 @@ def built() -> Path:
         fcntl.flock(stamp, fcntl.LOCK_EX)
         stamp.seek(0)
         if stamp.read() != (now := _state()) or not (SITE / "llms.txt").is_file():
-            command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "docs", str(SITE)]
+            command = [
+                sys.executable,
+                "-m",
+                "sphinx",
+                "-q",
+                "-W",
+                "--keep-going",
+                "-E",
+                "-b",
+                "html",
+                "docs",
+                str(SITE),
+            ]
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
             stamp.truncate(0)

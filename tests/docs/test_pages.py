@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import doctest
+import importlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -150,6 +151,22 @@ def test_the_glossary_has_every_word_once_and_names_numbers_that_there_are() -> 
     assert len(names) > 15
     assert [name for name in names if "/" not in name and name.rpartition(".")[2] not in known] == []
     assert [name for name in names if "/" in name and f"`{name}`" not in metrics] == []
+
+
+def test_the_numbers_of_the_readme_are_those_of_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sphinx", reason="NOT TESTED whether the README's numbers are those of the results: no sphinx")
+    monkeypatch.syspath_prepend(DOCS)
+    measured = importlib.import_module("ext.measured").measured
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    results = (ROOT / "benchmarks" / "results" / "imitation.md").read_text(encoding="utf-8")
+    hopper, cheetah = (f"{float(measured(results, task, 'F')):.2f}" for task in ("Hopper-v5", "HalfCheetah-v5"))
+    cloned = [f"{float(measured(results, task, 'cloning')):.2f}" for task in ("Hopper-v5", "HalfCheetah-v5")]
+    said = f"{hopper} on Hopper and {cheetah} on HalfCheetah, where cloning comes to {' and '.join(cloned)}"
+    assert said in readme
+    film = (DOCS / "pictures" / "side-by-side.md").read_text(encoding="utf-8")
+    closeness, auc = re.search(r"Closeness \*\*([\d.]+)", film), re.search(r"AUC ([\d.]+)", film)
+    assert closeness and auc and film.startswith("**Indistinguishable.**")
+    assert f"a closeness of {closeness[1]}" in readme and f"(AUC {auc[1]})" in readme
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
