@@ -6,7 +6,7 @@ BOOTSTRAP := $(shell command -v python3.11 || command -v python3)
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.gailkit-installed
 
-.PHONY: demo test lint check bench dist clean
+.PHONY: demo test lint docs check bench dist clean
 
 demo: $(STAMP)
 	$(VENV)/bin/gailkit demo
@@ -21,7 +21,12 @@ lint: $(STAMP)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 
-check: lint test
+# The site: every warning is an error, and nothing is fetched, neither now nor by whoever reads it. -E, as pages come from
+# code that Sphinx does not watch.
+docs: $(STAMP)
+	OMP_NUM_THREADS=1 $(PYTHON) -m sphinx -q -W --keep-going -E -b html docs build/docs
+
+check: lint docs test
 
 bench: $(STAMP)
 	$(PYTHON) -m benchmarks
