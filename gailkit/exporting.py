@@ -49,8 +49,9 @@ class Exported(NamedTuple):
 def export(policy: TrainedPolicy, path: Path) -> Exported:
     """Write ``policy`` to ``path``, by whose ending the format goes: .onnx, or .pt2 for ``torch.export.load``.
 
-    A policy that samples its actions samples in the file too, from a random generator there. The file is written when
-    it has acted as the policy does on CHECKED observations.
+    A policy that samples its actions samples in the file too, from a random generator there. One that acts by the last
+    K observations of its episode takes them in the file as one, the oldest first, as ``spaces.stacking`` makes it; the
+    file says K under ``frame_stack``. The file is written when it has acted as the policy does on CHECKED observations.
 
     Raises:
         InputError: for another ending, or if the extra ``gailkit[onnx]`` is not installed.
@@ -61,10 +62,11 @@ def export(policy: TrainedPolicy, path: Path) -> Exported:
         raise InputError(f"{path} must end in {' or '.join(FORMATS)}, by which the format of a policy goes")
     if path.suffix == ".onnx":
         require(str(path), "onnx", "onnx", "onnxruntime", "onnxscript")
+    frames, policy = policy.frames, policy.of_stacked()
     network, example = policy.network.eval(), torch.from_numpy(_observations(policy, 2))
     with _quiet(), torch.no_grad():
         program = torch.export.export(network, (example,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
-        content, acting = FORMATS[path.suffix](program, _described(policy))
+        content, acting = FORMATS[path.suffix](program, {**_described(policy), "frame_stack": str(frames)})
     difference = _compared(policy, acting)
     write_atomically(path, content)
     return Exported(path, _shown(policy.observation_space), _shown(policy.action_space), difference)

@@ -43,6 +43,32 @@ class Batched(BatchPolicy):
         return self.act(observations)
 
 
+class RememberingPolicy(BatchPolicy):
+    """A ``BatchPolicy`` that may look back in its episodes.
+
+    It remembers nothing itself. Whoever runs it keeps, beside each episode, what it says is to be remembered of that,
+    and hands it over with the next observation: an episode that begins, or is given up, takes nothing more.
+    """
+
+    @abstractmethod
+    def follow(self, observations: np.ndarray, remembered: Sequence[Any]) -> tuple[np.ndarray, Sequence[Any]]:
+        """The present observations (N, *obs) of N episodes to actions (N, *act).
+
+        Args:
+            remembered: what was to be remembered of each episode, None where it begins.
+
+        Returns:
+            The actions, and what is to be remembered of each episode now.
+        """
+
+
+def followed(policy: Policy, observations: np.ndarray, remembered: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+    """As ``RememberingPolicy.follow``, of any policy."""
+    if isinstance(policy, RememberingPolicy):
+        return policy.follow(observations, remembered)
+    return policy(observations), remembered
+
+
 RewardForm = Callable[[Tensor], Tensor]
 """Logits of D (...,) to rewards u (...,), element by element."""
 

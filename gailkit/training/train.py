@@ -72,7 +72,7 @@ def train(
         raise InputError(f"train takes its settings in a TrainConfig; found {type(config).__name__}")
 
     def plan(envs: Environments) -> Plan:
-        fitted = fitted_to_envs(demonstrations, envs)
+        fitted = fitted_to_envs(demonstrations, envs, config)
         require_same(lambda: {"demonstrations": digest_of(fitted.digests(), fitted.stride, list(fitted.offsets))})
         if not other_environment:
             check_recorded_in(demonstrations.about, envs.about)
