@@ -16,7 +16,7 @@ from gailkit.demonstrations.joined_episodes import rows_in_common
 from gailkit.errors import InputError
 from gailkit.memory import blocks
 from gailkit.spaces import Stacking, flatten_values, flattened_space, rows_before, storage_dtype
-from gailkit.types import Trajectory, Transitions, finite
+from gailkit.types import Trajectory, Transitions, Walks, finite
 
 Spaces = tuple[Space[Any] | None, Space[Any] | None]
 """Of observations and of actions; None where it is not known."""
@@ -124,6 +124,20 @@ class KeptSteps:
         frames = 1 if self.stacking is None else self.stacking.frames
         for block in blocks(len(self), frames * self.observations[:1].size):
             yield self._observed(block)
+
+    def walks(self) -> Walks:
+        """The episodes as one goes through them, from their first observation to their last kept step."""
+        episodes, episode = np.unique(self.begun, return_inverse=True)
+        last = np.full(len(episodes), -1)
+        np.maximum.at(last, episode, self.at_observation)
+        lengths = last + 1 - episodes
+        starts = np.cumsum(lengths) - lengths
+        pair, places = np.full(int(lengths.sum()), -1), starts[episode] + self.at_observation - self.begun
+        pair[places] = np.arange(len(self))
+        rows = np.arange(len(pair)) + np.repeat(episodes - starts, lengths)
+        begun = np.repeat(episodes, lengths)
+        observed = replace(self, at_observation=rows, begun=begun)
+        return Walks(observed.observations_at, *map(torch.from_numpy, (lengths, pair, places)))
 
     def chosen(self, index: Tensor) -> KeptSteps:
         """Those at ``index`` (K',) int64 alone, in that order."""

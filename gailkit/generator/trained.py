@@ -45,6 +45,7 @@ class Remembered(NamedTuple):
     """What is to be remembered of an episode."""
 
     last: np.ndarray  # (K, *obs), its last observations
+    state: Tensor  # (M,), what the policy's network remembers; (0,) without a memory
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class TrainedPolicy(RememberingPolicy):
     @property
     def remembers(self) -> bool:
         """Whether it acts by more than the present observation."""
-        return self.frames > 1
+        return self.frames > 1 or self.actor_critic.memory is not None
 
     def follow(self, observations: np.ndarray, remembered: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
         """See ``RememberingPolicy``; what is remembered of an episode is a ``Remembered``."""
@@ -195,7 +196,13 @@ class TrainedPolicy(RememberingPolicy):
         begun = self._stacking.begun(values)
         past = np.stack([own if before is None else before.last for own, before in zip(begun, remembered, strict=True)])
         last = self._stacking.followed(past, values)
-        return self._distribution(self._stacking.stacked(last)), [Remembered(own) for own in last]
+        nothing = torch.zeros(self.actor_critic.policy_state_size)
+        states = torch.stack([nothing if before is None else before.state for before in remembered])
+        seen, encoder = self._stacking.stacked(last), self.actor_critic.encoder
+        if self.actor_critic.memory is None:
+            return self._distribution(seen), list(map(Remembered, last, states))
+        distribution, states = self.actor_critic.follow(encoder(torch.from_numpy(seen)), states)
+        return distribution, list(map(Remembered, last, states))
 
     def _distribution(self, seen: np.ndarray) -> ActionDistribution:
         """pi(.|s) for what is seen (N, *seen), of pictures some at a time."""
@@ -221,6 +228,8 @@ class TrainedPolicy(RememberingPolicy):
 
     @property
     def _looks_at(self) -> str:
+        if self.actor_critic.memory is not None:
+            return "what it has seen of an episode so far"
         return f"the last {self.frames} observations of an episode"
 
     @cached_property

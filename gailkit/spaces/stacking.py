@@ -43,13 +43,13 @@ class Stacking:
     def stacked(self, last: np.ndarray) -> np.ndarray:
         """The K last observations (N, K, *obs) as observations of ``space``, (N, *stacked), in its type of storage."""
         if self.frames == 1:
-            return last[:, 0]
+            return np.asarray(last[:, 0])
         if isinstance(self.plain, Discrete):
             marked: np.ndarray = flatten_values(self.space, last).astype(storage_dtype(self.space))
             return marked
         if not isinstance(self.plain, Flat):
-            joined: np.ndarray = last.reshape(len(last), *shape_of(self.space))
-            return joined
+            alike: np.ndarray = last.reshape(len(last), *shape_of(self.space))
+            return alike
         joined = np.empty((len(last), *shape_of(self.space)), last.dtype)
         for plain, columns in self._spans:
             joined[:, columns] = last[..., plain].reshape(len(last), -1)

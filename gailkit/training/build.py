@@ -25,9 +25,11 @@ from gailkit.discriminator import (
     EndingJudge,
     with_gradient_penalty,
 )
+from gailkit.errors import InputError
 from gailkit.functional import rewards
 from gailkit.functional.absorbing import absorbing_mass
 from gailkit.generator import Guidance, WarmStart, warm_start
+from gailkit.generator.expert_runs import ExpertRuns
 from gailkit.generator.guidance import Draw, measured_apart
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
@@ -37,7 +39,7 @@ from gailkit.rollouts.collector import Collector
 from gailkit.rollouts.environments import SeedStream
 from gailkit.rollouts.protocol import Environments
 from gailkit.training.averaging import memory_of
-from gailkit.training.build_policy import generator_factory, given_networks, named, observation_encoder
+from gailkit.training.build_policy import generator_factory, given_networks, memory_in, named, observation_encoder
 from gailkit.training.checkpoint import packed, unpacked
 from gailkit.training.choosing import Candidates
 from gailkit.training.config import DiscriminatorConfig, ExpertConfig, RunConfig, TrainConfig
@@ -73,6 +75,11 @@ def build_trainer(
         InputError: for a name that is not known, or a part that is not what it should be.
     """
     parts = parts or Parts()
+    if memory_in(config.policy) is not None and not demonstrations.in_memory:
+        raise InputError(
+            f"a policy with memory ({config.policy.memory}) learns from whole episodes in memory; these demonstrations "
+            "are larger and stay in their file: choose fewer, or let them take more (--memory)"
+        )
     shown = demonstrations.steps()
     encoder = observation_encoder(config.image_encoder, envs.single_observation_space, parts.image_encoder)
     with alone():  # the demonstrations are the same on all ranks, and count once
@@ -107,7 +114,7 @@ def build_trainer(
         generator.measured, guiding = measured_apart(shown, config.seed)
     if began.used:
         encoder.freeze()
-        generator.guide(Guidance(guiding))
+        generator.guide(_guidance(actor_critic, shown, guiding))
     candidates = Candidates(actor_critic, began, memory_of(config.steps_of_iteration))
     gamma = getattr(generator, "gamma", config.gamma)  # of one that somebody made with another
     discount = Discount(generator, gamma, config.endless_gamma, demonstrations.num_terminated > 0)
@@ -118,6 +125,14 @@ def _begun(actor_critic: ActorCritic, shown: Pairs) -> WarmStart:
     """How the run begins. Of several ranks the first alone makes a clone, which the others are given later."""
     record = from_first(lambda: packed(warm_start(actor_critic, shown).record()))
     return WarmStart.recorded(unpacked(record))
+
+
+def _guidance(actor_critic: ActorCritic, shown: Pairs, draw: Draw) -> Guidance:
+    """By pairs that ``draw`` draws, or of a policy with memory by runs of the episodes that they are in."""
+    if actor_critic.memory is None:
+        return Guidance(draw)
+    runs = ExpertRuns(actor_critic, shown)
+    return Guidance(runs.draw, refresh=runs.refresh)
 
 
 def _ending_judge(

@@ -33,7 +33,7 @@ from gailkit.training.kept_replay import KeptReplay
 from gailkit.training.metrics import METRICS_FILE
 from gailkit.training.parts import Parts
 from gailkit.training.places import LAST, PREVIOUS, checkpoint_place
-from gailkit.training.policy_config import PolicyConfig
+from gailkit.training.policy_config import MEMORY, PolicyConfig
 from gailkit.training.settings import config_from_dict
 
 CONFIG_FILE = "config.json"
@@ -245,7 +245,7 @@ def load_policy(
         acts_by = checked_names(described.get("acts_by", {}))
     acting = imported_parts(folder.path, acts_by, parts or Parts(), trust)
     with damaged(run_dir):
-        require_networks_stored([policy.hidden], state)
+        require_networks_stored(policy.widths, state)
     with damaged(run_dir) if acting == Parts() else _changed(run_dir):
         seen = Stacking(spaces[0], frames).space
         actor_critic = made_again(policy, (seen, spaces[1]), acting, head, sees)
@@ -286,5 +286,6 @@ def _frames(stored: Mapping[str, Any]) -> int:
 
 def _policy_settings(stored: Mapping[str, Any]) -> PolicyConfig:
     """What the networks of a run were made from; how they were improved does not matter any more."""
-    shape = {name: stored[name] for name in ("hidden", "initial_log_std", "std", "bounds") if name in stored}
+    names = ("hidden", "initial_log_std", "std", "bounds", *MEMORY)
+    shape = {name: stored[name] for name in names if name in stored}
     return config_from_dict(shape, PolicyConfig)

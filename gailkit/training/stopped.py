@@ -118,7 +118,7 @@ def require_same_extent(stopped: Stopped, config: RunConfig) -> None:
     Nothing is made before that is known: a description may be anybody's.
     """
     with damaged(stopped.folder.path):
-        hidden = [config.policy.hidden]
+        hidden = config.policy.widths
         hidden += [config.discriminator.hidden] if isinstance(config, TrainConfig) else []
         require_networks_stored(hidden, stopped.state)
         environments = len(stopped.state["collector"]["returns"])
