@@ -14,7 +14,7 @@ import torch
 from gymnasium.spaces import Box, Discrete
 from torch import Tensor
 
-from gailkit.generator import clone_behaviour, cloning, warm_start
+from gailkit.generator import clone_behaviour, cloners, cloning, warm_start
 from gailkit.generator.cloning import LEAST_GAIN, negative_log_likelihood_of_means
 from gailkit.generator.cloning_worth import DEVIATIONS
 from gailkit.networks.actor_critic import ActorCritic

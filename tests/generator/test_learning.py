@@ -61,7 +61,7 @@ def test_every_pass_has_an_order_of_its_own_which_the_seed_decides() -> None:
     for seed in (1, 1, None):
         if seed is not None:
             torch.manual_seed(seed)
-        orders.append(torch.cat([minibatch.targets for minibatch in minibatches(numbered(50), 20)]))
+        orders.append(torch.cat([minibatch.targets for minibatch in numbered(50).minibatches(20)]))
     assert torch.equal(orders[0], orders[1])
     assert not torch.equal(orders[1], orders[2])
     assert not torch.equal(orders[1], torch.arange(50.0))
