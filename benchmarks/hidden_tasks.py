@@ -1,18 +1,27 @@
-"""Two tasks in which an observation alone does not tell what to do, and an expert for the one of our own.
+"""Two tasks in which an observation alone does not tell what to do, and who knows it.
 
-Importing this module registers ``CartPositions-v0``, CartPole-v1 without its velocities, and ``TMaze-v0``: ``gailkit
-record benchmarks.hidden_tasks:TMaze-v0 --policy benchmarks.hidden_tasks:TMazeExpert --episodes 40 --seed 0 -o tmaze.hdf5``.
+Importing this module registers ``CartPositions-v0``, CartPole-v1 without its velocities, and ``TMaze-v0``. ``record``
+makes a file of either's expert.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium import Space
+from gymnasium.envs.classic_control import CartPoleEnv
 from gymnasium.spaces import Box, Discrete
 
-POSITIONS = (0, 2)  # of the cart and of the pole, among the four numbers of CartPole
+from benchmarks.tasks import REPOSITORY
+from gailkit import Demonstrations
+from gailkit.types import Trajectory
+
+CARTS = REPOSITORY / "datasets" / "cartpole-v1.hdf5"
+POSITIONS = [0, 2]  # of the cart and of the pole, among the four numbers of CartPole
 FORWARD, UP, DOWN = range(3)
 LENGTH = 20  # of the corridor of TMaze-v0
 
@@ -53,35 +62,56 @@ class TMaze(gymnasium.Env[np.ndarray, np.int64]):
         return np.array([first and self.up, first and not self.up, not first and not last, last], np.float32)
 
 
-class TMazeExpert:
-    """A callable that walks to the end of a maze and turns as the sign has said."""
+def tmaze_expert(observations: np.ndarray) -> np.ndarray:
+    """The actions (L,) in an episode with these observations (L, 4) of one that turns as its sign has said."""
+    turn = UP if observations[0, 0] > 0.5 else DOWN
+    actions: np.ndarray = np.where(observations[:, 3] > 0.5, turn, FORWARD)
+    return actions
+
+
+class CartPositions(gymnasium.ObservationWrapper[np.ndarray, Any, np.ndarray]):
+    """CartPole of which the positions (2,) are observed and the velocities are not."""
 
     def __init__(self) -> None:
-        self.turn = UP
+        super().__init__(CartPoleEnv())
+        space = self.env.observation_space
+        assert isinstance(space, Box)
+        self.observation_space = Box(space.low[POSITIONS], space.high[POSITIONS])
 
-    def __call__(self, observation: np.ndarray) -> int:
-        """Remembers a sign for as long as no other is seen."""
-        up, down, _, last = observation > 0.5
-        if up or down:
-            self.turn = UP if up else DOWN
-        return self.turn if last else FORWARD
-
-
-def tmaze_expert(observations: np.ndarray) -> np.ndarray:
-    """The actions (L,) of the expert in an episode of which these are the observations (L, 4)."""
-    expert = TMazeExpert()
-    return np.array([expert(observation) for observation in observations])
+    def observation(self, observation: np.ndarray) -> np.ndarray:
+        """What is left of it."""
+        return observation[POSITIONS]
 
 
-def cart_positions() -> gymnasium.Env[Any, Any]:
-    """CartPole of which the positions are observed and the velocities are not."""
-    from gymnasium.envs.classic_control import CartPoleEnv
-    from gymnasium.wrappers import TransformObservation
-
-    env = CartPoleEnv()
-    low, high = (bound[list(POSITIONS)] for bound in (env.observation_space.low, env.observation_space.high))
-    return TransformObservation(env, lambda observation: observation[list(POSITIONS)], Box(low, high))
+def record(env_id: str, path: Path, episodes: int = 30) -> None:
+    """Write episodes of the expert in one of the two, by their names here; those of the cart are the shipped ones."""
+    shown = _mazes(episodes) if env_id == "TMaze-v0" else _carts(episodes)
+    spaces = (TMaze() if env_id == "TMaze-v0" else CartPositions()).observation_space, shown[1]
+    about = {"source": __name__, "acted": "likeliest"}
+    Demonstrations(shown[0], *spaces, f"{__name__}:{env_id}", provenance=about).save(path)
 
 
-gymnasium.register("CartPositions-v0", entry_point=cart_positions, max_episode_steps=500)
-gymnasium.register("TMaze-v0", entry_point=TMaze, max_episode_steps=3 * LENGTH)
+def _mazes(episodes: int) -> tuple[list[Trajectory], Space[Any]]:
+    env, found = TMaze(), []
+    for seed in range(episodes):
+        observation, _ = env.reset(seed=seed)
+        seen, rewards, over = [observation], [], False
+        while not over:
+            observation, reward, over, _, _ = env.step(tmaze_expert(np.array(seen))[-1])
+            seen.append(observation)
+            rewards.append(reward)
+        actions = tmaze_expert(np.array(seen[:-1]))
+        found.append(Trajectory(np.array(seen), actions, np.array(rewards), True, seed))
+    return found, env.action_space
+
+
+def _carts(episodes: int) -> tuple[list[Trajectory], Space[Any]]:
+    whole = Demonstrations.load(CARTS).choose(episodes)
+    assert whole.action_space is not None
+    return [
+        replace(each, observations=each.observations[:, POSITIONS]) for each in whole.trajectories
+    ], whole.action_space
+
+
+gymnasium.register("CartPositions-v0", entry_point=f"{__name__}:CartPositions", max_episode_steps=500)
+gymnasium.register("TMaze-v0", entry_point=f"{__name__}:TMaze", max_episode_steps=3 * LENGTH)

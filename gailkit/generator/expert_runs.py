@@ -89,7 +89,8 @@ class ExpertRuns:
 
     @torch.no_grad()
     def _encoded(self, rows: Tensor) -> Tensor:
-        return self.actor_critic.encoder(self.walks.observations_at(rows))
+        features: Tensor = self.actor_critic.encoder(self.walks.observations_at(rows))
+        return features
 
 
 def in_episodes(expert: Pairs) -> PairsInEpisodes:

@@ -152,9 +152,13 @@ class TrainedPolicy(RememberingPolicy):
         It shares the policy's parameters and is for ``torch.export.export``, ``torch.jit.trace`` and the like: both
         are tensors of the types that the environment's spaces are stored in, and nothing is checked. A policy that
         samples draws from torch's global generator here. Where it acts by several observations, these are one in the
-        space of ``of_stacked``.
+        space of ``of_stacked``; one with a memory takes (observations, states) and returns (actions, states after
+        them), the states (B, M) being 0 where an episode begins.
         """
-        return Actions(self.actor_critic, sampled=self.seed is not None)
+        sampled = self.seed is not None
+        if self.actor_critic.memory is not None:
+            return ActionsAndStates(self.actor_critic, sampled)
+        return Actions(self.actor_critic, sampled)
 
     def sampling(self, seed: int) -> TrainedPolicy:
         """The same policy with actions sampled from it, drawn from ``seed``."""
@@ -254,6 +258,22 @@ class Actions(nn.Module):
         self.high: Tensor | None
 
     def forward(self, obs: Tensor) -> Tensor:
-        distribution: ActionDistribution = self.actor_critic(obs)
+        return self.of(self.actor_critic(obs))
+
+    def of(self, distribution: ActionDistribution) -> Tensor:
+        """The actions of a distribution."""
         actions = distribution.sample() if self.sampled else distribution.mode()
         return actions if self.low is None else actions.clamp(self.low, self.high)
+
+
+class ActionsAndStates(nn.Module):
+    """Observations (B, *obs) and states (B, M) to actions (B, *act), as ``Actions``, and the states after them."""
+
+    def __init__(self, actor_critic: ActorCritic, sampled: bool) -> None:
+        super().__init__()
+        self.actions = Actions(actor_critic, sampled)
+
+    def forward(self, obs: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
+        actor_critic = self.actions.actor_critic
+        distribution, after = actor_critic.follow(actor_critic.encoder(obs), states)
+        return self.actions.of(distribution), after

@@ -162,12 +162,11 @@ class ActorCritic(nn.Module):
     def remembered_by_policy(self, features: Tensor, states: Tensor) -> Tensor:
         """As ``remembered``, of the policy alone, (N, M')."""
         own = self._memories()[0]
-        return own.run(own.sight(features), torch.ones(len(features), dtype=torch.int64), states)
+        return own.step(own.sight(features), states)
 
     def remembered(self, features: Tensor, states: Tensor) -> Tensor:
         """What is remembered (N, M) after features (N, size), with ``states`` (N, M) before them."""
-        ones = torch.ones(len(features), dtype=torch.int64)
-        return torch.cat([each.run(each.sight(features), ones, states) for each in self._memories()], -1)
+        return torch.cat([each.step(each.sight(features), states) for each in self._memories()], -1)
 
     def follow(self, features: Tensor, states: Tensor) -> tuple[ActionDistribution, Tensor]:
         """pi(.|s) for features (N, size) with states (N, M) before them, and the policy's own states (N, M') after."""
@@ -175,7 +174,7 @@ class ActorCritic(nn.Module):
         first, *layers = self.policy
         assert isinstance(first, Recurrent)
         seen = first.sight(features)
-        after = first.run(seen, torch.ones(len(features), dtype=torch.int64), states)
+        after = first.step(seen, states)
         outputs = first.shown(seen, after)
         for layer in layers:
             outputs = layer(outputs)

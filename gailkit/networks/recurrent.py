@@ -121,15 +121,19 @@ class Recurrent(nn.Module):
         """What is seen (B, seen) beside what own states (B, state_size) show, (B, seen + units)."""
         return torch.cat([seen, states[:, : self.cell.units]], -1)
 
+    def step(self, seen: Tensor, states: Tensor) -> Tensor:
+        """Own states (N, state_size) after a step in which (N, seen) is seen, with ``states`` (N, M) before it."""
+        after: Tensor = self.cell(self.cell.seen(seen), states[:, self.own])
+        return after
+
     def run(self, seen: Tensor, lengths: Tensor, states: Tensor) -> Tensor:
         """Own states (B, state_size) after every step, of runs with ``states`` (S, M) before them.
 
         Shorter runs are filled up with steps that nobody looks at.
         """
+        if len(seen) == len(lengths):
+            return self.step(seen, states)
         projected, state = self.cell.seen(seen), states[:, self.own]
-        if len(projected) == len(lengths):
-            alone: Tensor = self.cell(projected, state)
-            return alone
         times, offsets = torch.arange(int(lengths.max())), lengths.cumsum(0) - lengths
         rows = (offsets[:, None] + times).clamp(max=len(projected) - 1)
         after = []

@@ -16,6 +16,7 @@ import benchmarks.hidden_tasks
 from gailkit.demonstrations import Demonstrations
 from gailkit.errors import InputError
 from gailkit.evaluation.evaluate import evaluate
+from gailkit.exporting import export
 from gailkit.generator import TrainedPolicy, clone_behaviour
 from gailkit.generator.expert_runs import ExpertRuns
 from gailkit.generator.learning import learning_batch, policy_now
@@ -256,3 +257,39 @@ def test_pairs_alone_are_refused() -> None:
     pairs = Transitions(torch.zeros(5, 4), torch.zeros(5).long(), torch.zeros(5, 4), torch.zeros(5).bool())
     with pytest.raises(InputError, match=r"learns from whole episodes; found pairs alone, Transitions"):
         clone_behaviour(model, pairs)
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+@pytest.mark.parametrize("ending", [".pt2", ".onnx"])
+def test_the_file_that_it_is_exported_to_takes_and_gives_what_is_remembered(
+    kind: str, ending: str, tmp_path: Path
+) -> None:
+    if ending == ".onnx":
+        pytest.importorskip("onnxscript", reason="NOT TESTED: export to ONNX with a memory, without gailkit[onnx]")
+    torch.manual_seed(0)
+    encoder = ObservationEncoder(Box(0, 1, (4,)))
+    encoder.update(torch.rand(30, 4))
+    model = ActorCritic(encoder, Box(-1, 1, (2,)), (8,), memory=Memory(kind, 4, 3))
+    policy = TrainedPolicy(model, encoder.space, model.action_space, MAZE)
+    done = export(policy, tmp_path / f"policy{ending}")
+    assert done.state == f"(N, {model.policy_state_size}) float32" and done.difference < 1e-5
+    episode = np.random.default_rng(0).random((6, 4), np.float32)
+    remembered: Any = None
+    state = np.zeros((1, model.policy_state_size), np.float32)
+    act = acting_file(tmp_path / f"policy{ending}")
+    for observation in episode:
+        expected, remembered = policy.predict(observation[np.newaxis], remembered)
+        action, state = act(observation[np.newaxis], state)
+        np.testing.assert_allclose(action, expected, atol=1e-5)
+    np.testing.assert_allclose(state[0], remembered[0].state, atol=1e-5)
+
+
+def acting_file(path: Path) -> Any:
+    """What it does with an observation and a state, by the names of its inputs and outputs where it has some."""
+    if path.suffix == ".pt2":
+        program = torch.export.load(path).module()
+        return lambda seen, state: [each.detach().numpy() for each in program(torch.tensor(seen), torch.tensor(state))]
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    return lambda seen, state: session.run(["action", "next_state"], {"observation": seen, "state": state})
