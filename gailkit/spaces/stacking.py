@@ -50,7 +50,7 @@ class Stacking:
         if not isinstance(self.plain, Flat):
             alike: np.ndarray = last.reshape(len(last), *shape_of(self.space))
             return alike
-        joined = np.empty((len(last), *shape_of(self.space)), last.dtype)
+        joined: np.ndarray = np.empty((len(last), *shape_of(self.space)), last.dtype)
         for plain, columns in self._spans:
             joined[:, columns] = last[..., plain].reshape(len(last), -1)
         return joined
