@@ -21,6 +21,7 @@ CloningLoss = Callable[[ActionDistribution, Tensor], Tensor]
 CHUNK = 2**21  # numbers of features that are held at a time
 RUNS_OF_BATCH = 16  # at least, where steps are learned from in runs: few take as long as many
 LONG = 5  # times as long as on pairs a gradient step on runs takes
+PATIENT = 500  # gradient steps on runs, at least: nothing improves for long before it is known what is to be remembered
 
 
 class Cloner(ABC):
@@ -40,6 +41,10 @@ class Cloner(ABC):
     @abstractmethod
     def updates(self, count: int) -> int:
         """How many gradient steps an epoch over ``count`` pairs takes as long as, at one minibatch of pairs each."""
+
+    @abstractmethod
+    def patience(self, epochs: int, count: int) -> int:
+        """How many epochs over ``count`` pairs may bring no improvement, where at least so many ``epochs`` may."""
 
     @abstractmethod
     def policies(self, pairs: Tensor) -> Iterator[tuple[ActionDistribution, Tensor]]:
@@ -88,6 +93,10 @@ class PairCloner(Cloner):
         """See ``Cloner``."""
         return -(-count // self.batch_size)
 
+    def patience(self, epochs: int, count: int) -> int:
+        """See ``Cloner``."""
+        return epochs
+
     @torch.no_grad()
     def policies(self, pairs: Tensor) -> Iterator[tuple[ActionDistribution, Tensor]]:
         """See ``Cloner``."""
@@ -128,6 +137,10 @@ class EpisodeCloner(Cloner):
     def updates(self, count: int) -> int:
         """See ``Cloner``."""
         return LONG * self._minibatches(count)
+
+    def patience(self, epochs: int, count: int) -> int:
+        """See ``Cloner``: of few runs an epoch has few steps."""
+        return max(epochs, -(-PATIENT // self._minibatches(count)))
 
     def policies(self, pairs: Tensor) -> Iterator[tuple[ActionDistribution, Tensor]]:
         """See ``Cloner``."""

@@ -89,7 +89,8 @@ def clone_behaviour(
     Args:
         loss: what is minimised, a mean over B states, of the policy in them and the expert's actions there.
         validation_share: of the pairs, held out at random, in (0, 1); a single pair is shown and held out alike.
-        patience: epochs without improvement after which the first part stops.
+        patience: epochs without improvement after which the first part stops; more where these take few steps, with a
+            memory.
         max_epochs: epochs of the first part at most, and no more than take MOST_UPDATES, or MOST_PICTURES.
 
     Raises:
@@ -104,6 +105,7 @@ def clone_behaviour(
     most = min(max_epochs, max(1, MOST_UPDATES // cloner.updates(len(shown))))
     if actor_critic.encoder.pictures:
         most = min(most, max(1, MOST_PICTURES // len(shown)))
+    patience = cloner.patience(patience, len(shown))
     while epoch < most and epoch - best_epoch < patience:
         epoch += 1
         cloner.one_epoch(shown)

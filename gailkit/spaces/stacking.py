@@ -45,11 +45,9 @@ class Stacking:
         if self.frames == 1:
             return np.asarray(last[:, 0])
         if isinstance(self.plain, Discrete):
-            marked: np.ndarray = flatten_values(self.space, last).astype(storage_dtype(self.space))
-            return marked
+            return np.asarray(flatten_values(self.space, last), storage_dtype(self.space))
         if not isinstance(self.plain, Flat):
-            alike: np.ndarray = last.reshape(len(last), *shape_of(self.space))
-            return alike
+            return np.asarray(last.reshape(len(last), *shape_of(self.space)))
         joined: np.ndarray = np.empty((len(last), *shape_of(self.space)), last.dtype)
         for plain, columns in self._spans:
             joined[:, columns] = last[..., plain].reshape(len(last), -1)
@@ -59,7 +57,8 @@ class Stacking:
 def rows_before(rows: np.ndarray, begun: np.ndarray, frames: int) -> np.ndarray:
     """The rows (B, K) of the K last observations up to those in ``rows`` (B,), of episodes that ``begun`` (B,) at
     theirs: before the first observation stands the first."""
-    return np.maximum(rows[:, np.newaxis] + np.arange(1 - frames, 1), begun[:, np.newaxis])
+    before: np.ndarray = np.maximum(rows[:, np.newaxis] + np.arange(1 - frames, 1), begun[:, np.newaxis])
+    return before
 
 
 def _stacked(space: Space[Any], frames: int) -> Space[Any]:

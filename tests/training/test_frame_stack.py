@@ -245,3 +245,14 @@ def test_the_rollout_of_stacked_pictures_stays_in_bytes(tiny: TrainConfig) -> No
         rollout = trainer.collector.collect(trainer.generator)
     assert rollout.obs.dtype == torch.uint8
     assert isinstance(rollout.transitions(), Transitions)
+
+
+@pytest.mark.parametrize("looks_back", [{"frame_stack": 3}, {"policy": PolicyConfig(hidden=(8,), memory="gru")}])
+def test_demonstrations_that_stay_in_their_file_are_refused(
+    tiny: TrainConfig, tmp_path: Path, looks_back: dict[str, Any]
+) -> None:
+    demonstrations_of("CartPole-v1").save(tmp_path / "d.hdf5")
+    stored = Demonstrations.load(tmp_path / "d.hdf5", memory=1)
+    assert not stored.in_memory
+    with pytest.raises(InputError, match=r"\(--memory\)$"):
+        train("CartPole-v1", stored, dataclasses.replace(tiny, **looks_back))
