@@ -11,6 +11,7 @@ from benchmarks.evaluation import evaluation
 from benchmarks.figure3 import figure3
 from benchmarks.imitation import imitation
 from benchmarks.kills import kills
+from benchmarks.looking_back import looking_back
 from benchmarks.memory import memory
 from benchmarks.mutations import mutations
 from benchmarks.paper import paper
@@ -43,6 +44,7 @@ benchmarks.add_command(evaluation)
 benchmarks.add_command(figure3)
 benchmarks.add_command(imitation)
 benchmarks.add_command(kills)
+benchmarks.add_command(looking_back)
 benchmarks.add_command(memory)
 benchmarks.add_command(mutations)
 benchmarks.add_command(paper)

@@ -11,7 +11,7 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +24,7 @@ from gymnasium.spaces import Box
 from gailkit import __version__
 from gailkit.errors import DivergenceError, InputError
 from gailkit.generator import TrainedPolicy
+from gailkit.generator.trained import Remembered
 from gailkit.importing import require
 from gailkit.spaces import as_batch, clip_to_space, space_to_json, storage_dtype
 from gailkit.storage import write_atomically
@@ -31,10 +32,14 @@ from gailkit.storage import write_atomically
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-INPUT, OUTPUT = "observation", "action"
+INPUTS, OUTPUTS = ("observation", "state"), ("action", "next_state")  # states are of policies with a memory
 CHECKED = 1000  # observations on which the file must act as the policy does
 TOLERANCE = 1e-4  # of a Box action, in half-widths, or in its own unit where it has no bounds
 DEVIATIONS = 6.0  # standard errors by which means of sampled actions may differ
+
+
+Acting = Callable[..., Sequence[np.ndarray]]
+"""Inputs (N, ...) to outputs (N, ...), as the file has them."""
 
 
 class Exported(NamedTuple):
@@ -43,14 +48,18 @@ class Exported(NamedTuple):
     path: Path
     observation: str  # shape and type
     action: str
+    state: str | None  # of a policy with a memory, which is both taken and given
     difference: float  # the largest of any component of a Box action; of sampled ones the largest of their means
 
 
 def export(policy: TrainedPolicy, path: Path) -> Exported:
     """Write ``policy`` to ``path``, by whose ending the format goes: .onnx, or .pt2 for ``torch.export.load``.
 
-    A policy that samples its actions samples in the file too, from a random generator there. The file is written when
-    it has acted as the policy does on CHECKED observations.
+    A policy that samples its actions samples in the file too, from a random generator there. One that acts by the last
+    K observations of its episode takes them in the file as one, the oldest first, as ``spaces.stacking`` makes it; the
+    file says K under ``frame_stack``. One with a memory takes what it remembers as a second input, ``state`` (N, M),
+    which is 0 where an episode begins, and gives what it remembers then as a second output, ``next_state``. The file is
+    written when it has acted as the policy does on CHECKED observations, and states.
 
     Raises:
         InputError: for another ending, or if the extra ``gailkit[onnx]`` is not installed.
@@ -61,33 +70,45 @@ def export(policy: TrainedPolicy, path: Path) -> Exported:
         raise InputError(f"{path} must end in {' or '.join(FORMATS)}, by which the format of a policy goes")
     if path.suffix == ".onnx":
         require(str(path), "onnx", "onnx", "onnxruntime", "onnxscript")
-    network, example = policy.network.eval(), torch.from_numpy(_observations(policy, 2))
+    frames, policy = policy.frames, policy.of_stacked()
+    network, example = policy.network.eval(), tuple(map(torch.from_numpy, _inputs(policy, 2)))
     with _quiet(), torch.no_grad():
-        program = torch.export.export(network, (example,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
-        content, acting = FORMATS[path.suffix](program, _described(policy))
+        dynamic = tuple({0: torch.export.Dim.DYNAMIC} for _ in example)
+        program = torch.export.export(network, example, dynamic_shapes=dynamic)
+        content, acting = FORMATS[path.suffix](program, {**_described(policy), "frame_stack": str(frames)})
     difference = _compared(policy, acting)
     write_atomically(path, content)
-    return Exported(path, _shown(policy.observation_space), _shown(policy.action_space), difference)
+    size = policy.actor_critic.policy_state_size
+    state = f"(N, {size}) float32" if size else None
+    return Exported(path, _shown(policy.observation_space), _shown(policy.action_space), state, difference)
 
 
-def _onnx(program: ExportedProgram, described: Mapping[str, str]) -> tuple[bytes, Callable[[np.ndarray], np.ndarray]]:
+def _onnx(program: ExportedProgram, described: Mapping[str, str]) -> tuple[bytes, Acting]:
     import onnxruntime
 
+    count = len(program.example_inputs[0])
+    inputs, outputs = list(INPUTS[:count]), list(OUTPUTS[:count])
+
     exported = torch.onnx.export(
-        program, (), dynamo=True, input_names=[INPUT], output_names=[OUTPUT], verbose=False, external_data=False
+        program, (), dynamo=True, input_names=inputs, output_names=outputs, verbose=False, external_data=False
     )
     assert exported is not None
     exported.model.metadata_props.update(described)
     content = exported.model_proto.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    return content, lambda observations: session.run([OUTPUT], {INPUT: observations})[0]
+    return content, lambda *given: session.run(outputs, dict(zip(inputs, given, strict=True)))
 
 
-def _pt2(program: ExportedProgram, described: Mapping[str, str]) -> tuple[bytes, Callable[[np.ndarray], np.ndarray]]:
+def _pt2(program: ExportedProgram, described: Mapping[str, str]) -> tuple[bytes, Acting]:
     file = io.BytesIO()
     torch.export.save(program, file, extra_files=dict(described))
     module = program.module()
-    return file.getvalue(), lambda observations: module(torch.from_numpy(observations)).detach().numpy()
+
+    def acting(*given: np.ndarray) -> list[np.ndarray]:
+        found = module(*map(torch.from_numpy, given))
+        return [each.detach().numpy() for each in (found if isinstance(found, tuple) else (found,))]
+
+    return file.getvalue(), acting
 
 
 FORMATS = {".onnx": _onnx, ".pt2": _pt2}
@@ -116,13 +137,32 @@ def _observations(policy: TrainedPolicy, count: int) -> np.ndarray:
     return np.stack([space.sample() for _ in range(count)]).astype(storage_dtype(space))
 
 
-def _compared(policy: TrainedPolicy, acting: Callable[[np.ndarray], np.ndarray]) -> float:
+def _inputs(policy: TrainedPolicy, count: int) -> list[np.ndarray]:
+    """Some observations and, of a policy with a memory, states (count, M)."""
+    size, random = policy.actor_critic.policy_state_size, np.random.default_rng(0)
+    states = [random.uniform(-1, 1, (count, size)).astype(np.float32)] if size else []
+    return [_observations(policy, count), *states]
+
+
+def _acted(policy: TrainedPolicy, observations: np.ndarray, states: np.ndarray | None = None) -> tuple[Any, np.ndarray]:
+    """What the policy does, and what it remembers then."""
+    if states is None:
+        return policy(observations), np.zeros(0)
+    before = map(Remembered, observations[:, np.newaxis], torch.from_numpy(states))
+    chosen, after = policy.follow(observations, list(before))
+    return chosen, np.stack([each.state.numpy() for each in after])
+
+
+def _compared(policy: TrainedPolicy, acting: Acting) -> float:
     """The largest difference between what the policy does and what the file does, if that is no more than rounding."""
-    observations = _observations(policy, CHECKED)
+    given = _inputs(policy, CHECKED)
     if policy.seed is not None:
-        observations = np.repeat(observations[:1], CHECKED, 0)
-    answer = as_batch(policy.action_space, policy(observations), "action").values
-    ours, theirs = clip_to_space(policy.action_space, answer), acting(observations)
+        given = [np.repeat(each[:1], CHECKED, 0) for each in given]
+    chosen, after = _acted(policy, *given)
+    answer = as_batch(policy.action_space, chosen, "action").values
+    ours, (theirs, *rest) = clip_to_space(policy.action_space, answer), acting(*given)
+    if rest and float(np.abs(after - rest[0]).max()) > TOLERANCE:
+        raise DivergenceError("the exported policy remembers something else than the policy does")
     apart = ours.astype(float) - theirs
     if policy.seed is None:
         found, accepted = np.abs(apart), _tolerance(policy)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -41,6 +41,32 @@ class Batched(BatchPolicy):
 
     def __call__(self, observations: np.ndarray) -> np.ndarray:
         return self.act(observations)
+
+
+class RememberingPolicy(BatchPolicy):
+    """A ``BatchPolicy`` that may look back in its episodes.
+
+    It remembers nothing itself. Whoever runs it keeps, beside each episode, what it says is to be remembered of that,
+    and hands it over with the next observation: an episode that begins, or is given up, takes nothing more.
+    """
+
+    @abstractmethod
+    def follow(self, observations: np.ndarray, remembered: Sequence[Any]) -> tuple[np.ndarray, Sequence[Any]]:
+        """The present observations (N, *obs) of N episodes to actions (N, *act).
+
+        Args:
+            remembered: what was to be remembered of each episode, None where it begins.
+
+        Returns:
+            The actions, and what is to be remembered of each episode now.
+        """
+
+
+def followed(policy: Policy, observations: np.ndarray, remembered: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+    """As ``RememberingPolicy.follow``, of any policy."""
+    if isinstance(policy, RememberingPolicy):
+        return policy.follow(observations, remembered)
+    return policy(observations), remembered
 
 
 RewardForm = Callable[[Tensor], Tensor]
@@ -163,6 +189,24 @@ class Pairs(Protocol):
 
 
 @dataclass(frozen=True)
+class Walks:
+    """E episodes, one behind the other: W observations, of which those of K pairs belong to actions."""
+
+    observations_at: Callable[[Tensor], Tensor]  # index (B,) int64 among the W to observations (B, *obs)
+    lengths: Tensor  # (E,) int64, W in all
+    pair: Tensor  # (W,) int64, the number of the pair, -1 where there is none
+    places: Tensor  # (K,) int64, where the pairs are among the W
+
+
+@runtime_checkable
+class PairsInEpisodes(Pairs, Protocol):
+    """Pairs of which it is known what was observed before them, for policies that remember it."""
+
+    def walks(self) -> Walks:
+        """The episodes as one goes through them, from their first observation to their last pair."""
+
+
+@dataclass(frozen=True)
 class Rollout:
     """T steps in N environments under one policy. It has no reward: what is not there cannot be trained on."""
 
@@ -172,6 +216,7 @@ class Rollout:
     terminated: Tensor  # (T, N) bool
     truncated: Tensor  # (T, N) bool
     first: int = 0  # steps that the run took before it, of all environments together
+    states: Tensor | None = None  # (N, M), what a policy with memory remembered before the first step
 
     def __post_init__(self) -> None:
         tensors = (self.obs, self.act, self.next_obs, self.terminated, self.truncated)
@@ -189,6 +234,12 @@ class Rollout:
     def numbers(self) -> Tensor:
         """Which steps of the run these are, counted from 0 in the order of time, then of environments: (T, N) int64."""
         return self.first + torch.arange(self.terminated.numel()).reshape(self.shape)
+
+    @property
+    def begins(self) -> Tensor:
+        """Which steps are known to begin an episode, (T, N) bool: those of the first step are told by ``states``."""
+        over = (self.terminated | self.truncated)[:-1]
+        return torch.cat([torch.zeros_like(self.terminated[:1]), over])
 
     def transitions(self) -> Transitions:
         """All T * N steps, flattened."""

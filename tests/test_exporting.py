@@ -118,7 +118,7 @@ def test_what_acts_differently_is_not_written(tmp_path: Path, monkeypatch: pytes
 
     def wrong(program: Any, described: Any) -> Any:
         content, acting = exporting._pt2(program, described)
-        return content, lambda observations: 0.5 * acting(observations)
+        return content, lambda observations: [0.5 * acting(observations)[0]]
 
     monkeypatch.setitem(exporting.FORMATS, ".pt2", wrong)
     with pytest.raises(DivergenceError, match="acts differently: its actions are up to"):
@@ -131,7 +131,7 @@ def test_in_a_narrow_box_a_difference_of_half_a_hundredth_is_one(
 ) -> None:
     def wrong(program: Any, described: Any) -> Any:
         content, acting = exporting._pt2(program, described)
-        return content, lambda observations: 0.995 * acting(observations)
+        return content, lambda observations: [0.995 * acting(observations)[0]]
 
     policy = policy_in(PLACE, Box(-0.01, 0.01, (2,)))
     export(policy, tmp_path / "policy.pt2")

@@ -46,7 +46,11 @@ def export(
     policy = loaded_run(run, checkpoint, trust)
     done = export_policy(policy.sampling(0) if stochastic else policy, out)
     agreed = "means of sampled actions" if stochastic else "actions"
+    given = f"observation {done.observation}"
+    given += f" (the last {policy.frames} observations as one, the oldest first)" if policy.frames > 1 else ""
+    taken = f"action {done.action}"
+    if done.state is not None:
+        given, taken = f"{given} and state {done.state} (0 where an episode begins)", f"{taken} and next_state"
     click.echo(
-        f"wrote {out}: observation {done.observation} to action {done.action}; {agreed} within {done.difference:.2g} "
-        "of the policy's on 1,000 observations"
+        f"wrote {out}: {given} to {taken}; {agreed} within {done.difference:.2g} of the policy's on 1,000 observations"
     )

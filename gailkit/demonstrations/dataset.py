@@ -35,7 +35,8 @@ class Demonstrations:
     They are in memory, or stay in their file where they would not fit (``load``).
 
     Trajectories keep their full length always. ``stride`` and ``offsets`` say which steps are drawn: in trajectory i
-    the steps offsets[i], offsets[i] + stride, offsets[i] + 2 stride, ... Each stands for ``stride`` steps.
+    the steps offsets[i], offsets[i] + stride, offsets[i] + 2 stride, ... Each stands for ``stride`` steps. What is
+    drawn of a step is its observation or, ``stacked``, the last ``frames`` ones of its trajectory as one.
 
     Raises:
         InputError: if the trajectories do not belong together, or what is said about them is not plain.
@@ -49,6 +50,7 @@ class Demonstrations:
     provenance: Mapping[str, str] = field(default_factory=dict)
     stride: int = 1
     offsets: tuple[int, ...] = ()  # one a trajectory; empty means all 0
+    frames: int = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.trajectories, Episodes):
@@ -173,8 +175,9 @@ class Demonstrations:
         if not len(terminated):
             return None
         chosen = terminated[np.linspace(0, len(terminated) - 1, min(len(terminated), MOST_ENDINGS)).astype(int)]
-        held = HeldEpisodes([_last_step(self.trajectories[index]) for index in chosen.tolist()])
-        ends = held.drawn(1, (0,) * len(held), self._drawn_spaces).overview()
+        held = HeldEpisodes([_last_steps(self.trajectories[index], self.frames) for index in chosen.tolist()])
+        last = [length - 1 for length in held.lengths.tolist()]
+        ends = held.drawn(self.frames, last, self._drawn_spaces, self.frames).overview()
         return ends[torch.arange(len(ends))]
 
     def subsample(self, k: int, seed: int = 0) -> Demonstrations:
@@ -260,9 +263,17 @@ class Demonstrations:
         check_fit(episodes, about, observation_space, action_space)
         return replace(self, trajectories=episodes, observation_space=observation_space, action_space=action_space)
 
+    def stacked(self, frames: int) -> Demonstrations:
+        """The same trajectories, of which the last ``frames`` observations are drawn as one (``spaces.stacking``).
+
+        They are those before a step in its trajectory, whether or not their own steps are kept: a step that
+        subsampling keeps is shown with its true predecessors.
+        """
+        return replace(self, frames=frames)
+
     @cached_property
     def _drawn(self) -> Drawn:
-        return self.episodes.drawn(self.stride, self.offsets, self._drawn_spaces)
+        return self.episodes.drawn(self.stride, self.offsets, self._drawn_spaces, self.frames)
 
     @property
     def _drawn_spaces(self) -> Spaces:
@@ -270,6 +281,7 @@ class Demonstrations:
         return self.observation_space, self.action_space if self.has_actions else None
 
 
-def _last_step(trajectory: Trajectory) -> Trajectory:
-    """A copy of it, so that the whole episode need not stay in memory."""
-    return Trajectory(trajectory.observations[-2:].copy(), trajectory.actions[-1:].copy(), None, trajectory.terminated)
+def _last_steps(trajectory: Trajectory, count: int) -> Trajectory:
+    """A copy of them, so that the whole episode need not stay in memory."""
+    observations, actions = trajectory.observations[-count - 1 :].copy(), trajectory.actions[-count:].copy()
+    return Trajectory(observations, actions, None, trajectory.terminated)

@@ -74,8 +74,11 @@ class Episodes(Sequence[Trajectory], ABC):
         """Those at ``indices``, in that order."""
 
     @abstractmethod
-    def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces) -> Drawn:
-        """Steps offsets[i], offsets[i] + stride, ... of episode i, as Transitions in ``spaces``."""
+    def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces, frames: int = 1) -> Drawn:
+        """Steps offsets[i], offsets[i] + stride, ... of episode i, as Transitions in ``spaces``.
+
+        Of more ``frames`` than one, so many of the last observations are drawn as one (``spaces.stacking``).
+        """
 
 
 class HeldSteps(Drawn):
@@ -142,9 +145,9 @@ class HeldEpisodes(Episodes):
         """The same trajectories, not copies."""
         return HeldEpisodes([self._trajectories[index] for index in indices])
 
-    def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces) -> Drawn:
+    def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces, frames: int = 1) -> Drawn:
         """All in memory."""
-        return HeldSteps(KeptSteps.of(self._trajectories, stride, offsets, spaces))
+        return HeldSteps(KeptSteps.of(self._trajectories, stride, offsets, spaces, frames))
 
     @cached_property
     def _digests(self) -> list[str]:

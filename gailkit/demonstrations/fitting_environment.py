@@ -103,11 +103,11 @@ class FlattenedEpisodes(Episodes):
         """Likewise flattened."""
         return FlattenedEpisodes(self._episodes.pick(indices), self._observed, self._acted)
 
-    def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces) -> Drawn:
+    def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces, frames: int = 1) -> Drawn:
         """Steps in spaces that are flattened are so when they are drawn (``KeptSteps``)."""
         observed = spaces[0] if self._observed is None else self._observed
         acted = spaces[1] if self._acted is None else self._acted
-        return self._episodes.drawn(stride, offsets, (observed, acted))
+        return self._episodes.drawn(stride, offsets, (observed, acted), frames)
 
     def _flattened(self, trajectory: Trajectory) -> Trajectory:
         observations, actions = trajectory.observations, trajectory.actions

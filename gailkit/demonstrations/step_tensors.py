@@ -15,8 +15,8 @@ from torch import Tensor
 from gailkit.demonstrations.joined_episodes import rows_in_common
 from gailkit.errors import InputError
 from gailkit.memory import blocks
-from gailkit.spaces import flatten_values, flattened_space, storage_dtype
-from gailkit.types import Trajectory, Transitions, finite
+from gailkit.spaces import Stacking, flatten_values, flattened_space, rows_before, storage_dtype
+from gailkit.types import Trajectory, Transitions, Walks, finite
 
 Spaces = tuple[Space[Any] | None, Space[Any] | None]
 """Of observations and of actions; None where it is not known."""
@@ -31,12 +31,24 @@ class KeptSteps:
     at_observation: np.ndarray  # (K,) int64, row of each step's observation
     at_action: np.ndarray  # (K,) int64, row of each step's action
     terminated: np.ndarray  # (K,) bool, whether the step ended its episode in a terminal state
+    begun: np.ndarray  # (K,) int64, row of the first observation of each step's episode
     observation_dtype: np.dtype[Any]  # of what is drawn
     action_dtype: np.dtype[Any]
+    stacking: Stacking | None = None  # of the last observations, where more than one are drawn
 
     @classmethod
-    def of(cls, trajectories: Sequence[Trajectory], stride: int, offsets: Sequence[int], spaces: Spaces) -> KeptSteps:
+    def of(
+        cls,
+        trajectories: Sequence[Trajectory],
+        stride: int,
+        offsets: Sequence[int],
+        spaces: Spaces,
+        frames: int = 1,
+    ) -> KeptSteps:
         """Steps offsets[i], offsets[i] + stride, ... of trajectory i.
+
+        Of more ``frames`` than one, what is drawn of a step are so many of the last observations of its trajectory,
+        whether or not their own steps are kept (``spaces.stacking``).
 
         The trajectories are copied only where they are not rows of one array, as those of a native file are, or where
         their spaces have several parts, which are drawn flat.
@@ -46,20 +58,24 @@ class KeptSteps:
         """
         observations, seen = _held([trajectory.observations for trajectory in trajectories], spaces[0])
         actions, done = _held([trajectory.actions for trajectory in trajectories], spaces[1])
-        at_observation, at_action, terminated = [], [], []
+        at_observation, at_action, terminated, begun = [], [], [], []
         for trajectory, offset, first, first_action in zip(trajectories, offsets, seen, done, strict=True):
             steps = np.arange(offset, len(trajectory), stride)
             at_observation.append(first + steps)
             at_action.append(first_action + steps)
             terminated.append((steps == len(trajectory) - 1) & trajectory.terminated)
+            begun.append(np.full(len(steps), first))
+        stacking = None if frames == 1 else _stacking(spaces[0], frames)
         return cls(
             observations,
             actions,
             np.concatenate(at_observation),
             np.concatenate(at_action),
             np.concatenate(terminated),
-            _drawn_dtype(observations, spaces[0]),
+            np.concatenate(begun),
+            _drawn_dtype(observations, spaces[0] if stacking is None else stacking.space),
             _drawn_dtype(actions, spaces[1]),
+            stacking,
         )
 
     @classmethod
@@ -74,29 +90,30 @@ class KeptSteps:
     ) -> KeptSteps:
         """From arrays of the shapes that the fields have, or in spaces that are flattened (``flatten_values``).
 
+        Of their episodes nothing is known but what the steps say.
+
         Raises:
             InputError: for structured arrays of a space that is not known, or a number that is not in its set.
         """
         (observed, _), (acted, _) = _held([observations], spaces[0]), _held([actions], spaces[1])
         dtypes = _drawn_dtype(observed, spaces[0]), _drawn_dtype(acted, spaces[1])
-        return cls(observed, acted, at_observation, at_action, terminated, *dtypes)
+        return cls(observed, acted, at_observation, at_action, terminated, at_observation, *dtypes)
 
     def __len__(self) -> int:
         return len(self.at_action)
 
     def __getitem__(self, index: Tensor) -> Transitions:
         """The steps at ``index`` (B,) int64, in that order."""
-        following = self.at_observation[index.numpy()] + 1
         return Transitions(
             self.observations_at(index),
             self.actions_at(index),
-            _drawn(self.observations, following, self.observation_dtype),
+            self._observed(index.numpy(), 1),
             torch.from_numpy(self.terminated[index.numpy()]),
         )
 
     def observations_at(self, index: Tensor) -> Tensor:
         """Observations (B, *obs) of the steps at ``index`` (B,) int64, in that order."""
-        return _drawn(self.observations, self.at_observation[index.numpy()], self.observation_dtype)
+        return self._observed(index.numpy())
 
     def actions_at(self, index: Tensor) -> Tensor:
         """Actions (B, *act) of the steps at ``index`` (B,) int64, in that order."""
@@ -104,8 +121,23 @@ class KeptSteps:
 
     def in_blocks(self) -> Iterator[Tensor]:
         """The observations of all steps in their order, some at a time."""
-        for block in blocks(len(self), self.observations[:1].size):
-            yield _drawn(self.observations, self.at_observation[block], self.observation_dtype)
+        frames = 1 if self.stacking is None else self.stacking.frames
+        for block in blocks(len(self), frames * self.observations[:1].size):
+            yield self._observed(block)
+
+    def walks(self) -> Walks:
+        """The episodes as one goes through them, from their first observation to their last kept step."""
+        episodes, episode = np.unique(self.begun, return_inverse=True)
+        last = np.full(len(episodes), -1)
+        np.maximum.at(last, episode, self.at_observation)
+        lengths = last + 1 - episodes
+        starts = np.cumsum(lengths) - lengths
+        pair, places = np.full(int(lengths.sum()), -1), starts[episode] + self.at_observation - self.begun
+        pair[places] = np.arange(len(self))
+        rows = np.arange(len(pair)) + np.repeat(episodes - starts, lengths)
+        begun = np.repeat(episodes, lengths)
+        observed = replace(self, at_observation=rows, begun=begun)
+        return Walks(observed.observations_at, *map(torch.from_numpy, (lengths, pair, places)))
 
     def steps_in_blocks(self) -> Iterator[Transitions]:
         """All steps in their order, some at a time."""
@@ -115,8 +147,16 @@ class KeptSteps:
     def chosen(self, index: Tensor) -> KeptSteps:
         """Those at ``index`` (K',) int64 alone, in that order."""
         at = index.numpy()
-        rows = {name: getattr(self, name)[at] for name in ("at_observation", "at_action", "terminated")}
+        rows = {name: getattr(self, name)[at] for name in ("at_observation", "at_action", "terminated", "begun")}
         return replace(self, **rows)
+
+    def _observed(self, index: np.ndarray | slice, later: int = 0) -> Tensor:
+        """What is observed in the steps at ``index``, or so many steps ``later``: (B, *obs)."""
+        rows = self.at_observation[index] + later
+        if self.stacking is None:
+            return _drawn(self.observations, rows, self.observation_dtype)
+        last = np.take(self.observations, rows_before(rows, self.begun[index], self.stacking.frames), axis=0)
+        return torch.from_numpy(self.stacking.stacked(last).astype(self.observation_dtype, copy=False))
 
 
 def _held(arrays: Sequence[np.ndarray], space: Space[Any] | None) -> tuple[np.ndarray, np.ndarray]:
@@ -157,6 +197,14 @@ def _check_magnitude(values: np.ndarray) -> None:
 
 def _drawn(values: np.ndarray, rows: np.ndarray, dtype: np.dtype[Any]) -> Tensor:
     return torch.from_numpy(np.take(values, rows, axis=0).astype(dtype, copy=False))
+
+
+def _stacking(space: Space[Any] | None, frames: int) -> Stacking:
+    if space is None:
+        raise InputError(
+            "the last observations of an episode can be drawn as one where their space is known; it is not"
+        )
+    return Stacking(flattened_space(space), frames)
 
 
 def _held_dtype(values: np.ndarray) -> np.dtype[Any]:

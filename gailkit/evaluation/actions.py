@@ -13,7 +13,7 @@ from gymnasium.spaces import Discrete
 from gailkit.functional.statistics import action_agreement, mean_squared_error
 from gailkit.generator import TrainedPolicy
 from gailkit.spaces import Flat, as_batch, box_center_and_scale, clip_to_space
-from gailkit.types import Policy, Trajectory
+from gailkit.types import Policy, RememberingPolicy, Trajectory, followed
 from gailkit.wording import counted
 
 BATCH = 8192
@@ -71,7 +71,8 @@ def match_actions(
     chosen_episodes = _some(episodes)
     observations = np.concatenate([trajectory.observations[:-1] for trajectory in chosen_episodes])
     expert = clip_to_space(action_space, np.concatenate([trajectory.actions for trajectory in chosen_episodes]))
-    chosen = clip_to_space(action_space, _in_batches(policy, observations, action_space))
+    answers = _along(policy, chosen_episodes) if _looks_back(policy) else _in_batches(policy, observations)
+    chosen = clip_to_space(action_space, _joined(answers, action_space))
     marks, numbers = marks_and_numbers(action_space)
     chosen, expert_as = (actions.reshape(len(actions), -1) for actions in (chosen, expert))
     return ActionMatch(
@@ -79,7 +80,7 @@ def match_actions(
         action_held_out=held_out,
         action_agreement=action_agreement(chosen[:, marks], expert_as[:, marks]) if len(marks) else None,
         action_mse=mean_squared_error(chosen[:, numbers], expert_as[:, numbers]) if len(numbers) else None,
-        action_log_likelihood=_log_likelihood(policy, observations, expert),
+        action_log_likelihood=_log_likelihood(policy, chosen_episodes, expert),
         action_by_expert=None if noise is None else _by_expert(noise, action_space),
     )
 
@@ -127,14 +128,38 @@ def _some(episodes: Sequence[Trajectory]) -> list[Trajectory]:
     return chosen
 
 
-def _in_batches(policy: Policy, observations: np.ndarray, action_space: Space[Any]) -> np.ndarray:
-    answers = [policy(observations[start : start + BATCH]) for start in range(0, len(observations), BATCH)]
+def _looks_back(policy: Policy) -> bool:
+    return policy.remembers if isinstance(policy, TrainedPolicy) else isinstance(policy, RememberingPolicy)
+
+
+def _in_batches(policy: Policy, observations: np.ndarray) -> list[Any]:
+    return [policy(observations[start : start + BATCH]) for start in range(0, len(observations), BATCH)]
+
+
+def _along(policy: Policy, episodes: Sequence[Trajectory]) -> list[Any]:
+    """The actions of a policy that sees the episodes go by, a batch an episode."""
+    answers = []
+    for trajectory in episodes:
+        remembered: Sequence[Any] = [None]
+        for observation in trajectory.observations[:-1]:
+            answer, remembered = followed(policy, observation[np.newaxis], remembered)
+            answers.append(answer)
+    return answers
+
+
+def _joined(answers: Sequence[Any], action_space: Space[Any]) -> np.ndarray:
     if isinstance(action_space, Flat):
         answers = [as_batch(action_space, answer, "action").values for answer in answers]
     return np.concatenate(answers)
 
 
-def _log_likelihood(policy: Policy, observations: np.ndarray, actions: np.ndarray) -> float | None:
+def _log_likelihood(policy: Policy, episodes: Sequence[Trajectory], actions: np.ndarray) -> float | None:
     if not isinstance(policy, TrainedPolicy):
         return None
-    return float(policy.log_likelihood(observations, actions).mean())
+    observed = [trajectory.observations[:-1] for trajectory in episodes]
+    found = (
+        policy.log_likelihood_along(observed, actions)
+        if policy.remembers
+        else policy.log_likelihood(np.concatenate(observed), actions)
+    )
+    return float(found.mean())

@@ -13,9 +13,10 @@ from gailkit.functional.kronecker import trust_region_step
 from gailkit.functional.policy_gradient import importance_weighted
 from gailkit.functional.schedules import Schedule, linear
 from gailkit.generator.base import Generator
-from gailkit.generator.learning import Batch, describe_update, learning_batch, minibatches, value_loss, with_entropy
+from gailkit.generator.learning import Batch, describe_update, learning_batch, value_loss, with_entropy
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.kronecker import KroneckerFisher
+from gailkit.networks.recurrent import Features
 from gailkit.ranks.merging import averaged, averaged_each
 from gailkit.types import Reward, Rollout
 
@@ -24,7 +25,7 @@ TOLERANCE = 1.1  # a step is not tried again for the sake of less
 
 
 class ACKTR(Generator):
-    """Natural gradient steps of policy and value function over minibatches, as long as their trust regions allow.
+    """Natural gradient steps of policy and value function over as long as their trust regions allow.
 
     The policy climbs J = mean r A, r = p / p_old, along d = F^-1 grad J with F in Kronecker factors. A step eta d keeps
     mean KL(before, after) over the minibatch to about ``max_kl``. The value function descends 1/2 mean (V - target)^2
@@ -62,13 +63,18 @@ class ACKTR(Generator):
             entropy_bonus: weight of the entropy in J.
 
         Raises:
-            InputError: if there are pictures among the observations, or policy or critic has parameters outside plain
-                Linear layers, but for a free ``log_std``.
+            InputError: if there are pictures among the observations, with a memory, or if policy or critic has
+                parameters outside plain Linear layers, but for a free ``log_std``.
         """
         if actor_critic.encoder.pictures:
             raise InputError(
                 "ACKTR does not learn from pictures, as its Fisher information is of Linear layers; the generators "
                 "ppo-clip, ppo-penalty, trpo and pg do, and so do those that learn from a replay"
+            )
+        if actor_critic.memory is not None:
+            raise InputError(
+                "ACKTR does not learn with a memory, as its Fisher information is of layers that see a step once; the "
+                "generators ppo-clip, ppo-penalty, trpo and pg do"
             )
         super().__init__(actor_critic)
         self.gamma, self.lam = gamma, lam
@@ -93,7 +99,7 @@ class ACKTR(Generator):
         steps = [
             (self._improve_policy(minibatch, share, progress), self._improve_critic(minibatch, share))
             for _ in range(self.epochs)
-            for minibatch in minibatches(batch, self.batch_size)
+            for minibatch in batch.minibatches(self.batch_size)
         ]
         policy_steps, value_steps = zip(*steps, strict=True)
         sizes = {"step_size": sum(policy_steps) / len(steps), "value_step_size": sum(value_steps) / len(steps)}
@@ -146,12 +152,12 @@ class ACKTR(Generator):
             _move(fisher.trained, starts, direction, share * step)
         return share * step
 
-    def _sampled_actions(self, features: Tensor) -> Tensor:
+    def _sampled_actions(self, features: Features) -> Tensor:
         """ln pi(a|s), (B,), of actions of its own."""
         distribution = self.actor_critic.distribution(features)
         return distribution.log_prob(distribution.sample())
 
-    def _sampled_values(self, features: Tensor) -> Tensor:
+    def _sampled_values(self, features: Features) -> Tensor:
         """ln N(y; V, 1) + const, (B,), of targets y = V + noise of its own."""
         values = self.actor_critic.critic.normalized(features)
         return -(values - (values + torch.randn_like(values)).detach()).square() / 2

@@ -11,7 +11,7 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 
-from gailkit.generator.guidance import Guidance
+from gailkit.generator.guidance import Guidance, Shown
 from gailkit.generator.learning import set_learning_rate
 from gailkit.generator.replay import Replay
 from gailkit.networks.actor_critic import ActorCritic
@@ -51,6 +51,17 @@ class Generator(nn.Module, ABC):
         return self._distribution(obs).sample()
 
     @torch.no_grad()
+    def follow(self, obs: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``act`` of a policy with memory: the actions, and what is remembered (B, M) after them.
+
+        Args:
+            states: what was remembered before (B, M), 0 where an episode begins.
+        """
+        features = self.actor_critic.encoder(obs)
+        distribution, _ = self.actor_critic.follow(features, states)
+        return distribution.sample(), self.actor_critic.remembered(features, states)
+
+    @torch.no_grad()
     def log_prob(self, obs: Tensor, act: Tensor) -> Tensor:
         """ln pi(act|obs), (B,)."""
         return self._distribution(obs).log_prob(act)
@@ -84,11 +95,11 @@ class Generator(nn.Module, ABC):
         """Be guided from now on: the policy has begun as a clone of the expert."""
         self.guidance = guidance
 
-    def expert_pairs(self) -> Transitions | None:
+    def expert_pairs(self) -> Shown | None:
         """Some of the expert's pairs to be guided by; None where there is no guidance."""
         return None if self.guidance is None else self.guidance.pairs()
 
-    def guided(self, objective: Tensor, pairs: Transitions | None, progress: float) -> Tensor:
+    def guided(self, objective: Tensor, pairs: Shown | None, progress: float) -> Tensor:
         """What the policy is to maximise, with the guidance of ``pairs`` in it where there is one."""
         if self.guidance is None or pairs is None:
             return objective

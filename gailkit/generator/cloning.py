@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from gailkit.errors import DivergenceError, InputError
-from gailkit.functional.schedules import linear
+from gailkit.generator.cloners import CloningLoss, cloner_of
 from gailkit.generator.cloning_worth import worth_of_clone
-from gailkit.memory import blocks
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
 from gailkit.types import Pairs
-
-CloningLoss = Callable[[ActionDistribution, Tensor], Tensor]
-"""The policy in B states and the expert's actions there, (B, *act), to a scalar."""
 
 ROUGH_LOG_STD = -1.5  # of Box actions while their means are cloned for a warm start: 0.22 half-widths
 LEAST_GAIN = 0.1  # nats, of a clone that is of use: clones of some dozens of random actions gain up to 0.06 by luck
 MOST_UPDATES = 20_000  # of the first part of cloning
 MOST_PICTURES = 100_000  # that are looked at in it, where observations are pictures
-CHUNK = 2**21  # numbers of features that are held at a time
 LONGER = 1.5  # epochs of the second part beside the best number of the first
 
 
@@ -94,7 +89,8 @@ def clone_behaviour(
     Args:
         loss: what is minimised, a mean over B states, of the policy in them and the expert's actions there.
         validation_share: of the pairs, held out at random, in (0, 1); a single pair is shown and held out alike.
-        patience: epochs without improvement after which the first part stops.
+        patience: epochs without improvement after which the first part stops; more where these take few steps, with a
+            memory.
         max_epochs: epochs of the first part at most, and no more than take MOST_UPDATES, or MOST_PICTURES.
 
     Raises:
@@ -108,12 +104,13 @@ def clone_behaviour(
     order = torch.randperm(len(expert))
     held_out = order[: max(1, round(validation_share * len(expert)))]
     shown = order[len(held_out) :] if len(held_out) < len(expert) else order
-    cloner = _Cloner(actor_critic, expert, loss, learning_rate, batch_size)
+    cloner = cloner_of(actor_critic, expert, loss, learning_rate, batch_size)
     start = copy.deepcopy(actor_critic.state_dict())
     best, best_loss, best_epoch, epoch = start, math.inf, 0, 0
-    most = min(max_epochs, max(1, MOST_UPDATES // -(-len(shown) // batch_size)))
+    most = min(max_epochs, max(1, MOST_UPDATES // cloner.updates(len(shown))))
     if actor_critic.encoder.pictures:
         most = min(most, max(1, MOST_PICTURES // len(shown)))
+    patience = cloner.patience(patience, len(shown))
     while epoch < most and epoch - best_epoch < patience:
         epoch += 1
         cloner.one_epoch(shown)
@@ -123,70 +120,11 @@ def clone_behaviour(
     if epoch and not math.isfinite(best_loss):
         raise DivergenceError("behaviour cloning never reached a finite likelihood on the held-out pairs")
     actor_critic.load_state_dict(best)
-    chunks = list(_chunks(actor_critic, len(held_out)))
-    worth = worth_of_clone(actor_critic, expert, shown, held_out, chunks)
+    worth = worth_of_clone(actor_critic, expert, shown, held_out, cloner.policy_on)
     if epoch:
         actor_critic.load_state_dict(start)
         cloner.learn_from_all(math.ceil(LONGER * best_epoch))
     return CloningResult(epoch, cloner.loss_on(order), best_loss, *worth)
-
-
-class _Cloner:
-    """Epochs of Adam over pairs of the expert's, of which a chunk at a time is encoded: all may not fit into memory."""
-
-    def __init__(
-        self, actor_critic: ActorCritic, expert: Pairs, loss: CloningLoss, learning_rate: float, batch_size: int
-    ) -> None:
-        self.actor_critic, self.expert, self.loss = actor_critic, expert, loss
-        self.learning_rate, self.batch_size = learning_rate, batch_size
-        self.optimizer = self._fresh_optimizer()
-
-    def one_epoch(self, pairs: Tensor) -> None:
-        """One epoch over the pairs with these numbers, in random order."""
-        shuffled = pairs[torch.randperm(len(pairs))]
-        for chunk in _chunks(self.actor_critic, len(pairs), self.batch_size):
-            self._learn(shuffled[chunk])
-
-    def learn_from_all(self, epochs: int) -> None:
-        """From the policy as it is, at a learning rate that falls to 0."""
-        self.optimizer = self._fresh_optimizer()
-        everything = torch.arange(len(self.expert))
-        for done in range(epochs):
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.learning_rate * linear(done / epochs)
-            self.one_epoch(everything)
-
-    @torch.no_grad()
-    def loss_on(self, pairs: Tensor) -> float:
-        """The loss on the pairs with these numbers."""
-        chunks = _chunks(self.actor_critic, len(pairs), self.batch_size)
-        return sum(self._loss_on_chunk(pairs[chunk]) * (len(pairs[chunk]) / len(pairs)) for chunk in chunks)
-
-    def _learn(self, chunk: Tensor) -> None:
-        """One step for each batch of a chunk, in its order."""
-        batches = (values.split(self.batch_size) for values in self._encoded(chunk))
-        for features, act in zip(*batches, strict=True):
-            self.optimizer.zero_grad()
-            self.loss(self.actor_critic.distribution(features), act).backward()
-            self.optimizer.step()
-
-    def _loss_on_chunk(self, chunk: Tensor) -> float:
-        features, act = self._encoded(chunk)
-        return float(self.loss(self.actor_critic.distribution(features), act))
-
-    @torch.no_grad()
-    def _encoded(self, chunk: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (B, size) and actions (B, *act) of the pairs with these numbers."""
-        return self.actor_critic.encoder(self.expert.observations_at(chunk)), self.expert.actions_at(chunk)
-
-    def _fresh_optimizer(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.actor_critic.policy_parameters(), self.learning_rate, fused=True)
-
-
-def _chunks(actor_critic: ActorCritic, count: int, batch_size: int = 1) -> Iterator[slice]:
-    """Runs of whole batches that cover ``count`` pairs, as many batches a run as CHUNK holds."""
-    batches = blocks(-(-count // batch_size), batch_size * actor_critic.encoder.size, CHUNK)
-    return (slice(run.start * batch_size, min(run.stop * batch_size, count)) for run in batches)
 
 
 def warm_start(actor_critic: ActorCritic, expert: Pairs) -> WarmStart:

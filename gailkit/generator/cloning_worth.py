@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 
 import torch
 from gymnasium.spaces import Box, Discrete
@@ -19,13 +19,17 @@ DEVIATIONS = (0.01, 1.0)  # of Box actions after cloning, in half-widths: never 
 
 @torch.no_grad()
 def worth_of_clone(
-    actor_critic: ActorCritic, expert: Pairs, shown: Tensor, held_out: Tensor, chunks: Sequence[slice]
+    actor_critic: ActorCritic,
+    expert: Pairs,
+    shown: Tensor,
+    held_out: Tensor,
+    policy_on: Callable[[Tensor], Iterable[ActionDistribution]],
 ) -> tuple[float, Tensor | None]:
     """How much better than actions that are alike in all states a clone knows those of the pairs ``held_out``.
 
     Args:
         shown: the numbers (S,) int64 of the pairs that it has learned from.
-        chunks: of ``held_out``, as many at a time as are looked at.
+        policy_on: the clone in the states of pairs (B,) int64, some at a time in their order.
 
     Returns:
         The gain, in nats a component of the action: of a choice by which its log probability exceeds that of its
@@ -34,10 +38,12 @@ def worth_of_clone(
         no numbers.
     """
     learned, unseen = expert.actions_at(shown), expert.actions_at(held_out)
-    modes, known = torch.empty_like(unseen), torch.zeros(len(unseen))
-    for chunk in chunks:
-        policy = actor_critic(expert.observations_at(held_out[chunk]))
-        modes[chunk], known[chunk] = policy.mode(), _of_choices(policy, unseen[chunk])
+    modes, known, done = torch.empty_like(unseen), torch.zeros(len(unseen)), 0
+    for policy in policy_on(held_out):
+        likeliest = policy.mode()
+        chunk = slice(done, done + len(likeliest))
+        modes[chunk], known[chunk] = likeliest, _of_choices(policy, unseen[chunk])
+        done = chunk.stop
     sides = [_one_hot(actor_critic, act) for act in (learned, unseen)]
     gained, components = float((known - _by_frequency(actor_critic, *sides)).mean()), _num_choices(actor_critic)
     if not len(actor_critic.numbers):

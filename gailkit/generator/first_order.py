@@ -14,7 +14,6 @@ from gailkit.generator.learning import (
     Batch,
     describe_update,
     learning_batch,
-    minibatches,
     policy_now,
     set_learning_rate,
     value_loss,
@@ -82,12 +81,14 @@ class FirstOrderGenerator(Generator):
     def update(self, rollout: Rollout, reward: Reward, progress: float = 0.0) -> dict[str, float]:
         """Epochs over the rollout; see ``Generator.update``."""
         set_learning_rate(self.optimizer, self.learning_rate * self.learning_rate_schedule(progress))
+        if self.guidance is not None:
+            self.guidance.refresh()
         batch, explained = learning_batch(
             self.actor_critic, rollout, reward(rollout), self.gamma, self.lam, self.least_deviation
         )
         epochs, far = 0, False
         while epochs < self.epochs and not far:
-            for minibatch in minibatches(batch, self.batch_size):
+            for minibatch in batch.minibatches(self.batch_size):
                 self._step(minibatch, progress)
             epochs += 1
             far = self._far_enough(batch)

@@ -11,13 +11,18 @@ from torch import Tensor
 
 from gailkit.functional.schedules import Schedule, linear
 from gailkit.generator.cloning import negative_log_likelihood_of_means
+from gailkit.generator.expert_runs import ShownRuns
 from gailkit.networks.actor_critic import ActorCritic
+from gailkit.networks.distributions import ActionDistribution
 from gailkit.types import Transitions
 
 MEASURED_SHARE = 0.3  # of the expert's pairs,
 MOST_MEASURED = 1000  # and no more than so many
 
-Draw = Callable[[int], Transitions]
+Shown = Transitions | ShownRuns
+"""Some of the expert's pairs; to a policy with memory, in runs of its episodes."""
+
+Draw = Callable[[int], Shown]
 """A number B to B of the expert's pairs, drawn at random."""
 
 
@@ -59,8 +64,9 @@ class Guidance:
     weight: float = 0.1
     schedule: Schedule = linear
     batch_size: int = 128
+    refresh: Callable[[], None] = lambda: None  # to be called when a rollout is about to be learned from
 
-    def pairs(self) -> Transitions:
+    def pairs(self) -> Shown:
         """Some of the expert's pairs, to be looked at by ``loss``."""
         return self.draw(self.batch_size)
 
@@ -68,6 +74,12 @@ class Guidance:
         """The weight of the term at a share in [0, 1] of the training."""
         return self.weight * self.schedule(progress)
 
-    def loss(self, actor_critic: ActorCritic, pairs: Transitions, progress: float) -> Tensor:
+    def loss(self, actor_critic: ActorCritic, pairs: Shown, progress: float) -> Tensor:
         """The term, a scalar, at a share in [0, 1] of the training."""
-        return self.strength(progress) * negative_log_likelihood_of_means(actor_critic(pairs.obs), pairs.act)
+        return self.strength(progress) * negative_log_likelihood_of_means(policy_at(actor_critic, pairs), pairs.act)
+
+
+def policy_at(actor_critic: ActorCritic, pairs: Shown) -> ActionDistribution:
+    """pi in the states of the pairs."""
+    found: ActionDistribution = pairs.policy(actor_critic) if isinstance(pairs, ShownRuns) else actor_critic(pairs.obs)
+    return found

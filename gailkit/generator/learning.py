@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from gailkit.memory import blocks
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution, joined
 from gailkit.networks.encoders import ObservationEncoder
+from gailkit.networks.recurrent import Features, Sequences, alone
 from gailkit.ranks.merging import averaged
 from gailkit.types import Rollout
 
@@ -32,22 +34,53 @@ class Batch:
     targets: Tensor  # (B,), of the value function, in its normalised units
     old: ActionDistribution  # of the policy that acted, in the B states
     encoder: ObservationEncoder
+    runs: Runs | None = None  # of a policy with memory, of which the steps consist, one behind the other
 
     @cached_property
-    def features(self) -> Tensor:
+    def features(self) -> Features:
         """(B, size); of pictures not to be asked for of a whole rollout, see ``policy_now``."""
-        return self.encoder.features(self.held)
+        features = self.encoder.features(self.held)
+        return features if self.runs is None else Sequences(features, self.runs.lengths, self.runs.states)
 
     def chunks(self) -> Iterator[Batch]:
         """All steps in their order, of pictures as many at a time as CHUNK numbers hold."""
         if not self.encoder.pictures:
             yield self
+        elif self.runs is None:
+            for chunk in blocks(len(self), self.encoder.size, CHUNK):
+                yield self.take(chunk)
+        else:
+            for chunk in blocks(len(self.runs), self.encoder.size * int(self.runs.lengths.max()), CHUNK):
+                yield self.take_runs(torch.arange(chunk.start, chunk.stop))
+
+    def share(self, stride: int) -> Batch:
+        """One in ``stride`` of the steps at random, or of the runs of steps."""
+        whole = self.parts
+        chosen = torch.randperm(whole)[: -(-whole // stride)]
+        return self.take(chosen) if self.runs is None else self.take_runs(chosen)
+
+    def minibatches(self, size: int) -> Iterator[Batch]:
+        """One epoch over the steps in random order, about ``size`` at a time; of runs as many as have so many."""
+        if self.runs is None:
+            shuffled = self.take(torch.randperm(len(self)))
+            for start in range(0, len(self), size):
+                yield shuffled.take(slice(start, start + size))
             return
-        for chunk in blocks(len(self), self.encoder.size, CHUNK):
-            yield self.take(chunk)
+        for chosen in torch.randperm(self.parts).tensor_split(min(-(-len(self) // size), self.parts)):
+            yield self.take_runs(chosen)
+
+    @property
+    def parts(self) -> int:
+        """How many there are that are drawn: B steps, or the runs of a policy with memory."""
+        return len(self) if self.runs is None else len(self.runs)
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def take_runs(self, index: Tensor) -> Batch:
+        """The steps of the runs at ``index`` (K,) int64, in that order."""
+        assert self.runs is not None
+        return replace(self.take(self.runs.rows(index)), runs=self.runs.take(index))
 
     def take(self, index: Tensor | slice) -> Batch:
         """The steps at ``index`` (K,) int64, or of a slice."""
@@ -60,6 +93,35 @@ class Batch:
             self.old[index],
             self.encoder,
         )
+
+
+@dataclass(frozen=True)
+class Runs:
+    """S runs of steps, each within one episode, one behind the other."""
+
+    lengths: Tensor  # (S,) int64
+    states: Tensor  # (S, M), what was remembered before the first step of each
+
+    @classmethod
+    def cut(cls, lengths: Tensor, before: Tensor, longest: int) -> Runs:
+        """Runs of these ``lengths``, cut into such of ``longest`` steps; ``before`` (B, M) is remembered before each
+        step."""
+        pieces = [min(longest, length - k) for length in lengths.tolist() for k in range(0, length, longest)]
+        cut = torch.tensor(pieces)
+        return cls(cut, before[cut.cumsum(0) - cut])
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def take(self, index: Tensor) -> Runs:
+        """Those at ``index`` (K,) int64."""
+        return Runs(self.lengths[index], self.states[index])
+
+    def rows(self, index: Tensor) -> Tensor:
+        """The numbers (B',) int64 of the steps of the runs at ``index`` (K,) int64, in that order."""
+        firsts, lengths = (self.lengths.cumsum(0) - self.lengths)[index], self.lengths[index]
+        starts = lengths.cumsum(0) - lengths
+        return torch.arange(int(lengths.sum())) + (firsts - starts).repeat_interleave(lengths)
 
 
 @torch.no_grad()
@@ -84,8 +146,10 @@ def learning_batch(
     """
     encoder, act = actor_critic.encoder, rollout.act.flatten(0, 1)
     held = encoder.held(rollout.obs.flatten(0, 1))
-    here, policy = _looked_at(actor_critic, held)
-    values = Values(here.reshape(rollout.shape), _values_after(actor_critic, rollout))
+    along = None if actor_critic.memory is None else _remembered_along(actor_critic, rollout, held)
+    before, after = (None, None) if along is None else (along.before, along.after)
+    here, policy = _looked_at(actor_critic, held, before)
+    values = Values(here.reshape(rollout.shape), _values_after(actor_critic, rollout, after))
     estimates = generalized_advantages(rollout, values, rewards, gamma, lam)
     batch = Batch(
         held,
@@ -96,35 +160,60 @@ def learning_batch(
         policy.detach(),
         encoder,
     )
+    if along is not None and actor_critic.memory is not None:
+        runs = Runs.cut(along.lengths, along.before[along.order], actor_critic.memory.length)
+        batch = replace(batch.take(along.order), runs=runs)
     return batch, explained_variance(values.here, estimates.returns)
 
 
-def _looked_at(actor_critic: ActorCritic, held: Tensor) -> tuple[Tensor, ActionDistribution]:
-    """Values (B,) and policy in B states, of pictures a chunk at a time."""
+class _Along(NamedTuple):
+    """What is remembered in the course of a rollout."""
+
+    before: Tensor  # (B, M), before each of its B = T * N steps in their order
+    after: Tensor  # (B, M), and after it
+    order: Tensor  # (B,) int64, of these steps, by which runs of one episode lie together
+    lengths: Tensor  # (S,) int64, of these runs
+
+
+def _remembered_along(actor_critic: ActorCritic, rollout: Rollout, held: Tensor) -> _Along:
+    """By the networks as they are."""
+    assert rollout.states is not None
+    num_steps, num_envs = rollout.shape
+    held, states = held.reshape(*rollout.shape, *held.shape[1:]), rollout.states
+    before, after = [], []
+    for step, begins in zip(held, rollout.begins, strict=True):
+        before.append(torch.where(begins[:, None], 0.0, states))
+        states = actor_critic.remembered(actor_critic.encoder.features(step), before[-1])
+        after.append(states)
+    order = torch.arange(num_steps * num_envs).reshape(rollout.shape).T.flatten()
+    firsts = rollout.begins.index_fill(0, torch.tensor([0]), True).T.flatten().nonzero().squeeze(1)
+    lengths = torch.cat([firsts, torch.tensor([len(order)])]).diff()
+    return _Along(torch.cat(before), torch.cat(after), order, lengths)
+
+
+def _looked_at(actor_critic: ActorCritic, held: Tensor, before: Tensor | None) -> tuple[Tensor, ActionDistribution]:
+    """Values (B,) and policy in B states, of pictures a chunk at a time; with a memory by what is known ``before``."""
     encoder = actor_critic.encoder
     if not encoder.pictures:
-        return actor_critic.critic(held), actor_critic.distribution(held)
+        features = alone(held, before)
+        return actor_critic.critic(features), actor_critic.distribution(features)
     values, policies = [], []
     for chunk in blocks(len(held), encoder.size, CHUNK):
-        features = encoder.features(held[chunk])
+        features = alone(encoder.features(held[chunk]), None if before is None else before[chunk])
         values.append(actor_critic.critic(features))
         policies.append(actor_critic.distribution(features))
     return torch.cat(values), joined(policies)
 
 
-def _values_after(actor_critic: ActorCritic, rollout: Rollout) -> Tensor:
-    """V of the true successors, (T, N), of which a chunk at a time is encoded."""
-    successors = rollout.next_obs.flatten(0, 1)
-    chunks = blocks(len(successors), successors[:1].numel(), CHUNK)
-    found = [actor_critic.critic(actor_critic.encoder(successors[chunk])) for chunk in chunks]
+def _values_after(actor_critic: ActorCritic, rollout: Rollout, after: Tensor | None) -> Tensor:
+    """V of the true successors, (T, N), of which a chunk at a time is encoded; with what is remembered ``after``
+    each step."""
+    successors, encoder = rollout.next_obs.flatten(0, 1), actor_critic.encoder
+    found = [
+        actor_critic.critic(alone(encoder(successors[chunk]), None if after is None else after[chunk]))
+        for chunk in blocks(len(successors), successors[:1].numel(), CHUNK)
+    ]
     return torch.cat(found).reshape(rollout.shape)
-
-
-def minibatches(batch: Batch, size: int) -> Iterator[Batch]:
-    """One epoch over the steps in random order, ``size`` at a time; the last minibatch may be smaller."""
-    shuffled = batch.take(torch.randperm(len(batch)))
-    for start in range(0, len(batch), size):
-        yield shuffled.take(slice(start, start + size))
 
 
 def with_entropy(objective: Tensor, distribution: ActionDistribution, weight: float) -> Tensor:

@@ -85,6 +85,11 @@ class OffPolicyGenerator(Generator):
         """
         if not self.can_act_in(actor_critic.action_space):
             raise InputError(f"{type(self).__name__} cannot act in {brief(actor_critic.action_space)}")
+        if actor_critic.memory is not None:
+            raise InputError(
+                f"{type(self).__name__} does not learn with a memory, as it draws single steps from its replay; the "
+                "generators ppo-clip, ppo-penalty, trpo and pg do"
+            )
         if not batch_size <= warm_up <= replay_size:
             raise InputError(
                 f"warm_up must be at least the batch size, {batch_size}, and no more than the replay holds, "

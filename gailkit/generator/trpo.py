@@ -16,7 +16,6 @@ from gailkit.generator.learning import (
     Batch,
     describe_update,
     learning_batch,
-    minibatches,
     policy_now,
     set_learning_rate,
     value_loss,
@@ -89,13 +88,15 @@ class TRPO(Generator):
 
     def update(self, rollout: Rollout, reward: Reward, progress: float = 0.0) -> dict[str, float]:
         """One step of the policy, several epochs of the value function; see ``Generator.update``."""
+        if self.guidance is not None:
+            self.guidance.refresh()
         batch, explained = learning_batch(
             self.actor_critic, rollout, reward(rollout), self.gamma, self.lam, self.least_deviation
         )
         share = self._improve_policy(batch, progress)
         set_learning_rate(self.optimizer, self.learning_rate * self.learning_rate_schedule(progress))
         for _ in range(self.epochs):
-            for minibatch in minibatches(batch, self.batch_size):
+            for minibatch in batch.minibatches(self.batch_size):
                 self.critic.backward(value_loss(self.actor_critic, minibatch))
                 self.critic.clip_gradient(self.max_gradient_norm)
                 self.optimizer.step()
@@ -113,8 +114,7 @@ class TRPO(Generator):
         before, gradient = self._slope(objective, batch)
         if not gradient.any():
             return 0.0
-        some = torch.randperm(len(batch))[: -(-len(batch) // self.fisher_stride)]
-        states = batch.take(some).features
+        states = batch.share(self.fisher_stride).features
         fisher = FisherProduct(self.actor_critic.distribution(states), self.policy, self.damping)
         direction = conjugate_gradient(fisher, gradient, self.cg_iterations)
         step = longest_step(direction, fisher(direction), self.max_kl)

@@ -1,6 +1,6 @@
 """The policy pi(a|s; theta) and its value function."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from gailkit.networks.heads import (
 )
 from gailkit.networks.mlp import NetworkFactory, ending_in_linear, mlp
 from gailkit.networks.products import Bits, Choices, Product
+from gailkit.networks.recurrent import Features, Memory, Recurrent, remembering
 from gailkit.ranks.merging import moments
 from gailkit.spaces import Flat, box_center_and_scale, encoded_size
 
@@ -51,12 +52,12 @@ class Critic(nn.Module):
         """Standard deviation of the targets, () float64, at least 1e-4."""
         return self.variance.clamp(min=1e-8).sqrt()
 
-    def normalized(self, features: Tensor) -> Tensor:
+    def normalized(self, features: Features) -> Tensor:
         """Features (B, size) to values (B,) in normalised units, which the loss compares with normalised targets."""
         values: Tensor = self.network(features)
         return values.squeeze(-1)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Features) -> Tensor:
         """Features (B, size) to values V (B,) in the units of the rewards."""
         return self.normalized(features) * self.deviation.float() + self.mean.float()
 
@@ -92,7 +93,8 @@ class ActorCritic(nn.Module):
     tanh, where a deviation of 1 is within 0.03 nats of uniform over the Box. Actions of several parts, which are flat:
     all of these side by side, and bits, independent of one another in a state. ``network`` makes the networks of policy
     and value function, each from the features to its own outputs; without one they are ``mlp``, and the policy's
-    begins near 0.
+    begins near 0. With a ``memory`` both have one each, whose states lie side by side: what takes features here then
+    takes runs of them, ``Sequences``.
 
     Raises:
         InputError: for another ``std`` or ``bounds``, one that Discrete actions or this Box cannot have, or an
@@ -109,19 +111,21 @@ class ActorCritic(nn.Module):
         bounds: str = "clip",
         network: NetworkFactory | None = None,
         head: str = "softmax",
+        memory: Memory | None = None,
     ) -> None:
         super().__init__()
         check_head(action_space, initial_log_std, std, bounds)
+        self.memory = memory
         self.head = head
         self.encoder = encoder
         self.action_space = action_space
         self.std, self.bounds, self.initial_log_std = std, bounds, initial_log_std
         size, numbers = encoded_size(action_space), torch.from_numpy(number_columns(action_space))
         outputs = size if std == "free" else size + len(numbers)
-        make = seeing(encoder, partial(mlp, output_gain=0.01) if network is None else network)
+        make = self._perceiving(partial(mlp, output_gain=0.01) if network is None else network, 0)
         policy = make(encoder.size, outputs, hidden=hidden)
         self.policy = policy if std == "free" else ending_in_linear(policy, outputs)
-        self.critic = Critic(encoder.size, hidden, network=seeing(encoder, network or mlp))
+        self.critic = Critic(encoder.size, hidden, network=self._perceiving(network or mlp, 1))
         if len(numbers):
             shape = (len(numbers),) if isinstance(action_space, Flat) else action_space.shape or ()
             center, scale = (each[numbers].reshape(shape) for each in box_center_and_scale(action_space))
@@ -141,9 +145,52 @@ class ActorCritic(nn.Module):
         """Observations (B, *obs) in the environment's units to pi(.|s)."""
         return self.distribution(self.encoder(obs))
 
-    def distribution(self, features: Tensor) -> ActionDistribution:
+    def distribution(self, features: Features) -> ActionDistribution:
         """Features (B, size) to pi(.|s)."""
         return self.distribution_of(self.policy(features))
+
+    @property
+    def state_size(self) -> int:
+        """M: the numbers that are remembered of an episode, those of the policy first; 0 without a memory."""
+        return sum(each.cell.state_size for each in self._memories())
+
+    @property
+    def policy_state_size(self) -> int:
+        """How many of them are the policy's."""
+        return self._memories()[0].cell.state_size if self.memory is not None else 0
+
+    def remembered_by_policy(self, features: Tensor, states: Tensor) -> Tensor:
+        """As ``remembered``, of the policy alone, (N, M')."""
+        own = self._memories()[0]
+        return own.step(own.sight(features), states)
+
+    def remembered(self, features: Tensor, states: Tensor) -> Tensor:
+        """What is remembered (N, M) after features (N, size), with ``states`` (N, M) before them."""
+        return torch.cat([each.step(each.sight(features), states) for each in self._memories()], -1)
+
+    def follow(self, features: Tensor, states: Tensor) -> tuple[ActionDistribution, Tensor]:
+        """pi(.|s) for features (N, size) with states (N, M) before them, and the policy's own states (N, M') after."""
+        assert isinstance(self.policy, nn.Sequential)
+        first, *layers = self.policy
+        assert isinstance(first, Recurrent)
+        seen = first.sight(features)
+        after = first.step(seen, states)
+        outputs = first.shown(seen, after)
+        for layer in layers:
+            outputs = layer(outputs)
+        return self.distribution_of(outputs), after
+
+    def _memories(self) -> list[Recurrent]:
+        """Of the policy and of the value function."""
+        networks = (self.policy, self.critic.network)
+        firsts = [each[0] for each in networks if isinstance(each, nn.Sequential) and len(each)]
+        return [first for first in firsts if isinstance(first, Recurrent)]
+
+    def _perceiving(self, network: NetworkFactory, place: int) -> Callable[..., nn.Module]:
+        """A factory of networks that see pictures and, with a memory, remember."""
+        if self.memory is None:
+            return seeing(self.encoder, network)
+        return remembering(self.encoder, network, self.memory, place)
 
     def distribution_of(self, outputs: Tensor) -> ActionDistribution:
         """What the outputs (B, ...) of a network like the policy's stand for."""
@@ -175,7 +222,10 @@ class ActorCritic(nn.Module):
 
     def extra_repr(self) -> str:
         """What its modules do not show."""
-        return f"std={self.std!r}, bounds={self.bounds!r}" + ("" if self.head == "softmax" else f", head={self.head!r}")
+        more = ("" if self.head == "softmax" else f", head={self.head!r}") + f", memory={self.memory}" * bool(
+            self.memory
+        )
+        return f"std={self.std!r}, bounds={self.bounds!r}{more}"
 
     def policy_parameters(self) -> list[nn.Parameter]:
         """What the policy is made of: the network and, for numbers with "free" deviations, their logarithms."""

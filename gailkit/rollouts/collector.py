@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from gailkit.errors import DivergenceError
 from gailkit.generator.base import Generator
-from gailkit.rollouts.environments import SeedStream, all_finite
+from gailkit.rollouts.environments import SeedStream
 from gailkit.rollouts.failures import Mishaps, Told, failures_in
 from gailkit.rollouts.in_progress import EpisodesInProgress
 from gailkit.rollouts.protocol import Environments
+from gailkit.rollouts.remembered import RememberedEpisodes
 from gailkit.spaces import clip_to_space, storage_dtype
 from gailkit.types import EpisodeSummary, Rollout
 
@@ -78,10 +79,10 @@ class Collector:
         for t in range(self.steps):
             self._take_step(generator, steps, t)
         self._episodes.note_actions(act)
-        first = self._taken
+        first, states = self._taken, self._before
         self._taken += steps.terminated.size
         o, a, following, ended, cut = map(torch.from_numpy, steps)
-        return Rollout(o, a, following, ended, cut, first)
+        return Rollout(o, a, following, ended, cut, first, states)
 
     def state_dict(self) -> dict[str, Any]:
         """The position in the stream of seeds, and the episodes in progress."""
@@ -92,6 +93,7 @@ class Collector:
             "returns": self._returns.tolist(),
             "cut_at": self._cut_at.tolist(),
             "taken": self._taken,
+            "remembered": self._remembered.states,
             "discarded": self.mishaps.discarded,
         }
 
@@ -111,6 +113,8 @@ class Collector:
         self._obs = state["observations"].numpy()
         self._returns, self._cut_at = np.array(state["returns"]), np.array(state["cut_at"])
         self._episodes.load_state_dict(state["episodes"])
+        kept = state.get("remembered")  # of a policy without memory, and in runs that knew of none, nothing
+        self._remembered.states = None if kept is None else kept.clone()
         self.not_restored = self._episodes.replay(self.envs, self._obs)
         if self.not_restored:
             strayed = np.isin(np.arange(self.envs.num_envs), self.not_restored)
@@ -122,6 +126,8 @@ class Collector:
         """Give up the episodes in progress; the next rollout begins new ones, staggered."""
         self._obs = None
         self._episodes = EpisodesInProgress(self.envs.num_envs)
+        self._remembered = RememberedEpisodes(self.envs.num_envs)
+        self._before: Tensor | None = None  # what was remembered before the first step of a rollout
         self._returns = np.zeros(self.envs.num_envs)
         self._taken = 0
         self._lost = np.zeros(self.envs.num_envs, bool)  # (N,) whose episode went with the process of another
@@ -132,15 +138,18 @@ class Collector:
         assert self._obs is not None
         rewards = np.empty(self.envs.num_envs)
         steps.obs[t] = self._obs
-        steps.act[t] = _act(generator, steps.obs[t])
+        steps.act[t] = self._remembered.act(generator, steps.obs[t], slice(None))
         failed = self._step(steps, t, rewards, None)
         while failed.any():
             if t:
                 steps.truncated[t - 1] |= failed & (self._episodes.lengths > 0)
             self._give_up(failed)
             steps.obs[t, failed] = self._reset(failed)[failed]
-            steps.act[t, failed] = _act(generator, steps.obs[t, failed])
+            steps.act[t, failed] = self._remembered.act(generator, steps.obs[t, failed], failed)
             failed = self._step(steps, t, rewards, failed)
+        if not t:
+            self._before = self._remembered.states
+        self._remembered.go_on()
         if self.on_rewards is not None:
             self.on_rewards(rewards)
         self._returns += rewards
@@ -199,6 +208,7 @@ class Collector:
         while True:
             seeds = [next(self.seeds) if chosen else None for chosen in which]
             self._episodes.note_seeds(seeds)
+            self._remembered.forget(which)
             observations, infos = self.envs.reset(seed=seeds, options={"reset_mask": which})
             stored = self._stored(observations)
             told = Told(self._episodes.seeds, self._episodes.lengths)
@@ -241,15 +251,6 @@ class _Steps(NamedTuple):
     next_obs: np.ndarray  # (T, N, *obs)
     terminated: np.ndarray  # (T, N)
     truncated: np.ndarray  # (T, N)
-
-
-def _act(generator: Generator, observations: np.ndarray) -> np.ndarray:
-    """Actions (B, *act) of the policy for observations (B, *obs)."""
-    with torch.inference_mode():
-        actions: np.ndarray = generator.act(torch.from_numpy(observations)).numpy()
-    if not all_finite(actions):
-        raise DivergenceError("the policy chose an action that is not finite (NaN or infinity)")
-    return actions
 
 
 def _as_column(mask: np.ndarray, like: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from gailkit.rollouts.running_episode import Episode
 from gailkit.rollouts.stepping import Stepping
 from gailkit.rollouts.vector import stepped_together
 from gailkit.spaces import Flat, as_batch, clip_to_space
-from gailkit.types import Policy, Trajectory
+from gailkit.types import Policy, Trajectory, followed
 
 LONGEST_EPISODE = 100_000
 SOME_STEPS = 200  # that an episode is taken to have, where it has to be judged how many there will be
@@ -123,7 +123,11 @@ class _SideBySide:
         """Take a step in every episode; which of them ended, and which were lost."""
         rows = list(self.running)
         seen = np.array([episode.observations[-1] for episode in self.running.values()])
-        self._actions[rows] = actions = _ask(self.policy, seen, self.envs.single_action_space)
+        before = [episode.remembered for episode in self.running.values()]
+        actions, after = _ask(self.policy, seen, before, self.envs.single_action_space)
+        self._actions[rows] = actions
+        for episode, own in zip(self.running.values(), after, strict=True):
+            episode.remembered = own
         which = self._mask(rows)
         observations, rewards, terminated, truncated, infos = self.envs.step(self._actions, which)
         answers = [("an observation", observations, observations), ("a reward", rewards, rewards)]
@@ -217,11 +221,17 @@ def _surely_finite(values: np.ndarray) -> bool:
     return values.dtype.kind != "f" or math.isfinite(np.vdot(values, values))
 
 
-def _ask(policy: Policy, observations: np.ndarray, space: Space[Any]) -> np.ndarray:
-    """The policy's actions (N, *act) as the environment takes them, checked."""
-    answer = policy(observations)
+def _ask(
+    policy: Policy, observations: np.ndarray, remembered: Sequence[Any], space: Space[Any]
+) -> tuple[np.ndarray, Sequence[Any]]:
+    """The policy's actions (N, *act) as the environment takes them, checked; and what it remembers of each episode."""
+    answer, remembered = followed(policy, observations, remembered)
+    return _checked(answer, len(observations), space), remembered
+
+
+def _checked(answer: Any, count: int, space: Space[Any]) -> np.ndarray:
     actions = as_batch(space, answer, "action").values if isinstance(space, Flat) else np.asarray(answer)
-    expected = (len(observations), *(space.shape or ()))
+    expected = (count, *(space.shape or ()))
     kinds, wanted = ("iub", "integers") if isinstance(space, Discrete) else ("iuf", "real numbers")
     if actions.shape != expected or actions.dtype.kind not in kinds:
         raise InputError(

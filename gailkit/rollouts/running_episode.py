@@ -23,6 +23,7 @@ class Episode:
         self.actions: list[np.ndarray | np.int64] = []
         self.rewards: list[float] = []
         self.terminated = False
+        self.remembered: Any = None  # of it by a policy that looks back, see ``RememberingPolicy``
 
     def note(self, action: np.ndarray | np.int64, observation: np.ndarray, reward: float, terminated: bool) -> None:
         """A step was taken with ``action`` (*act), kept as it is."""

@@ -22,6 +22,7 @@ from gailkit.spaces.flattening import (
 )
 from gailkit.spaces.minari import space_from_minari_json, space_to_minari_json
 from gailkit.spaces.pictures import Picture, picture_of
+from gailkit.spaces.stacking import Stacking, rows_before
 from gailkit.spaces.structure import STORABLE, array_dtype, assemble, brief, is_composite, leaf, leaves
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "STORABLE",
     "Flat",
     "Picture",
+    "Stacking",
     "array_dtype",
     "as_batch",
     "assemble",
@@ -49,6 +51,7 @@ __all__ = [
     "not_finite",
     "number_sets",
     "picture_of",
+    "rows_before",
     "space_from_json",
     "space_from_minari_json",
     "space_to_json",

@@ -14,6 +14,7 @@ from gymnasium.spaces import Discrete
 from torch import Tensor
 
 from gailkit.demonstrations import Demonstrations
+from gailkit.demonstrations.step_tensors import KeptSteps
 from gailkit.discriminator import (
     AdversarialLoss,
     BoxActionDiscriminator,
@@ -27,10 +28,12 @@ from gailkit.discriminator import (
     StateDiscriminator,
     with_gradient_penalty,
 )
+from gailkit.errors import InputError
 from gailkit.functional import rewards
 from gailkit.functional.absorbing import absorbing_mass
 from gailkit.generator import Generator, Guidance, WarmStart, warm_start
-from gailkit.generator.guidance import Draw, Steps, measured_apart
+from gailkit.generator.expert_runs import ExpertRuns
+from gailkit.generator.guidance import Draw, measured_apart
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import NetworkFactory, mlp, spectral_mlp
@@ -39,7 +42,7 @@ from gailkit.rollouts.collector import Collector
 from gailkit.rollouts.environments import SeedStream
 from gailkit.rollouts.protocol import Environments
 from gailkit.training.averaging import memory_of
-from gailkit.training.build_policy import generator_factory, given_networks, named, observation_encoder
+from gailkit.training.build_policy import generator_factory, given_networks, memory_in, named, observation_encoder
 from gailkit.training.checkpoint import packed, unpacked
 from gailkit.training.choosing import Candidates
 from gailkit.training.config import (
@@ -85,6 +88,11 @@ def build_trainer(
         InputError: for a name that is not known, or a part that is not what it should be.
     """
     parts, config = parts or Parts(), config.with_actions(demonstrations.has_actions)
+    if memory_in(config.policy) is not None and not demonstrations.in_memory:
+        raise InputError(
+            f"a policy with memory ({config.policy.memory}) learns from whole episodes in memory; these demonstrations "
+            "are larger and stay in their file: choose fewer, or let them take more (--memory)"
+        )
     shown = demonstrations.steps()
     encoder = observation_encoder(config.image_encoder, envs.single_observation_space, parts.image_encoder)
     with alone():  # the demonstrations are the same on all ranks, and count once
@@ -126,19 +134,27 @@ def build_trainer(
     return Trainer(config, build_collector(config, envs), teacher, generator, candidates, discount)
 
 
-def _guide(generator: Generator, began: WarmStart, draw: Draw, shown: Steps, seed: int) -> None:
+def _guide(generator: Generator, began: WarmStart, draw: Draw, shown: KeptSteps, seed: int) -> None:
     """Let the expert's actions tell the generator what it asks of them, and guide it where it ``began`` as a clone."""
     if generator.measures:
         generator.measured, draw = measured_apart(shown, seed)
     if began.used:
         generator.actor_critic.encoder.freeze()
-        generator.guide(Guidance(draw))
+        generator.guide(_guidance(generator.actor_critic, shown, draw))
 
 
 def _begun(actor_critic: ActorCritic, shown: Pairs) -> WarmStart:
     """How the run begins. Of several ranks the first alone makes a clone, which the others are given later."""
     record = from_first(lambda: packed(warm_start(actor_critic, shown).record()))
     return WarmStart.recorded(unpacked(record))
+
+
+def _guidance(actor_critic: ActorCritic, shown: Pairs, draw: Draw) -> Guidance:
+    """By pairs that ``draw`` draws, or of a policy with memory by runs of the episodes that they are in."""
+    if actor_critic.memory is None:
+        return Guidance(draw)
+    runs = ExpertRuns(actor_critic, shown)
+    return Guidance(runs.draw, refresh=runs.refresh)
 
 
 def _ending_judge(

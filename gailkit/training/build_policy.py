@@ -19,10 +19,11 @@ from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.convolutions import ImageEncoder, impala, nature
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import NetworkFactory, mlp
+from gailkit.networks.recurrent import Memory
 from gailkit.spaces import brief, stated_space
 from gailkit.training.config import FLAT, RunConfig
 from gailkit.training.parts import GeneratorFactory, Parts, checked_image_encoder, checked_network, made
-from gailkit.training.policy_config import OFF_POLICY, PolicyConfig
+from gailkit.training.policy_config import MEMORY, MEMORY_LENGTH, MEMORY_UNITS, OFF_POLICY, PolicyConfig
 
 
 def given_networks(
@@ -46,8 +47,15 @@ def build_actor_critic(
     if network is None and policy.network != "mlp":
         network = named(policy.network, {"mlp": mlp}, "policy network")
     shape = (policy.hidden, policy.initial_log_std, policy.std, policy.bounds)
-    make = partial(ActorCritic, encoder, action_space, *shape, head=head)
+    make = partial(ActorCritic, encoder, action_space, *shape, head=head, memory=memory_in(policy))
     return make() if network is None else made("policy network", partial(make, network=checked_network(network)))
+
+
+def memory_in(policy: PolicyConfig) -> Memory | None:
+    """What ``policy`` says of a memory; None without one."""
+    if policy.memory is None or policy.memory == "none":
+        return None
+    return Memory(policy.memory, policy.memory_units or MEMORY_UNITS, policy.memory_length or MEMORY_LENGTH)
 
 
 def observation_encoder(
@@ -83,7 +91,7 @@ def generator_factory(config: RunConfig) -> GeneratorFactory:
     if config.generator not in GENERATORS:
         factory: GeneratorFactory = named(config.generator, GENERATORS, "generator")
         return factory
-    settings = config.policy.of(config.generator)
+    settings = {name: value for name, value in config.policy.of(config.generator).items() if name not in MEMORY}
     chosen = {name: SCHEDULES[word] for name, word in settings.items() if name.endswith("_schedule")}
     shared = {"gamma": config.gamma} | ({} if config.generator in OFF_POLICY else {"lam": config.lam})
     return partial(GENERATORS[config.generator], **{**shared, **settings, **chosen})

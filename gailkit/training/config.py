@@ -26,6 +26,7 @@ CHECKPOINTS = ("chosen", "last", "best")  # of a run, by which a policy may act
 STATE_ACTION, STATE, NEXT_STATE = "state-action", "state", "next-state"  # what a discriminator sees
 BY_DATA = "auto"  # the first of them, or the last where the demonstrations hold no actions
 FLAT = "flat"  # the image encoder that makes vectors of pictures, as runs that knew none did
+MOST_FRAMES = 256  # observations that are seen as one
 CHOOSING_SHARE = 0.05  # of the steps of an imitation,
 CHOOSING_STEPS = 3000  # but so many at least, of short ones not more than
 MOST_CHOOSING_SHARE = 0.15
@@ -98,6 +99,12 @@ class RunConfig:
         "nature",
         "How networks see pictures: nature (three convolutions), impala (residual ones), flat (as vectors of numbers), "
         "or package.module:attribute.",
+    )
+    frame_stack: int = setting(
+        1,
+        "How many of an episode's last observations are seen as one, by policy, value function and discriminator.",
+        at_least=1,
+        at_most=MOST_FRAMES,
     )
     policy: PolicyConfig = field(default_factory=PolicyConfig)
 

@@ -25,8 +25,8 @@ def describe_run(
     return {
         "env_id": env_id,
         "env_kwargs": dict(env_kwargs),
-        "observation_space": space_to_json(envs.single_observation_space),
-        "action_space": space_to_json(envs.single_action_space),
+        "observation_space": space_to_json(envs.about.observation_space),
+        "action_space": space_to_json(envs.about.action_space),
         "time_limit": envs.about.time_limit,
         "config": config.to_dict(),
         "ranks": size(),

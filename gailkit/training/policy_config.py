@@ -13,6 +13,8 @@ ON_POLICY = (*ADAM, "acktr")
 DETERMINISTIC = ("ddpg", "td3")
 OFF_POLICY = ("dqn", *DETERMINISTIC, "sac")
 EVERY = (*ON_POLICY, *OFF_POLICY)
+MEMORY_UNITS, MEMORY_LENGTH = 64, 32
+MEMORY = ("memory", "memory_units", "memory_length")  # the settings of one, which no generator is given itself
 SCHEDULES = ("linear", "constant")
 
 
@@ -38,6 +40,17 @@ class PolicyConfig:
         "clip",
         "How Box actions keep to the Box: clip (when executed), or tanh (squashed; for experts that avoid its bounds).",
         choices=("clip", "tanh"),
+    )
+    memory: str | None = setting_of(
+        dict.fromkeys(ADAM, "none"),
+        "What policy and value function remember of an episode: none, or by gru or lstm what they have seen in it.",
+        choices=("none", "gru", "lstm"),
+    )
+    memory_units: int | None = setting_of(dict.fromkeys(ADAM, MEMORY_UNITS), "Units of such a memory.", at_least=1)
+    memory_length: int | None = setting_of(
+        dict.fromkeys(ADAM, MEMORY_LENGTH),
+        "Steps of an episode that a gradient goes back through at most; no more than a minibatch has.",
+        at_least=1,
     )
     learning_rate: float | None = setting_of(
         dict.fromkeys(ADAM, 2e-3) | dict.fromkeys(DETERMINISTIC, 1e-3) | dict.fromkeys(("dqn", "sac"), 3e-4),
@@ -156,6 +169,12 @@ class PolicyConfig:
         """Raises InputError for a value of a wrong type or out of its range."""
         settle(self, "policy.")
 
+    @property
+    def widths(self) -> list[tuple[int, ...]]:
+        """Of the layers in a row that its networks have at least, for who has to know how large they are."""
+        remembers = self.memory not in (None, "none")
+        return [self.hidden, *([(units := self.memory_units or MEMORY_UNITS, 3 * units)] if remembers else [])]
+
     def of(self, generator: str) -> dict[str, Any]:
         """The settings that ``generator`` has, by name, its defaults for those that were not given.
 
@@ -170,6 +189,13 @@ class PolicyConfig:
                 chosen[item.name] = defaults[generator] if given is None else given
             elif given is not None and defaults:
                 raise _foreign(item.name, defaults, generator)
+        if chosen.get("memory", "none") != "none" and chosen["memory_length"] > chosen["batch_size"]:
+            found = f"{chosen['memory_length']} and {chosen['batch_size']}"
+            raise SettingError(
+                lambda length, size: f"{length} must not exceed {size}; found {found}",
+                "policy.memory_length",
+                "policy.batch_size",
+            )
         if "kl_min" in chosen and not chosen["kl_min"] < chosen["kl_max"]:
             found = f"{chosen['kl_min']:g} and {chosen['kl_max']:g}"
             raise SettingError(

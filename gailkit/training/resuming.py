@@ -157,7 +157,7 @@ def _plan(
     assert isinstance(config, TrainConfig) and stopped.shown is not None
     if demonstrations is None:
         raise InputError(f"{stopped.folder.path} learns from demonstrations, which are needed to go on; found none")
-    fitted = fitted_to_envs(demonstrations, envs)
+    fitted = fitted_to_envs(demonstrations, envs, config)
     require_same_demonstrations(stopped.folder.path, stopped.shown, fitted)
     with damaged(stopped.folder.path):
         record = stopped.state["candidates"]["began"]

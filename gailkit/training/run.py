@@ -22,19 +22,19 @@ from typing import Any
 
 from gailkit.errors import DataError, GailkitError, InputError, StorageError
 from gailkit.generator import TrainedPolicy, Training
-from gailkit.spaces import space_from_json
+from gailkit.spaces import Stacking, space_from_json
 from gailkit.storage import LOCK_FILE, SoleUse, give_second_name, write_atomically
 from gailkit.tracking.on_tensorboard import EVENTS_FOLDER
 from gailkit.training.acting import checked_names, imported_parts, made_again
 from gailkit.training.build_policy import head_of
 from gailkit.training.checkpoint import load_checkpoint, save_checkpoint
-from gailkit.training.config import CHECKPOINTS, FLAT, choosing_steps
+from gailkit.training.config import CHECKPOINTS, FLAT, MOST_FRAMES, choosing_steps
 from gailkit.training.form import require_networks_stored
 from gailkit.training.kept_replay import KeptReplay
 from gailkit.training.metrics import METRICS_FILE
 from gailkit.training.parts import Parts
 from gailkit.training.places import LAST, PREVIOUS, checkpoint_place
-from gailkit.training.policy_config import PolicyConfig
+from gailkit.training.policy_config import MEMORY, PolicyConfig
 from gailkit.training.settings import config_from_dict
 
 CONFIG_FILE = "config.json"
@@ -244,21 +244,23 @@ def load_policy(
         policy, head = _policy_settings(described["config"]["policy"]), head_of(described["config"]["generator"])
         sees = str(described["config"].get("image_encoder", FLAT))
         sees = FLAT if ":" in sees else sees  # a name in a file is not imported by itself: see ``acts_by``
+        frames = _frames(described["config"])
         prefix = "actor_critic."
         own = {name.removeprefix(prefix): t for name, t in state["generator"].items() if name.startswith(prefix)}
         shown = described["demonstrations"]
-        seen = frozenset(() if shown is None else shown["digests"])
+        trained_on = frozenset(() if shown is None else shown["digests"])
         env_id, env_kwargs = str(described["env_id"]), dict(described["env_kwargs"])
         acts_by = checked_names(described.get("acts_by", {}))
     acting = imported_parts(folder.path, acts_by, parts or Parts(), trust)
     with damaged(run_dir):
-        require_networks_stored([policy.hidden], state)
+        require_networks_stored(policy.widths, state)
     with damaged(run_dir) if acting == Parts() else _changed(run_dir):
-        actor_critic = made_again(policy, spaces, acting, head, sees)
+        seen = Stacking(spaces[0], frames).space
+        actor_critic = made_again(policy, (seen, spaces[1]), acting, head, sees)
         actor_critic.load_state_dict(own)
     training = folder.training(checkpoint, state, described)
     path = folder.checkpoint_path(checkpoint)
-    return TrainedPolicy(actor_critic, *spaces, env_id, env_kwargs, seen, path, training=training)
+    return TrainedPolicy(actor_critic, *spaces, env_id, env_kwargs, trained_on, path, training=training, frames=frames)
 
 
 @contextmanager
@@ -282,7 +284,16 @@ def _changed(run_dir: Path | str) -> Iterator[None]:
         ) from error
 
 
+def _frames(stored: Mapping[str, Any]) -> int:
+    """How many observations are seen as one; 1 by runs that knew of no more. ValueError for what is no such number."""
+    frames = stored.get("frame_stack", 1)
+    if type(frames) is not int or not 1 <= frames <= MOST_FRAMES:
+        raise ValueError(f"it stacks {frames!r} observations")
+    return frames
+
+
 def _policy_settings(stored: Mapping[str, Any]) -> PolicyConfig:
     """What the networks of a run were made from; how they were improved does not matter any more."""
-    shape = {name: stored[name] for name in ("hidden", "initial_log_std", "std", "bounds") if name in stored}
+    names = ("hidden", "initial_log_std", "std", "bounds", *MEMORY)
+    shape = {name: stored[name] for name in names if name in stored}
     return config_from_dict(shape, PolicyConfig)

@@ -22,6 +22,7 @@ from gailkit.rollouts.environments import EnvMaker
 from gailkit.rollouts.failures import Mishaps
 from gailkit.rollouts.global_generators import seeded_globally, undisturbed
 from gailkit.rollouts.protocol import Environments
+from gailkit.rollouts.stacked import stacked
 from gailkit.rollouts.stepping import Stepping
 from gailkit.rollouts.vector import make_vector_env, settle
 from gailkit.tracking import TrackedRun, TrackerFactory, Tracking
@@ -123,26 +124,28 @@ def settled(stepping: Stepping | None, env_id: str, config: RunConfig, env_kwarg
 def surroundings(
     env_id: str, config: RunConfig, env_kwargs: Mapping[str, Any], stepping: Stepping
 ) -> Iterator[Environments]:
-    """The environments of a run, and random numbers of its own; each rank has others."""
+    """The environments of a run as it sees them, and random numbers of its own; each rank has others."""
     make = partial(make_vector_env, env_id, config.num_envs, env_kwargs, stepping)
     with seeded_globally(config.seed + rank()), closing(make()) as envs:
-        yield envs
+        yield stacked(envs, config.frame_stack)
 
 
-def fitted_to_envs(demonstrations: Demonstrations, envs: Environments) -> Demonstrations:
+def fitted_to_envs(demonstrations: Demonstrations, envs: Environments, config: RunConfig) -> Demonstrations:
     """The demonstrations as these environments show what they observe; raises as ``Demonstrations.fitted_to``."""
-    return demonstrations.fitted_to(envs.single_observation_space, envs.single_action_space)
+    fitted = demonstrations.fitted_to(envs.about.observation_space, envs.single_action_space)
+    return fitted.stacked(config.frame_stack)
 
 
 def policy_of(plan: Plan, envs: Environments, env_id: str, env_kwargs: Mapping[str, Any]) -> TrainedPolicy:
     """The policy that a plan trains."""
     return TrainedPolicy(
         plan.trainer.generator.actor_critic,
-        envs.single_observation_space,
+        envs.about.observation_space,
         envs.single_action_space,
         env_id,
         dict(env_kwargs),
         frozenset(() if plan.demonstrations is None else plan.demonstrations.digests()),
+        frames=plan.trainer.config.frame_stack,
     )
 
 

@@ -120,7 +120,7 @@ def require_same_extent(stopped: Stopped, config: RunConfig) -> None:
     Nothing is made before that is known: a description may be anybody's.
     """
     with damaged(stopped.folder.path):
-        hidden = [config.policy.hidden]
+        hidden = config.policy.widths
         hidden += [config.discriminator.hidden] if isinstance(config, TrainConfig) else []
         require_networks_stored(hidden, stopped.state)
         environments = len(stopped.state["collector"]["returns"])
@@ -160,7 +160,7 @@ def tell_what_differs(stopped: Stopped, tell: Tell) -> None:
 def require_same_spaces(stopped: Stopped, envs: Environments) -> None:
     """Raise InputError if the environment is not what it was."""
     for name in ("observation_space", "action_space"):
-        found, wanted = space_to_json(getattr(envs, f"single_{name}")), stopped.described.get(name)
+        found, wanted = space_to_json(getattr(envs.about, name)), stopped.described.get(name)
         if found != wanted:
             raise InputError(f"{stopped.folder.path} was trained in the {name} {wanted}; it is {found} now")
 

@@ -81,7 +81,7 @@ def train(
     config = config.with_actions(demonstrations.has_actions)
 
     def plan(envs: Environments) -> Plan:
-        fitted = fitted_to_envs(demonstrations, envs)
+        fitted = fitted_to_envs(demonstrations, envs, config)
         require_same(lambda: {"demonstrations": digest_of(fitted.digests(), fitted.stride, list(fitted.offsets))})
         if not other_environment:
             check_recorded_in(demonstrations.about, envs.about)

@@ -14,7 +14,7 @@ import torch
 from gymnasium.spaces import Box, Discrete
 from torch import Tensor
 
-from gailkit.generator import clone_behaviour, cloning, warm_start
+from gailkit.generator import clone_behaviour, cloners, cloning, warm_start
 from gailkit.generator.cloning import LEAST_GAIN, negative_log_likelihood_of_means
 from gailkit.generator.cloning_worth import DEVIATIONS
 from gailkit.networks.actor_critic import ActorCritic
@@ -122,9 +122,9 @@ def test_in_the_end_it_learns_from_all_pairs() -> None:
 
 def test_the_second_part_is_half_as_long_again_as_the_first_was_best(monkeypatch: pytest.MonkeyPatch) -> None:
     passes: list[int] = []
-    one_epoch = cloning._Cloner.one_epoch
+    one_epoch = cloners.PairCloner.one_epoch
     monkeypatch.setattr(
-        cloning._Cloner, "one_epoch", lambda self, index: (passes.append(len(index)), one_epoch(self, index))
+        cloners.PairCloner, "one_epoch", lambda self, index: (passes.append(len(index)), one_epoch(self, index))
     )
     obs = states(100)
     result = clone_behaviour(novice(Discrete(2), obs), pairs(obs, (obs[:, 0] > 0).long()), max_epochs=8)
@@ -275,7 +275,7 @@ def test_in_chunks_it_is_the_same_clone(space: Any, monkeypatch: pytest.MonkeyPa
         return clone_behaviour(policy, pairs(obs, act), batch_size=32, max_epochs=4), policy
 
     whole, policy = cloned()
-    monkeypatch.setattr(cloning, "CHUNK", 2 * 32 * 3)  # two batches of three features
+    monkeypatch.setattr(cloners, "CHUNK", 2 * 32 * 3)  # two batches of three features
     result, chunked = cloned()
     torch.testing.assert_close(chunked.state_dict(), policy.state_dict())
     assert result.epochs == whole.epochs
@@ -288,7 +288,7 @@ def test_images_are_encoded_a_chunk_at_a_time(monkeypatch: pytest.MonkeyPatch, l
     encoder = ObservationEncoder(Box(0, 255, (50,), np.uint8))
     encoder.update(images)
     policy = ActorCritic(encoder, Discrete(2), (4,))
-    monkeypatch.setattr(cloning, "CHUNK", 200 * 50)
+    monkeypatch.setattr(cloners, "CHUNK", 200 * 50)
     expert = Numbered(images.numpy(), (images[:, 0] > 99).long().numpy())
     with largest_tensor() as made:
         clone_behaviour(policy, expert, batch_size=20, max_epochs=2)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gailkit.generator import Generator
-from gailkit.generator.learning import Batch, describe_update, learning_batch, minibatches, value_loss
+from gailkit.generator.learning import Batch, describe_update, learning_batch, value_loss
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import DiagonalGaussian
 from gailkit.networks.encoders import ObservationEncoder
@@ -44,7 +44,7 @@ def numbered(count: int) -> Batch:
 @given(st.integers(1, 200), st.integers(1, 250))
 @settings(max_examples=50, deadline=None)
 def test_a_pass_of_minibatches_holds_every_step_once_with_its_own_fields(count: int, size: int) -> None:
-    passed = list(minibatches(numbered(count), size))
+    passed = list(numbered(count).minibatches(size))
     assert [len(minibatch) for minibatch in passed[:-1]] == [size] * (len(passed) - 1)
     assert 1 <= len(passed[-1]) <= size
     assert sorted(torch.cat([minibatch.targets for minibatch in passed]).tolist()) == list(range(count))
@@ -61,7 +61,7 @@ def test_every_pass_has_an_order_of_its_own_which_the_seed_decides() -> None:
     for seed in (1, 1, None):
         if seed is not None:
             torch.manual_seed(seed)
-        orders.append(torch.cat([minibatch.targets for minibatch in minibatches(numbered(50), 20)]))
+        orders.append(torch.cat([minibatch.targets for minibatch in numbered(50).minibatches(20)]))
     assert torch.equal(orders[0], orders[1])
     assert not torch.equal(orders[1], orders[2])
     assert not torch.equal(orders[1], torch.arange(50.0))

@@ -17,6 +17,7 @@ from gailkit.demonstrations.native.rows import read_layout
 from gailkit.demonstrations.native.windows import Window, WindowReader
 from gailkit.demonstrations.step_tensors import KeptSteps
 from gailkit.demonstrations.to_trajectories import Conversion
+from gailkit.errors import InputError
 from gailkit.types import Trajectory, Transitions
 from gailkit.untrusted.source import open_source
 
@@ -87,8 +88,18 @@ class StoredEpisodes(Episodes):
         """Nothing is read."""
         return StoredEpisodes(self.file, self.indices[np.asarray(indices, dtype=np.int64)])
 
-    def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces) -> Drawn:
-        """Read from the file window by window."""
+    def drawn(self, stride: int, offsets: Sequence[int], spaces: Spaces, frames: int = 1) -> Drawn:
+        """Read from the file window by window, which holds some steps of an episode without those before them.
+
+        Raises:
+            InputError: for more ``frames`` than one.
+        """
+        if frames > 1:
+            raise InputError(
+                f"{self.file.path} is larger than the memory that it may take, and stays on the disk; {frames} "
+                "observations of an episode are drawn as one where it is in memory: choose fewer episodes, or let them "
+                "take more (--memory)"
+            )
         return StoredSteps(self, stride, np.asarray(offsets, dtype=np.int64), spaces)
 
 
