@@ -42,6 +42,7 @@ FEATURES = {  # what needs packages beside those -> their modules, the extra of 
     "policies on the Hugging Face Hub": (("huggingface_hub",), "hub"),
     "runs on Weights & Biases": (("wandb",), "wandb"),
     "runs in Trackio's dashboard": (("trackio",), "trackio"),
+    "building the documentation": (("sphinx", "myst_parser", "furo"), "docs"),
 }
 OLDEST_HDF5 = (1, 10, 0)  # of which files are made whose metadata has checksums
 

@@ -168,7 +168,7 @@ def test_the_steps_and_the_seed_are_those_that_are_asked_for(run_here: RunHere, 
     assert done.stdout.endswith("run was trained for 192 steps; what takes longer to learn does not show here\n")
     for name in ("constant", "random"):
         config = json.loads((tmp_path / "out" / name / "config.json").read_text())["config"]
-        assert config == json.loads(json.dumps(TINY.to_dict())) | {"steps": 64, "seed": 3}
+        assert config == json.loads(json.dumps(TINY.with_actions(True).to_dict())) | {"steps": 64, "seed": 3}
     refused = run_here(*command)
     assert (refused.returncode, "out is not empty" in refused.stderr) == (2, True)
     assert run_here(*command, "--overwrite").returncode == 0

@@ -17,15 +17,16 @@ from gailkit.generator import Generator, PPOClip
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.heads import BOUNDS, STDS
-from gailkit.training.build_policy import GENERATORS, SCHEDULES, check_acts_in, generator_factory
+from gailkit.networks.recurrent import Memory
+from gailkit.training.build_policy import GENERATORS, SCHEDULES, check_acts_in, generator_factory, memory_in
 from gailkit.training.config import RunConfig, TrainConfig
 from gailkit.training.loop import Trainer
 from gailkit.training.parts import Parts
-from gailkit.training.policy_config import OFF_POLICY, PolicyConfig
+from gailkit.training.policy_config import MEMORY, OFF_POLICY, PolicyConfig
 
 Build = Callable[..., Trainer]
 
-OF_SOME = [item for item in dataclasses.fields(PolicyConfig) if "of" in item.metadata]
+OF_SOME = [item for item in dataclasses.fields(PolicyConfig) if "of" in item.metadata and item.name not in MEMORY]
 CHANGED = {
     "learning_rate": 0.014, "learning_rate_schedule": "constant", "epochs": 17, "batch_size": 18,
     "max_gradient_norm": 0.21, "entropy_bonus": 0.19, "clip": 0.16, "clip_schedule": "linear", "target_kl": 0.015,
@@ -70,7 +71,8 @@ def test_the_settings_speak_of_no_generator_that_does_not_exist() -> None:
 
 @pytest.mark.parametrize("generator", GENERATORS)
 def test_a_generator_accepts_exactly_its_settings_and_has_their_defaults(generator: str) -> None:
-    assert accepted(generator) == {**shared(generator, RunConfig()), **PolicyConfig().of(generator)}
+    settings = {name: value for name, value in PolicyConfig().of(generator).items() if name not in MEMORY}
+    assert accepted(generator) == {**shared(generator, RunConfig()), **settings}
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
@@ -84,6 +86,11 @@ def test_every_setting_of_a_generator_reaches_it(generator: str, monkeypatch: py
     generator_factory(RunConfig(generator=generator, gamma=0.9, lam=0.5, policy=PolicyConfig(**given)))(actor_critic())
     schedules = {name: SCHEDULES[word] for name, word in given.items() if name.endswith("_schedule")}
     assert arrived == {**shared(generator, RunConfig(gamma=0.9, lam=0.5)), **given, **schedules}
+
+
+def test_the_settings_of_a_memory_reach_the_network() -> None:
+    assert memory_in(PolicyConfig(memory="gru", memory_units=5, memory_length=7)) == Memory("gru", 5, 7)
+    assert memory_in(PolicyConfig()) is None
 
 
 def test_the_settings_that_reach_ppo_are_what_it_works_with() -> None:
