@@ -115,8 +115,9 @@ class Looks:
 
     def _compared(self, played: Sequence[Trajectory]) -> tuple[float, float | None]:
         """Distance and closeness, on the scale that an evaluation has."""
-        shown_in, acted_in = self.demonstrations.observation_space, self.demonstrations.action_space
-        assert shown_in is not None and acted_in is not None
+        shown_in = self.demonstrations.observation_space
+        assert shown_in is not None
+        acted_in = self.demonstrations.action_space if self.demonstrations.has_actions else None
         description = Description(shown_in, acted_in)
         shown = shown_points(self.demonstrations, description)
         own, random = (

@@ -118,6 +118,13 @@ def test_what_is_told_is_that_of_the_policy_as_it_was(shown: Demonstrations, tin
     assert len({row["eval/distance"] for row in rows}) == len(rows)
 
 
+def test_where_nobody_knows_what_the_expert_did_what_it_saw_is_compared(
+    shown: Demonstrations, tiny: TrainConfig
+) -> None:
+    (row, *_) = train("CartPole-v1", shown.without_actions(), dataclasses.replace(tiny, eval_every=1)).metrics
+    assert row["eval/distance"] > 0 and "eval/closeness" in row
+
+
 def test_the_expert_itself_is_close_and_random_actions_are_not() -> None:
     """Clouds around 0 and around 3 deviations away: the one is the expert's again, the other that of random actions."""
     generator = np.random.default_rng(0)
