@@ -52,14 +52,14 @@ class Nowhere:
 
 @pytest.fixture(scope="module")
 def display() -> Iterator[str]:
-    """A virtual display of its own, on a number that is free."""
+    """A virtual display of its own, on a number that is free, which does not begin anew whenever its last window closes."""
     for program in ("Xvfb", "xdotool"):
         if shutil.which(program) is None:
             pytest.skip(f"NOT TESTED with real keys in a real window: no {program} here")
     pytest.importorskip("pygame", reason="NOT TESTED with real keys in a real window: no pygame here")
     reading, writing = os.pipe()
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x1024x24", "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x1024x24", "-nolisten", "tcp", "-noreset"],
         pass_fds=[writing], stderr=subprocess.DEVNULL,
     )  # fmt: skip
     os.close(writing)
