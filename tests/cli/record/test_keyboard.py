@@ -52,7 +52,7 @@ class Nowhere:
 
 @pytest.fixture(scope="module")
 def display() -> Iterator[str]:
-    """A virtual display of its own, on a number that is free, which does not begin anew whenever its last window closes."""
+    """A virtual display of its own, on a free number, that goes on when its last window closes."""
     for program in ("Xvfb", "xdotool"):
         if shutil.which(program) is None:
             pytest.skip(f"NOT TESTED with real keys in a real window: no {program} here")
