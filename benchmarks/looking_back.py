@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 
 import click
 
 from benchmarks.hidden_tasks import LENGTH, record
-from benchmarks.imitation_run import Row, indented, keep, kept, key_of, measure
-from benchmarks.tasks import EPISODES, REPOSITORY, WORK, Method, Task
+from benchmarks.imitation_run import Row
+from benchmarks.missing_runs import measure_missing, rows_of
+from benchmarks.tasks import EPISODES, WORK, Method, Task
 
 RESULTS = Path("benchmarks") / "results" / "looking_back.json"
 HEAD = f"""# Tasks that need a memory
@@ -49,24 +48,19 @@ METHODS = (
 @click.option("--again", is_flag=True, help="Also what the results hold already.")
 def looking_back(seeds: int, jobs: int, only: str, methods: str, again: bool) -> None:
     """Imitate where it takes a memory, with and without, and write the table to benchmarks/results/."""
-    os.chdir(REPOSITORY)
-    measured = set() if again else {key_of(row) for row in kept(RESULTS)}
-    missing = [
+    wanted = (
         (task, method, seed)
         for seed in range(seeds)
         for task in TASKS
         for method in METHODS
         if only in task.name and (not methods or method.name in methods.split(","))
-        if (task.name, method.name, seed) not in measured
-    ]
-    for task in {task for task, _, _ in missing}:
+    )
+
+    def prepare(task: Task) -> None:
         task.demos_path.parent.mkdir(parents=True, exist_ok=True)
         record(task.env_id.partition(":")[2], task.demos_path)
-    with ThreadPoolExecutor(jobs) as pool:
-        for row, _ in pool.map(lambda run: measure(*run), missing):
-            keep(RESULTS, row, indented)
-            click.echo(f"{row['task']}, {row['method']}, seed {row['seed']}: score {row['score']:.3f}")
-    write_table(kept(RESULTS), RESULTS.with_suffix(".md"))
+
+    measure_missing(wanted, RESULTS, jobs=jobs, again=again, prepare=prepare, write_table=write_table)
 
 
 def write_table(rows: Sequence[Row], path: Path) -> None:
@@ -76,7 +70,7 @@ def write_table(rows: Sequence[Row], path: Path) -> None:
 
 
 def _line(rows: Sequence[Row], task: Task, method: Method) -> list[str]:
-    runs = [row for row in rows if (row["task"], row["method"]) == (task.name, method.name)]
+    runs = rows_of(rows, task, method)
     if not runs:
         return []
     scores = [run["score"] for run in runs]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 
 import click
 
-from benchmarks.imitation_run import Row, indented, keep, kept, key_of, measure, record_teacher
+from benchmarks.imitation_run import Row, record_teacher
+from benchmarks.missing_runs import demonstrated, measure_missing, rows_of
 from benchmarks.replay_tasks import MAIN, METHODS, TASKS, acts_in
-from benchmarks.tasks import EPISODES, REPOSITORY, Method, Task
+from benchmarks.tasks import EPISODES, Task
 
 RESULTS = Path("benchmarks") / "results" / "replay.json"
 HEAD = f"""# Imitation from a replay
@@ -47,25 +46,21 @@ itself on the real expert's scale.
 @click.option("--again", is_flag=True, help="Also what the results hold already.")
 def replay(seeds: int, jobs: int, only: str, generators: str, again: bool) -> None:
     """Imitate from a replay, in a tenth of the steps, and write the table to benchmarks/results/."""
-    os.chdir(REPOSITORY)
-    measured = set() if again else {key_of(row) for row in kept(RESULTS)}
-    missing = [
+    wanted = (
         (task, method, seed)
         for seed in range(seeds)
         for task in TASKS
         for method in METHODS
         if only in task.name and method.name in generators.split(",") and acts_in(method, task)
-        if (task.name, method.name, seed) not in measured and _is_there(task)
-    ]
-    for task in {task for task, _, _ in missing if task.teacher}:
-        record_teacher(task)
-    with ThreadPoolExecutor(jobs) as pool:
-        for row, _ in pool.map(lambda run: measure(*run), missing):
-            keep(RESULTS, row, indented)
-            click.echo(
-                f"{row['task']}, {row['method']}, seed {row['seed']}: score {row['score']:.3f}, {row['verdict']}"
-            )
-    write_table(kept(RESULTS), RESULTS.with_suffix(".md"))
+    )
+
+    def prepare(task: Task) -> None:
+        if task.teacher:
+            record_teacher(task)
+
+    measure_missing(
+        wanted, RESULTS, jobs=jobs, again=again, prepare=prepare, write_table=write_table, available=demonstrated
+    )
 
 
 def write_table(rows: Sequence[Row], path: Path) -> None:
@@ -76,19 +71,9 @@ def write_table(rows: Sequence[Row], path: Path) -> None:
     path.write_text(HEAD + table + "\n" + CONTROLS + "\n".join(controls) + "\n", encoding="utf-8")
 
 
-def _is_there(task: Task) -> bool:
-    if not task.demos_path.is_file():
-        click.echo(f"NOT MEASURED: {task.demos_path} is not there; GAILKIT_EXPERTS names the folder of foreign experts")
-    return task.demos_path.is_file()
-
-
-def _of(rows: Sequence[Row], task: Task, method: Method) -> list[Row]:
-    return [row for row in rows if (row["task"], row["method"]) == (task.name, method.name)]
-
-
 def _lines(rows: Sequence[Row], task: Task) -> Iterator[str]:
     for method in METHODS:
-        runs = _of(rows, task, method)
+        runs = rows_of(rows, task, method)
         if not runs:
             continue
         sampled = "EXPERTS" in task.demos
@@ -106,7 +91,7 @@ def _lines(rows: Sequence[Row], task: Task) -> Iterator[str]:
 
 def _control_lines(rows: Sequence[Row], task: Task) -> Iterator[str]:
     for method in METHODS:
-        runs = _of(rows, task, method)
+        runs = rows_of(rows, task, method)
         if runs:
             taught = _middle([run["teacher_score"] for run in runs], 3)
             scores = _entry([run["score"] for run in runs])

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
 import click
 
-from benchmarks.imitation_run import Row, indented, keep, kept, key_of, leave_out_actions, measure
-from benchmarks.tasks import EPISODES, REPOSITORY, Method, Task
+from benchmarks.imitation_run import Row, leave_out_actions
+from benchmarks.missing_runs import demonstrated, measure_missing, rows_of
+from benchmarks.tasks import EPISODES, Method, Task
 
 RESULTS = Path("benchmarks") / "results" / "states.json"
 REACH = 0.9  # of the score that the same demonstrations give with their actions
@@ -48,23 +47,15 @@ COLUMNS = (
 @click.option("--again", is_flag=True, help="Also what the results hold already.")
 def states(seeds: int, jobs: int, only: str, again: bool) -> None:
     """Imitate states with and without what followed, beside states and actions; writes benchmarks/results/states.*."""
-    os.chdir(REPOSITORY)
-    measured = set() if again else {key_of(row) for row in kept(RESULTS)}
-    missing = [
-        (task, method, seed)
-        for seed in range(seeds)
-        for task, method in runs()
-        if only in task.name and (task.name, method.name, seed) not in measured and _is_there(task)
-    ]
-    for task in {task for task, _, _ in missing if task.without_actions}:
-        leave_out_actions(task)
-    with ThreadPoolExecutor(jobs) as pool:
-        for row, _ in pool.map(lambda run: measure(*run), missing):
-            keep(RESULTS, row, indented)
-            write_table(kept(RESULTS), RESULTS.with_suffix(".md"))
-            click.echo(
-                f"{row['task']}, {row['method']}, seed {row['seed']}: score {row['score']:.3f}, {row['verdict']}"
-            )
+    wanted = ((task, method, seed) for seed in range(seeds) for task, method in runs() if only in task.name)
+
+    def prepare(task: Task) -> None:
+        if task.without_actions:
+            leave_out_actions(task)
+
+    measure_missing(
+        wanted, RESULTS, jobs=jobs, again=again, prepare=prepare, write_table=write_table, available=demonstrated
+    )
 
 
 def runs() -> Iterator[tuple[Task, Method]]:
@@ -81,20 +72,14 @@ def write_table(rows: Sequence[Row], path: Path) -> None:
     path.write_text(HEAD + table + "\n", encoding="utf-8")
 
 
-def _is_there(task: Task) -> bool:
-    if not task.demos_path.is_file():
-        click.echo(f"NOT MEASURED: {task.demos_path} is not there; GAILKIT_EXPERTS names the folder of foreign experts")
-    return task.demos_path.is_file()
-
-
 def _lines(rows: Sequence[Row], task: Task, method: Method) -> Iterator[str]:
-    found = _of(rows, task, method)
+    found = rows_of(rows, task, method)
     if not found:
         return
     sampled = "EXPERTS" in task.demos
     alike = [run["sampled"] if sampled else run for run in found]
     scores, soon = _scores(found, sampled), [run["steps_to_90"] for run in found]
-    reference = _scores(_of(rows, replace(task, without_actions=False), KINDS["state-action"]), sampled)
+    reference = _scores(rows_of(rows, replace(task, without_actions=False), KINDS["state-action"]), sampled)
     share = f"{median(scores) / median(reference):.2f}" if scores and reference else "-"
     entries = [
         task.env_id, f"{task.trajectories} episodes", f"{task.steps:,}", method.name, _entry(scores), share,
@@ -102,10 +87,6 @@ def _lines(rows: Sequence[Row], task: Task, method: Method) -> Iterator[str]:
         "-" if None in soon else f"{median(soon):,.0f}", f"{median(run['seconds'] for run in found):.0f}", len(found),
     ]  # fmt: skip
     yield "| " + " | ".join(map(str, entries)) + " |"
-
-
-def _of(rows: Sequence[Row], task: Task, method: Method) -> list[Row]:
-    return [row for row in rows if (row["task"], row["method"]) == (task.name, method.name)]
 
 
 def _scores(runs: Sequence[Row], sampled: bool) -> list[float]:

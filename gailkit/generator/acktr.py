@@ -25,7 +25,7 @@ TOLERANCE = 1.1  # a step is not tried again for the sake of less
 
 
 class ACKTR(Generator):
-    """Natural gradient steps of policy and value function over as long as their trust regions allow.
+    """Natural gradient steps of policy and value function over minibatches, as long as their trust regions allow.
 
     The policy climbs J = mean r A, r = p / p_old, along d = F^-1 grad J with F in Kronecker factors. A step eta d keeps
     mean KL(before, after) over the minibatch to about ``max_kl``. The value function descends 1/2 mean (V - target)^2

@@ -177,11 +177,9 @@ def _cell(text: str) -> str:
 
 
 def _number(value: object) -> str:
-    return (
-        f"{value:.3g}"
-        if isinstance(value, int | float) and abs(value) < 1e3
-        else (f"{value:,.0f}" if isinstance(value, int | float) else "-")
-    )
+    if not isinstance(value, int | float):
+        return "-"
+    return f"{value:.3g}" if abs(value) < 1e3 else f"{value:,.0f}"
 
 
 def _estimate(evaluation: Mapping[str, Any], name: str) -> str:

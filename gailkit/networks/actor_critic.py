@@ -222,10 +222,9 @@ class ActorCritic(nn.Module):
 
     def extra_repr(self) -> str:
         """What its modules do not show."""
-        more = ("" if self.head == "softmax" else f", head={self.head!r}") + f", memory={self.memory}" * bool(
-            self.memory
-        )
-        return f"std={self.std!r}, bounds={self.bounds!r}{more}"
+        head = "" if self.head == "softmax" else f", head={self.head!r}"
+        memory = "" if self.memory is None else f", memory={self.memory}"
+        return f"std={self.std!r}, bounds={self.bounds!r}{head}{memory}"
 
     def policy_parameters(self) -> list[nn.Parameter]:
         """What the policy is made of: the network and, for numbers with "free" deviations, their logarithms."""

@@ -142,15 +142,19 @@ class Looks:
         if not self._drawable:
             return None
         path = self.folder / LOOKS / f"step-{steps:09}.gif"
-        path.parent.mkdir(exist_ok=True)
+        try:
+            path.parent.mkdir(exist_ok=True)
+            return path if self._filmed(path) else None
+        except (EnvironmentFailure, StorageError, OSError) as error:
+            self.stepping.tell(f"no film of the policy after {steps:,} steps: {error}")
+            return None
+
+    def _filmed(self, path: Path) -> bool:
+        """Write the film to ``path``, and whether there was anything to see."""
         env = make_drawn(self.policy.env_id, self.policy.env_kwargs)
         pace = choose_pace(steps_per_second(env), MOST_FRAMES_A_SECOND[".gif"])
         film = open_film(path, pace.fps)
         filmed = TimeLimit(Filmed(env, pace.stride, film.add), FILMED_STEPS)
-        try:
-            for _ in run_episodes(self._acting, lambda: filmed, self._starts[:1], num_envs=1):
-                pass
-            return path if film.save() else None
-        except (EnvironmentFailure, StorageError) as error:
-            self.stepping.tell(f"no film of the policy after {steps:,} steps: {error}")
-            return None
+        for _ in run_episodes(self._acting, lambda: filmed, self._starts[:1], num_envs=1):
+            pass
+        return film.save()

@@ -167,3 +167,25 @@ def test_a_policy_that_cannot_be_played_is_told_of_and_the_run_goes_on(tiny: Tra
     assert all(not SEEN & set(row) for row in result.metrics)
     assert len(said) == 1 and said[0].startswith("the policy could not be looked at after 128 steps: ")
     assert "a fuse blew" in said[0]
+
+
+def test_a_disk_that_refuses_films_is_told_of_and_the_run_goes_on(
+    shown: Demonstrations, tiny: TrainConfig, tmp_path: Path
+) -> None:
+    said: list[str] = []
+
+    def in_the_way(iteration: Iteration) -> None:
+        if iteration.number == 1:
+            (tmp_path / "run" / "eval").write_text("no folder")
+
+    config = dataclasses.replace(tiny, eval_every=100)
+    result = train(
+        "CartPole-v1",
+        shown,
+        config,
+        out=tmp_path / "run",
+        on_iteration=in_the_way,
+        stepping=Stepping(tell=said.append),
+    )
+    assert any("eval/distance" in row for row in result.metrics)
+    assert said and all(each.startswith("no film of the policy after ") for each in said)
