@@ -79,20 +79,22 @@ class Simulated:
         return seen.copy(), rewards.astype(np.float64), terminated, truncated, {}
 
     def replay(self, seeds: Sequence[int], actions: Sequence[np.ndarray]) -> list[np.ndarray | None]:
-        """As ``Environments.replay``."""
-        seen = list(self.reset(seed=list(seeds))[0])
-        found: list[np.ndarray | None] = list(seen)
+        """As ``Environments.replay``: since none can stand still, shorter episodes begin later, and all are there at
+        once."""
         lengths = np.array([len(each) for each in actions])
+        longest = int(lengths.max(initial=0))
         space = self.single_action_space
         told = np.zeros((self.num_envs, *(space.shape or ())), space.dtype)
-        for t in range(int(lengths.max(initial=0))):
-            going = np.flatnonzero(lengths > t)
-            told[going] = [actions[i][t] for i in going.tolist()]
-            observations, _, terminated, truncated, _ = self.step(told)
-            for i in going.tolist():
-                over = found[i] is None or terminated[i] or truncated[i]
-                found[i] = None if over else observations[i]
-        return found
+        over = np.zeros(self.num_envs, bool)
+        for left in range(longest, -1, -1):
+            begins, going = lengths == left, np.flatnonzero(lengths >= left)
+            seen = self.reset(seed=list(seeds), options={"reset_mask": begins})[0] if begins.any() else self._seen
+            if not left:
+                break
+            told[going] = [actions[i][len(actions[i]) - left] for i in going.tolist()]
+            _, _, terminated, truncated, _ = self.step(told)
+            over[going] |= (terminated | truncated)[going]
+        return [None if gone else own for gone, own in zip(over, seen, strict=True)]
 
     def close(self) -> None:
         """Have done with the simulator, unless it is somebody else's."""

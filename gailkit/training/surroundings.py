@@ -61,7 +61,16 @@ def settled(stepping: Stepping | None, maker: EnvMaker | Given, config: RunConfi
 
 @contextmanager
 def surroundings(maker: EnvMaker | Given, config: RunConfig, stepping: Stepping) -> Iterator[Environments]:
-    """The environments of a run as it sees them, and random numbers of its own; each rank has others."""
+    """The environments of a run as it sees them, and random numbers of its own; each rank has others.
+
+    Raises:
+        InputError: for several observations as one in a simulator of tensors, which does so itself if it shall.
+    """
+    if config.frame_stack > 1 and is_simulator(maker):
+        raise InputError(
+            f"frame_stack is for environments of Gymnasium's; found {config.frame_stack} with a simulator of tensors, "
+            "which may show its last observations as one itself"
+        )
     make = partial(stepped_together, maker, config.num_envs, stepping)
     with seeded_globally(config.seed + rank()), closing(make()) as envs:
         yield stacked(envs, config.frame_stack)

@@ -203,8 +203,14 @@ def test_spaces_that_are_not_one_vector_or_picture_are_refused() -> None:
         expert_of(simulator)
 
 
+REMEMBERS = {"policy": {"memory": "gru", "memory_length": 8, "hidden": [8], "batch_size": 16, "epochs": 2}}
+
+
+@pytest.mark.parametrize("more", [{}, REMEMBERS], ids=["", "with memory"])
 @pytest.mark.parametrize("given", [False, True], ids=["by name", "as an object"])
-def test_a_run_in_a_simulator_chooses_is_evaluated_and_goes_on_bit_for_bit(given: bool, tmp_path: Path) -> None:
+def test_a_run_in_a_simulator_chooses_is_evaluated_and_goes_on_bit_for_bit(
+    given: bool, more: dict[str, Any], tmp_path: Path
+) -> None:
     shown = demonstrations_of("CartPole-v1", 2)
 
     def make() -> Any:
@@ -214,10 +220,10 @@ def test_a_run_in_a_simulator_chooses_is_evaluated_and_goes_on_bit_for_bit(given
         if metrics["steps"] >= 96:
             raise Stopped
 
-    whole = train(make(), shown, config_of(), out=tmp_path / "whole")
+    whole = train(make(), shown, config_of(**more), out=tmp_path / "whole")
     assert whole.choice is not None
     with pytest.raises(Stopped):
-        train(make(), shown, config_of(), out=tmp_path / "run", on_iteration=stop)
+        train(make(), shown, config_of(**more), out=tmp_path / "run", on_iteration=stop)
     told: list[str] = []
     result = resume(tmp_path / "run", shown, tell=told.append, env=CartPole(4) if given else None)
     assert not told
@@ -283,6 +289,21 @@ def test_a_replay_of_actions_leads_to_where_they_led() -> None:
     np.testing.assert_array_equal(found[0], observations[0])
     assert not np.array_equal(found[1], observations[1])
     assert envs.replay([3, 4], [np.ones(40, int), np.ones(2, int)])[0] is None
+
+
+def test_after_a_replay_every_environment_goes_on_from_where_it_stood() -> None:
+    """The one whose episode is shorter has not gone on meanwhile: its next step is the first of its episode."""
+    envs, alone = make_vector_env(CARTPOLE, 2), make_vector_env(CARTPOLE, 1)
+    found = envs.replay([3, 4], [np.array([1, 1, 0]), np.zeros(0, int)])
+    begun, _ = alone.reset(seed=4)
+    assert found[1] is not None
+    np.testing.assert_array_equal(found[1], begun[0])
+    np.testing.assert_array_equal(envs.step(np.array([0, 1]))[0][1], alone.step(np.array([1]))[0][0])
+
+
+def test_frame_stacks_are_refused_in_a_simulator() -> None:
+    with pytest.raises(InputError, match="frame_stack is for environments of Gymnasium's; found 3 with a simulator"):
+        train(CARTPOLE, demonstrations_of("CartPole-v1", 1), config_of(frame_stack=3))
 
 
 def test_a_simulator_that_is_given_is_left_open_and_one_that_is_made_is_closed() -> None:
