@@ -7,6 +7,7 @@ import click
 from benchmarks.calibration import calibration
 from benchmarks.curves import curves
 from benchmarks.data import data
+from benchmarks.device import device
 from benchmarks.evaluation import evaluation
 from benchmarks.figure3 import figure3
 from benchmarks.imitation import imitation
@@ -40,6 +41,7 @@ def benchmarks(context: click.Context) -> None:
 benchmarks.add_command(calibration)
 benchmarks.add_command(curves)
 benchmarks.add_command(data)
+benchmarks.add_command(device)
 benchmarks.add_command(evaluation)
 benchmarks.add_command(figure3)
 benchmarks.add_command(imitation)

@@ -65,10 +65,10 @@ def _train(env_id: str, shown: Demonstrations, name: str, steps: int, seed: int)
     variant = BY_NAME[name]
     config = config_from_dict({"steps": steps, "seed": seed, **variant.settings}, TrainConfig)
 
-    def plan(envs: Environments) -> Plan:
+    def plan(envs: Environments, device: torch.device) -> Plan:
         fitted = shown.fitted_to(envs.single_observation_space, envs.single_action_space)
         with begin_cold() if variant.cold else nullcontext():
-            trainer = build_trainer(config, envs, fitted, variant.parts)
+            trainer = build_trainer(config, envs, fitted, variant.parts, device=device)
         if variant.change is not None:
             variant.change(trainer)
         return Plan(trainer, {}, fitted)

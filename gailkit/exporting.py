@@ -70,7 +70,7 @@ def export(policy: TrainedPolicy, path: Path) -> Exported:
         raise InputError(f"{path} must end in {' or '.join(FORMATS)}, by which the format of a policy goes")
     if path.suffix == ".onnx":
         require(str(path), "onnx", "onnx", "onnxruntime", "onnxscript")
-    frames, policy = policy.frames, policy.of_stacked()
+    frames, policy = policy.frames, policy.of_stacked().to("cpu")
     network, example = policy.network.eval(), tuple(map(torch.from_numpy, _inputs(policy, 2)))
     with _quiet(), torch.no_grad():
         dynamic = tuple({0: torch.export.Dim.DYNAMIC} for _ in example)

@@ -148,6 +148,11 @@ class Transitions:
     def __len__(self) -> int:
         return len(self.obs)
 
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self.obs.device
+
     def __getitem__(self, index: Tensor) -> Transitions:
         """The transitions at ``index`` (K,) int64, in that order."""
         return Transitions(self.obs[index], self.act[index], self.next_obs[index], self.terminated[index])
@@ -167,6 +172,10 @@ class Transitions:
     def to_dict(self) -> dict[str, Tensor]:
         """The fields by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def to(self, device: torch.device) -> Transitions:
+        """The same on a device; themselves where they are there."""
+        return Transitions(**{name: values.to(device) for name, values in self.to_dict().items()})
 
     @classmethod
     def joined(cls, parts: Sequence[Transitions]) -> Transitions:
@@ -233,7 +242,7 @@ class Rollout:
     @property
     def numbers(self) -> Tensor:
         """Which steps of the run these are, counted from 0 in the order of time, then of environments: (T, N) int64."""
-        return self.first + torch.arange(self.terminated.numel()).reshape(self.shape)
+        return self.first + torch.arange(self.terminated.numel(), device=self.terminated.device).reshape(self.shape)
 
     @property
     def begins(self) -> Tensor:

@@ -18,10 +18,10 @@ import gailkit
 PACKAGE = Path(gailkit.__file__).parent
 
 LAYERS = (  # lowest first; a module imports from its own room and from lower layers
-    {"types", "errors", "importing", "memory", "ranks", "spaces", "storage", "untrusted", "wording"},
+    {"types", "devices", "errors", "importing", "memory", "ranks", "spaces", "storage", "untrusted", "wording"},
     {"functional"},
     {"networks"},
-    {"demonstrations", "discriminator", "generator", "experts"},
+    {"demonstrations", "discriminator", "generator", "experts", "simulators"},
     {"rollouts"},
     {"exporting", "viewing", "tracking"},
     {"recording"},

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.curves import scores_over_steps, steps_to_share, thinned
+from benchmarks.device import pays_from
 from benchmarks.ranks import on_paper
 from benchmarks.reinforcement import TASKS, Pair
 
@@ -61,3 +62,11 @@ def test_what_a_sum_over_ranks_takes_on_paper() -> None:
     alone, *_, thousand = on_paper({"all_reduce": (10, 1.25e6)}, seconds=1.0)[3:]
     assert alone.split() == ["1", "0", "0.0", "1.00", "0.0", "1.00"]
     assert thousand.split() == ["1000", "2,498", "601.4", "0.62", "8.0", "0.99"]
+
+
+def test_a_card_pays_from_where_it_stays_faster() -> None:
+    cpu = {16: 10.0, 64: 20.0, 256: 30.0}
+    assert pays_from(cpu, {16: 1.0, 64: 21.0, 256: 300.0}) == 64
+    assert pays_from(cpu, {16: 11.0, 64: 19.0, 256: 31.0}) == 256
+    assert pays_from(cpu, {16: 11.0, 64: 21.0, 256: 31.0}) == 16
+    assert pays_from(cpu, {16: 11.0, 64: 21.0, 256: 30.0}) is None

@@ -56,9 +56,11 @@ def _table(prefix: str, items: Iterable[Field], default: Callable[[Field], Any] 
 def _default(item: Field) -> str:
     if "by" not in item.metadata:
         return _shown(item.default)
-    others = item.metadata["by"]
+    usual, others = _shown(item.metadata["default"]), item.metadata["by"]
+    if not others:
+        return usual
     (other,) = set(others.values())
-    return f"{_shown(item.metadata['default'])}; {_shown(other)} for {', '.join(others)}"
+    return f"{usual}; {_shown(other)} for {', '.join(others)}"
 
 
 def _shown(value: Any) -> str:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import rich_click as click
 
 from gailkit.cli.time_left import TimeLeft, expected_steps, left_words
-from gailkit.errors import StorageError
+from gailkit.devices import AUTO, checked_name
+from gailkit.errors import InputError, StorageError
 
 if TYPE_CHECKING:
     from gailkit.demonstrations import Demonstrations
@@ -106,6 +107,27 @@ def env_kwargs_option(command: Decorated) -> Decorated:
         help="Arguments for the environment, as JSON: '{\"healthy_reward\": 0}'.",
     )
     return decorate(command)
+
+
+def device_option(command: Decorated) -> Decorated:
+    """The option ``--device``: where networks are."""
+    decorate = click.option(
+        "--device",
+        default=AUTO,
+        show_default=True,
+        metavar="auto|cpu|cuda|cuda:1",
+        callback=_parse_device,
+        help="Where networks are: the processor, or a card. auto takes a card, where there is one, for pictures and "
+        "for simulators of tensors, since small networks are faster without, and says so.",
+    )
+    return decorate(command)
+
+
+def _parse_device(context: click.Context, parameter: click.Parameter, name: str) -> str:
+    try:
+        return checked_name(name)
+    except InputError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def use_one_thread() -> None:

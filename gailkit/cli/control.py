@@ -13,6 +13,7 @@ import rich_click as click
 from gailkit.cli.common import (
     PATH,
     EpisodeProgress,
+    device_option,
     interruptible,
     note_differences,
     prepare_extra_output,
@@ -24,6 +25,7 @@ from gailkit.cli.demonstrations import ReadingOptions, load, reading_options
 from gailkit.cli.examples import examples
 from gailkit.cli.specs import trust_option
 from gailkit.cli.stepping_options import stepping_options
+from gailkit.devices import device_of
 from gailkit.errors import InputError
 from gailkit.rollouts.stepping import Stepping
 from gailkit.training.config import TrainConfig
@@ -59,6 +61,7 @@ EXAMPLES = examples(
 @click.option("--json", "json_file", type=PATH, help="Write the numbers to a JSON file.")
 @trust_option
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of torch.")
+@device_option
 @stepping_options
 @reading_options
 def control(
@@ -72,6 +75,7 @@ def control(
     json_file: Path | None,
     trust: tuple[str, ...],
     threads: int,
+    device: str,
     stepping: Stepping,
     options: ReadingOptions,
 ) -> None:
@@ -95,6 +99,7 @@ def control(
     from gailkit.training.control import Watching, method_of, run_control
 
     torch.set_num_threads(threads)
+    device_of(device)
     method = method_of(run, trust)
     asked = method.config
     config = replace(asked, steps=asked.steps if steps is None else steps, seed=asked.seed if seed is None else seed)
@@ -111,6 +116,7 @@ def control(
         watching=watching,
         command=typed_command(),
         stepping=stepping,
+        device=device,
     )
     _print(result)
     if config.steps < asked.steps:

@@ -108,7 +108,7 @@ def _threads() -> Iterator[str]:
     threads = torch.get_num_threads()
     yield f"{usable} of {os.cpu_count()} processors may be used; gailkit takes 1 thread of torch (usual: {threads})"
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    yield f"GPUs that torch sees: {', '.join(devices) or 'none'}; gailkit trains on the CPU"
+    yield f"GPUs that torch sees: {', '.join(devices) or 'none'}; --device takes one"
 
 
 def _features() -> Iterator[str]:

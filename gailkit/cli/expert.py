@@ -15,6 +15,7 @@ from gailkit.cli.many_ranks import on_all_ranks
 from gailkit.cli.options import config_from_options, config_options, run_options, track_option
 from gailkit.cli.resume_option import Resumable, go_on, resume_options, to_resume
 from gailkit.cli.stepping_options import note, stepping_options
+from gailkit.devices import device_of
 from gailkit.rollouts.stepping import Stepping
 from gailkit.training.config import ExpertConfig
 from gailkit.wording import counted
@@ -48,6 +49,7 @@ def expert(
     out: Path,
     overwrite: bool,
     threads: int,
+    device: str,
     env_kwargs: dict[str, Any],
     resume: Path | None,
     trust: tuple[str, ...],
@@ -63,7 +65,14 @@ def expert(
     """
     if resume is not None:
         gone_on = go_on(
-            resume, "expert", steps=options["steps"], threads=threads, trust=trust, stepping=stepping, track=track
+            resume,
+            "expert",
+            steps=options["steps"],
+            threads=threads,
+            device=device,
+            trust=trust,
+            stepping=stepping,
+            track=track,
         )
         _tell(resume, gone_on[0])
         return
@@ -77,6 +86,7 @@ def expert(
     from gailkit.training.expert import train_expert
 
     torch.set_num_threads(threads)
+    device_of(device)
     env_id = canonical_id(env_id)
     with watched_training(settings.steps, out, settings.steps, to_resume("expert", out)) as on_iteration:
         result = train_expert(
@@ -89,6 +99,7 @@ def expert(
             command=typed_command(),
             stepping=stepping,
             track=track,
+            device=device,
         )
     _tell(out, result)
 

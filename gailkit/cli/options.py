@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
-from gailkit.cli.common import PATH, env_kwargs_option
+from gailkit.cli.common import PATH, device_option, env_kwargs_option
 from gailkit.errors import DataError, InputError
 from gailkit.training.config import RunConfig
 from gailkit.training.policy_config import EVERY
@@ -51,9 +51,11 @@ class Whole(click.ParamType[int]):
 
 
 def run_options(command: Decorated) -> Decorated:
-    """``--out``, ``--overwrite``, ``--threads`` and ``--env-kwargs``, of every command that makes a run folder."""
+    """``--out``, ``--overwrite``, ``--threads``, ``--device`` and ``--env-kwargs``, of every command that makes a run
+    folder."""
     for option in (
         env_kwargs_option,
+        device_option,
         click.option(
             "--threads",
             type=click.IntRange(1),
@@ -155,6 +157,8 @@ def _explained(setting: dataclasses.Field[Any]) -> str:
     """The help sentence with the default, and who has the setting if not every generator has it."""
     if "by" in setting.metadata:
         others = setting.metadata["by"]
+        if not others:
+            return f"{setting.metadata['help']} [default: {_shown(setting.metadata['default'])}]"
         (other,) = set(others.values())
         default = f"{_shown(setting.metadata['default'])}; {_shown(other)} for {', '.join(others)}"
         return f"{setting.metadata['help']} [default: {default}]"

@@ -18,6 +18,7 @@ from gailkit.cli.learned_from import LearnedFrom
 from gailkit.cli.many_ranks import launched_by
 from gailkit.cli.specs import trust_option
 from gailkit.cli.stepping_options import NAMES, note
+from gailkit.devices import device_of
 from gailkit.errors import InputError
 from gailkit.rollouts.stepping import Stepping
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-BESIDE = ("resume", "steps", "threads", "trust", "track", "demos", *NAMES)
+BESIDE = ("resume", "steps", "threads", "device", "trust", "track", "demos", *NAMES)
 """What may stand beside ``--resume``, and so may the options of reading."""
 MOST_THREADS = 1024  # that a run is taken at its word for
 
@@ -65,6 +66,7 @@ def go_on(
     *,
     steps: int | None,
     threads: int,
+    device: str,
     trust: Collection[str],
     stepping: Stepping,
     track: Sequence[str] | None = None,
@@ -99,6 +101,7 @@ def go_on(
     begun_with = described.get("threads")
     usual = begun_with if isinstance(begun_with, int) and 1 <= begun_with <= MOST_THREADS else threads
     torch.set_num_threads(threads if asked else usual)
+    device_of(device)
     source = _source(run, command, shown, demos, options)
     taught_by = None if source is None else source.load(env_id, env_kwargs)[0]
     watched = watched_training(config.steps_of_rollouts, run, config.steps, to_resume(command, run), _reached(run))
@@ -112,6 +115,7 @@ def go_on(
             tell=note,
             stepping=stepping,
             track=track,
+            device=device,
         )
         return result, source
 

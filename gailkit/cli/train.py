@@ -17,6 +17,7 @@ from gailkit.cli.many_ranks import on_all_ranks
 from gailkit.cli.options import config_from_options, config_options, run_options, track_option
 from gailkit.cli.resume_option import Resumable, go_on, resume_options, to_resume
 from gailkit.cli.stepping_options import note, stepping_options
+from gailkit.devices import device_of
 from gailkit.ranks.group import is_first
 from gailkit.rollouts.stepping import Stepping
 from gailkit.training.config import BY_DATA, NEXT_STATE, TrainConfig
@@ -96,6 +97,7 @@ def train(
     other_environment: bool,
     overwrite: bool,
     threads: int,
+    device: str,
     env_kwargs: dict[str, Any],
     resume: Path | None,
     trust: tuple[str, ...],
@@ -119,6 +121,7 @@ def train(
             "train",
             steps=given["steps"],
             threads=threads,
+            device=device,
             trust=trust,
             stepping=stepping,
             track=track,
@@ -142,6 +145,7 @@ def train(
 
     torch.set_num_threads(threads)
     trackers_of(track, out)  # what is missing is known before the demonstrations are read
+    device_of(device)
     env_id = canonical_id(env_id)
     demonstrations, held_out = source.load(env_id, env_kwargs, other_environment)
     if settings.discriminator.kind == BY_DATA and not demonstrations.has_actions:
@@ -160,6 +164,7 @@ def train(
             source=source.record(),
             stepping=stepping,
             track=track,
+            device=device,
             other_environment=other_environment,
         )
     _tell(out, result, source)

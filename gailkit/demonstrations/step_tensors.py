@@ -102,6 +102,35 @@ class KeptSteps:
     def __len__(self) -> int:
         return len(self.at_action)
 
+    @property
+    def device(self) -> torch.device:
+        """The CPU."""
+        return torch.device("cpu")
+
+    @property
+    def num_bytes(self) -> int:
+        """What they take as tensors."""
+        frames = 1 if self.stacking is None else self.stacking.frames
+        rows = len(self.observations) if self.stacking is None else 2 * frames * len(self)
+        seen = rows * self.observations[:1].size * self.observation_dtype.itemsize
+        return seen + self.actions.size * self.action_dtype.itemsize + len(self) * 25
+
+    def as_tensors(self) -> tuple[Tensor, Tensor]:
+        """Observations (rows, *obs), at ``observation_rows``, and actions (rows, *act), in the types of what is drawn.
+
+        Several observations that are drawn as one are put together, of every step and of what followed it.
+        """
+        actions = torch.from_numpy(self.actions.astype(self.action_dtype))
+        if self.stacking is None:
+            return torch.from_numpy(self.observations.astype(self.observation_dtype)), actions
+        return torch.cat([self._observed(slice(None), later) for later in (0, 1)]), actions
+
+    def observation_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where the K steps' observations are among those of ``as_tensors``, and those after them, each (K,) int64."""
+        if self.stacking is None:
+            return self.at_observation, self.at_observation + 1
+        return np.arange(len(self)), np.arange(len(self)) + len(self)
+
     def __getitem__(self, index: Tensor) -> Transitions:
         """The steps at ``index`` (B,) int64, in that order."""
         return Transitions(

@@ -63,7 +63,9 @@ class Discriminator(nn.Module, ABC):
             logits: Tensor = self(transitions)
             return logits
         chunks = blocks(len(transitions), self.encoder.size, CHUNK)
-        return torch.cat([self(transitions[torch.arange(chunk.start, chunk.stop)]) for chunk in chunks])
+        return torch.cat(
+            [self(transitions[torch.arange(chunk.start, chunk.stop, device=transitions.device)]) for chunk in chunks]
+        )
 
 
 class Shown:
@@ -76,6 +78,11 @@ class Shown:
 
     def __len__(self) -> int:
         return len(self.held)
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self.held.device
 
     def __getitem__(self, index: Tensor) -> Transitions:
         """Encoded transitions at ``index`` (B,) int64, in that order."""

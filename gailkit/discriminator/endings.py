@@ -45,7 +45,7 @@ class EndingJudge:
             worth: how many steps in the last state an ending is rewarded for.
         """
         self.discriminator, self.loss = discriminator, loss
-        self.expert, self.policy = arrivals(expert), arrivals(expert)[torch.zeros(0, dtype=torch.int64)]
+        self.expert, self.policy = arrivals(expert), arrivals(expert).last(0)
         self.updates, self.worth = updates, worth
         self.trained = FlatParameters(discriminator.parameters(), "the judge of endings")
         self.optimizer = torch.optim.Adam([self.trained.vector], LEARNING_RATE, fused=True)
@@ -54,7 +54,8 @@ class EndingJudge:
     def of(cls, like: Discriminator, loss: DiscriminatorLoss, expert: Transitions, **settings: Any) -> EndingJudge:
         """A judge that sees observations as the discriminator ``like`` does."""
         network = partial(mlp, hidden=(HIDDEN,))
-        return cls(StateDiscriminator(like.encoder, like.action_encoder.space, network), loss, expert, **settings)
+        judge = StateDiscriminator(like.encoder, like.action_encoder.space, network).to(expert.device)
+        return cls(judge, loss, expert, **settings)
 
     def update(self, rollout: Rollout, expert_mass: float, policy_mass: float) -> None:
         """Learn from the endings in all ranks' rollouts and the latest before; nothing while there are none."""
@@ -78,7 +79,7 @@ class EndingJudge:
 
         The value after a termination stays 0: what follows it is in this reward already.
         """
-        added = torch.zeros(len(steps))
+        added = torch.zeros(len(steps), device=steps.device)
         if len(self.policy) and steps.terminated.any():
             judged = reward_form(self.discriminator.judged(_endings(steps)))
             added[steps.terminated] = self.worth * (judged - absorbing_reward)
@@ -96,7 +97,7 @@ class EndingJudge:
         """Go on from what ``state_dict`` returned."""
         self.discriminator.load_state_dict(state["discriminator"])
         load_optimizer(self.optimizer, state["optimizer"])
-        self.policy = _places(state["policy"]["obs"], state["policy"]["terminated"])
+        self.policy = _places(state["policy"]["obs"], state["policy"]["terminated"]).to(self.expert.device)
 
 
 def arrivals(steps: Transitions) -> Transitions:
@@ -114,4 +115,4 @@ def _endings(steps: Transitions) -> Transitions:
 
 
 def _some(side: Shown) -> Transitions:
-    return side[torch.randint(len(side), (BATCH_SIZE,))]
+    return side[torch.randint(len(side), (BATCH_SIZE,), device=side.device)]

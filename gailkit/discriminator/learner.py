@@ -89,7 +89,7 @@ class DiscriminatorLearner:
         losses = []
         for _ in range(self.updates):
             expert = self._moved(self.discriminator.encode(draw_expert(self.batch_size)))
-            chosen = self._moved(policy[torch.randint(len(policy), (self.batch_size,))])
+            chosen = self._moved(policy[torch.randint(len(policy), (self.batch_size,), device=policy.device)])
             loss = weighted(self.loss, self.discriminator, expert, chosen, weights)
             self.trained.backward(loss)
             self.optimizer.step()
@@ -125,7 +125,9 @@ class DiscriminatorLearner:
             share = 0.5
         solved, (policy, expert) = optimal_logit(self.loss, share), self.mean_logits
         logit = policy + share * (expert - policy) if solved is None else solved
-        return float(self.reward_form(torch.tensor([logit], dtype=torch.float32)))  # like all that it is asked about
+        return float(
+            self.reward_form(torch.tensor([logit], dtype=torch.float32, device=self.trained.vector.device))
+        )  # like all that it is asked about
 
     def state_dict(self) -> dict[str, Any]:
         """All that changes while learning."""
@@ -177,10 +179,11 @@ class DiscriminatorLearner:
     @torch.no_grad()
     def _health(self, expert: Transitions, policy: Transitions) -> dict[str, float]:
         real, fake = self.discriminator.logits(expert), self.discriminator.logits(policy)
-        return {
-            "accuracy_expert": float((real > 0).float().mean()),
-            "accuracy_policy": float((fake < 0).float().mean()),
-            "logit_expert": float(real.mean()),
-            "logit_policy": float(fake.mean()),
-            "absorbing_reward": self.absorbing_reward(),
+        told = {
+            "accuracy_expert": (real > 0).float().mean(),
+            "accuracy_policy": (fake < 0).float().mean(),
+            "logit_expert": real.mean(),
+            "logit_policy": fake.mean(),
         }
+        means = torch.stack(list(told.values())).tolist()
+        return {**dict(zip(told, means, strict=True)), "absorbing_reward": self.absorbing_reward()}

@@ -143,7 +143,7 @@ def _excess_slope(discriminator: Discriminator, points: Transitions) -> Tensor:
     found = torch.autograd.grad(discriminator.logits(points).sum(), inputs, create_graph=True, allow_unused=True)
     gradients = [gradient for gradient in found if gradient is not None]  # of what the discriminator looks at
     if not gradients:
-        return torch.zeros(())
+        return torch.zeros((), device=points.device)
     norm = torch.cat(gradients, dim=-1).square().sum(-1).add(1e-12).sqrt()
     return (norm - 1.0).clamp(min=0.0).square().mean()
 
@@ -151,7 +151,7 @@ def _excess_slope(discriminator: Discriminator, points: Transitions) -> Tensor:
 def _between(expert: Transitions, policy: Transitions) -> Transitions:
     """One random point on the line between each pair; the longer batch is cut to the shorter."""
     size = min(len(expert), len(policy))
-    mix = torch.rand(size, 1)
+    mix = torch.rand(size, 1, device=policy.device)
     obs = torch.lerp(policy.obs[:size], expert.obs[:size], mix)
     act = torch.lerp(policy.act[:size], expert.act[:size], mix)
     next_obs = torch.lerp(policy.next_obs[:size], expert.next_obs[:size], mix)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from gailkit.devices import AUTO, device_of
 from gailkit.errors import InputError
 from gailkit.evaluation.returns import Paired, paired, side_of
 from gailkit.functional.statistics import normalised_score
@@ -88,6 +90,12 @@ def acting_as(policy: Policy, actions: str | None, expert: str | None, seed: int
     if kind == SAMPLED:
         return policy if policy.seed is not None else policy.sampling(seed)
     return policy.deterministic()
+
+
+def acting_on(policy: Any, device: str) -> Any:
+    """``policy`` on the device of that name, if it is gailkit's; "auto" leaves it where it is."""
+    found = device_of(device)
+    return policy.to(found) if isinstance(policy, TrainedPolicy) and device != AUTO else policy
 
 
 def kind_of(policy: Policy) -> str | None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
 from typing import Any
 
 import numpy as np
 from gymnasium import Space
 
 from gailkit.demonstrations import Demonstrations
+from gailkit.devices import AUTO
 from gailkit.errors import InputError
 from gailkit.evaluation.acting import (
     OTHER_EPISODES,
     Acting,
     OtherActions,
     acting_as,
+    acting_on,
     kind_of,
     other_actions,
 )
@@ -27,12 +28,13 @@ from gailkit.experts.function import as_policy
 from gailkit.experts.random import random_policy
 from gailkit.generator import TrainedPolicy
 from gailkit.recording.acted import LIKELIEST, SAMPLED, expert_actions
-from gailkit.rollouts.environments import EnvMaker, SeedStream, make_env
+from gailkit.rollouts.environments import SeedStream
 from gailkit.rollouts.episodes import SOME_STEPS, collect_episodes
 from gailkit.rollouts.failures import Mishaps
 from gailkit.rollouts.global_generators import seeded_globally
 from gailkit.rollouts.stepping import Stepping
-from gailkit.rollouts.vector import settle
+from gailkit.rollouts.vector import about_of, maker_of, settle
+from gailkit.simulators.protocol import Simulator
 from gailkit.types import BatchPolicy, OneByOne, Policy, Trajectory
 
 
@@ -54,7 +56,7 @@ class Reference:
     def __init__(
         self,
         demonstrations: Demonstrations,
-        env_id: str,
+        env: str | Simulator,
         *,
         episodes: int = 50,
         seed: int = 0,
@@ -66,14 +68,16 @@ class Reference:
     ) -> None:
         if episodes < 1:
             raise InputError(f"the number of episodes must be at least 1; found {episodes}")
-        with seeded_globally(seed), closing(make_env(env_id, env_kwargs)) as env:
-            self.spaces: tuple[Space[Any], Space[Any]] = (env.observation_space, env.action_space)
+        self._maker, self._num_envs, self._on_steps = maker_of(env, env_kwargs), num_envs, on_steps
+        with seeded_globally(seed):
+            about = about_of(self._maker)
+        self.spaces: tuple[Space[Any], Space[Any]] = (about.observation_space, about.action_space)
+        env_id = env if isinstance(env, str) else about.name
         self.demonstrations = demonstrations.fitted_to(*self.spaces)
         self.env_id, self.episodes, self.seed = env_id, episodes, seed
         self.trained_on = frozenset(trained_on)
         self._seeds = SeedStream(seed, "evaluation").take(episodes)
         self._at_random: list[Trajectory] | None = None
-        self._maker, self._num_envs, self._on_steps = EnvMaker(env_id, env_kwargs), num_envs, on_steps
         self._stepping = stepping or Stepping()
         self.mishaps = Mishaps(self._stepping.restarts, self._stepping.tell)
 
@@ -171,7 +175,7 @@ class Reference:
 def evaluate(
     policy: BatchPolicy | OneByOne,
     demonstrations: Demonstrations,
-    env_id: str,
+    env: str | Simulator,
     *,
     episodes: int = 50,
     seed: int = 0,
@@ -181,6 +185,7 @@ def evaluate(
     on_episode: Callable[[Trajectory], None] | None = None,
     on_steps: Callable[[int], None] | None = None,
     stepping: Stepping | None = None,
+    device: str = AUTO,
 ) -> Evaluation:
     """Run ``policy`` and random actions for ``episodes`` episodes each, from the same starts, and compare.
 
@@ -194,15 +199,17 @@ def evaluate(
         on_episode: sees each episode of the policy as it ends.
         on_steps: is told after each batch how many steps it took, those of random actions included; it may raise.
         stepping: where the environments run, which makes no difference, and how often they may fail.
+        device: where a ``TrainedPolicy`` acts: "cpu", "cuda", "cuda:1", or "auto" for where it is.
 
     Raises:
-        InputError: if the environment does not exist, the demonstrations do not fit it, ``episodes`` is below 1, or
-            what the policy returns is no action.
+        InputError: if the environment does not exist, the demonstrations do not fit it, ``episodes`` is below 1, there
+            is no such device, or what the policy returns is no action.
         EnvironmentFailure: if the environment fails.
     """
+    policy = acting_on(policy, device)
     reference = Reference(
         demonstrations,
-        env_id,
+        env,
         episodes=episodes,
         seed=seed,
         env_kwargs=env_kwargs,

@@ -84,7 +84,9 @@ def trust_region_step(curvature: float, max_kl: float, max_step: float) -> float
 
 def _inverse(factor: Tensor, damping: float) -> Tensor:
     wide = factor.double()
-    triangle, failures = torch.linalg.cholesky_ex(wide + damping * torch.eye(len(wide), dtype=wide.dtype))
+    triangle, failures = torch.linalg.cholesky_ex(
+        wide + damping * torch.eye(len(wide), dtype=wide.dtype, device=wide.device)
+    )
     if failures != 0:
         what = "it is singular within its damping, or too large"
         raise DivergenceError(f"the Fisher information of a layer cannot be inverted: {what}")

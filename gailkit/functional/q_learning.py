@@ -22,7 +22,7 @@ def look_ahead(rewards: Tensor, terminated: Tensor, truncated: Tensor, gamma: fl
     """
     ended = terminated | truncated
     before = torch.cat((torch.zeros_like(ended[:1]), ended[:-1])).cumsum(0) == 0  # steps that are of the first episode
-    powers = gamma ** torch.arange(len(rewards), dtype=rewards.dtype).unsqueeze(-1)
+    powers = gamma ** torch.arange(len(rewards), dtype=rewards.dtype, device=rewards.device).unsqueeze(-1)
     last = before.sum(0) - 1
     terminal = terminated.gather(0, last.unsqueeze(0)).squeeze(0)
     discount = gamma ** (last + 1).to(rewards.dtype) * ~terminal

@@ -45,5 +45,5 @@ def generalized_advantages(rollout: Rollout, values: Values, rewards: Tensor, ga
 
 def explained_variance(predicted: Tensor, target: Tensor) -> float:
     """1 - Var(target - predicted) / Var(target): 1 is perfect, 0 no better than a constant; 0 for a constant target."""
-    variance = target.var()
-    return 0.0 if variance == 0 else float(1.0 - (target - predicted).var() / variance)
+    variance, left = torch.stack((target.var(), (target - predicted).var())).tolist()
+    return 0.0 if variance == 0 else 1.0 - left / variance

@@ -14,8 +14,8 @@ def random_shift(pictures: Tensor, most: int) -> Tensor:
     if most < 1:
         return pictures
     count, channels, height, width = pictures.shape
-    down, right = torch.randint(-most, most + 1, (2, count, 1))
-    rows = (torch.arange(height) + down).clamp(0, height - 1)
-    columns = (torch.arange(width) + right).clamp(0, width - 1)
+    down, right = torch.randint(-most, most + 1, (2, count, 1), device=pictures.device)
+    rows = (torch.arange(height, device=pictures.device) + down).clamp(0, height - 1)
+    columns = (torch.arange(width, device=pictures.device) + right).clamp(0, width - 1)
     moved = pictures.gather(2, rows[:, None, :, None].expand(count, channels, height, width))
     return moved.gather(3, columns[:, None, None, :].expand(count, channels, height, width))

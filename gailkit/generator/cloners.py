@@ -58,7 +58,7 @@ class Cloner(ABC):
     def learn_from_all(self, epochs: int) -> None:
         """From the policy as it is, at a learning rate that falls to 0."""
         self.optimizer = self._fresh_optimizer()
-        everything = torch.arange(len(self.expert))
+        everything = torch.arange(len(self.expert), device=self.actor_critic.device)
         for done in range(epochs):
             for group in self.optimizer.param_groups:
                 group["lr"] = self.learning_rate * linear(done / epochs)
@@ -83,7 +83,7 @@ class PairCloner(Cloner):
 
     def one_epoch(self, pairs: Tensor) -> None:
         """See ``Cloner``."""
-        shuffled = pairs[torch.randperm(len(pairs))]
+        shuffled = pairs[torch.randperm(len(pairs), device=pairs.device)]
         for chunk in self._chunks(len(pairs)):
             batches = (values.split(self.batch_size) for values in self._encoded(shuffled[chunk]))
             for features, act in zip(*batches, strict=True):
@@ -127,9 +127,11 @@ class EpisodeCloner(Cloner):
     def one_epoch(self, pairs: Tensor) -> None:
         """See ``Cloner``: over the runs in which there are any of the pairs."""
         self.runs.refresh()
-        wanted = torch.zeros(len(self.expert), dtype=torch.bool)
+        wanted = torch.zeros(len(self.expert), dtype=torch.bool, device=pairs.device)
         wanted[pairs] = True
-        for chosen in torch.randperm(len(self.runs.runs)).tensor_split(self._minibatches(len(pairs))):
+        for chosen in torch.randperm(len(self.runs.runs), device=pairs.device).tensor_split(
+            self._minibatches(len(pairs))
+        ):
             shown = self.runs.shown(chosen, wanted)
             if len(shown):
                 self.learn(shown.policy(self.actor_critic), shown.act)

@@ -97,11 +97,11 @@ def clone_behaviour(
         InputError: if the pairs hold no actions.
         DivergenceError: if the likelihood is never finite.
     """
-    if not expert.actions_at(torch.zeros(1, dtype=torch.int64)).numel():
+    if not expert.actions_at(torch.zeros(1, dtype=torch.int64, device=actor_critic.device)).numel():
         raise InputError(
             "there are no actions to clone; gailkit train imitates states by --discriminator-kind next-state"
         )
-    order = torch.randperm(len(expert))
+    order = torch.randperm(len(expert), device=actor_critic.device)
     held_out = order[: max(1, round(validation_share * len(expert)))]
     shown = order[len(held_out) :] if len(held_out) < len(expert) else order
     cloner = cloner_of(actor_critic, expert, loss, learning_rate, batch_size)

@@ -38,7 +38,7 @@ def worth_of_clone(
         no numbers.
     """
     learned, unseen = expert.actions_at(shown), expert.actions_at(held_out)
-    modes, known, done = torch.empty_like(unseen), torch.zeros(len(unseen)), 0
+    modes, known, done = torch.empty_like(unseen), torch.zeros(len(unseen), device=unseen.device), 0
     for policy in policy_on(held_out):
         likeliest = policy.mode()
         chunk = slice(done, done + len(likeliest))
@@ -69,8 +69,14 @@ def _of_choices(policy: ActionDistribution, act: Tensor) -> Tensor:
     """ln pi of what is chosen in actions (B, *act), (B,); 0 where that is nothing."""
     if isinstance(policy, Product):
         pairs = zip(policy.parts, policy.columns, strict=True)
-        return sum((_of_choices(part, act[:, columns]) for part, columns in pairs), torch.zeros(len(act)))
-    return policy.log_prob(act) if isinstance(policy, Categorical | Choices | Bits) else torch.zeros(len(act))
+        return sum(
+            (_of_choices(part, act[:, columns]) for part, columns in pairs), torch.zeros(len(act), device=act.device)
+        )
+    return (
+        policy.log_prob(act)
+        if isinstance(policy, Categorical | Choices | Bits)
+        else torch.zeros(len(act), device=act.device)
+    )
 
 
 def _one_hot(actor_critic: ActorCritic, act: Tensor) -> Tensor:
@@ -78,7 +84,7 @@ def _one_hot(actor_critic: ActorCritic, act: Tensor) -> Tensor:
     space = actor_critic.action_space
     if isinstance(space, Discrete):
         return torch.nn.functional.one_hot(act.long() - int(space.start), int(space.n)).float()
-    return act.float() if isinstance(space, Flat) else torch.zeros(len(act), 0)
+    return act.float() if isinstance(space, Flat) else torch.zeros(len(act), 0, device=act.device)
 
 
 def _by_frequency(actor_critic: ActorCritic, learned: Tensor, unseen: Tensor) -> Tensor:
@@ -88,7 +94,7 @@ def _by_frequency(actor_critic: ActorCritic, learned: Tensor, unseen: Tensor) ->
     """
     space = actor_critic.action_space
     sets = space.sets if isinstance(space, Flat) else (slice(0, learned.shape[1]),) if learned.shape[1] else ()
-    found = torch.zeros(len(unseen))
+    found = torch.zeros(len(unseen), device=unseen.device)
     for columns in sets:
         counts = learned[:, columns].sum(0) + 1.0
         found += unseen[:, columns] @ (counts / counts.sum()).log()
@@ -107,6 +113,6 @@ def clipped_numbers(actor_critic: ActorCritic, act: Tensor) -> Tensor:
     """The numbers in actions (B, *act), as the environment sees them."""
     space = actor_critic.action_space
     assert isinstance(space, Box)
-    low, high = (torch.as_tensor(bound) for bound in (space.low, space.high))
+    low, high = (torch.as_tensor(bound, device=act.device) for bound in (space.low, space.high))
     clipped = act.clamp(low, high)
     return clipped[:, actor_critic.numbers] if isinstance(space, Flat) else clipped

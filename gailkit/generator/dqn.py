@@ -68,8 +68,10 @@ class DQN(OffPolicyGenerator):
         """The best actions (B,), or with probability epsilon any."""
         space = self.actor_critic.action_space
         assert isinstance(space, Discrete)
-        uniform = int(space.start) + torch.randint(int(space.n), (len(obs),))
-        return torch.where(torch.rand(len(obs)) < self.epsilon, uniform, self._distribution(obs).mode())
+        uniform = int(space.start) + torch.randint(int(space.n), (len(obs),), device=obs.device)
+        return torch.where(
+            torch.rand(len(obs), device=obs.device) < self.epsilon, uniform, self._distribution(obs).mode()
+        )
 
     def learn(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """One step of Q."""

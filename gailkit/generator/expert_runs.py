@@ -45,7 +45,8 @@ class ExpertRuns:
         assert actor_critic.memory is not None
         self.actor_critic, self.expert, self.length = actor_critic, expert, actor_critic.memory.length
         self.walks = in_episodes(expert).walks()
-        self._features = None if actor_critic.encoder.pictures else self._encoded(torch.arange(len(self.walks.pair)))
+        self._every = torch.arange(len(self.walks.pair), device=self.walks.pair.device)
+        self._features = None if actor_critic.encoder.pictures else self._encoded(self._every)
         self.refresh()
 
     @torch.no_grad()
@@ -55,7 +56,9 @@ class ExpertRuns:
         def remember(rows: Tensor, states: Tensor) -> Tensor:
             return self.actor_critic.remembered_by_policy(self.features(rows), states)
 
-        nothing = torch.zeros(len(self.walks.lengths), self.actor_critic.policy_state_size)
+        nothing = torch.zeros(
+            len(self.walks.lengths), self.actor_critic.policy_state_size, device=self.actor_critic.device
+        )
         self.before = states_along(remember, self.walks.lengths, nothing)
         self.runs = Runs.cut(self.walks.lengths, self.before, self.length)
 
@@ -75,8 +78,8 @@ class ExpertRuns:
 
     def draw(self, count: int) -> ShownRuns:
         """About ``count`` steps in runs at random, as many of them as hold so many at their longest."""
-        runs = torch.randint(len(self.runs), (-(-count // self.length),))
-        return self.shown(runs, torch.ones(len(self.expert), dtype=torch.bool))
+        runs = torch.randint(len(self.runs), (-(-count // self.length),), device=self.before.device)
+        return self.shown(runs, torch.ones(len(self.expert), dtype=torch.bool, device=self.before.device))
 
     @torch.no_grad()
     def policies(self, pairs: Tensor) -> Iterator[tuple[ActionDistribution, Tensor]]:

@@ -29,6 +29,10 @@ Draw = Callable[[int], Shown]
 class Steps(Protocol):
     """K of the expert's pairs."""
 
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+
     def __len__(self) -> int:
         """K."""
 
@@ -43,10 +47,11 @@ def measured_apart(expert: Steps, seed: int) -> tuple[Transitions, Draw]:
     """
     order = torch.randperm(len(expert), generator=torch.Generator().manual_seed(seed))
     count = max(1, min(MOST_MEASURED, round(MEASURED_SHARE * len(expert))))
+    order = order.to(expert.device)
     others = order[count:] if count < len(order) else order
 
     def draw(size: int) -> Transitions:
-        return expert[others[torch.randint(len(others), (size,))]]
+        return expert[others[torch.randint(len(others), (size,), device=others.device)]]
 
     return expert[order[:count]], draw
 

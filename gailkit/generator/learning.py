@@ -51,23 +51,30 @@ class Batch:
                 yield self.take(chunk)
         else:
             for chunk in blocks(len(self.runs), self.encoder.size * int(self.runs.lengths.max()), CHUNK):
-                yield self.take_runs(torch.arange(chunk.start, chunk.stop))
+                yield self.take_runs(torch.arange(chunk.start, chunk.stop, device=self.device))
 
     def share(self, stride: int) -> Batch:
         """One in ``stride`` of the steps at random, or of the runs of steps."""
         whole = self.parts
-        chosen = torch.randperm(whole)[: -(-whole // stride)]
+        chosen = torch.randperm(whole, device=self.device)[: -(-whole // stride)]
         return self.take(chosen) if self.runs is None else self.take_runs(chosen)
 
     def minibatches(self, size: int) -> Iterator[Batch]:
         """One epoch over the steps in random order, about ``size`` at a time; of runs as many as have so many."""
         if self.runs is None:
-            shuffled = self.take(torch.randperm(len(self)))
+            shuffled = self.take(torch.randperm(len(self), device=self.device))
             for start in range(0, len(self), size):
                 yield shuffled.take(slice(start, start + size))
             return
-        for chosen in torch.randperm(self.parts).tensor_split(min(-(-len(self) // size), self.parts)):
+        for chosen in torch.randperm(self.parts, device=self.device).tensor_split(
+            min(-(-len(self) // size), self.parts)
+        ):
             yield self.take_runs(chosen)
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self.targets.device
 
     @property
     def parts(self) -> int:
@@ -107,7 +114,7 @@ class Runs:
         """Runs of these ``lengths``, cut into such of ``longest`` steps; ``before`` (B, M) is remembered before each
         step."""
         pieces = [min(longest, length - k) for length in lengths.tolist() for k in range(0, length, longest)]
-        cut = torch.tensor(pieces)
+        cut = torch.tensor(pieces, device=before.device)
         return cls(cut, before[cut.cumsum(0) - cut])
 
     def __len__(self) -> int:
@@ -121,7 +128,7 @@ class Runs:
         """The numbers (B',) int64 of the steps of the runs at ``index`` (K,) int64, in that order."""
         firsts, lengths = (self.lengths.cumsum(0) - self.lengths)[index], self.lengths[index]
         starts = lengths.cumsum(0) - lengths
-        return torch.arange(int(lengths.sum())) + (firsts - starts).repeat_interleave(lengths)
+        return torch.arange(int(lengths.sum()), device=lengths.device) + (firsts - starts).repeat_interleave(lengths)
 
 
 @torch.no_grad()
@@ -185,9 +192,9 @@ def _remembered_along(actor_critic: ActorCritic, rollout: Rollout, held: Tensor)
         before.append(torch.where(begins[:, None], 0.0, states))
         states = actor_critic.remembered(actor_critic.encoder.features(step), before[-1])
         after.append(states)
-    order = torch.arange(num_steps * num_envs).reshape(rollout.shape).T.flatten()
-    firsts = rollout.begins.index_fill(0, torch.tensor([0]), True).T.flatten().nonzero().squeeze(1)
-    lengths = torch.cat([firsts, torch.tensor([len(order)])]).diff()
+    order = torch.arange(num_steps * num_envs, device=held.device).reshape(rollout.shape).T.flatten()
+    firsts = torch.cat([torch.ones_like(rollout.begins[:1]), rollout.begins[1:]]).T.flatten().nonzero().squeeze(1)
+    lengths = torch.cat([firsts, torch.tensor([len(order)], device=order.device)]).diff()
     return _Along(torch.cat(before), torch.cat(after), order, lengths)
 
 

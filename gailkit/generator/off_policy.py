@@ -95,15 +95,15 @@ class OffPolicyGenerator(Generator):
                 f"warm_up must be at least the batch size, {batch_size}, and no more than the replay holds, "
                 f"{replay_size}; found {warm_up}"
             )
-        check_fits(replay_size, actor_critic.encoder.space, actor_critic.action_space)
+        check_fits(replay_size, actor_critic.encoder.space, actor_critic.action_space, actor_critic.device)
         super().__init__(actor_critic)
         self.gamma, self.n_step = gamma, n_step
         self.batch_size, self.updates_per_step = batch_size, updates_per_step
         self.warm_up = warm_up
         self.replay: Replay = Replay(replay_size)
         self.owed = 0.0  # gradient steps
-        self.action_encoder = ActionEncoder(actor_critic.action_space)
-        self.critic = critic
+        self.action_encoder = ActionEncoder(actor_critic.action_space).to(actor_critic.device)
+        self.critic = critic.to(actor_critic.device)
         self.trained_critic = FlatParameters(self.critic.parameters())
         self.target_critic = Target(self.critic, self.trained_critic, target_rate)
         self.critic_optimizer = torch.optim.Adam([self.trained_critic.vector], learning_rate, fused=True)
@@ -125,8 +125,8 @@ class OffPolicyGenerator(Generator):
             return self.explore(obs)
         space = self.actor_critic.action_space
         if isinstance(space, Discrete):
-            return int(space.start) + torch.randint(int(space.n), (len(obs),))
-        uniform = 2.0 * torch.rand(len(obs), *(space.shape or ())) - 1.0
+            return int(space.start) + torch.randint(int(space.n), (len(obs),), device=obs.device)
+        uniform = 2.0 * torch.rand(len(obs), *(space.shape or ()), device=obs.device) - 1.0
         return self.actor_critic.action_center + self.actor_critic.action_scale * uniform
 
     def explore(self, obs: Tensor) -> Tensor:
@@ -203,5 +203,5 @@ class OffPolicyGenerator(Generator):
         steps = self.replay.draw(count, self.n_step)
         ahead = look_ahead(reward(steps), steps.terminated, steps.truncated, self.gamma)
         encoder = self.actor_critic.encoder
-        after = steps.next_obs[ahead.last, torch.arange(count)]
+        after = steps.next_obs[ahead.last, torch.arange(count, device=ahead.last.device)]
         return Batch(encoder(steps.obs[0]), self.action_encoder(steps.act[0]), ahead, encoder(after))

@@ -10,18 +10,18 @@ import torch
 from gymnasium import Space
 from torch import Tensor
 
+from gailkit.devices import free_memory
 from gailkit.errors import InputError
-from gailkit.memory import available_memory
 from gailkit.spaces import storage_dtype
 from gailkit.types import Replayed, Rollout
 
 FIELDS = ("obs", "act", "next_obs", "terminated", "truncated")
 
 
-def check_fits(size: int, observation_space: Space[Any], action_space: Space[Any]) -> None:
-    """Raise InputError if a replay of so many steps, once it is full, does not fit into memory."""
+def check_fits(size: int, observation_space: Space[Any], action_space: Space[Any], device: torch.device) -> None:
+    """Raise InputError if a replay of so many steps, once it is full, does not fit into the memory of ``device``."""
     observation, action = (_bytes(space) for space in (observation_space, action_space))
-    needed, free = size * (2 * observation + action + 2), available_memory()
+    needed, free = size * (2 * observation + action + 2), free_memory(device)
     if needed > free:
         raise InputError(
             f"a replay of {size:,} steps takes {needed / 1e6:,.0f} MB of memory, and {free / 1e6:,.0f} MB are free"
@@ -52,7 +52,7 @@ class Replay:
         """Take in a rollout, over the oldest steps where there is no room left."""
         if not self._ring:
             self._allocate(rollout)
-        places = torch.arange(self.rows, self.rows + len(rollout.terminated)) % self._capacity
+        places = self._arange(self.rows, self.rows + len(rollout.terminated)) % self._capacity
         for name in FIELDS:
             self._ring[name][places] = getattr(rollout, name)[-self._capacity :]
         self.rows += len(rollout.terminated)
@@ -64,9 +64,9 @@ class Replay:
         the next episode.
         """
         held = max(self._newest(share), length)
-        start = self.rows - held + torch.randint(held - length + 1, (count,))
-        rows = start + torch.arange(length).unsqueeze(-1)
-        environment = torch.randint(self._num_envs, (count,)).expand(length, count)
+        start = self.rows - held + torch.randint(held - length + 1, (count,), device=self._device)
+        rows = start + self._arange(0, length).unsqueeze(-1)
+        environment = torch.randint(self._num_envs, (count,), device=self._device).expand(length, count)
         place = (rows % self._capacity, environment)
         obs, act, next_obs, terminated, truncated = (self._ring[name][place] for name in FIELDS)
         return Replayed(obs, act, next_obs, terminated, truncated, rows * self._num_envs + environment)
@@ -77,20 +77,30 @@ class Replay:
 
     def num_terminated(self, share: float = 1.0) -> int:
         """How many of them terminated."""
-        places = torch.arange(self.rows - self._newest(share), self.rows) % self._capacity
+        places = self._arange(self.rows - self._newest(share), self.rows) % self._capacity
         return int(self._ring["terminated"][places].sum())
 
     def state_dict(self) -> dict[str, Any]:
         """All that it holds: the ring itself, no copy of it, in which row t lies at t modulo its length."""
         return {"rows": self.rows, "ring": dict(self._ring)}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` returned."""
-        self.rows, self._ring = state["rows"], {name: state["ring"][name] for name in FIELDS if state["ring"]}
+    def load_state_dict(self, state: Mapping[str, Any], device: torch.device | None = None) -> None:
+        """Go on from what ``state_dict`` returned, on ``device`` where it is given."""
+        self.rows, self._ring = (
+            state["rows"],
+            {name: state["ring"][name].to(device) for name in FIELDS if state["ring"]},
+        )
 
     def _newest(self, share: float) -> int:
         """Rows, at least one."""
         return max(1, round(share * min(self.rows, self._capacity)))
+
+    @property
+    def _device(self) -> torch.device:
+        return self._ring["terminated"].device
+
+    def _arange(self, first: int, end: int) -> Tensor:
+        return torch.arange(first, end, device=self._device)
 
     @property
     def _capacity(self) -> int:
@@ -104,4 +114,6 @@ class Replay:
         capacity = max(len(rollout.terminated), -(-self.size // rollout.shape[1]))
         shapes = {name: (capacity, *getattr(rollout, name).shape[1:]) for name in FIELDS}
         dtypes = {name: getattr(rollout, name).dtype for name in FIELDS}
-        self._ring = {name: torch.zeros(shapes[name], dtype=dtypes[name]) for name in FIELDS}
+        self._ring = {
+            name: torch.zeros(shapes[name], dtype=dtypes[name], device=rollout.terminated.device) for name in FIELDS
+        }

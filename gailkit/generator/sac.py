@@ -82,9 +82,11 @@ class SAC(OffPolicyGenerator):
         )
         self.trained_policy = FlatParameters(actor_critic.policy_parameters())
         self.policy_optimizer = torch.optim.Adam([self.trained_policy.vector], learning_rate, fused=True)
-        self.log_temperature = torch.nn.Parameter(torch.tensor(math.log(initial_temperature)))
+        self.log_temperature = torch.nn.Parameter(
+            torch.tensor(math.log(initial_temperature), device=actor_critic.device)
+        )
         self.temperature_optimizer = torch.optim.Adam([self.log_temperature], learning_rate)
-        self.register_buffer("first_entropy", torch.tensor(_usual_entropy(actor_critic)))
+        self.register_buffer("first_entropy", torch.tensor(_usual_entropy(actor_critic), device=actor_critic.device))
         self.register_buffer("last_entropy", self.first_entropy.clone())
 
     def guide(self, guidance: Guidance) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -142,7 +143,7 @@ class TrainedPolicy(RememberingPolicy):
                 remembered[i] = own
             found.append(distribution)
             places.append(np.cumsum(lengths)[going] - lengths[going] + t)
-        order = torch.from_numpy(np.concatenate(places).argsort())
+        order = torch.from_numpy(np.concatenate(places).argsort()).to(self.device)
         return self._log_prob(joined(found)[order], actions, int(lengths.sum()))
 
     @property
@@ -157,8 +158,8 @@ class TrainedPolicy(RememberingPolicy):
         """
         sampled = self.seed is not None
         if self.actor_critic.memory is not None:
-            return ActionsAndStates(self.actor_critic, sampled)
-        return Actions(self.actor_critic, sampled)
+            return ActionsAndStates(self.actor_critic, sampled).to(self.device)
+        return Actions(self.actor_critic, sampled).to(self.device)
 
     def sampling(self, seed: int) -> TrainedPolicy:
         """The same policy with actions sampled from it, drawn from ``seed``."""
@@ -171,6 +172,16 @@ class TrainedPolicy(RememberingPolicy):
     def of_stacked(self) -> TrainedPolicy:
         """The same policy on observations that are stacked already, see ``spaces.stacking``."""
         return replace(self, observation_space=self._stacking.space, frames=1)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its networks are."""
+        return self.actor_critic.device
+
+    def to(self, device: torch.device | str) -> TrainedPolicy:
+        """The same policy on a device, with networks of its own; itself where it is there."""
+        here = self.device == torch.device(device)
+        return self if here else self.with_networks(copy.deepcopy(self.actor_critic).to(device))
 
     def deterministic(self) -> TrainedPolicy:
         """The same policy taking its likeliest actions."""
@@ -187,7 +198,8 @@ class TrainedPolicy(RememberingPolicy):
             raise InputError(f"one state is of one observation; found {len(before)} for {len(batch.values)}")
         distribution, after = self._followed(batch.values, before)
         chosen = distribution.mode() if likeliest else distribution.sample(self._random)
-        actions: np.ndarray = clip_to_space(self.action_space, chosen.numpy()) if clip else chosen.numpy()
+        found: np.ndarray = chosen.cpu().numpy()
+        actions = clip_to_space(self.action_space, found) if clip else found
         if not isinstance(self.action_space, Flat):
             return actions[0] if batch.alone else actions, after
         stated, values = self.action_space.stated, unflatten_values(self.action_space, actions)
@@ -200,26 +212,26 @@ class TrainedPolicy(RememberingPolicy):
         begun = self._stacking.begun(values)
         past = np.stack([own if before is None else before.last for own, before in zip(begun, remembered, strict=True)])
         last = self._stacking.followed(past, values)
-        nothing = torch.zeros(self.actor_critic.policy_state_size)
+        nothing = torch.zeros(self.actor_critic.policy_state_size, device=self.device)
         states = torch.stack([nothing if before is None else before.state for before in remembered])
         seen, encoder = self._stacking.stacked(last), self.actor_critic.encoder
         if self.actor_critic.memory is None:
             return self._distribution(seen), list(map(Remembered, last, states))
-        distribution, states = self.actor_critic.follow(encoder(torch.from_numpy(seen)), states)
+        distribution, states = self.actor_critic.follow(encoder(torch.from_numpy(seen).to(self.device)), states)
         return distribution, list(map(Remembered, last, states))
 
     def _distribution(self, seen: np.ndarray) -> ActionDistribution:
         """pi(.|s) for what is seen (N, *seen), of pictures some at a time."""
-        encoder = self.actor_critic.encoder
+        encoder, told = self.actor_critic.encoder, torch.from_numpy(seen).to(self.device)
         chunks = blocks(len(seen), encoder.size, CHUNK) if encoder.pictures else [slice(None)]
-        found: list[ActionDistribution] = [self.actor_critic(torch.from_numpy(seen)[chunk]) for chunk in chunks]
+        found: list[ActionDistribution] = [self.actor_critic(told[chunk]) for chunk in chunks]
         return found[0] if len(found) == 1 else joined(found)
 
     def _log_prob(self, distribution: ActionDistribution, actions: ArrayLike, count: int) -> np.ndarray:
         taken = as_batch(self.action_space, actions, "action").values
         if len(taken) != count:
             raise InputError(f"there must be one action for each observation; found {len(taken)} for {count}")
-        values: np.ndarray = distribution.log_prob(torch.from_numpy(taken)).numpy()
+        values: np.ndarray = distribution.log_prob(torch.from_numpy(taken).to(self.device)).cpu().numpy()
         return values
 
     def _require_no_memory(self) -> None:
@@ -242,7 +254,7 @@ class TrainedPolicy(RememberingPolicy):
 
     @cached_property
     def _random(self) -> torch.Generator:
-        return torch.Generator().manual_seed(self.seed or 0)
+        return torch.Generator(self.device).manual_seed(self.seed or 0)
 
 
 class Actions(nn.Module):

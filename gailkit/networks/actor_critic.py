@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from gymnasium import Space
 from gymnasium.spaces import Discrete
@@ -120,7 +121,7 @@ class ActorCritic(nn.Module):
         self.encoder = encoder
         self.action_space = action_space
         self.std, self.bounds, self.initial_log_std = std, bounds, initial_log_std
-        size, numbers = encoded_size(action_space), torch.from_numpy(number_columns(action_space))
+        size, numbers = encoded_size(action_space), _columns(number_columns(action_space))
         outputs = size if std == "free" else size + len(numbers)
         make = self._perceiving(partial(mlp, output_gain=0.01) if network is None else network, 0)
         policy = make(encoder.size, outputs, hidden=hidden)
@@ -136,10 +137,21 @@ class ActorCritic(nn.Module):
                 self.log_std = nn.Parameter(torch.full(shape, float(initial_log_std)))
             else:
                 self._silence(size)
-        self.numbers = numbers  # columns of the outputs that are means
+        self.register_buffer("numbers", numbers, persistent=False)
+        self.numbers: Tensor  # (K,) int64, columns of the outputs that are means
+        marks = _marked_columns(action_space)
+        self.register_buffer("choices", marks[0], persistent=False)
+        self.register_buffer("bits", marks[1], persistent=False)
+        self.choices: Tensor  # (K,) int64, columns of the outputs that are logits of sets,
+        self.bits: Tensor  # and of bits
         self.action_center: Tensor
         self.action_scale: Tensor
         self.action_log_scale: Tensor
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return self.critic.mean.device
 
     def forward(self, obs: Tensor) -> ActionDistribution:
         """Observations (B, *obs) in the environment's units to pi(.|s)."""
@@ -203,12 +215,10 @@ class ActorCritic(nn.Module):
         """A distribution for each kind of columns that actions of several parts have."""
         parts: list[tuple[ActionDistribution, Tensor]] = []
         if space.sets:
-            columns = torch.cat([torch.arange(each.start, each.stop) for each in space.sets])
             sizes = tuple(each.stop - each.start for each in space.sets)
-            parts.append((Choices(outputs[:, columns], sizes), columns))
+            parts.append((Choices(outputs[:, self.choices], sizes), self.choices))
         if len(space.bits):
-            columns = torch.from_numpy(space.bits)
-            parts.append((Bits(outputs[:, columns]), columns))
+            parts.append((Bits(outputs[:, self.bits]), self.bits))
         if len(self.numbers):
             parts.append((self._box(outputs), self.numbers))
         return parts[0][0] if len(parts) == 1 else Product(*map(tuple, zip(*parts, strict=True)))
@@ -239,7 +249,7 @@ class ActorCritic(nn.Module):
         """
         if not len(self.numbers):
             return
-        wanted = torch.as_tensor(log_std).expand(self.action_center.shape)
+        wanted = torch.as_tensor(log_std, device=self.device).expand(self.action_center.shape)
         if self.std == "free":
             self.log_std.copy_(wanted)
             return
@@ -268,3 +278,16 @@ class ActorCritic(nn.Module):
         if self.std == "free":
             return means.reshape(shape), self.log_std
         return means.reshape(shape), bounded_log_std(spread.reshape(shape), self.initial_log_std)
+
+
+def _marked_columns(space: Space[Any]) -> tuple[Tensor, Tensor]:
+    """Columns (K,) int64 of flat actions that are numbers out of sets, and that are bits."""
+    if not isinstance(space, Flat):
+        return torch.arange(0), torch.arange(0)
+    sets = [torch.arange(each.start, each.stop) for each in space.sets]
+    return torch.cat([torch.arange(0), *sets]), _columns(space.bits)
+
+
+def _columns(numbers: np.ndarray) -> Tensor:
+    """``numbers`` (K,) as int64. Not the array itself: an empty one has stride 0, which torch cannot export."""
+    return torch.tensor(numbers.tolist(), dtype=torch.int64)

@@ -232,7 +232,7 @@ class TanhGaussian(ActionDistribution):
         is (Trefethen & Weideman 2014): its error is below 1e-4 nats a dimension up to a deviation of 4 of x. An
         estimate from samples would be noise wherever two policies are compared.
         """
-        nodes = torch.linspace(-_WIDTH, _WIDTH, _NODES, dtype=self.gaussian.mean.dtype)
+        nodes = torch.linspace(-_WIDTH, _WIDTH, _NODES, dtype=self.scale.dtype, device=self.scale.device)
         weights = torch.softmax(-0.5 * nodes.square(), 0)
         deviations = self.gaussian.log_std.exp().expand_as(self.gaussian.mean)
         slopes = self._log_slopes(self.gaussian.mean.unsqueeze(-1) + deviations.unsqueeze(-1) * nodes) @ weights

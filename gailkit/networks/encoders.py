@@ -45,13 +45,25 @@ class ObservationEncoder(nn.Module):
         standardised = not self._parts.marks.all()
         self.normalizer = RunningNormalizer(vector, as_is=self._parts.marks) if standardised else None
         self.picture_normalizers = nn.ModuleList(ChannelNormalizer(picture.channels) for picture in self.pictures)
+        self.register_buffer("order", self._parts.order, persistent=False)
+        self.order: Tensor | None
+        unmarked = torch.tensor(np.flatnonzero(~self._parts.marks).tolist(), dtype=torch.int64)
+        self.register_buffer("unmarked", unmarked, persistent=False)
+        self.unmarked: Tensor  # (K,) int64, columns of the vector that are numbers
+        self.register_buffer("place", torch.zeros(0), persistent=False)
+        self.place: Tensor  # (0,), there for its device: some encoders have no other tensor
         self.frozen = False
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return self.place.device
 
     def forward(self, obs: Tensor) -> Tensor:
         """Observations (B, *obs) to features (B, size), float32."""
         if isinstance(self.space, Discrete):
             return one_hot(obs.long() - int(self.space.start), self.size).float()
-        numbers = self._parts.vector_of(obs).float()
+        numbers = self._vector_of(obs).float()
         vector: Tensor = numbers if self.normalizer is None else self.normalizer(numbers)
         if not self.pictures:
             return vector
@@ -72,7 +84,7 @@ class ObservationEncoder(nn.Module):
         if self.frozen:
             return
         if self.normalizer is not None:
-            self.normalizer.update(self._parts.vector_of(obs))
+            self.normalizer.update(self._vector_of(obs))
         for normalizer, seen in zip(self._by_channels(), self._parts.pictures_in(obs), strict=True):
             normalizer.update(seen)
 
@@ -85,7 +97,7 @@ class ObservationEncoder(nn.Module):
         environment's units: (B, K) float32."""
         if isinstance(self.space, Discrete):
             return obs.new_zeros((len(obs), 0)).float()
-        return self._parts.vector_of(obs).float()[:, torch.from_numpy(~self.marks)]
+        return self._vector_of(obs).float()[:, self.unmarked]
 
     def side_by_side(self, *features: Tensor) -> Tensor:
         """Features (B, size) of several times as (B, their sizes in all), for networks that see so many ``frames``:
@@ -107,6 +119,10 @@ class ObservationEncoder(nn.Module):
             moved.append([each.flatten(1) for each in shift.split(picture.channels, 1)])
         vectors = [parts[-1] for parts in apart]
         return tuple(torch.cat(parts, 1) for parts in zip(*moved, vectors, strict=True))
+
+    def _vector_of(self, obs: Tensor) -> Tensor:
+        vector = self._parts.vector_of(obs)
+        return vector if self.order is None else vector[:, self.order]
 
     def _by_channels(self) -> list[ChannelNormalizer]:
         """The normalizer of each picture."""

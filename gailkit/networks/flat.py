@@ -39,7 +39,9 @@ class FlatParameters:
         """Put the gradient of the scalar ``loss`` in place of the last one; of several ranks, the mean of all theirs.
 
         Raises:
-            DivergenceError: if the loss or the gradient is NaN or infinite; nothing has been learned from it yet.
+            DivergenceError: if the loss or the gradient is NaN or infinite; nothing has been learned from it yet. Only
+                on the CPU: elsewhere to look would be to wait, in every step; what has been learned is looked at once
+                an iteration.
         """
         if self.parameters[0].data_ptr() != self.vector.data_ptr():
             raise RuntimeError("the parameters were moved away from their common vector")
@@ -49,6 +51,8 @@ class FlatParameters:
         self.gradient.zero_()
         loss.backward(inputs=self.parameters)
         averaged(self.gradient)
+        if self.vector.device.type != "cpu":
+            return
         for what, number in (("loss", loss.detach()), ("gradient of the loss", self.gradient.sum())):
             if not math.isfinite(number):
                 raise DivergenceError(f"the {what} of {self.of} became NaN or infinite")

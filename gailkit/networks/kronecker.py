@@ -43,8 +43,10 @@ class KroneckerFisher(nn.Module):
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
         for number, layer in enumerate(layers):
             columns = layer.in_features + (layer.bias is not None)
-            self.register_buffer(f"inputs_{number}", torch.zeros(columns, columns))
-            self.register_buffer(f"outputs_{number}", torch.zeros(layer.out_features, layer.out_features))
+            self.register_buffer(f"inputs_{number}", torch.zeros(columns, columns, device=layer.weight.device))
+            self.register_buffer(
+                f"outputs_{number}", torch.zeros(layer.out_features, layer.out_features, device=layer.weight.device)
+            )
 
     @property
     def factors(self) -> list[KroneckerFactors]:

@@ -28,13 +28,15 @@ class RunningNormalizer(nn.Module):
             as_is: which features (size,) bool stay as they are; none when None.
         """
         super().__init__()
-        self._as_is = None if as_is is None or not as_is.any() else torch.from_numpy(as_is)
         self.limit = limit
         self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
         self.register_buffer("variance", torch.zeros(size, dtype=torch.float64))
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
         self.register_buffer("offset", torch.zeros(size), persistent=False)
         self.register_buffer("scale", torch.zeros(size), persistent=False)
+        marked = None if as_is is None or not as_is.any() else torch.from_numpy(as_is)
+        self.register_buffer("as_is", marked, persistent=False)
+        self.as_is: Tensor | None
         self.offset: Tensor
         self.scale: Tensor
 
@@ -73,8 +75,9 @@ class RunningNormalizer(nn.Module):
         constant = deviation <= (resolution.eps * self.mean.abs()).clamp(min=resolution.tiny)
         self.offset.copy_(self.mean)
         self.scale.copy_(torch.where(constant, torch.zeros_like(deviation), 1.0 / deviation))
-        if self._as_is is not None:
-            self.offset[self._as_is], self.scale[self._as_is] = 0.0, 1.0
+        if self.as_is is not None:
+            self.offset.masked_fill_(self.as_is, 0.0)
+            self.scale.masked_fill_(self.as_is, 1.0)
 
 
 class ChannelNormalizer(nn.Module):

@@ -36,14 +36,13 @@ class ObservationParts:
         ]
 
     def vector_of(self, obs: Tensor) -> Tensor:
-        """The vector (B, size) of observations (B, *obs), in the type that they are held in."""
+        """The vector (B, size) of observations (B, *obs), in the type and the order that they are held in."""
         count = obs.shape[0]
         if self.dtype is not None:
             obs = obs[:, self.bytes_before :].contiguous().view(self.dtype) if len(self.marks) else obs[:, :0]
         elif self.pictures:
             obs = obs.reshape(count, -1)[:, :0]
-        vector = obs.reshape(count, len(self.marks))
-        return vector if self.order is None else vector[:, self.order]
+        return obs.reshape(count, len(self.marks))
 
 
 def parts_of_observations(space: Space[Any], see: bool) -> ObservationParts:

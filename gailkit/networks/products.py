@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Self
 
 import torch
@@ -60,7 +61,8 @@ class Choices(OfLogits):
     def _marked(self, scores: Tensor) -> Tensor:
         """1 at the largest score of each set and 0 elsewhere, (B, size) float32."""
         best = self._apart(scores, IMPOSSIBLE).argmax(-1)
-        firsts = torch.tensor(self.sizes).cumsum(0) - torch.tensor(self.sizes)
+        sizes = _sizes(self.sizes, scores.device)
+        firsts = sizes.cumsum(0) - sizes
         return torch.zeros_like(scores).scatter_(-1, best + firsts, 1.0)
 
     def _apart(self, columns: Tensor, filling: float) -> Tensor:
@@ -74,7 +76,14 @@ class Choices(OfLogits):
 
     def _spread(self, of_sets: Tensor) -> Tensor:
         """A number a set (B, K) to every column of the set (B, size)."""
-        return of_sets.repeat_interleave(torch.tensor(self.sizes), -1, output_size=sum(self.sizes))
+        return of_sets.repeat_interleave(_sizes(self.sizes, of_sets.device), -1, output_size=sum(self.sizes))
+
+
+@lru_cache(maxsize=64)
+def _sizes(sizes: tuple[int, ...], device: torch.device) -> Tensor:
+    """The sizes (K,) int64 as a tensor that is sent to a device once."""
+    with torch.inference_mode(False):  # it outlives whoever asks first, who may be in that mode
+        return torch.tensor(sizes, device=device)
 
 
 @dataclass(frozen=True)

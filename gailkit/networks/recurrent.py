@@ -43,7 +43,11 @@ Features = Tensor | Sequences
 
 def alone(features: Tensor, states: Tensor | None) -> Features:
     """Steps each by itself, B runs of one with ``states`` (B, M) before them; without any the features themselves."""
-    return features if states is None else Sequences(features, torch.ones(len(features), dtype=torch.int64), states)
+    return (
+        features
+        if states is None
+        else Sequences(features, torch.ones(len(features), dtype=torch.int64, device=features.device), states)
+    )
 
 
 class Cell(nn.Module, ABC):
@@ -134,7 +138,7 @@ class Recurrent(nn.Module):
         if len(seen) == len(lengths):
             return self.step(seen, states)
         projected, state = self.cell.seen(seen), states[:, self.own]
-        times, offsets = torch.arange(int(lengths.max())), lengths.cumsum(0) - lengths
+        times, offsets = torch.arange(int(lengths.max()), device=lengths.device), lengths.cumsum(0) - lengths
         rows = (offsets[:, None] + times).clamp(max=len(projected) - 1)
         after = []
         for step in projected[rows].unbind(1):
@@ -150,7 +154,7 @@ def states_along(remember: Callable[[Tensor, Tensor], Tensor], lengths: Tensor, 
         remember: rows (K,) int64 among the B steps, and the states (K, M) before these, to the states after them.
     """
     offsets, state = lengths.cumsum(0) - lengths, states.clone()
-    before = torch.empty(int(lengths.sum()), states.shape[1])
+    before = torch.empty(int(lengths.sum()), states.shape[1], device=states.device)
     for time in range(int(lengths.max())):
         going = torch.nonzero(lengths > time).squeeze(1)
         rows = offsets[going] + time

@@ -16,15 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from gailkit.errors import GailkitError, RankError, SaidElsewhereError
 from gailkit.ranks.joining import JOINING, announced, join, may_say
+from gailkit.ranks.lost import introduce, told_loss
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 INTERRUPTED = 130
-LOST = (
-    "another process of this training was lost, killed perhaps or with its machine; what was saved stays, and --resume "
-    "goes on from it"
-)
 
 
 @dataclass
@@ -70,6 +67,7 @@ def joined(patience: timedelta = JOINING) -> Iterator[None]:
 
     _group = _Group(*join(patience))
     try:
+        introduce(_group.store, _group.rank)
         yield
     except Exception as error:
         if isinstance(error, SaidElsewhereError) or may_say(_group.store):
@@ -200,12 +198,12 @@ def _exchange(work: Callable[[], object]) -> None:
     """Do what all ranks do at the same time. Once that has failed nothing more is exchanged, for who knows what then
     would be taken for what."""
     if _group.lost:
-        raise RankError(LOST)
+        raise RankError(told_loss(_group.store, _group.size))
     _group.lost = True
     try:
         work()
     except RuntimeError as error:  # what torch.distributed raises has no kind of its own
-        raise RankError(LOST) from error
+        raise RankError(told_loss(_group.store, _group.size)) from error
     _group.lost = False
 
 

@@ -28,7 +28,7 @@ def beside() -> int:
 
 def speaks() -> bool:
     """Whether it is for this process to say what went wrong: before they have found each other, one a machine."""
-    return _number("LOCAL_RANK", 0) == 0 if _speaks is None else _speaks
+    return local_rank() == 0 if _speaks is None else _speaks
 
 
 def join(patience: timedelta) -> tuple[int, int, Any]:
@@ -55,10 +55,26 @@ def join(patience: timedelta) -> tuple[int, int, Any]:
     try:
         store, rank, size = next(rendezvous("env://", rank, size, timeout=patience))
         store = PrefixStore(f"gailkit-{_joined}", store)
-        torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=WAITING)
+        exchange = "cpu:gloo,cuda:nccl" if _has_nccl() else "gloo"
+        torch.distributed.init_process_group(exchange, store=store, rank=rank, world_size=size, timeout=WAITING)
     except (RuntimeError, ValueError) as error:
         raise RankError(_unreachable(rank, size, where, patience, str(error))) from error
     return rank, size, store
+
+
+def local_rank() -> int:
+    """Which of those on this machine this one is, counted from 0."""
+    return _number("LOCAL_RANK", 0)
+
+
+def _has_nccl() -> bool:
+    """Whether tensors on cards can be exchanged without leaving them; each process then has a card of its own."""
+    import torch
+
+    if not torch.cuda.is_available() or not torch.distributed.is_nccl_available():
+        return False
+    torch.cuda.set_device(local_rank() % torch.cuda.device_count())
+    return True
 
 
 def may_say(store: Any) -> bool:

@@ -59,6 +59,6 @@ def rows(values: Tensor) -> Tensor:
         return values
     if 0 in values.shape[1:]:  # there is nothing to send but how many they are
         return values.new_zeros((int(total(len(values))[0]), *values.shape[1:]))
-    parts = (content for content in gathered(values.contiguous().numpy().tobytes()) if content)
+    parts = (content for content in gathered(values.contiguous().cpu().numpy().tobytes()) if content)
     found = [torch.frombuffer(bytearray(part), dtype=values.dtype).reshape(-1, *values.shape[1:]) for part in parts]
-    return torch.cat(found) if found else values
+    return torch.cat(found).to(values.device) if found else values

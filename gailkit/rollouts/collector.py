@@ -15,10 +15,9 @@ from gailkit.rollouts.failures import Mishaps, Told, failures_in
 from gailkit.rollouts.in_progress import EpisodesInProgress
 from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.remembered import RememberedEpisodes
+from gailkit.rollouts.staggering import NEVER, ends, stages
 from gailkit.spaces import clip_to_space, storage_dtype
 from gailkit.types import EpisodeSummary, Rollout
-
-NEVER = -1
 
 
 class Collector:
@@ -27,9 +26,7 @@ class Collector:
     Every episode starts from a seed of its own. The environment's rewards are added up into ``finished`` for reports
     and go nowhere else, unless somebody asks for them with ``on_rewards``.
 
-    Episodes that all begin together and all last as long would put every environment at the same stage in every
-    rollout, and the discriminator would tell expert from policy by the stage. The first episode of environment i is
-    therefore truncated after i/N of the time limit, and does not count as finished.
+    The first episode of each environment is cut (``rollouts.staggering``), and does not count as finished.
 
     An environment that fails takes another step in place of the one that failed, the first of an episode with a new
     seed. What a rollout holds are steps that were taken: the last one of an episode that failed counts as truncated,
@@ -59,8 +56,7 @@ class Collector:
         self.on_rewards = on_rewards
         self.mishaps = mishaps or Mishaps()
         self.finished: list[EpisodeSummary] = []
-        stages = np.arange(envs.num_envs) * (time_limit or 0) // envs.num_envs
-        self._stages = np.where(stages > 0, stages, NEVER)
+        self._stages = stages(envs.num_envs, time_limit)
         self._obs: np.ndarray | None
         self._taken: int  # steps, of all environments together
         self.not_restored: list[int] = []
@@ -81,8 +77,16 @@ class Collector:
         self._episodes.note_actions(act)
         first, states = self._taken, self._before
         self._taken += steps.terminated.size
-        o, a, following, ended, cut = map(torch.from_numpy, steps)
+        device = generator.actor_critic.device
+        o, a, following, ended, cut = (torch.from_numpy(each).to(device) for each in steps)
         return Rollout(o, a, following, ended, cut, first, states)
+
+    by = "seed and actions"  # how interrupted episodes are brought back
+
+    @property
+    def ended(self) -> int:
+        """How many episodes ended within the last rollout."""
+        return len(self.finished)
 
     def state_dict(self) -> dict[str, Any]:
         """The position in the stream of seeds, and the episodes in progress."""
@@ -181,8 +185,8 @@ class Collector:
     def _end_episodes(self, terminated: np.ndarray, truncated: np.ndarray) -> None:
         """Count those that came to their end; mark as ``truncated`` those that are to end here."""
         lost = self._lost & ~terminated & ~truncated
-        cut = (self._episodes.lengths == self._cut_at) & ~terminated
-        for i in np.flatnonzero((terminated | truncated) & ~cut):
+        cut, counted = ends(self._episodes.lengths, self._cut_at, terminated, truncated)
+        for i in np.flatnonzero(counted):
             length, earned = int(self._episodes.lengths[i]), float(self._returns[i])
             self.finished.append(EpisodeSummary(length, earned, bool(terminated[i])))
         truncated |= cut | lost

@@ -29,6 +29,7 @@ from gymnasium.wrappers import (
 from gailkit.errors import EnvironmentFailure, GailkitError, InputError
 from gailkit.importing import describe_foreign, make_current_folder_importable, missing_package
 from gailkit.rollouts.flattened import Flattened
+from gailkit.rollouts.simulators import OneSimulated, make_simulator, simulator_named
 from gailkit.spaces import check_supported
 
 MAX_SEED = 2**31
@@ -39,13 +40,17 @@ def make_env(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnas
 
     Its spaces are known to be supported; observations and actions that are neither in a Box nor in a Discrete space
     are flattened to one vector, in a ``Flat`` space that tells what it was. ``module:ENV_ID`` imports the module first,
-    as Gymnasium does.
+    as Gymnasium does; where that registers no such name, ``module:attribute`` makes a simulator of tensors.
 
     Raises:
         InputError: for a name that is not registered (near matches are listed), a missing dependency, arguments that
             the environment does not take, or spaces that gailkit does not support.
         EnvironmentFailure: if the environment raises anything else while it is made.
     """
+    if (make := simulator_named(env_id)) is not None:
+        if "render_mode" in (env_kwargs or {}):
+            raise InputError(f"{env_id} is a simulator of tensors, which gailkit does not draw")
+        return OneSimulated(make_simulator(make, 1, "cpu", env_kwargs), env_id)
     try:
         env = _make_quietly(env_id, env_kwargs or {})
     except UnregisteredEnv as error:
@@ -71,11 +76,13 @@ def make_env(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnas
 class EnvMaker:
     """``make_env(env_id, env_kwargs)``, to be called as often as needed.
 
-    Pickled it brings along what Gymnasium knows of the name, for a process that knows nothing of it yet.
+    Pickled it brings along what Gymnasium knows of the name, for a process that knows nothing of it yet. A simulator of
+    tensors is made on the ``device`` where N environments are asked for together (``rollouts.vector``).
     """
 
     env_id: str
     env_kwargs: Mapping[str, Any] | None = field(default=None, hash=False)
+    device: str = "cpu"
 
     def __call__(self) -> gymnasium.Env[Any, Any]:
         return make_env(self.env_id, self.env_kwargs)

@@ -19,7 +19,7 @@ from gailkit.rollouts.group import EnvFactory
 from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.running_episode import Episode
 from gailkit.rollouts.stepping import Stepping
-from gailkit.rollouts.vector import stepped_together
+from gailkit.rollouts.vector import Given, stepped_together
 from gailkit.spaces import Flat, as_batch, clip_to_space
 from gailkit.types import Policy, Trajectory, followed
 
@@ -29,7 +29,7 @@ SOME_STEPS = 200  # that an episode is taken to have, where it has to be judged 
 
 def run_episodes(
     policy: Policy,
-    env_factory: EnvFactory,
+    env_factory: EnvFactory | Given,
     seeds: Sequence[int],
     num_envs: int = 8,
     max_episode_steps: int = LONGEST_EPISODE,
@@ -189,7 +189,7 @@ class _SideBySide:
 
 def collect_episodes(
     policy: Policy,
-    env_factory: EnvFactory,
+    env_factory: EnvFactory | Given,
     seeds: Sequence[int],
     num_envs: int = 8,
     on_episode: Callable[[Trajectory], None] | None = None,

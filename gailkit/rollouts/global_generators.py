@@ -39,8 +39,11 @@ def seeded_globally(seed: int | Sequence[int]) -> Iterator[None]:
             np.random.set_state(numpy_state)
 
 
-def global_state() -> dict[str, Any]:
-    """Where the three generators stand, in plain values and tensors; NumPy's inside ``seeded_globally``."""
+def global_state(device: torch.device | None = None) -> dict[str, Any]:
+    """Where the three generators stand, and that of a ``device`` which has its own, in plain values and tensors.
+
+    NumPy's is that inside ``seeded_globally``.
+    """
     version, numbers, gauss = random.getstate()
     numpy_state: Any = np.random.get_state(legacy=False)
     key = torch.from_numpy(numpy_state["state"]["key"].astype(np.int64))
@@ -48,6 +51,7 @@ def global_state() -> dict[str, Any]:
         "python": [version, list(numbers), gauss],
         "numpy": {**numpy_state, "state": {**numpy_state["state"], "key": key}},
         "torch": torch.get_rng_state(),
+        **({} if device is None or device.type != "cuda" else {"cuda": torch.cuda.get_rng_state(device)}),
     }
 
 
@@ -55,16 +59,19 @@ def global_state() -> dict[str, Any]:
 def undisturbed() -> Iterator[None]:
     """Whatever the block draws from the three generators, they go on afterwards as if it had not."""
     before = global_state()
-    try:
-        yield
-    finally:
-        set_global_state(before)
+    with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()):
+        try:
+            yield
+        finally:
+            set_global_state(before)
 
 
-def set_global_state(state: Mapping[str, Any]) -> None:
-    """Let the three generators go on from what ``global_state`` returned."""
+def set_global_state(state: Mapping[str, Any], device: torch.device | None = None) -> None:
+    """Let the generators go on from what ``global_state`` returned; that of another kind of device stays as it is."""
     version, numbers, gauss = state["python"]
     random.setstate((version, tuple(numbers), gauss))
     key = state["numpy"]["state"]["key"].numpy().astype(np.uint32)
     np.random.set_state({**state["numpy"], "state": {**state["numpy"]["state"], "key": key}})
     torch.set_rng_state(state["torch"])
+    if device is not None and device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)

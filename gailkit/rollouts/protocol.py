@@ -11,6 +11,7 @@ from gymnasium import Space
 from gymnasium.wrappers import FlattenObservation
 
 from gailkit.rollouts.environments import time_limit_of, wrappers_of
+from gailkit.rollouts.simulators import OneSimulated
 from gailkit.spaces import Flat
 
 FAILURES = "failures"
@@ -40,6 +41,8 @@ class About(NamedTuple):
         """That of ``env``."""
         name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
         limit, flattened = time_limit_of(env), _flattened_from(env)
+        if isinstance(env, OneSimulated):
+            return cls(env.name, env.observation_space, env.action_space, env.time_limit)
         return cls(name, env.observation_space, env.action_space, limit, flattened, wrappers_of(env))
 
 

@@ -29,12 +29,12 @@ class RememberedEpisodes:
         Raises:
             DivergenceError: for one that is not finite.
         """
-        seen = torch.from_numpy(observations)
+        seen = torch.from_numpy(observations).to(generator.actor_critic.device)
         if generator.actor_critic.memory is not None:
-            acted: np.ndarray = self._follow(generator, seen, which).numpy()
+            acted: np.ndarray = self._follow(generator, seen, which).cpu().numpy()
         else:
             with torch.inference_mode():
-                acted = generator.act(seen).numpy()
+                acted = generator.act(seen).cpu().numpy()
         if not all_finite(acted):
             raise DivergenceError("the policy chose an action that is not finite (NaN or infinity)")
         return acted
@@ -47,13 +47,14 @@ class RememberedEpisodes:
     def forget(self, which: np.ndarray) -> None:
         """New episodes begin in the environments of the mask ``which`` (N,)."""
         if self.states is not None:
-            self.states = torch.where(torch.from_numpy(which)[:, None], 0.0, self.states)
+            self.states = torch.where(torch.from_numpy(which)[:, None].to(self.states.device), 0.0, self.states)
 
     def _follow(self, generator: Generator, seen: Tensor, which: np.ndarray | slice) -> Tensor:
         if self.states is None:
             self.states = torch.zeros(self._num_envs, generator.actor_critic.state_size)
+        self.states = self.states.to(seen.device)
         if self._after is None:
             self._after = self.states.clone()
-        index = which if isinstance(which, slice) else torch.from_numpy(which)
+        index = which if isinstance(which, slice) else torch.from_numpy(which).to(seen.device)
         actions, self._after[index] = generator.follow(seen, self.states[index])
         return actions

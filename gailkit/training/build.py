@@ -14,7 +14,7 @@ from gymnasium.spaces import Discrete
 from torch import Tensor
 
 from gailkit.demonstrations import Demonstrations
-from gailkit.demonstrations.step_tensors import KeptSteps
+from gailkit.demonstrations.on_device import Steps, steps_on
 from gailkit.discriminator import (
     AdversarialLoss,
     BoxActionDiscriminator,
@@ -41,6 +41,8 @@ from gailkit.ranks.group import alone, from_first, rank
 from gailkit.rollouts.collector import Collector
 from gailkit.rollouts.environments import SeedStream
 from gailkit.rollouts.protocol import Environments
+from gailkit.rollouts.simulated import Simulated
+from gailkit.rollouts.tensor_collector import TensorCollector
 from gailkit.training.averaging import memory_of
 from gailkit.training.build_policy import generator_factory, given_networks, memory_in, named, observation_encoder
 from gailkit.training.checkpoint import packed, unpacked
@@ -69,6 +71,7 @@ from gailkit.training.parts import (
 from gailkit.training.teachers import Adversary, TrueReward
 from gailkit.types import Pairs, Transitions
 
+CPU = torch.device("cpu")
 FEWEST_ENDINGS = 10  # of the expert, below which they do not tell how it ends
 
 
@@ -78,11 +81,13 @@ def build_trainer(
     demonstrations: Demonstrations,
     parts: Parts | None = None,
     began: WarmStart | None = None,
+    device: torch.device = CPU,
 ) -> Trainer:
     """Everything an imitation is made of, from its settings. ``demonstrations`` must fit the environments' spaces.
 
     Args:
         began: how the run began whose state is to be loaded; None for one that is to begin.
+        device: where it learns; the demonstrations are sent there once.
 
     Raises:
         InputError: for a name that is not known, or a part that is not what it should be.
@@ -93,21 +98,21 @@ def build_trainer(
             f"a policy with memory ({config.policy.memory}) learns from whole episodes in memory; these demonstrations "
             "are larger and stay in their file: choose fewer, or let them take more (--memory)"
         )
-    shown = demonstrations.steps()
-    encoder = observation_encoder(config.image_encoder, envs.single_observation_space, parts.image_encoder)
+    shown = steps_on(device, demonstrations.steps())
+    encoder = observation_encoder(config.image_encoder, envs.single_observation_space, parts.image_encoder).to(device)
     with alone():  # the demonstrations are the same on all ranks, and count once
         for observations in shown.in_blocks():
             encoder.update(observations)
     given = given_networks(config, encoder, envs.single_action_space, parts)
     make_discriminator = parts.discriminator or discriminator_factory(config.discriminator)
-    discriminator = made("discriminator", make_discriminator, encoder, envs.single_action_space)
+    discriminator = made("discriminator", make_discriminator, encoder, envs.single_action_space).to(device)
     generator = made_generator(parts.generator or generator_factory(config), given)
     generator.least_deviation = config.least_deviation
     actor_critic = generator.actor_critic  # which may be one that it made itself
     reward_form = instance_of("reward form", parts.reward or named(config.reward, REWARDS, "reward form"))
     loss = build_loss(config) if parts.loss is None else instance_of("discriminator loss", parts.loss)
     require_actions(discriminator, demonstrations)
-    try_out(discriminator, loss, reward_form, shown[torch.arange(2) * 0])
+    try_out(discriminator, loss, reward_form, shown[torch.zeros(2, dtype=torch.int64, device=device)])
     with alone():
         for steps in shown.steps_in_blocks() if discriminator.looks_ahead else ():
             discriminator.observe(steps)
@@ -121,10 +126,10 @@ def build_trainer(
         learning_rate=config.discriminator.learning_rate,
         batch_size=config.discriminator.batch_size,
         updates=config.discriminator.updates,
-        endings=_ending_judge(config, discriminator, loss, demonstrations.endings()),
+        endings=_ending_judge(config, discriminator, loss, demonstrations.endings(), device),
         image_shift=config.discriminator.image_shift,
     )
-    teacher = Adversary(learner, demonstrations)
+    teacher = Adversary(learner, demonstrations, shown)
     if discriminator.sees_actions:
         began = began or _begun(actor_critic, shown)
         _guide(generator, began, teacher.draw_expert, shown, config.seed)
@@ -134,7 +139,7 @@ def build_trainer(
     return Trainer(config, build_collector(config, envs), teacher, generator, candidates, discount)
 
 
-def _guide(generator: Generator, began: WarmStart, draw: Draw, shown: KeptSteps, seed: int) -> None:
+def _guide(generator: Generator, began: WarmStart, draw: Draw, shown: Steps, seed: int) -> None:
     """Let the expert's actions tell the generator what it asks of them, and guide it where it ``began`` as a clone."""
     if generator.measures:
         generator.measured, draw = measured_apart(shown, seed)
@@ -158,23 +163,29 @@ def _guidance(actor_critic: ActorCritic, shown: Pairs, draw: Draw) -> Guidance:
 
 
 def _ending_judge(
-    config: TrainConfig, like: Discriminator, loss: DiscriminatorLoss, endings: Transitions | None
+    config: TrainConfig,
+    like: Discriminator,
+    loss: DiscriminatorLoss,
+    endings: Transitions | None,
+    device: torch.device,
 ) -> EndingJudge | None:
     """Judges endings where the expert shows enough; one counts for as many steps as advantages look ahead."""
     if endings is None or len(endings) < FEWEST_ENDINGS:
         return None
     worth = config.gamma / (1.0 - config.gamma * config.lam)
-    return EndingJudge.of(like, loss, endings, updates=config.discriminator.updates, worth=worth)
+    return EndingJudge.of(like, loss, endings.to(device), updates=config.discriminator.updates, worth=worth)
 
 
-def build_expert_trainer(config: ExpertConfig, envs: Environments, parts: Parts | None = None) -> Trainer:
+def build_expert_trainer(
+    config: ExpertConfig, envs: Environments, parts: Parts | None = None, device: torch.device = CPU
+) -> Trainer:
     """Everything that reinforcement learning on the environment's own reward is made of; it has no discriminator.
 
     Raises:
         InputError: for a name that is not known, or a generator that is none.
     """
     parts = parts or Parts()
-    encoder = observation_encoder(config.image_encoder, envs.single_observation_space, parts.image_encoder)
+    encoder = observation_encoder(config.image_encoder, envs.single_observation_space, parts.image_encoder).to(device)
     given = given_networks(config, encoder, envs.single_action_space, parts)
     learner = made_generator(parts.generator or generator_factory(config), given)
     learner.least_deviation = config.least_deviation
@@ -183,9 +194,11 @@ def build_expert_trainer(config: ExpertConfig, envs: Environments, parts: Parts 
 
 
 def build_collector(
-    config: RunConfig, envs: Environments, on_rewards: Callable[[np.ndarray], None] | None = None
-) -> Collector:
+    config: RunConfig, envs: Environments, on_rewards: Callable[[np.ndarray | Tensor], None] | None = None
+) -> Collector | TensorCollector:
     """What steps the environments in a training run."""
+    if isinstance(envs, Simulated):
+        return TensorCollector(envs, config.rollout_steps, on_rewards)
     seeds = SeedStream(config.seed + rank(), "training")
     return Collector(envs, config.rollout_steps, seeds, envs.about.time_limit, on_rewards)
 

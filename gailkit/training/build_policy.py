@@ -33,7 +33,8 @@ def given_networks(
     if parts.generator is None:
         check_acts_in(config.generator, action_space)
     head = head_of(config.generator)
-    return build_actor_critic(config.policy, encoder, action_space, parts.policy_network, head)
+    made = build_actor_critic(config.policy, encoder, action_space, parts.policy_network, head)
+    return made.to(encoder.device)
 
 
 def build_actor_critic(
@@ -91,7 +92,7 @@ def generator_factory(config: RunConfig) -> GeneratorFactory:
     if config.generator not in GENERATORS:
         factory: GeneratorFactory = named(config.generator, GENERATORS, "generator")
         return factory
-    settings = {name: value for name, value in config.policy.of(config.generator).items() if name not in MEMORY}
+    settings = {name: value for name, value in config.policy_settings.items() if name not in MEMORY}
     chosen = {name: SCHEDULES[word] for name, word in settings.items() if name.endswith("_schedule")}
     shared = {"gamma": config.gamma} | ({} if config.generator in OFF_POLICY else {"lam": config.lam})
     return partial(GENERATORS[config.generator], **{**shared, **settings, **chosen})

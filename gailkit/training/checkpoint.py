@@ -1,6 +1,6 @@
 """A tree of state in one file: tensors as safetensors, all the rest as JSON in its header, and a digest of both.
 
-Nothing in it is ever executed.
+Nothing in it is ever executed, and whatever device the tensors were on, they come back on the CPU.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _without_tensors(value: Any, tensors: dict[str, Tensor]) -> Any:
     """``value`` as JSON; each tensor moves into ``tensors`` and leaves its number behind."""
     if isinstance(value, Tensor):
         number = str(len(tensors))
-        tensors[number] = value.detach().clone(memory_format=torch.contiguous_format)
+        tensors[number] = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
         return {_TENSOR: [number, list(value.shape), str(value.dtype)]}
     if isinstance(value, Mapping):
         items = {key: _without_tensors(item, tensors) for key, item in value.items()}

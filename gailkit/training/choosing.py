@@ -28,6 +28,7 @@ from gailkit.rollouts.environments import EnvMaker, SeedStream
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.rollouts.failures import Mishaps
 from gailkit.rollouts.stepping import Stepping
+from gailkit.rollouts.vector import Given
 from gailkit.training.averaging import MEMORY, AveragedParameters
 from gailkit.types import Trajectory
 
@@ -112,6 +113,7 @@ def choose(
     seed: int,
     stepping: Stepping | None = None,
     mishaps: Mishaps | None = None,
+    maker: EnvMaker | Given | None = None,
 ) -> Choice:
     """Play every candidate, by the expert's kind of actions or by both, and choose the nearest to the demonstrations.
 
@@ -120,6 +122,7 @@ def choose(
         steps: about how many to play in all. Where they do not suffice for an episode of each, none is played.
         seed: of the starts of the episodes, which all candidates share, and of sampled actions.
         stepping, mishaps: as in ``rollouts.episodes.run_episodes``.
+        maker: of the environments; by the policy's own name when None.
 
     Where they cannot be played to their ends, because the environment fails or never ends an episode, the last policy
     is taken.
@@ -128,7 +131,8 @@ def choose(
     kinds = KINDS if told is None else (told,)
     episodes = _episodes(steps, len(states), len(kinds), demonstrations)
     try:
-        played = _play(states, policy, kinds, episodes, seed, stepping, mishaps) if episodes else {}
+        maker = maker or EnvMaker(policy.env_id, policy.env_kwargs)
+        played = _play(states, policy, kinds, episodes, seed, stepping, mishaps, maker) if episodes else {}
     except EnvironmentFailure:
         played = {}
     if not played:
@@ -149,18 +153,18 @@ def _play(
     seed: int,
     stepping: Stepping | None,
     mishaps: Mishaps | None,
+    maker: EnvMaker | Given,
 ) -> dict[tuple[str, str], list[Trajectory]]:
     """So many episodes of every candidate by each of the ``kinds`` of actions, from the same starts."""
     seeds = SeedStream(seed, "choosing")
     starts = seeds.take(episodes)
     play = partial(collect_episodes, stepping=stepping, mishaps=mishaps, spare=seeds)
-    factory = EnvMaker(policy.env_id, policy.env_kwargs)
     played = {}
     for name, state in states.items():
         own = with_state(policy, state)
         for actions in kinds:
             acting = own if actions == LIKELIEST else own.sampling(seed)
-            played[name, actions] = play(acting, factory, starts)
+            played[name, actions] = play(acting, maker, starts)
     return played
 
 

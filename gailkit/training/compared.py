@@ -42,7 +42,7 @@ def require_equal_networks(networks: Iterable[nn.Module], iteration: int) -> Non
     digest = hashlib.sha256()
     for network in networks:
         for tensor in (*network.parameters(), *network.buffers()):
-            digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+            digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).cpu().numpy().tobytes())
     found = gathered(digest.digest())
     differing = [number for number, other in enumerate(found) if other != found[0]]
     if differing:

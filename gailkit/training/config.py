@@ -27,9 +27,20 @@ STATE_ACTION, STATE, NEXT_STATE = "state-action", "state", "next-state"  # what 
 BY_DATA = "auto"  # the first of them, or the last where the demonstrations hold no actions
 FLAT = "flat"  # the image encoder that makes vectors of pictures, as runs that knew none did
 MOST_FRAMES = 256  # observations that are seen as one
+NUM_ENVS = {False: 32, True: 8}  # the default of environments, and of those whose steps a replay remembers
+FEW_ENVS = 128  # for which the defaults are made
 CHOOSING_SHARE = 0.05  # of the steps of an imitation,
 CHOOSING_STEPS = 3000  # but so many at least, of short ones not more than
 MOST_CHOOSING_SHARE = 0.15
+
+
+def growth_of(num_envs: int) -> float:
+    """How many times larger rollouts and minibatches are where environments are more than FEW_ENVS.
+
+    A rollout is then 16 steps long in each, and as many minibatches as ever go through it: what a gradient is a mean
+    over grows with the environments, the number of gradient steps for a rollout does not.
+    """
+    return max(1.0, num_envs / FEW_ENVS)
 
 
 def choosing_steps(steps: int) -> int:
@@ -52,7 +63,13 @@ class DiscriminatorConfig:
     logit_penalty: float = setting(0.5, "Kappa of the adversarial loss; above 0.25.", above=0.25)
     gradient_penalty: float = setting(1.0, "Weight of the one-sided gradient penalty; 0 switches it off.", at_least=0)
     learning_rate: float = setting(3e-4, "Adam's learning rate for D.", at_least=0)
-    batch_size: int = setting(256, "Transitions of each side in a gradient step.", at_least=1)
+    batch_size: int = setting_by(
+        256,
+        {},
+        "Transitions of each side in a gradient step. From 128 environments on more, in proportion.",
+        grows=1,
+        at_least=1,
+    )
     image_shift: float = setting(
         0.05,
         "Share of their side by which pictures move at random before D learns from them, on both sides alike.",
@@ -73,15 +90,17 @@ class RunConfig:
     steps: int = setting(500_000, "Environment steps in all, rounded up to whole rollouts.", at_least=1)
     seed: int = setting(0, "Decides every random number in the run.", at_least=0)
     num_envs: int = setting_by(
-        32,
-        dict.fromkeys(OFF_POLICY, 8),
+        NUM_ENVS[False],
+        dict.fromkeys(OFF_POLICY, NUM_ENVS[True]),
         "Environments stepped together, in each process where several train.",
         at_least=1,
     )
     rollout_size: int = setting_by(
         2048,
         dict.fromkeys(OFF_POLICY, 64),
-        "Steps between updates, of all environments of a process together.",
+        "Steps between updates, of all environments of a process together. From 128 environments on more, in "
+        "proportion: 16 in each, or 2 where a replay is learned from.",
+        grows=1,
         at_least=2,
     )
     gamma: float = setting(0.99, "Discount of future rewards.", at_least=0, below=1)
@@ -111,9 +130,15 @@ class RunConfig:
     def __post_init__(self) -> None:
         """Raises InputError for a value of a wrong type or out of its range, or settings that contradict each other."""
         settle(self, "")
-        fill(self, self.generator)
+        environments = NUM_ENVS[self.generator in OFF_POLICY] if self.num_envs is None else self.num_envs
+        fill(self, self.generator, growth_of(environments))
         if self.generator in EVERY or ":" in self.generator:  # any other name is refused where names become objects
-            self.policy.of(self.generator)
+            self.policy_settings  # noqa: B018
+
+    @property
+    def policy_settings(self) -> dict[str, Any]:
+        """Those that its generator has, by name."""
+        return self.policy.of(self.generator, growth_of(self.num_envs))
 
     @property
     def rollout_steps(self) -> int:
@@ -143,7 +168,7 @@ class RunConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, sections as nested dictionaries, the generator's defaults filled in."""
         values = dataclasses.asdict(self)
-        values["policy"] |= self.policy.of(self.generator)
+        values["policy"] |= self.policy_settings
         return values
 
 
@@ -179,7 +204,7 @@ class TrainConfig(RunConfig):
         """As that of RunConfig."""
         super().__post_init__()
         discriminator = dataclasses.replace(self.discriminator)
-        fill(discriminator, self.generator)
+        fill(discriminator, self.generator, growth_of(self.num_envs))
         object.__setattr__(self, "discriminator", discriminator)
 
     @property

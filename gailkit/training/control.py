@@ -11,13 +11,14 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from gymnasium import Space
 from gymnasium.spaces import Discrete
 
 from gailkit.demonstrations import Demonstrations
+from gailkit.devices import AUTO, device_of
 from gailkit.errors import DataError, InputError
 from gailkit.experts.random import random_policy
 from gailkit.generator import TrainedPolicy
@@ -33,8 +34,8 @@ from gailkit.training.iteration import OnIteration
 from gailkit.training.own_runs import check_all_trusted
 from gailkit.training.parts import Parts
 from gailkit.training.run import CONFIG_FILE, RunFolder
-from gailkit.training.running import settled
 from gailkit.training.settings import settings_of
+from gailkit.training.surroundings import maker_for, settled
 from gailkit.training.train import train
 from gailkit.types import Policy, Trajectory
 
@@ -104,6 +105,7 @@ def run_control(
     watching: Watching | None = None,
     command: str | None = None,
     stepping: Stepping | None = None,
+    device: str = AUTO,
 ) -> ControlResult:
     """Train ``method`` on a teacher that always does the same and on one that acts at random; compare with them.
 
@@ -115,6 +117,7 @@ def run_control(
         overwrite: use ``out`` although it is not empty, and replace the runs in it.
         command: the command line that asked for it, for the record.
         stepping: where the environments run, and how often they may fail, as in ``training.train.train``.
+        device: where the imitators learn and act, likewise.
 
     Raises: as ``training.train.train``; InputError also if ``episodes`` is below 1.
     """
@@ -123,7 +126,8 @@ def run_control(
     if out is not None:
         _check_empty(Path(out), overwrite)
     method = replace(method, config=method.config.with_actions(demonstrations.has_actions))
-    stage = _Stage(method, watching or Watching(), stepping or Stepping())
+    device_of(device)
+    stage = _Stage(method, watching or Watching(), stepping or Stepping(), device)
     expert = demonstrations.fitted_to(*stage.spaces).returns()
     seed, action_space = method.config.seed, stage.spaces[1]
     starts = SeedStream(seed, "evaluation").take(episodes)
@@ -168,10 +172,11 @@ def constant_policy(action_space: Space[Any]) -> Policy:
 class _Stage:
     """Where teachers and imitators play, and where the ones are taught by the others."""
 
-    def __init__(self, method: Method, watching: Watching, stepping: Stepping) -> None:
-        self.method, self.watching = method, watching
-        config, self._maker = method.config, EnvMaker(method.env_id, method.env_kwargs)
-        self._stepping = settled(stepping, method.env_id, config, method.env_kwargs)
+    def __init__(self, method: Method, watching: Watching, stepping: Stepping, device: str) -> None:
+        self.method, self.watching, self.device = method, watching, device
+        config = method.config
+        self._maker = cast(EnvMaker, maker_for(method.env_id, method.env_kwargs, config, device, stepping))
+        self._stepping = settled(stepping, self._maker, config)
         self._mishaps = Mishaps(stepping.restarts, stepping.tell)
         with seeded_globally(method.config.seed), closing(self._maker()) as env:
             self.spaces = env.observation_space, env.action_space
@@ -223,6 +228,7 @@ class _Stage:
                 on_iteration=on_iteration,
                 command=command,
                 stepping=self._stepping,
+                device=self.device,
             )
         self._mishaps.discarded += trained.trainer.collector.mishaps.discarded
         return trained.policy.with_networks(trained.trainer.generator.actor_critic)

@@ -19,7 +19,12 @@ from gailkit.training.config import RunConfig
 
 
 def describe_run(
-    env_id: str, env_kwargs: Mapping[str, Any], envs: Environments, config: RunConfig, command: str | None
+    env_id: str,
+    env_kwargs: Mapping[str, Any],
+    envs: Environments,
+    config: RunConfig,
+    command: str | None,
+    device: torch.device,
 ) -> dict[str, Any]:
     """What ``config.json`` says of every run, in plain JSON values."""
     return {
@@ -32,8 +37,14 @@ def describe_run(
         "ranks": size(),
         "versions": versions(),
         "threads": torch.get_num_threads(),
+        "device": described_device(device),
         "command": command,
     }
+
+
+def described_device(device: torch.device) -> str:
+    """Its name, and of a card what it is."""
+    return str(device) if device.type == "cpu" else f"{device} ({torch.cuda.get_device_name(device)})"
 
 
 def versions() -> dict[str, str]:

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from gailkit.devices import AUTO
 from gailkit.errors import InputError
 from gailkit.networks.convolutions import ImageEncoder
 from gailkit.networks.mlp import NetworkFactory
 from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.stepping import Stepping
+from gailkit.simulators.protocol import Simulator
 from gailkit.training.build import build_expert_trainer
 from gailkit.training.config import ExpertConfig
 from gailkit.training.iteration import OnIteration
@@ -20,7 +24,7 @@ from gailkit.training.tracked import Track
 
 
 def train_expert(
-    env_id: str,
+    env: str | Simulator,
     config: ExpertConfig | None = None,
     *,
     generator: GeneratorFactory | None = None,
@@ -33,8 +37,9 @@ def train_expert(
     command: str | None = None,
     stepping: Stepping | None = None,
     track: Track | None = None,
+    device: str = AUTO,
 ) -> TrainingResult:
-    """Train a policy in the environment ``env_id`` on its own reward, by the loop that imitation runs on.
+    """Train a policy in the environment ``env`` on its own reward, by the loop that imitation runs on.
 
     Args:
         config: every setting; the defaults serve all tasks.
@@ -42,18 +47,21 @@ def train_expert(
 
     The others, and what may be raised, are those of ``training.train.train``.
     """
-    if not isinstance(env_id, str):
-        raise InputError(f"train_expert takes the id of a registered environment; found {type(env_id).__name__}")
+    if not isinstance(env, str | Simulator):
+        raise InputError(
+            "train_expert takes the id of a registered environment, or a simulator of tensors; "
+            f"found {type(env).__name__}"
+        )
     config = ExpertConfig() if config is None else config
     if not isinstance(config, ExpertConfig):
         raise InputError(f"train_expert takes its settings in a ExpertConfig; found {type(config).__name__}")
 
-    def plan(envs: Environments) -> Plan:
+    def plan(envs: Environments, device: torch.device) -> Plan:
         parts = Parts(generator=generator, policy_network=policy_network, image_encoder=image_encoder)
-        return Plan(build_expert_trainer(config, envs, parts), {"demonstrations": None}, parts=parts)
+        return Plan(build_expert_trainer(config, envs, parts, device), {"demonstrations": None}, parts=parts)
 
     return run_to_the_end(
-        env_id,
+        env,
         config,
         plan,
         out=out,
@@ -63,4 +71,5 @@ def train_expert(
         command=command,
         stepping=stepping,
         track=track,
+        device=device,
     )

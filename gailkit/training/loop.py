@@ -3,6 +3,7 @@ learning."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from gailkit.ranks.group import size, together
 from gailkit.ranks.merging import averaged, deviation, total
 from gailkit.rollouts.collector import Collector
 from gailkit.rollouts.global_generators import global_state, set_global_state
+from gailkit.rollouts.tensor_collector import TensorCollector
 from gailkit.spaces import clip_to_space
 from gailkit.training.changing import changed
 from gailkit.training.choosing import Candidates
@@ -32,6 +34,7 @@ from gailkit.types import EpisodeSummary, Replayed, Reward, Rollout, all_finite
 
 EPISODES_REMEMBERED = 50  # of each rank
 COMPARED = 10  # iterations from one comparison of the ranks' networks to the next
+COMPARED_ACTIONS = 8192
 ADDED_UP = ("steps_per_second", "episode/ended", "episode/discarded")
 """The metrics that are sums over the ranks; the others are means."""
 
@@ -46,7 +49,7 @@ class Trainer:
     def __init__(
         self,
         config: RunConfig,
-        collector: Collector,
+        collector: Collector | TensorCollector,
         teacher: Teacher,
         generator: Generator,
         candidates: Candidates | None = None,
@@ -71,6 +74,11 @@ class Trainer:
     def progress(self) -> float:
         """Share of the run that is done, in [0, 1]."""
         return min(self.iteration / self.config.total_iterations, 1.0)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it learns."""
+        return self.generator.actor_critic.device
 
     def iterate(self) -> dict[str, float]:
         """One iteration: roll out pi, let the teacher learn from it, update pi on its rewards. Returns the metrics.
@@ -115,7 +123,7 @@ class Trainer:
             **self._guided_by(),
             **{f"policy/{name}": value for name, value in policy.items()},
             "policy/same_action": same_action(rollout.act, self.collector.envs.single_action_space),
-            "episode/ended": float(len(self.collector.finished)),
+            "episode/ended": float(self.collector.ended),
             **episode_metrics(self.recent),
             "episode/discarded": float(self.collector.mishaps.discarded),
         }
@@ -128,7 +136,7 @@ class Trainer:
 
     def _roll_out(self) -> Rollout:
         """A rollout of the policy. Until it is done the state of the run is that from before it, whatever happens."""
-        self._before = {"collector": self.collector.state_dict(), "random": global_state()}
+        self._before = {"collector": self.collector.state_dict(), "random": global_state(self.device)}
         with together():
             rollout = self.collector.collect(self.generator)
         self._before = None
@@ -136,7 +144,8 @@ class Trainer:
 
     def _rewards(self, steps: Rollout | Replayed) -> torch.Tensor:
         rewards = self.teacher.rewards(steps)
-        self._require_finite("the rewards", rewards)
+        if not all_finite(rewards):
+            raise DivergenceError("the rewards became NaN or infinite")
         return rewards
 
     def _improve_policy(self, rollout: Rollout, reward: Reward, progress: float) -> dict[str, float]:
@@ -169,7 +178,7 @@ class Trainer:
 
         Tensors are those of the run itself; copy them to keep them while it goes on.
         """
-        moving = self._before or {"collector": self.collector.state_dict(), "random": global_state()}
+        moving = self._before or {"collector": self.collector.state_dict(), "random": global_state(self.device)}
         return {
             **moving,
             "generator": self.generator.state_dict(),
@@ -191,7 +200,7 @@ class Trainer:
         """
         self.generator.load_state_dict(state["generator"])
         if self.generator.replay is not None:
-            self.generator.replay.load_state_dict(state["replay"])
+            self.generator.replay.load_state_dict(state["replay"], self.device)
         self.teacher.load_state_dict(state["teacher"])
         self.collector.load_state_dict(state["collector"])
         self.whole, self._before = True, None
@@ -199,7 +208,7 @@ class Trainer:
             self.candidates.load_state_dict(state["candidates"])
         if self.discount is not None:
             self.discount.load_state_dict(state["discount"])
-        set_global_state(state["random"])
+        set_global_state(state["random"], self.device)
         self.iteration, self.steps, self.seconds = state["iteration"], state["steps"], state["seconds"]
         recent = (EpisodeSummary(int(length), float(earned), bool(end)) for length, earned, end in state["recent"])
         self.recent = deque(recent, maxlen=EPISODES_REMEMBERED)
@@ -208,20 +217,23 @@ class Trainer:
 
     def _check(self, metrics: Mapping[str, float]) -> None:
         for name, value in metrics.items():
-            self._require_finite(name, torch.tensor(value))
+            if not math.isfinite(value):
+                raise DivergenceError(f"{name} became NaN or infinite")
         for name, module in {"policy": self.generator, **self.teacher.networks()}.items():
-            for parameter_name, parameter in module.named_parameters():
-                self._require_finite(f"the {name}'s parameter {parameter_name}", parameter)
-
-    def _require_finite(self, name: str, tensor: torch.Tensor) -> None:
-        if not all_finite(tensor):
-            raise DivergenceError(f"{name} became NaN or infinite")
+            named = list(module.named_parameters())
+            sound = torch.stack([torch.isfinite(parameter).all() for _, parameter in named]).tolist() if named else []
+            if not all(sound):
+                raise DivergenceError(f"the {name}'s parameter {named[sound.index(False)][0]} became NaN or infinite")
 
 
 def same_action(actions: torch.Tensor, space: Space[Any]) -> float:
-    """The share of the commonest of the actions (T, N, *act); those of a bounded Box count as one to a hundredth of
-    its width, beyond its bounds too."""
-    taken = clip_to_space(space, actions.flatten(0, 1).numpy()).reshape(actions.shape[0] * actions.shape[1], -1)
+    """The share of the commonest of the actions (T, N, *act), or of COMPARED_ACTIONS of them at most.
+
+    Those of a bounded Box count as one to a hundredth of its width, beyond its bounds too.
+    """
+    every = actions.flatten(0, 1)
+    some = every[:: -(-len(every) // COMPARED_ACTIONS)].cpu().numpy()
+    taken = clip_to_space(space, some).reshape(len(some), -1)
     if isinstance(space, Box):
         width = np.where(np.isfinite(space.high - space.low), space.high - space.low, 1.0).reshape(-1)
         taken = np.round(100 * taken / width)

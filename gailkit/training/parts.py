@@ -78,7 +78,8 @@ def try_out(discriminator: Discriminator, loss: DiscriminatorLoss, reward_form: 
     they draw meanwhile is nobody's loss: the run's random numbers are the same whether or not parts are tried out.
     """
     _require(Discriminator, discriminator)
-    with torch.random.fork_rng(devices=[]):
+    device = few.obs.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         with torch.no_grad(), foreign("discriminator"):
             logits = _one_for_each("logit", len(few), discriminator(few))
         with torch.no_grad(), foreign("reward form"):

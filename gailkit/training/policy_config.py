@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from gailkit.training.settings import SettingError, setting, setting_of, settle
+from gailkit.training.settings import SettingError, grown, setting, setting_of, settle
 
 ADAM = ("ppo-clip", "ppo-penalty", "pg", "trpo")  # for TRPO it is the value function that Adam trains
 ON_POLICY = (*ADAM, "acktr")
@@ -69,7 +69,8 @@ class PolicyConfig:
     )
     batch_size: int | None = setting_of(
         dict.fromkeys(EVERY, 256) | {"dqn": 128},
-        "Steps in a minibatch; trpo's are those of the value function.",
+        "Steps in a minibatch; trpo's are those of the value function. From 128 environments on more, in proportion.",
+        grows=1,
         at_least=1,
     )
     max_gradient_norm: float | None = setting_of(
@@ -135,10 +136,16 @@ class PolicyConfig:
         dict.fromkeys(OFF_POLICY, 1_000_000), "Steps that are remembered, to be learned from again.", at_least=1
     )
     warm_up: int | None = setting_of(
-        dict.fromkeys(OFF_POLICY, 1000), "Steps before the first update; at least a minibatch.", at_least=1
+        dict.fromkeys(OFF_POLICY, 1000),
+        "Steps before the first update; at least a minibatch, and more of them as minibatches are larger.",
+        grows=1,
+        at_least=1,
     )
     updates_per_step: float | None = setting_of(
-        dict.fromkeys(OFF_POLICY, 1.0), "Gradient steps for every step in an environment.", above=0
+        dict.fromkeys(OFF_POLICY, 1.0),
+        "Gradient steps for every step in an environment; from 128 environments on fewer, as minibatches are larger.",
+        grows=-1,
+        above=0,
     )
     target_rate: float | None = setting_of(
         dict.fromkeys(OFF_POLICY, 0.005), "Tau: how fast the copies of networks follow these.", above=0, at_most=1
@@ -175,8 +182,10 @@ class PolicyConfig:
         remembers = self.memory not in (None, "none")
         return [self.hidden, *([(units := self.memory_units or MEMORY_UNITS, 3 * units)] if remembers else [])]
 
-    def of(self, generator: str) -> dict[str, Any]:
+    def of(self, generator: str, growth: float = 1.0) -> dict[str, Any]:
         """The settings that ``generator`` has, by name, its defaults for those that were not given.
+
+        Defaults that grow with the environments do so by ``growth``.
 
         Raises:
             InputError: for one that was given and that it does not have, or that contradicts another.
@@ -186,7 +195,7 @@ class PolicyConfig:
             defaults = item.metadata.get("of", {})
             given = getattr(self, item.name)
             if generator in defaults:
-                chosen[item.name] = defaults[generator] if given is None else given
+                chosen[item.name] = grown(defaults[generator], item, growth) if given is None else given
             elif given is not None and defaults:
                 raise _foreign(item.name, defaults, generator)
         if chosen.get("memory", "none") != "none" and chosen["memory_length"] > chosen["batch_size"]:

@@ -7,13 +7,17 @@ from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 
+import torch
+
 from gailkit.demonstrations import Demonstrations
+from gailkit.devices import AUTO, device_of
 from gailkit.errors import InputError
 from gailkit.generator import WarmStart
 from gailkit.ranks.group import is_first, rank, together
 from gailkit.rollouts.failures import Mishaps
 from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.stepping import Stepping
+from gailkit.simulators.protocol import Simulator
 from gailkit.storage import give_second_name
 from gailkit.tracking import named_trackers
 from gailkit.training.build import build_expert_trainer, build_trainer
@@ -33,8 +37,6 @@ from gailkit.training.running import (
     TrainingResult,
     fitted_to_envs,
     policy_of,
-    settled,
-    surroundings,
     train_into,
 )
 from gailkit.training.stopped import (
@@ -46,11 +48,15 @@ from gailkit.training.stopped import (
     require_same_extent,
     require_same_parts,
     require_same_spaces,
+    tell_of_other_device,
     tell_what_differs,
     tell_what_it_means,
     tell_where_demonstrations_are,
 )
+from gailkit.training.surroundings import chosen_device, maker_for, settled, surroundings
 from gailkit.training.tracked import Track, kept_names
+
+MOST_NAMED = 16  # environments that were not brought back
 
 
 def resume(
@@ -64,6 +70,8 @@ def resume(
     tell: Tell = warnings.warn,
     stepping: Stepping | None = None,
     track: Track | None = None,
+    device: str = AUTO,
+    env: Simulator | None = None,
 ) -> TrainingResult:
     """Go on with the run in ``run_dir`` from its last checkpoint to its end.
 
@@ -80,6 +88,8 @@ def resume(
         trust: names in the run that may be imported although it is not one of one's own (``training.own_runs``).
         stepping: where the environments run now, as in ``training.train.train``; it need not be where they ran.
         track: other trackers than those that it was begun with, as in ``training.train.train``.
+        device: where it learns from now on, as in ``training.train.train``; it need not be where it did.
+        env: the simulator of tensors that it learned in, where no name leads to one.
         tell: takes what there is to say before it goes on; a warning where it is not given.
 
     Raises:
@@ -89,6 +99,7 @@ def resume(
         DataError: if the run is damaged, or cannot go on, as one that was pulled.
         EnvironmentFailure, StorageError, DivergenceError: as ``training.train.train``.
     """
+    device_of(device)
     with closing(RunFolder.open(Path(run_dir))) as folder:
         if is_first():
             folder.claim()
@@ -106,10 +117,13 @@ def resume(
         require_same_extent(stopped, config)
         tell_what_differs(stopped, tell)
         tell_what_it_means(stopped, config, tell)
-        stepping = settled(stepping, stopped.env_id, config, stopped.env_kwargs)
-        with surroundings(stopped.env_id, config, stopped.env_kwargs, stepping) as envs:
+        maker = maker_for(env or stopped.env_id, stopped.env_kwargs, config, device, stepping)
+        stepping = settled(stepping, maker, config)
+        with surroundings(maker, config, stepping) as envs:
             require_same_spaces(stopped, envs)
-            plan = _plan(stopped, config, envs, demonstrations, parts)
+            chosen = chosen_device(device, envs, config, stepping)
+            tell_of_other_device(stopped, chosen, tell)
+            plan = _plan(stopped, config, envs, demonstrations, parts, chosen)
             tell_where_demonstrations_are(stopped, demonstrations, tell)
             plan.trainer.collector.mishaps = Mishaps(stepping.restarts, stepping.tell)
             with together():  # rank 0 changes nothing before all have read it
@@ -118,7 +132,7 @@ def resume(
             with together():
                 rows = _prepare(stopped, config) if is_first() else []
             result = TrainingResult(policy, plan.trainer, rows, folder.path)
-            return train_into(folder, result, plan.demonstrations, onlookers, stepping, stopped.best_return)
+            return train_into(folder, result, plan.demonstrations, onlookers, stepping, maker, stopped.best_return)
 
 
 def _prepare(stopped: Stopped, config: RunConfig) -> list[dict[str, float]]:
@@ -149,11 +163,12 @@ def _plan(
     envs: Environments,
     demonstrations: Demonstrations | None,
     parts: Parts | None,
+    device: torch.device,
 ) -> Plan:
     """The objects of the run, as they were before their state is loaded."""
     require_same_parts(stopped, parts or Parts())
     if isinstance(config, ExpertConfig):
-        return Plan(build_expert_trainer(config, envs, parts), {})
+        return Plan(build_expert_trainer(config, envs, parts, device), {})
     assert isinstance(config, TrainConfig) and stopped.shown is not None
     if demonstrations is None:
         raise InputError(f"{stopped.folder.path} learns from demonstrations, which are needed to go on; found none")
@@ -162,7 +177,7 @@ def _plan(
     with damaged(stopped.folder.path):
         record = stopped.state["candidates"]["began"]
         began = None if record is None else WarmStart.recorded(record)
-    return Plan(build_trainer(config, envs, fitted, parts, began), {}, fitted)
+    return Plan(build_trainer(config, envs, fitted, parts, began, device), {}, fitted)
 
 
 def _load(stopped: Stopped, trainer: Trainer, tell: Tell) -> None:
@@ -174,8 +189,9 @@ def _load(stopped: Stopped, trainer: Trainer, tell: Tell) -> None:
         kept = stopped.state.get("replay")
         trainer.load_state_dict({**stopped.state, "replay": replay.load(kept)})
     if trainer.collector.not_restored:
-        numbers = ", ".join(map(str, trainer.collector.not_restored))
+        lost = trainer.collector.not_restored
+        numbers = ", ".join(map(str, lost[:MOST_NAMED])) + (", ..." if len(lost) > MOST_NAMED else "")
         tell(
-            f"the environments {numbers} are not brought back by seed and actions to where they stood; they begin new "
-            "episodes, and the rest of the run is another than if it had not been stopped"
+            f"the environments {numbers} are not brought back by {trainer.collector.by} to where they stood; they "
+            "begin new episodes, and the rest of the run is another than if it had not been stopped"
         )

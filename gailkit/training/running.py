@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from gailkit.demonstrations import Demonstrations
+from gailkit.devices import AUTO, device_of
 from gailkit.errors import DivergenceError, EnvironmentFailure
 from gailkit.generator import TrainedPolicy
 from gailkit.health.plan import Plan as HealthPlan
 from gailkit.health.plan import action_components, logit_bound
 from gailkit.health.watch import Watch
-from gailkit.ranks.group import agreed, from_first, is_first, rank, size, together
+from gailkit.ranks.group import agreed, from_first, is_first, size, together
 from gailkit.rollouts.environments import EnvMaker
 from gailkit.rollouts.failures import Mishaps
-from gailkit.rollouts.global_generators import seeded_globally, undisturbed
+from gailkit.rollouts.global_generators import undisturbed
 from gailkit.rollouts.protocol import Environments
-from gailkit.rollouts.stacked import stacked
+from gailkit.rollouts.simulated import name_of
 from gailkit.rollouts.stepping import Stepping
-from gailkit.rollouts.vector import make_vector_env, settle
+from gailkit.rollouts.vector import Given
+from gailkit.simulators.protocol import Simulator
 from gailkit.tracking import TrackedRun, TrackerFactory, Tracking
 from gailkit.training.acting import parts_to_act, warn_of_nameless
 from gailkit.training.all_ranks import begin_alike
@@ -41,6 +44,7 @@ from gailkit.training.own_runs import remember
 from gailkit.training.parts import Parts, described_parts
 from gailkit.training.places import LAST
 from gailkit.training.run import CONFIG_FILE, RunFolder
+from gailkit.training.surroundings import chosen_device, maker_for, settled, surroundings
 from gailkit.training.tracked import Track, describe_trackers, id_of, trackers_of
 from gailkit.wording import counted
 
@@ -75,9 +79,9 @@ class Plan:
 
 
 def run_to_the_end(
-    env_id: str,
+    env: str | Simulator,
     config: RunConfig,
-    make_plan: Callable[[Environments], Plan],
+    make_plan: Callable[[Environments, torch.device], Plan],
     *,
     out: Path | str | None,
     overwrite: bool,
@@ -86,48 +90,34 @@ def run_to_the_end(
     command: str | None,
     stepping: Stepping | None = None,
     track: Track | None = None,
+    device: str = AUTO,
 ) -> TrainingResult:
-    """Iterate what ``make_plan`` makes for the environments of a run until its steps are done.
+    """Iterate what ``make_plan`` makes for the environments of a run, on a device, until its steps are done.
 
     The arguments and what may be raised are those of ``training.train.train``.
     """
-    kwargs = dict(env_kwargs or {})
+    kwargs, env_id = dict(env_kwargs or {}), env if isinstance(env, str) else name_of(env)
+    device_of(device)
     onlookers = Onlookers(on_iteration, trackers_of(track, out))
     require_same(lambda: {"env_id": env_id, "env_kwargs": kwargs, **config.to_dict(), "out": out is not None})
-    stepping = settled(stepping, env_id, config, kwargs)
-    with surroundings(env_id, config, kwargs, stepping) as envs:
-        plan = make_plan(envs)
+    maker = maker_for(env, kwargs, config, device, stepping)
+    stepping = settled(stepping, maker, config)
+    with surroundings(maker, config, stepping) as envs:
+        chosen = chosen_device(device, envs, config, stepping)
+        plan = make_plan(envs, chosen)
         begin_alike(plan.trainer)
         plan.trainer.collector.mishaps = Mishaps(stepping.restarts, stepping.tell)
         result = TrainingResult(policy_of(plan, envs, env_id, kwargs), plan.trainer, [], None)
         if out is None:
             _iterate(result, on_iteration, looks=_looks(result, plan.demonstrations, stepping))
-            return _chosen(result, plan.demonstrations, None, stepping)
+            return _chosen(result, plan.demonstrations, None, stepping, maker)
         tracked = describe_trackers(onlookers.trackers)
-        described = {**describe_run(env_id, kwargs, envs, config, command), "track": tracked, **plan.description}
+        described = describe_run(env_id, kwargs, envs, config, command, chosen)
+        described = {**described, "track": tracked, **plan.description}
         with closing(_begun(Path(out), described, plan, overwrite)) as folder:
-            return train_into(folder, replace(result, folder=folder.path), plan.demonstrations, onlookers, stepping)
-
-
-def settled(stepping: Stepping | None, env_id: str, config: RunConfig, env_kwargs: Mapping[str, Any]) -> Stepping:
-    """How the environments of a run are stepped, in how many processes among it.
-
-    Raises:
-        InputError: for more workers than environments, and whatever it raises where one is tried out.
-    """
-    stepping = stepping or Stepping()
-    stepping.check(config.num_envs)
-    return settle(stepping, EnvMaker(env_id, env_kwargs), config.num_envs, config.steps_of_rollouts // size())
-
-
-@contextmanager
-def surroundings(
-    env_id: str, config: RunConfig, env_kwargs: Mapping[str, Any], stepping: Stepping
-) -> Iterator[Environments]:
-    """The environments of a run as it sees them, and random numbers of its own; each rank has others."""
-    make = partial(make_vector_env, env_id, config.num_envs, env_kwargs, stepping)
-    with seeded_globally(config.seed + rank()), closing(make()) as envs:
-        yield stacked(envs, config.frame_stack)
+            return train_into(
+                folder, replace(result, folder=folder.path), plan.demonstrations, onlookers, stepping, maker
+            )
 
 
 def fitted_to_envs(demonstrations: Demonstrations, envs: Environments, config: RunConfig) -> Demonstrations:
@@ -155,12 +145,14 @@ def train_into(
     demonstrations: Demonstrations | None,
     onlookers: Onlookers,
     stepping: Stepping,
+    maker: EnvMaker | Given,
     best_return: float = -math.inf,
 ) -> TrainingResult:
     """Iterate to the end, and choose, with checkpoints in the folder.
 
     Args:
         result: what there is so far; of a run that goes on, with the metrics of its first part.
+        maker: of the environments in which candidates are played.
         best_return: of the best checkpoint of a run that goes on.
     """
     trainer = result.trainer
@@ -180,7 +172,7 @@ def train_into(
         except EnvironmentFailure as error:
             done = counted(trainer.steps, "step")
             raise EnvironmentFailure(f"{error}, after {done}; what was learned is kept") from error
-    return _chosen(result, demonstrations, folder, stepping)
+    return _chosen(result, demonstrations, folder, stepping, maker)
 
 
 def _tracking(folder: RunFolder, result: TrainingResult, onlookers: Onlookers, stepping: Stepping) -> Tracking:
@@ -211,7 +203,11 @@ def _folder_of(out: Path, described: Mapping[str, Any], plan: Plan, overwrite: b
 
 
 def _chosen(
-    result: TrainingResult, demonstrations: Demonstrations | None, folder: RunFolder | None, stepping: Stepping
+    result: TrainingResult,
+    demonstrations: Demonstrations | None,
+    folder: RunFolder | None,
+    stepping: Stepping,
+    maker: EnvMaker | Given,
 ) -> TrainingResult:
     """The result with the policy that is nearest to the demonstrations, kept in the folder too; rank 0 chooses."""
     candidates, config = result.trainer.candidates, result.trainer.config
@@ -222,7 +218,7 @@ def _chosen(
     choice: Choice | None = None
     with together():
         if is_first():
-            choice = choose(candidates, result.policy, demonstrations, steps, config.seed, stepping, mishaps)
+            choice = choose(candidates, result.policy, demonstrations, steps, config.seed, stepping, mishaps, maker)
         if choice is not None and folder is not None:
             networks = {f"actor_critic.{name}": tensor for name, tensor in choice.state.items()}
             folder.save("chosen", {"generator": networks, "choice": choice.record, "steps": result.trainer.steps})

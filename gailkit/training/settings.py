@@ -46,24 +46,39 @@ def setting(default: Any, help: str, choices: tuple[str, ...] = (), **bounds: fl
     return field(default=default, metadata={"help": help, "choices": choices, "bounds": named})
 
 
-def setting_of(defaults: Mapping[str, Any], help: str, choices: tuple[str, ...] = (), **bounds: float) -> Any:
-    """A field of some generators only, with each one's default; None, its value here, stands for those."""
+def setting_of(
+    defaults: Mapping[str, Any], help: str, choices: tuple[str, ...] = (), grows: int = 0, **bounds: float
+) -> Any:
+    """A field of some generators only, with each one's default; None, its value here, stands for those.
+
+    ``grows`` is 1 where the default grows with the environments (``grown``), and -1 where it shrinks with them.
+    """
     made = setting(None, help, choices, **bounds)
-    return field(default=None, metadata={**made.metadata, "of": defaults})
+    return field(default=None, metadata={**made.metadata, "of": defaults, "grows": grows})
 
 
-def setting_by(default: Any, others: Mapping[str, Any], help: str, **bounds: float) -> Any:
-    """A field whose default is another one with some generators; None until ``fill`` knows the generator."""
+def setting_by(default: Any, others: Mapping[str, Any], help: str, grows: int = 0, **bounds: float) -> Any:
+    """A field whose default is another one with some generators; None until ``fill`` knows the generator.
+
+    ``grows`` as in ``setting_of``.
+    """
     made = setting(None, help, (), **bounds)
-    return field(default=None, metadata={**made.metadata, "default": default, "by": others})
+    return field(default=None, metadata={**made.metadata, "default": default, "by": others, "grows": grows})
 
 
-def fill(record: Any, generator: str) -> None:
+def fill(record: Any, generator: str, growth: float = 1.0) -> None:
     """Put the default of ``generator`` into every setting of a frozen ``record`` that is being made and has none."""
     for item in fields(record):
         if "by" in item.metadata and getattr(record, item.name) is None:
             found = item.metadata["by"].get(generator, item.metadata["default"])
-            object.__setattr__(record, item.name, found)
+            object.__setattr__(record, item.name, grown(found, item, growth))
+
+
+def grown(default: Any, item: dataclasses.Field[Any], growth: float) -> Any:
+    """The ``default`` of a setting times the ``growth``, or divided by it, where it grows or shrinks."""
+    if growth == 1.0 or not item.metadata["grows"]:
+        return default
+    return type(default)(default * growth ** item.metadata["grows"])
 
 
 def config_from_dict(values: Mapping[str, Any], kind: type[Record]) -> Record:

@@ -17,7 +17,7 @@ from gailkit.rollouts.protocol import Environments
 from gailkit.spaces import space_to_json
 from gailkit.training.all_ranks import of_this_rank
 from gailkit.training.config import ExpertConfig, RunConfig, TrainConfig, stored_config
-from gailkit.training.describe import describe_demonstrations, versions
+from gailkit.training.describe import describe_demonstrations, described_device, versions
 from gailkit.training.form import require_networks_stored
 from gailkit.training.parts import Parts, described_parts
 from gailkit.training.run import RunFolder, damaged
@@ -155,6 +155,13 @@ def tell_what_differs(stopped: Stopped, tell: Tell) -> None:
         tell(
             f"the run was begun under other circumstances ({'; '.join(differing)}): the rest may differ in last digits"
         )
+
+
+def tell_of_other_device(stopped: Stopped, device: torch.device, tell: Tell) -> None:
+    """Say if it learned on another one, which draws other random numbers and computes other last digits."""
+    before, now = stopped.described.get("device", "cpu"), described_device(device)
+    if before != now:
+        tell(f"the run learned on {before} and goes on on {now}: the rest is another than if it had not been stopped")
 
 
 def require_same_spaces(stopped: Stopped, envs: Environments) -> None:

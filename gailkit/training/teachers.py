@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gailkit.demonstrations import Demonstrations
+from gailkit.demonstrations.on_device import Steps
 from gailkit.discriminator import DiscriminatorLearner
 from gailkit.types import Experience, Replayed, Rollout, Transitions
 
@@ -46,9 +47,13 @@ class Adversary(Teacher):
 
     of_a_rank = ("demonstrations",)
 
-    def __init__(self, learner: DiscriminatorLearner, demonstrations: Demonstrations) -> None:
+    def __init__(
+        self, learner: DiscriminatorLearner, demonstrations: Demonstrations, shown: Steps | None = None
+    ) -> None:
+        """``shown`` are steps of the demonstrations on the learner's device; to be drawn on the CPU when None."""
         self.learner = learner
         self.demonstrations = demonstrations
+        self.shown = demonstrations.steps() if shown is None else shown
 
     def learn(self, rollout: Rollout, experience: Experience) -> dict[str, float]:
         """Update D."""
@@ -61,7 +66,10 @@ class Adversary(Teacher):
 
     def draw_expert(self, batch_size: int) -> Transitions:
         """Expert transitions at random, with replacement."""
-        return self.demonstrations.sample(batch_size, torch.default_generator)
+        device = self.shown.device
+        if device.type == "cpu" or not self.demonstrations.in_memory:
+            return self.demonstrations.sample(batch_size, torch.default_generator).to(device)
+        return self.shown[torch.randint(len(self.shown), (batch_size,), device=device)]
 
     def networks(self) -> dict[str, nn.Module]:
         """The discriminator, and the one of endings where there is one."""
@@ -89,20 +97,20 @@ class TrueReward(Teacher):
 
     def __init__(self, remembered: int = 0) -> None:
         """``remembered`` is how many of the run's steps before the last rollout may be asked about."""
-        self._observed: list[np.ndarray] = []
+        self._observed: list[Tensor] = []
         self._remembered = remembered
         self._kept = torch.zeros(0)  # that of step k at k modulo its size
 
-    def observe(self, rewards: np.ndarray) -> None:
+    def observe(self, rewards: np.ndarray | Tensor) -> None:
         """Take the rewards (N,) of one step of the rollout in progress."""
-        self._observed.append(np.array(rewards, dtype=np.float32))
+        self._observed.append(torch.as_tensor(rewards).to(torch.float32, copy=True))
 
     def learn(self, rollout: Rollout, experience: Experience) -> dict[str, float]:
         """Take in the rewards observed since the last rollout."""
-        rewards = torch.from_numpy(np.stack(self._observed)).flatten()
+        rewards = torch.stack(self._observed).flatten().to(rollout.terminated.device)
         self._observed = []
         if not len(self._kept):
-            self._kept = torch.zeros(self._remembered + len(rewards))
+            self._kept = torch.zeros(self._remembered + len(rewards), device=rewards.device)
         self._kept[rollout.numbers.flatten() % len(self._kept)] = rewards
         return {}
 

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from gailkit.demonstrations import Demonstrations
+from gailkit.devices import AUTO
 from gailkit.errors import InputError
 from gailkit.recording.recorded_in import check_recorded_in
 from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.stepping import Stepping
+from gailkit.simulators.protocol import Simulator
 from gailkit.training.build import build_trainer
 from gailkit.training.compared import digest_of, require_same
 from gailkit.training.config import TrainConfig
@@ -22,7 +26,7 @@ from gailkit.training.tracked import Track
 
 
 def train(
-    env_id: str,
+    env: str | Simulator,
     demonstrations: Demonstrations,
     config: TrainConfig | None = None,
     *,
@@ -34,16 +38,18 @@ def train(
     command: str | None = None,
     stepping: Stepping | None = None,
     track: Track | None = None,
+    device: str = AUTO,
     held_out: int = 0,
     source: Mapping[str, Any] | None = None,
     other_environment: bool = False,
 ) -> TrainingResult:
-    """Train a policy that imitates ``demonstrations`` in the environment ``env_id``.
+    """Train a policy that imitates ``demonstrations`` in the environment ``env``.
 
     It learns from all of them, to the last episode. So that there are some to compare it with that are new to it, hold
     them out before (``demonstrations.hold_out``), as the command ``gailkit train`` does.
 
     Args:
+        env: the id of an environment, ``module:attribute`` that makes a simulator of tensors, or such a simulator.
         config: every setting; the defaults serve all tasks.
         parts: objects that take the place of those that ``config`` names.
         out: the run folder; nothing is written when None.
@@ -56,6 +62,8 @@ def train(
         track: where the numbers are shown beside ``metrics.jsonl``: some of tensorboard, wandb and trackio,
             ``package.module:attribute`` or what makes a ``tracking.Tracker``; TensorBoard where it is None, nowhere
             where it is empty. One that fails is told of, and the run goes on without it.
+        device: where it learns: "cpu", "cuda", "cuda:1", or "auto", which is a card where there is one and pictures are
+            seen. Another device computes other last digits, and draws other random numbers.
         held_out: how many episodes were kept back from ``demonstrations``, for the record.
         source: where the demonstrations come from, in plain JSON values, for the record.
         other_environment: learn although they were recorded in another version, time limit or wrappers than the
@@ -63,15 +71,15 @@ def train(
 
     Raises:
         InputError: if the environment does not exist, the demonstrations do not fit it or come from another form of it,
-            a name is not known, ``out`` is not empty, or ``held_out`` is negative.
+            a name is not known, ``out`` is not empty, there is no such device, or ``held_out`` is negative.
         EnvironmentFailure: if the environment fails more often than is accepted; what was learned is in ``out``.
         StorageError: if the disk refuses.
         DivergenceError: if a number becomes NaN; the last checkpoint was written before that.
     """
-    if not isinstance(env_id, str) or not isinstance(demonstrations, Demonstrations):
+    if not isinstance(env, str | Simulator) or not isinstance(demonstrations, Demonstrations):
         raise InputError(
-            "train takes the id of a registered environment and Demonstrations (Demonstrations.load reads a file); "
-            f"found {type(env_id).__name__} and {type(demonstrations).__name__}"
+            "train takes the id of a registered environment, or a simulator of tensors, and Demonstrations "
+            f"(Demonstrations.load reads a file); found {type(env).__name__} and {type(demonstrations).__name__}"
         )
     if not isinstance(held_out, int) or held_out < 0:
         raise InputError(f"the number of episodes held out must be a whole number, 0 or more; found {held_out!r}")
@@ -80,16 +88,18 @@ def train(
         raise InputError(f"train takes its settings in a TrainConfig; found {type(config).__name__}")
     config = config.with_actions(demonstrations.has_actions)
 
-    def plan(envs: Environments) -> Plan:
+    def plan(envs: Environments, device: torch.device) -> Plan:
         fitted = fitted_to_envs(demonstrations, envs, config)
         require_same(lambda: {"demonstrations": digest_of(fitted.digests(), fitted.stride, list(fitted.offsets))})
         if not other_environment:
             check_recorded_in(demonstrations.about, envs.about)
         described = {**describe_demonstrations(fitted, held_out, source), "other_environment": other_environment}
-        return Plan(build_trainer(config, envs, fitted, parts), {"demonstrations": described}, fitted, parts)
+        return Plan(
+            build_trainer(config, envs, fitted, parts, device=device), {"demonstrations": described}, fitted, parts
+        )
 
     return run_to_the_end(
-        env_id,
+        env,
         config,
         plan,
         out=out,
@@ -99,4 +109,5 @@ def train(
         command=command,
         stepping=stepping,
         track=track,
+        device=device,
     )

@@ -95,7 +95,7 @@ def test_every_option_arrives_at_its_setting_and_no_other(name: str, field: data
 def test_an_expert_has_the_options_of_its_settings_and_no_others() -> None:
     shared = {option_of(".".join(path)) for path, _ in settings_of(ExpertConfig())}
     offered = {option.opts[0] for option in expert.params if isinstance(option, click.Option)}
-    run = {"--config", "--out", "--overwrite", "--threads", "--env-kwargs", "--resume", "--trust"}
+    run = {"--config", "--out", "--overwrite", "--threads", "--device", "--env-kwargs", "--resume", "--trust"}
     assert offered == shared | run | {"--track", "--workers", "--step-timeout", "--restarts"}
     assert not [name for name in offered if "discriminator" in name]
 

@@ -13,6 +13,8 @@ from gailkit.errors import InputError
 from gailkit.generator.replay import Replay, check_fits
 from gailkit.types import Rollout
 
+CPU = torch.device("cpu")
+
 
 def rollout(first: int, steps: int = 4, environments: int = 2, dtype: torch.dtype = torch.float32) -> Rollout:
     """Observations that are the numbers of the steps."""
@@ -108,9 +110,9 @@ def test_a_restored_one_goes_on_as_if_nothing_had_happened(rollouts: int) -> Non
 
 def test_a_replay_that_cannot_fit_into_memory_is_refused_with_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Observations of three float32, their successors, an action of one and two flags: 30 bytes a step."""
-    monkeypatch.setattr("gailkit.generator.replay.available_memory", lambda: 29_999_999)
-    check_fits(999_999, Box(-1, 1, (3,)), Box(-1, 1, (1,)))
+    monkeypatch.setattr("gailkit.generator.replay.free_memory", lambda device: 29_999_999)
+    check_fits(999_999, Box(-1, 1, (3,)), Box(-1, 1, (1,)), CPU)
     with pytest.raises(InputError, match=r"1,000,000 steps takes 30 MB of memory, and 30 MB are free"):
-        check_fits(1_000_000, Box(-1, 1, (3,)), Box(-1, 1, (1,)))
+        check_fits(1_000_000, Box(-1, 1, (3,)), Box(-1, 1, (1,)), CPU)
     with pytest.raises(InputError, match=r"takes 14,122 MB of memory"):  # bytes stay bytes
-        check_fits(1_000_000, Box(0, 255, (84, 84), np.uint8), Discrete(2))
+        check_fits(1_000_000, Box(0, 255, (84, 84), np.uint8), Discrete(2), CPU)

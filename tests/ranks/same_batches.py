@@ -111,6 +111,7 @@ class Told:
         self.rollouts = iter([rollout(number, space, ranks, of) for number in range(UPDATES)])
         self.envs, self.mishaps = SimpleNamespace(single_action_space=space), SimpleNamespace(discarded=0)
         self.finished: list[Any] = []
+        self.ended = 0
 
     def collect(self, generator: Generator) -> Rollout:
         return next(self.rollouts)

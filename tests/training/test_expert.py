@@ -105,7 +105,10 @@ def test_an_environment_that_breaks_ends_it_after_a_checkpoint(tiny_expert: Expe
 
 
 def test_what_is_no_name_of_an_environment_is_refused(tiny_expert: ExpertConfig) -> None:
-    with pytest.raises(InputError, match=r"^train_expert takes the id of a registered environment; found int$"):
+    with pytest.raises(
+        InputError,
+        match=r"^train_expert takes the id of a registered environment, or a simulator of tensors; found int$",
+    ):
         train_expert(3, tiny_expert)
     with pytest.raises(InputError, match=r"no environment is called 'CartPol-v1'; near matches: CartPole-v1"):
         train_expert("CartPol-v1", tiny_expert)

@@ -10,6 +10,7 @@ import rich_click as click
 
 from gailkit.cli.common import (
     PATH,
+    device_option,
     env_kwargs_option,
     prepare_extra_output,
     stopped_at_once,
@@ -81,6 +82,7 @@ EXAMPLES = examples(
 @click.option("--num-envs", type=click.IntRange(1), default=8, show_default=True, help="Episodes run side by side.")
 @trust_option
 @env_kwargs_option
+@device_option
 @stepping_options
 @reading_options
 def evaluate(

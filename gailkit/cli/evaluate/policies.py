@@ -22,6 +22,7 @@ from gailkit.cli.demonstrations import ReadingOptions, load
 from gailkit.cli.evaluate.method_names import method_names
 from gailkit.cli.specs import choose_environment, resolve_policy
 from gailkit.cli.stepping_options import note
+from gailkit.devices import device_of
 from gailkit.errors import GailkitError, InputError
 from gailkit.rollouts.stepping import Stepping
 
@@ -47,6 +48,7 @@ class Request:
     clip_actions: bool
     num_envs: int
     stepping: Stepping
+    device: str
     trust: tuple[str, ...] = ()
     filmed: bool = False  # whether the policy and the expert are to be drawn
     said: list[str] = field(default_factory=list)  # notes that were given before the policies ran
@@ -98,6 +100,7 @@ def run_policies(
     from gailkit.rollouts.environments import make_env
     from gailkit.rollouts.protocol import About
 
+    device_of(request.device)
     for spec in request.specs:
         check_packages(spec)
     demonstrations = load(request.demos, options, env_id)
@@ -174,7 +177,9 @@ def _shown(environment: tuple[str, dict[str, Any]]) -> str:
 
 
 def _policy(request: Request, spec: str, env: Any) -> Policy:
-    return resolve_policy(
+    from gailkit.evaluation.acting import acting_on
+
+    policy = resolve_policy(
         spec,
         env,
         request.seed,
@@ -183,6 +188,8 @@ def _policy(request: Request, spec: str, env: Any) -> Policy:
         trust=request.trust,
         clip_actions=request.clip_actions,
     )
+    acting: Policy = acting_on(policy, request.device)
+    return acting
 
 
 def _actions(request: Request) -> str | None:
