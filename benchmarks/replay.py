@@ -31,10 +31,11 @@ COLUMNS = (
 )  # fmt: skip
 CONTROLS = """
 Bias controls: whoever imitates a teacher that knows nothing must not score the task, no more than 0.1 above the teacher
-itself on the real expert's scale.
+itself on the real expert's scale, by the kind of actions that the teacher takes. The likeliest actions of somebody who
+imitates random ones are those of nobody: what they score says little.
 
-| task and teacher | steps | generator | teacher's score | score | seeds |
-|---|--:|---|--:|--:|--:|
+| task and teacher | steps | generator | actions | teacher's score | score | by its other actions | seeds |
+|---|--:|---|---|--:|--:|--:|--:|
 """
 
 
@@ -94,8 +95,11 @@ def _control_lines(rows: Sequence[Row], task: Task) -> Iterator[str]:
         runs = rows_of(rows, task, method)
         if runs:
             taught = _middle([run["teacher_score"] for run in runs], 3)
-            scores = _entry([run["score"] for run in runs])
-            yield f"| {task.name} | {task.steps:,} | {method.name} | {taught} | {scores} | {len(runs)} |"
+            kinds = {"likeliest": "score", "sampled": "score_sampled"}
+            own, other = ("sampled", "likeliest") if task.teacher == "random" else ("likeliest", "sampled")
+            scores = (_entry([run[kinds[kind]] for run in runs]) for kind in (own, other))
+            entries = [task.name, f"{task.steps:,}", method.name, own, taught, *scores, len(runs)]
+            yield "| " + " | ".join(map(str, entries)) + " |"
 
 
 def _entry(values: Sequence[float | None]) -> str:

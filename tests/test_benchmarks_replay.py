@@ -32,7 +32,7 @@ def test_the_actions_that_count_are_those_of_the_expert(tmp_path: Path) -> None:
     entry = "| likeliest | 0.910 [0.900, 0.920] | 0.910 [0.900, 0.920] | 0.60 | 2,000 | 60 | 3 |"
     assert f"| Pendulum-v1 | 10 episodes | 20,000 | 0.95 | sac {entry}" in text
     assert "| Hopper-v5 | 4 episodes, every 20th pair | 150,000 | 0.95 | sac | sampled | 0.500" in text
-    assert "| Hopper-v5 taught by random | 150,000 | sac | 0.000 | 0.010 [0.010, 0.010] | 1 |" in text
+    assert "| 150,000 | sac | sampled | 0.000 | 0.020 [0.020, 0.020] | 0.010 [0.010, 0.010] | 1 |" in text
 
 
 def test_every_task_has_generators_that_can_act_in_it() -> None:
