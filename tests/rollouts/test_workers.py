@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -30,6 +31,7 @@ from gailkit.rollouts.failures import Mishaps
 from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.stepping import Stepping
 from gailkit.rollouts.vector import make_vector_env
+from gailkit.rollouts.workers import wire
 from gailkit.rollouts.workers.pool import InWorkers
 from gailkit.types import Reward, Rollout
 
@@ -360,3 +362,36 @@ def test_more_workers_than_environments_are_refused() -> None:
         InputError, match=r"^3 workers are more than the 2 environments .*; accepted are 1 to 2, or auto$"
     ):
         make_vector_env("CartPole-v1", 2, None, stepping(3))
+
+
+@pytest.mark.parametrize("awake", [0.0, 1.0])
+def test_a_command_arrives_whether_it_is_waited_for_awake_or_asleep(awake: float) -> None:
+    commands, other_end = os.pipe()
+    timer = threading.Timer(0.05, os.write, (other_end, wire.STEP))
+    timer.start()
+    began, busy = time.perf_counter(), time.thread_time()
+    assert wire.receive(commands, awake) == wire.STEP
+    assert 0.04 < time.perf_counter() - began < 1.0  # as soon as it is there
+    assert (time.thread_time() - busy > 0.005) == (awake > 0.0)
+    timer.join()
+    os.close(other_end)
+    assert wire.receive(commands, awake) == b""  # nobody is there any more
+    os.close(commands)
+
+
+def test_workers_wait_asleep_for_a_learner_that_takes_its_time() -> None:
+    with closing(InWorkers(EnvMaker("CartPole-v1"), 2, 2, 60.0)) as envs:
+        envs.reset(seed=0)
+        envs.step(np.zeros(2, np.int64))
+        time.sleep(0.2)
+        before = [seconds_of(pid) for pid in envs.pids]
+        time.sleep(0.5)
+        assert [seconds_of(pid) for pid in envs.pids] == before
+
+
+def seconds_of(pid: int) -> float:
+    """Of a processor, that a process has had."""
+    if not (stat := Path(f"/proc/{pid}/stat")).exists():
+        pytest.skip("this system does not tell of other processes")
+    numbers = stat.read_text().rpartition(")")[2].split()
+    return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")

@@ -24,13 +24,14 @@ from gailkit.rollouts.workers import wire
 GRACE = 3.0  # seconds between the end of the process it works for and the end of this one, to close environments in
 
 
-def main(commands: int, answers: int, lifeline: int, memory: int) -> None:
+def main(commands: int, answers: int, lifeline: int, memory: int, awake: float) -> None:
     """Make environments and step them, as ``commands`` ask for it, until nothing more can be asked.
 
     Args:
         commands, answers: the pipes of ``workers.wire``.
         lifeline: a pipe that ends with the process at the other end of it.
         memory: the file that the arrays lie in.
+        awake: seconds of waiting for commands before it sleeps.
     """
     for number in (signal.SIGINT, signal.SIGTERM):  # whom they reach stops this process in good order
         signal.signal(number, _nothing)  # not SIG_IGN, which the programs that an environment starts would inherit
@@ -39,7 +40,7 @@ def main(commands: int, answers: int, lifeline: int, memory: int) -> None:
     threading.Thread(target=_outlive_nobody, args=(lifeline,), daemon=True).start()
     group: Group | None = None
     try:
-        while kind := wire.receive(commands):
+        while kind := wire.receive(commands, awake):
             if kind == wire.MAKE:
                 group, num_envs = _made(wire.receive_message(commands), answers)
             elif group is not None and kind == wire.ATTACH:

@@ -20,11 +20,13 @@ from gailkit import errors
 from gailkit.errors import EnvironmentFailure, InputError
 from gailkit.rollouts.group import Arrays, EnvFactory
 from gailkit.rollouts.in_process import Answer, Infos, answer_of, infos_of, replayed, tell_reset, tell_step
+from gailkit.rollouts.machine import usable_processors
 from gailkit.rollouts.protocol import About, Failure
 from gailkit.rollouts.workers import wire
 from gailkit.rollouts.workers.worker import TIME_TO_CLOSE, Gone, Worker
 
 TIME_TO_MAKE = 300.0  # seconds that making environments may take at least
+AWAKE = 1e-3  # seconds in which a worker expects the next step, where it has a processor to itself
 
 
 @dataclass
@@ -50,6 +52,7 @@ class InWorkers:
     def __init__(self, factory: EnvFactory, num_envs: int, workers: int, step_timeout: float) -> None:
         self.num_envs = num_envs
         self._step_timeout = step_timeout
+        self._awake = AWAKE if workers <= usable_processors() else 0.0
         self._factory = _pickled(factory)
         self._entropy = list(hashlib.sha256(repr(random.getstate()).encode()).digest())
         bounds = [num_envs * share // workers for share in range(workers + 1)]
@@ -151,7 +154,7 @@ class InWorkers:
 
     def _start(self, share: _Share) -> None:
         share.started += 1
-        share.worker = Worker(self._lifeline, self._memory)
+        share.worker = Worker(self._lifeline, self._memory, self._awake)
         entropy = [share.indices.start, share.started, *self._entropy]
         share.worker.ask(wire.MAKE, pickle.dumps((self._factory, share.indices, self.num_envs, entropy)))
 

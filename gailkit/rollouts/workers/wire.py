@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
+import time
 from typing import Any
 
 MAKE, ATTACH, RESET, STEP, REPLAY = b"m", b"a", b"r", b"s", b"p"
 DONE, MADE, FAILED, REFUSED = b"k", b"a", b"f", b"e"
 LENGTH = 8  # bytes that say how long a message is
+_let_others = getattr(os, "sched_yield", lambda: None)  # run, where the system knows how
 
 
 def send(pipe: int, kind: bytes) -> None:
@@ -24,8 +27,16 @@ def send_message(pipe: int, kind: bytes, message: bytes) -> None:
         rest = rest[os.write(pipe, rest) :]
 
 
-def receive(pipe: int) -> bytes:
-    """One byte; none where the other end is closed."""
+def receive(pipe: int, awake: float = 0.0) -> bytes:
+    """One byte; none where the other end is closed. It is waited for without sleeping for ``awake`` seconds at first.
+
+    A processor that has fallen asleep takes longer to wake up than many an environment to take a step.
+    """
+    if awake:
+        poll, until = select.poll(), time.perf_counter() + awake
+        poll.register(pipe, select.POLLIN)
+        while not poll.poll(0) and time.perf_counter() < until:
+            _let_others()
     return os.read(pipe, 1)
 
 

@@ -36,12 +36,12 @@ class Worker:
     inherit what threads of torch have locked. It has a session of its own, so that Ctrl-C does not reach it.
     """
 
-    def __init__(self, lifeline: int, memory: int) -> None:
-        """``lifeline`` and ``memory`` as in ``child.main``."""
+    def __init__(self, lifeline: int, memory: int, awake: float) -> None:
+        """``lifeline``, ``memory`` and ``awake`` as in ``child.main``."""
         commands, self._commands = os.pipe()
         self._answers, answers = os.pipe()
         fds = (commands, answers, lifeline, memory)
-        words = json.dumps([fds, *map(str, sys.path), str(Path(__file__).parents[3])])
+        words = json.dumps([(*fds, awake), *map(str, sys.path), str(Path(__file__).parents[3])])
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _START, words], stdin=subprocess.DEVNULL, pass_fds=fds, start_new_session=True
