@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmarks.tasks import REPOSITORY
+from gailkit.rollouts.stepping import Stepping
 
 if TYPE_CHECKING:
     from gailkit.types import Policy, Trajectory
@@ -28,9 +29,10 @@ RESULTS = REPOSITORY / "benchmarks" / "results" / "recording.txt"
 @click.option("--rounds", default=5, show_default=True, help="How often both are measured, in turn.")
 @click.option("--episodes", default=100, show_default=True, help=f"In each round, of {STEPS_OF_EPISODE} steps.")
 @click.option("--num-envs", default=(8, 16, 32), multiple=True, show_default=True, help="Episodes run side by side.")
+@click.option("--workers", default=(1, 2), multiple=True, show_default=True, help="Processes that step; 1 is this one.")
 @click.option("--keep", is_flag=True, help="Also write what is printed to benchmarks/results/.")
-def recording(rounds: int, episodes: int, num_envs: Sequence[int], keep: bool) -> None:
-    """Steps a second of a recording, as a share of `env.step` with the same actions in the same process."""
+def recording(rounds: int, episodes: int, num_envs: Sequence[int], workers: Sequence[int], keep: bool) -> None:
+    """Steps a second of a recording, as a share of `env.step` with the same actions in one process."""
     import torch
 
     torch.set_num_threads(1)
@@ -39,34 +41,36 @@ def recording(rounds: int, episodes: int, num_envs: Sequence[int], keep: bool) -
         f"{ENV_ID}, {episodes * STEPS_OF_EPISODE:,} steps of a 2 x 64 tanh network, medians of {rounds} rounds,",
         f"{os.cpu_count()} cores; making the environments, shards and the final file included:",
     ]
-    for side_by_side in num_envs:
-        both = [_round(policy, episodes, side_by_side, seed) for seed in range(rounds)]
+    for side_by_side, processes in product(num_envs, workers):
+        both = [_round(policy, episodes, side_by_side, Stepping(processes), seed) for seed in range(rounds)]
         recorded, bare = (median(rates) for rates in zip(*both, strict=True))
         ratio = median(own / raw for own, raw in both)
         lines.append(
-            f"  --num-envs {side_by_side:<3} raw stepping {bare:7,.0f} steps/s, recording {recorded:7,.0f} steps/s, "
-            f"recording / raw {ratio:.2f}"
+            f"  --num-envs {side_by_side:<3} --workers {processes} raw stepping in one process {bare:7,.0f} steps/s, "
+            f"recording {recorded:7,.0f} steps/s, recording / raw {ratio:.2f}"
         )
     click.echo("\n".join(lines))
     if keep:
         RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _round(policy: Policy, episodes: int, num_envs: int, seed: int) -> tuple[float, float]:
+def _round(policy: Policy, episodes: int, num_envs: int, stepping: Stepping, seed: int) -> tuple[float, float]:
     """Steps a second of recording, and of bare stepping of what was recorded."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        recorded = _record(policy, Path(folder) / "a.hdf5", episodes, num_envs, seed)
+        recorded = _record(policy, Path(folder) / "a.hdf5", episodes, num_envs, stepping, seed)
         took = time.perf_counter() - started
     steps = sum(map(len, recorded))
     return steps / took, steps / _seconds_of_stepping(recorded)
 
 
-def _record(policy: Policy, path: Path, episodes: int, num_envs: int, seed: int) -> list[Trajectory]:
+def _record(
+    policy: Policy, path: Path, episodes: int, num_envs: int, stepping: Stepping, seed: int
+) -> list[Trajectory]:
     """As the command does."""
     from gailkit.recording.recorder import Recording
     from gailkit.recording.shard_folder import Shards
-    from gailkit.rollouts.environments import make_env
+    from gailkit.rollouts.environments import EnvMaker, make_env
     from gailkit.rollouts.episodes import run_episodes
 
     with closing(Shards(path)) as shards, closing(make_env(ENV_ID)) as env:
@@ -76,7 +80,8 @@ def _record(policy: Policy, path: Path, episodes: int, num_envs: int, seed: int)
         def on_steps(count: int) -> None:
             kept.commit_if_due()
 
-        for index, trajectory in run_episodes(policy, partial(make_env, ENV_ID), seeds, num_envs, on_steps=on_steps):
+        maker = EnvMaker(ENV_ID)
+        for index, trajectory in run_episodes(policy, maker, seeds, num_envs, on_steps=on_steps, stepping=stepping):
             kept.add(index, trajectory)
         kept.finish()
     return list(kept.finished.values())
