@@ -62,19 +62,25 @@ def _episode(
 
 
 def _values(index: int, name: str, given: Mapping[str, Any], space: Space[Any] | None) -> np.ndarray | None:
-    """The rows that are given under ``name``, those of several parts as ``gailkit.spaces`` holds them; None for none."""
+    """The rows that are given under ``name``, of several parts as ``gailkit.spaces`` holds them; None for none."""
     found = given.get(name)
     if found is None:
         return None
     if space is None and isinstance(found, Mapping | tuple):
         raise InputError(f"episode {index}: of {name} in several parts the space must be told; found none")
     try:
-        arrays = {(): _numbers(found)} if space is None else from_parts(space, found)
-        if any(array.ndim == 0 for array in arrays.values()):
-            raise InputError("there must be a row for each step; found a single number")
-        return arrays[()] if space is None else assemble(space, arrays)
+        if space is None:
+            return _rows(_numbers(found))
+        arrays = from_parts(space, found)
+        return assemble(space, {path: _rows(array) for path, array in arrays.items()})
     except InputError as error:
         raise InputError(f"episode {index}: of its {name}, {error}") from error
+
+
+def _rows(array: np.ndarray) -> np.ndarray:
+    if not array.ndim:
+        raise InputError("there must be a row for each step; found a single number")
+    return array
 
 
 def _numbers(found: Any) -> np.ndarray:

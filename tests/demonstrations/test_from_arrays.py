@@ -46,7 +46,7 @@ def test_they_fit_an_environment_of_those_parts(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "parted.py").write_text(
         "import gymnasium\nfrom gymnasium.spaces import *\nimport numpy as np\n"
         "class Parted(gymnasium.Env):\n"
-        f"    observation_space = Dict({{'z': Box(-1, 1, (2,), np.float64), 'a': Discrete(3)}})\n"
+        "    observation_space = Dict({'z': Box(-1, 1, (2,), np.float64), 'a': Discrete(3)})\n"
         "    action_space = Discrete(2)\n"
         "gymnasium.register('Parted-v0', Parted)\n"
     )
@@ -97,5 +97,5 @@ def test_what_is_wrong_is_said_with_its_episode(wrong: dict[str, Any], said: str
 def test_parts_without_a_space_are_refused() -> None:
     with pytest.raises(InputError, match="episode 0: of observations in several parts the space must be told"):
         Demonstrations.from_episodes([episode(3)])
-    with pytest.raises(InputError, match="episode 0 must be a dict of .*; found Trajectory"):
+    with pytest.raises(InputError, match=r"episode 0 must be a dict of .*; found Trajectory"):
         Demonstrations.from_episodes(Demonstrations.load("datasets/pendulum-v1.hdf5").trajectories[:1])

@@ -190,7 +190,9 @@ def test_a_name_that_makes_no_simulator_is_refused_and_one_that_does_is_closed(
     with pytest.raises(InputError, match=r"mine:one was asked for 3 environments and made 4"):
         make_vector_env("mine:one", 3)
     for name, called in (("Env", "Env"), ("make_env", "MakeEnv"), ("anything", "Anything")):  # and how it gets a name
-        said = rf'gymnasium.register\("{called}-v0", entry_point="mine:{name}", max_episode_steps=...\) in mine names it'
+        said = (
+            rf'gymnasium.register\("{called}-v0", entry_point="mine:{name}", max_episode_steps=...\) in mine names it'
+        )
         with pytest.raises(InputError, match=rf"mine:{name}.*{said} mine:{called}-v0$"):
             make_env(f"mine:{name}")
     with pytest.raises(InputError, match=r"'mine:Env-v0'; mine was imported, and what it registers is Registered-v0$"):
