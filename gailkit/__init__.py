@@ -75,6 +75,7 @@ _HOME = {  # public name -> "module:attribute", or "module" where the name is th
     "train": "gailkit.training.train:train",
     "train_expert": "gailkit.training.expert:train_expert",
     "with_gradient_penalty": "gailkit.discriminator:with_gradient_penalty",
+    "write_report": "gailkit.report.report:write_report",
 }
 
 __all__ = [
@@ -142,6 +143,7 @@ __all__ = [
     "train",
     "train_expert",
     "with_gradient_penalty",
+    "write_report",
 ]
 
 if TYPE_CHECKING:  # the table once more, for editors and type checkers
@@ -186,6 +188,7 @@ if TYPE_CHECKING:  # the table once more, for editors and type checkers
     from gailkit.networks.convolutions import impala, nature, seeing
     from gailkit.networks.encoders import ObservationEncoder
     from gailkit.networks.mlp import mlp
+    from gailkit.report.report import write_report
     from gailkit.rollouts.collector import Collector
     from gailkit.rollouts.environments import SeedStream, make_env
     from gailkit.rollouts.stepping import Stepping

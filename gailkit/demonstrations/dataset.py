@@ -18,6 +18,7 @@ from gailkit.demonstrations.common_dtypes import widened
 from gailkit.demonstrations.episodes import Drawn, Episodes, HeldEpisodes, Spaces
 from gailkit.demonstrations.file_contents import About, ReadOptions
 from gailkit.demonstrations.fitting_environment import as_far_as_held, as_observed, check_fit, check_parts
+from gailkit.demonstrations.from_arrays import trajectories_of
 from gailkit.demonstrations.native import writing
 from gailkit.demonstrations.opening import read
 from gailkit.demonstrations.step_tensors import KeptSteps
@@ -90,6 +91,29 @@ class Demonstrations:
             return cls(found.trajectories, *found.about)
         except InputError as error:
             raise DataError(f"{path}: {error}") from error
+
+    @classmethod
+    def from_episodes(
+        cls,
+        episodes: Iterable[Mapping[str, Any]],
+        observation_space: Space[Any] | None = None,
+        action_space: Space[Any] | None = None,
+        env_id: str | None = None,
+        env_kwargs: Mapping[str, Any] | None = None,
+    ) -> Demonstrations:
+        """The demonstrations that you hold in arrays. What is not known of last steps is treated as in files.
+
+        Args:
+            episodes: a dict for each, with ``observations`` (L + 1, *obs), or (L, *obs) where nobody knows what was
+                seen last; ``actions`` (L, *act), unless only states were seen; ``terminated``, whether the task ended
+                it, and not a time limit; and, where they are known, ``rewards`` (L,) and the ``seed`` of its start. In
+                Dict and Tuple spaces observations and actions are dicts and tuples of such arrays.
+
+        Raises:
+            InputError: naming the first episode that is not so or does not fit the spaces.
+        """
+        trajectories, notes = trajectories_of(episodes, observation_space, action_space)
+        return cls(trajectories, observation_space, action_space, env_id, env_kwargs or {}, notes)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all trajectories, in full length, to a native file; a selection of steps is not stored.

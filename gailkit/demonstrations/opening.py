@@ -132,7 +132,10 @@ def _chosen(path: Path, opened: Opened, formats: dict[str, str], options: ReadOp
         module: Format[Opened] = _module(name)
         if module.recognises(opened):
             return module
-    raise DataError(f"{path} is of no known format; known are: {', '.join(formats)}")
+    raise DataError(
+        f"{path} is of no known format; known are: {', '.join(formats)}; of any other layout "
+        "gailkit.Demonstrations.from_episodes makes demonstrations, in a few lines of Python"
+    )
 
 
 def _check_options(path: Path, module: Format[Any], options: ReadOptions) -> None:

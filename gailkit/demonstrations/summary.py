@@ -91,8 +91,13 @@ def describe(path: Path, options: ReadOptions | None = None, memory: int | None 
         length_median=float(np.median(lengths)),
         length_max=max(lengths),
         **_returns(trajectories.returns()),
-        provenance=about.provenance,
+        provenance=_told(about.provenance, question),
     )
+
+
+def _told(provenance: Mapping[str, str], question: str | None) -> dict[str, str]:
+    """Without the endings that were assumed here, and that nobody told."""
+    return {name: text for name, text in provenance.items() if question is None or name != "endings"}
 
 
 def ending(terminated: int, episodes: int) -> str:

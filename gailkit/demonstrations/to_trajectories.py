@@ -87,7 +87,7 @@ class Conversion:
         if self.shortened or self.repeated:
             dropped = f"the last step of {counted(self.shortened, 'truncated episode')} was dropped"
             repeated = f"the last observation of {counted(self.repeated, 'terminated episode')} repeated"
-            notes["conversion"] = "the file has no last observations: " + ", ".join(
+            notes["conversion"] = "there are no last observations: " + ", ".join(
                 [dropped] * (self.shortened > 0) + [repeated] * (self.repeated > 0)
             )
         if self.gone:

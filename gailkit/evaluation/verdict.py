@@ -19,10 +19,11 @@ NOT_ENOUGH_EXPERT = "not enough expert data"
 NOT_ENOUGH_POLICY = "not enough episodes"
 
 RULE = (
-    f"Indistinguishable from the expert at n episodes: only if the two-sample classifier's p is above {ALPHA:g} and "
-    f"the 95 % interval of distance - floor includes 0. Told apart, a policy {MOVES_DIFFERENTLY} if its normalised "
-    f"score is at least {SCORES:g} or its mean return not below the expert's (95 %); else, and where there is no "
-    f"score, it is different. No verdict with fewer than {ENOUGH_EPISODES} episodes of the expert or of the policy."
+    f"Indistinguishable at n episodes: only if the classifier's p is above {ALPHA:g} and the 95 % interval of "
+    f"distance - floor includes 0, while that of random actions does not. Told apart, a policy {MOVES_DIFFERENTLY} if "
+    f"its normalised score is at least {SCORES:g} or its mean return not below the expert's (95 %); else, and where "
+    f"there is no score, it is different. No verdict with fewer than {ENOUGH_EPISODES} episodes of the expert or of "
+    "the policy."
 )
 
 
@@ -61,6 +62,13 @@ def judge(
         )
     assert two_sample is not None and occupancy.excess is not None  # there are enough episodes for both
     include_0 = occupancy.excess.low <= 0 <= occupancy.excess.high
+    if two_sample.p > ALPHA and include_0 and occupancy.closeness is None:
+        return Verdict(
+            NOT_ENOUGH_EXPERT,
+            "There is not enough expert data to say: the policy's steps are not told from the expert's, but random "
+            f"actions do not surely lie further from them than they do from each other either{_enough(occupancy)}.",
+            caveats,
+        )
     if two_sample.p > ALPHA and include_0:
         return Verdict(
             INDISTINGUISHABLE,
@@ -80,6 +88,11 @@ def judge(
     if _scores(returns):
         return Verdict(MOVES_DIFFERENTLY, f"It scores like the expert but moves differently: {told}", caveats)
     return Verdict(DIFFERENT, f"It is different from the expert: {told}", caveats)
+
+
+def _enough(occupancy: Occupancy) -> str:
+    needed = occupancy.demonstrations_for_scale
+    return "" if needed is None else f"; with about {counted(needed, 'demonstration')} they would"
 
 
 def _scores(returns: Returns) -> bool:

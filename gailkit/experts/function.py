@@ -25,6 +25,7 @@ from gailkit.spaces import (
 )
 from gailkit.types import BatchPolicy, Policy
 
+AS_CALLABLE = "lambda observation: model.predict(observation, deterministic=True)[0]"
 CONTRACT = "one observation -> one action; gailkit.Batched(function) is a function of N observations"
 
 
@@ -69,7 +70,7 @@ def as_policy(
     called = name or str(getattr(policy, "__qualname__", type(policy).__name__))
     if not callable(policy):
         shown = _shown(policy) if name is None else f"{name} is {_shown(policy)}"
-        raise InputError(f"{shown}; it must be a callable: {CONTRACT}")
+        raise InputError(f"{shown}; it must be a callable: {CONTRACT}{_of_predict(policy)}")
     function: Callable[[Any], Any] = policy
     observed, acted = stated_space(observation_space), stated_space(action_space)
     check = _checked if isinstance(acted, Box | Discrete) else _checked_parts
@@ -99,6 +100,8 @@ def _call(spec: str, function: Callable[[Any], Any], observation: Any) -> Any:
 
 def _checked(spec: str, action: Any, space: Space[Any], clip_actions: bool) -> np.ndarray:
     """``action`` as an array (*act) of the type of ``space``; InputError, saying what is wrong, if it is none of it."""
+    if isinstance(action, tuple) and len(action) == 2 and action[1] is None:  # what a predict returns
+        raise _refused(spec, action, space, f"; {AS_CALLABLE} gives the action alone")
     try:
         values = np.asarray(action)
     except ValueError as error:  # a ragged list
@@ -147,6 +150,13 @@ def _first_outside(action: np.ndarray, space: Box) -> str:
         return f", and {name} is not a number"
     beyond = f"above {high}" if value > high else f"below {low}"
     return f", and {name} is {value}, {beyond}; --clip-actions clips such actions, as numpy.clip does"
+
+
+def _of_predict(policy: object) -> str:
+    """How what has a ``predict``, as models of Stable-Baselines3 and its like do, becomes a callable."""
+    if not hasattr(policy, "predict"):
+        return ""
+    return f"; {AS_CALLABLE} makes one of what has a predict"
 
 
 def _shown(value: Any) -> str:

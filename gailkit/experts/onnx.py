@@ -8,6 +8,7 @@ whose work grows with the numbers in an observation can still hang.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
 from gailkit.errors import InputError
+from gailkit.experts.onnx_looking_back import NEXT_STATE, STATE, LookingBack, frames_of, state_size_of
 from gailkit.experts.onnx_model import NUMBERS, content_of, first_line, session_of
 from gailkit.experts.onnx_trial import try_out
 from gailkit.importing import require
 from gailkit.spaces import (
     Flat,
+    Stacking,
     array_dtype,
     brief,
     clip_to_space,
@@ -43,6 +46,9 @@ def onnx_policy(path: Path, observation_space: Space[Any], action_space: Space[A
     "outer/inner"; a Discrete part is whole numbers (B,)), or a single one for the vector (B, size) that Gymnasium's
     ``flatten`` makes of them. In either case the policy is asked about values of ``flattened_space``.
 
+    A file that ``gailkit.exporting`` made of a policy that looks back is one that does (``onnx_looking_back``): it
+    takes several observations as one, or a second input ``state``.
+
     The output is the one called action or actions, else the first. For Discrete actions it holds scores (B, A), of
     which the best is taken, or the actions themselves, whole numbers (B,); for a Box actions (B, *act), which are
     clipped.
@@ -53,15 +59,23 @@ def onnx_policy(path: Path, observation_space: Space[Any], action_space: Space[A
             it returns no number.
         DataError: if the file is damaged, or takes too much memory or time to run.
     """
-    network = _Network(path, _session(path, observation_space), observation_space)
-    outputs = network(_zeros(observation_space))
-    _check_output(path, outputs, action_space)
-    if isinstance(action_space, Discrete):
-        return lambda observations: _choices(path, network(observations), action_space)
-    space = flattened_space(action_space)
-    if isinstance(space, Flat):
-        return lambda observations: _parts_of(network(observations), space)
-    return lambda observations: clip_to_space(action_space, network(observations))
+    session = _session(path, observation_space)
+    stacking = Stacking(flattened_space(observation_space), frames_of(path, session))
+    size = state_size_of(path, session)
+    network = _Network(path, session, observation_space if stacking.frames == 1 else stacking.space, size)
+    zeros = stacking.stacked(stacking.begun(_zeros(observation_space)))
+    _check_output(path, network.follow(zeros, np.zeros((1, size), np.float32))[0], action_space)
+    actions = partial(_actions_of, path=path, space=action_space, flat=flattened_space(action_space))
+    if stacking.frames > 1 or size:
+        return LookingBack(path, stacking, size, network.follow, actions)
+    return lambda observations: actions(network.follow(observations, np.zeros((len(observations), 0)))[0])
+
+
+def _actions_of(outputs: np.ndarray, path: Path, space: Space[Any], flat: Space[Any]) -> np.ndarray:
+    """Actions (N, *act) of ``flat``, the ``flattened_space`` of ``space``, out of what the network returned."""
+    if isinstance(space, Discrete):
+        return _choices(path, outputs, space)
+    return _parts_of(outputs, flat) if isinstance(flat, Flat) else clip_to_space(space, outputs)
 
 
 def check_installed(path: Path) -> None:
@@ -93,11 +107,13 @@ def _zeros(space: Space[Any]) -> np.ndarray:
 
 
 class _Network:
-    """Observations (N, *obs), flattened, to the output (N, ...) that means actions."""
+    """Observations (N, *obs), flattened, to the output (N, ...) that means actions; and states to the next ones."""
 
-    def __init__(self, path: Path, session: Any, space: Space[Any]) -> None:
+    def __init__(self, path: Path, session: Any, space: Space[Any], state_size: int) -> None:
+        """``state_size`` is 0 where it has no states."""
         self.path, self.session, self.space = path, session, space
-        inputs = session.get_inputs()
+        self.state_size = state_size
+        inputs = [each for each in session.get_inputs() if not (state_size and each.name == STATE)]
         parts = _parts(space)
         self.in_parts = bool(parts) and {each.name for each in inputs} == parts.keys()
         flat = flattened_space(space)
@@ -115,14 +131,15 @@ class _Network:
         self.dtypes = {each.name: NUMBERS[each.type] for each in inputs}
         self.one_by_one = any(each.shape[0] == 1 for each in inputs)
         names = [output.name for output in session.get_outputs()]
-        self.output = next((name for name in names if name in NAMED), names[0])
+        self.outputs = [next((name for name in names if name in NAMED), names[0]), *[NEXT_STATE] * bool(state_size)]
 
-    def __call__(self, observations: np.ndarray) -> np.ndarray:
-        fed = self._fed(observations)
-        if self.one_by_one:
-            rows = range(len(observations))
-            return np.concatenate([self._run({name: part[i : i + 1] for name, part in fed.items()}) for i in rows])
-        return self._run(fed)
+    def follow(self, observations: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs (N, ...) and the states (N, M) after them, M being 0 where it has none."""
+        fed = {**self._fed(observations), **({STATE: states} if self.state_size else {})}
+        runs = [slice(i, i + 1) for i in range(len(observations))] if self.one_by_one else [slice(None)]
+        found = [self._run({name: part[run] for name, part in fed.items()}) for run in runs]
+        outputs, *after = (np.concatenate(each) for each in zip(*found, strict=True))
+        return outputs, after[0] if after else states
 
     def _fed(self, observations: np.ndarray) -> dict[str, np.ndarray]:
         """What each input gets, (N, *shape)."""
@@ -132,19 +149,20 @@ class _Network:
             given = {"/".join(path): leaf(values, path) for path, _ in leaves(self.space)}
         return {name: np.ascontiguousarray(given[name], dtype=dtype) for name, dtype in self.dtypes.items()}
 
-    def _run(self, fed: dict[str, np.ndarray]) -> np.ndarray:
+    def _run(self, fed: dict[str, np.ndarray]) -> list[np.ndarray]:
         rows = next(iter(fed.values()))
         try:
-            (values,) = self.session.run([self.output], fed)
+            returned = self.session.run(self.outputs, fed)
         except Exception as error:  # the library declares no base of what it raises
             raise InputError(
                 f"{self.path} failed for observations of shape {rows.shape}: {first_line(error)}"
             ) from error
-        found = np.asarray(values)
-        if found.ndim < 1 or len(found) != len(rows):
-            raise InputError(
-                f"{self.path} returned {found.shape} for {len(rows)} observations; accepted is one row each"
-            )
+        found = [np.asarray(values) for values in returned]
+        for values in found:
+            if values.ndim < 1 or len(values) != len(rows):
+                raise InputError(
+                    f"{self.path} returned {values.shape} for {len(rows)} observations; accepted is one row each"
+                )
         return found
 
 

@@ -83,5 +83,14 @@ def _run(session: Any, shapes: dict[str, list[int]]) -> None:
     """Run it; the shape of what is not called as a part is at ""."""
     inputs = session.get_inputs()
     named = {each.name for each in inputs} == shapes.keys() - {""}
-    fed = {each.name: np.zeros((1, *shapes[each.name if named else ""]), NUMBERS[each.type]) for each in inputs}
+    fed = {
+        each.name: np.zeros((1, *_shape(each.shape, shapes[each.name if named else ""])), NUMBERS[each.type])
+        for each in inputs
+    }
     session.run(None, fed)
+
+
+def _shape(declared: list[Any], told: list[int]) -> list[int]:
+    """Of a row of an input: as declared, of a state or several observations as one, else that of an observation."""
+    rows = declared[1:]
+    return rows if rows and all(isinstance(size, int) for size in rows) else told

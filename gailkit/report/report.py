@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -47,24 +48,33 @@ class About:
 
 
 def write_report(
-    path: Path,
+    path: str | os.PathLike[str],
     evaluation: Evaluation,
     *,
-    spec: str,
-    demos: str,
+    spec: str = "the policy",
+    demos: str = "the demonstrations",
     commands: Sequence[str] = (),
     versions: Mapping[str, str] | None = None,
     run: RunRecord | None = None,
     animation: Animation | None = None,
     notes: Sequence[str] = (),
 ) -> None:
-    """Write the report on ``evaluation`` as one HTML file; see ``About`` for the rest.
+    """Write the report on ``evaluation`` as one HTML file, of which ``gailkit evaluate --report`` fills every part.
+
+    Args:
+        spec: what the policy is called.
+        demos: what the demonstrations are called.
+        commands: that make this report again.
+        versions: of packages, by their names.
+        run: that the policy comes from.
+        animation: of the policy and the expert at work.
+        notes: what a reader should know, a sentence each.
 
     Raises:
         StorageError: if the disk refuses.
     """
     about = About(spec, demos, commands, versions or {}, run, animation, notes)
-    write_atomically(path, report_page(evaluation, about).render().encode())
+    write_atomically(Path(path), report_page(evaluation, about).render().encode())
 
 
 def report_page(evaluation: Evaluation, about: About) -> Page:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,9 +28,9 @@ from gymnasium.wrappers import (
 )
 
 from gailkit.errors import EnvironmentFailure, GailkitError, InputError
-from gailkit.importing import describe_foreign, make_current_folder_importable, missing_package
+from gailkit.importing import describe_foreign, make_current_folder_importable, missing_package, where_defined
 from gailkit.rollouts.flattened import Flattened
-from gailkit.rollouts.simulators import OneSimulated, make_simulator, simulator_named
+from gailkit.rollouts.simulators import OneSimulated, make_simulator, registration, simulator_named
 from gailkit.spaces import check_supported
 
 MAX_SEED = 2**31
@@ -54,7 +55,7 @@ def make_env(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnas
     try:
         env = _make_quietly(env_id, env_kwargs or {})
     except UnregisteredEnv as error:
-        raise InputError(f"no environment is called {env_id!r}; {_near_matches(env_id)}") from error
+        raise InputError(f"no environment is called {env_id!r}; {_unregistered(env_id)}") from error
     except DependencyNotInstalled as error:
         if (extra := _extra_of(env_id)) is not None:
             raise missing_package(env_id, extra) from error
@@ -220,6 +221,25 @@ def _extra_of(env_id: str) -> str | None:
     spec = gymnasium.registry.get(canonical_id(env_id))
     entry_point = "" if spec is None else str(spec.entry_point)
     return next((extra for extra in ("mujoco", "box2d") if extra in entry_point), None)
+
+
+def _unregistered(env_id: str) -> str:
+    """What may have been meant, or what is missing: of what lies in a module of the user's, how it is registered."""
+    module, _, attribute = env_id.partition(":")
+    if not attribute or module not in sys.modules:
+        return _near_matches(env_id)
+    found = getattr(sys.modules[module], attribute, None)
+    if found is not None:
+        return f"{attribute} is not registered: {registration(module, attribute)}"
+    own = [spec.id for spec in gymnasium.registry.values() if where_made(spec).partition(":")[0] == module]
+    has = f"what it registers is {', '.join(own)}" if own else "it registers none of its own (gymnasium.register)"
+    return f"{module} was imported, and {has}"
+
+
+def where_made(spec: EnvSpec) -> str:
+    """What an environment is made by, ``module:attribute``."""
+    maker = spec.entry_point
+    return maker if isinstance(maker, str) else "" if maker is None else where_defined(maker)
 
 
 def _near_matches(env_id: str) -> str:

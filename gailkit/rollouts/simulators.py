@@ -60,8 +60,9 @@ def make_simulator(
         raise
     except TypeError as error:
         given = ", ".join(["num_envs", "device", *(env_kwargs or {})])
+        single = "" if _takes_several(make) else f"; for a single environment {registration(*name.split(':', 1))}"
         raise InputError(
-            f"{name} does not accept the arguments {given}: {describe_foreign(error, __file__)}"
+            f"{name} does not accept the arguments {given}: {describe_foreign(error, __file__)}{single}"
         ) from error
     except Exception as error:  # a simulator is foreign code and may raise anything
         raise EnvironmentFailure(f"{name} failed while it was made: {describe_foreign(error, __file__)}") from error
@@ -71,8 +72,27 @@ def make_simulator(
     return simulator
 
 
+def _takes_several(make: MakeSimulator) -> bool:
+    """Whether it looks like what makes a simulator, as far as can be told."""
+    try:
+        return "num_envs" in inspect.signature(make).parameters
+    except (TypeError, ValueError):  # of what is written in C
+        return False
+
+
+def registration(module: str, attribute: str) -> str:
+    """How an environment that ``module:attribute`` makes gets a name."""
+    called = "".join(word.capitalize() if word.islower() else word for word in attribute.split(".")[-1].split("_"))
+    return (
+        f'gymnasium.register("{called}-v0", entry_point="{module}:{attribute}", max_episode_steps=...) in {module} '
+        f"names it {module}:{called}-v0"
+    )
+
+
 def checked_simulator(made: object, name: str) -> Simulator:
     """``made``, seen to have what a Simulator has. Raises InputError, saying what it lacks."""
+    if isinstance(made, gymnasium.Env):
+        raise InputError(f"{name} makes a single environment: {registration(*name.split(':', 1))}")
     lacking = [each for each in NEEDED if not hasattr(made, each)]
     if lacking:
         raise InputError(

@@ -3,6 +3,6 @@
 from gailkit.simulators.cartpole import CartPole
 from gailkit.simulators.pendulum import Pendulum
 from gailkit.simulators.protocol import Simulator, Step
-from gailkit.simulators.simulation import Simulation
+from gailkit.simulators.simulation import Simulation, uniform
 
-__all__ = ["CartPole", "Pendulum", "Simulation", "Simulator", "Step"]
+__all__ = ["CartPole", "Pendulum", "Simulation", "Simulator", "Step", "uniform"]

@@ -4,7 +4,7 @@ from gailkit.spaces.batches import as_batch, not_finite
 from gailkit.spaces.checking import misfit
 from gailkit.spaces.columns import number_sets
 from gailkit.spaces.description import MAX_BOX_SIZE, space_from_json, space_to_json
-from gailkit.spaces.elements import from_gymnasium, in_parts, to_gymnasium
+from gailkit.spaces.elements import from_gymnasium, from_parts, in_parts, to_gymnasium
 from gailkit.spaces.encoding import (
     box_center_and_scale,
     check_supported,
@@ -43,6 +43,7 @@ __all__ = [
     "flatten_values",
     "flattened_space",
     "from_gymnasium",
+    "from_parts",
     "in_parts",
     "is_composite",
     "leaf",

@@ -39,7 +39,7 @@ def test_what_was_decided_and_made_up_is_said(
     said = capsys.readouterr()
     assert said.out == ""
     lines = said.err.splitlines()
-    assert lines[0].startswith(f"note: {path}: the file has no last observations: the last step of 2 truncated")
+    assert lines[0].startswith(f"note: {path}: there are no last observations: the last step of 2 truncated")
     assert lines[1] == f"note: {path}: endings were read 2 as truncated, by --ends truncated"
 
 

@@ -48,7 +48,7 @@ def test_without_a_last_observation_each_action_keeps_its_true_successor() -> No
         ([0, 1, 2], [0, 1], False),
     ]
     assert found.notes() == {
-        "conversion": "the file has no last observations: the last step of 1 truncated episode was dropped, "
+        "conversion": "there are no last observations: the last step of 1 truncated episode was dropped, "
         "the last observation of 1 terminated episode repeated",
         "gone": "1 of 4 episodes left out: 2 (one step, of which nothing tells what followed it)",
         "left_out": "infos/x",

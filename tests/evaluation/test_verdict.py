@@ -25,12 +25,18 @@ from gailkit.evaluation.verdict import (
 )
 from gailkit.functional.resampling import Estimate
 
+AS_EXPERT = Estimate(1.0, 0.9, 1.1)
 AROUND_0, ABOVE_0, BELOW_0 = Estimate(0.02, -0.1, 0.3), Estimate(0.5, 0.1, 0.8), Estimate(-0.5, -0.7, -0.1)
 EARNED = Earned(20, Estimate(1, 1, 1), Estimate(1, 1, 1))
 
 
-def occupancy(excess: Estimate | None, detectable: float | None = 0.28) -> Occupancy:
-    return Occupancy("exact", 10, 0.5, 0.4, 2.0, excess, None, None, None, detectable, 0.1, None, 0.2, ())
+def occupancy(
+    excess: Estimate | None,
+    detectable: float | None = 0.28,
+    closeness: Estimate | None = AS_EXPERT,
+    enough: int | None = None,
+) -> Occupancy:
+    return Occupancy("exact", 10, 0.5, 0.4, 2.0, excess, None, enough, closeness, detectable, 0.1, None, 0.2, ())
 
 
 def returns(score: float | None, difference_high: float | None) -> Returns:
@@ -79,6 +85,17 @@ def judged(p: float = 0.5, excess: Estimate = AROUND_0, earned: Returns | None =
 def test_every_case_of_the_rule(p: float, excess: Estimate, verdict: str, earned: Returns, as_much: bool) -> None:
     expected = MOVES_DIFFERENTLY if verdict == DIFFERENT and as_much else verdict
     assert judged(p, excess, earned).verdict == expected
+
+
+@pytest.mark.parametrize(("p", "excess"), [(0.5, AROUND_0), (0.002, AROUND_0), (0.5, ABOVE_0)])
+def test_nothing_is_indistinguishable_where_random_actions_are(p: float, excess: Estimate) -> None:
+    """What does not tell random actions from the expert tells nothing by not telling the policy."""
+    sample = TwoSample(0.62, (0.4, 0.8), p, 0.1, 0.3, ())
+    found = judge(20, 20, occupancy(excess, closeness=None, enough=90), sample, returns(0.3, -0.5))
+    told = p <= ALPHA or excess.low > 0
+    assert found.verdict == (DIFFERENT if told else NOT_ENOUGH_EXPERT)
+    assert told or "either; with about 90 demonstrations they would." in found.reason
+    assert "includes 0, while that of random actions does not" in RULE
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,9 @@ def ragged(observation): return [[1.0], [1.0, 2.0]]
 def far(observation): return [3.5]
 def lost(observation): return [float("nan")]
 def nothing(observation): return None
+class Model:
+    def predict(self, observation, state=None, episode_start=None, deterministic=False): return np.zeros(1), state
+model = Model()
 def fails(observation): raise KeyError("no idea")
 """
 
@@ -109,6 +112,11 @@ def test_discrete_actions_are_integers_of_the_space() -> None:
         ("far", SLIDER, r"\[3\.5\] \(list\).*3"),
         ("lost", SLIDER, r"\[nan\]"),
         ("nothing", SLIDER, r"None \(NoneType\)"),
+        (
+            "model.predict",
+            SLIDER,
+            r"\(array\(\[0\.\]\), None\) .*; lambda observation: .*\[0\] gives the action alone$",
+        ),
     ],
 )
 def test_what_is_no_action_is_printed_beside_the_space(attribute: str, space: Any, shown: str) -> None:
@@ -121,7 +129,11 @@ def test_what_is_no_action_is_printed_beside_the_space(attribute: str, space: An
     [
         ("my_drivers:ster", r"no attribute 'ster'; it has: steer"),
         ("my_drivers:driver.sped", r"it has: speed"),
-        ("my_drivers:answer", r"answer is 42 \(int\); it must be a callable"),
+        ("my_drivers:answer", r"answer is 42 \(int\); it must be a callable: [^;]*; [^;]*$"),
+        (
+            "my_drivers:model",
+            r"\(Model\); it must be a callable.*; lambda observation: .*\[0\] makes one of what has a",
+        ),
         ("my_driver:steer", r"no module 'my_driver'.*near matches: my_drivers"),
         ("nothing_like_it:steer", r"no module 'nothing_like_it'.*installed$"),
         ("broken:steer", r"broken cannot be imported: SyntaxError"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -60,14 +60,13 @@ def write(path: Path, about: About, trajectories: Iterable[Trajectory]) -> int:
 
 def image(about: About, trajectories: Iterable[Trajectory]) -> bytes:
     """The bytes of the native file, built in memory; equal contents give equal bytes."""
-    name = secrets.token_hex(8)  # no file of this name is made, but HDF5 tells open files apart by it
-    with h5py.File(name, "w", driver="core", backing_store=False, **_SETTINGS) as opened:
+    file = io.BytesIO()  # not HDF5's own image of a file: before HDF5 2.0 its header has a wrong checksum
+    with h5py.File(file, "w", **_SETTINGS) as opened:
         writer = NativeWriter(opened)
         for trajectory in trajectories:
             writer.append(trajectory)
         writer.finish(about)
-        opened.flush()
-        return bytes(opened.id.get_file_image())
+    return file.getvalue()
 
 
 @contextmanager

@@ -120,6 +120,7 @@ def test_what_is_open_about_endings_is_asked_and_the_rest_is_told(
     assert done.returncode == 0, done.stderr
     assert "episodes: 3\n" in done.stdout
     assert "endings: open. old.npz does not say how its episodes ended (3 of 3 after 3 steps" in done.stdout
+    assert "provenance format" in done.stdout and "provenance endings" not in done.stdout  # nobody has told them
     assert json.loads(run_here("data", "info", "old.npz", "--json").stdout)["endings_known"] is False
     told = run_here("data", "info", "old.npz", "--max-episode-steps", "3")
     assert "endings: 0 terminated, 3 truncated." in told.stdout

@@ -63,7 +63,7 @@ def test_the_numbers_have_the_names_of_the_contract(run_here: RunHere, tmp_path:
 def test_the_rule_comes_first_then_the_verdict_closeness_score_and_the_rest(run_here: RunHere, tmp_path: Path) -> None:
     done = run_here("evaluate", "random", "--demos", "demos.hdf5", "--episodes", "10", "--json", "a.json")
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("rule: Indistinguishable from the expert at n episodes")
+    assert lines[0].startswith("rule: Indistinguishable at n episodes")
     assert "\\n" not in lines[0]
     result = json.loads((tmp_path / "a.json").read_text())
     verdict = lines.index("verdict: different")
