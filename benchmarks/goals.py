@@ -29,22 +29,20 @@ INSTALLS = (
 RECORDED = 60  # episodes of each expert
 REACH = 0.95  # of the episodes
 
-DOORKEY = Task(
-    "minigrid:MiniGrid-DoorKey-5x5-v0", str(WORK / "MiniGrid-DoorKey-5x5-v0.hdf5"), 40, 1, 100_000, REACH
-)
+DOORKEY = Task("minigrid:MiniGrid-DoorKey-5x5-v0", str(WORK / "MiniGrid-DoorKey-5x5-v0.hdf5"), 40, 1, 100_000, REACH)
 FETCH = Task("gymnasium_robotics:FetchReach-v4", str(WORK / "FetchReach-v4.hdf5"), 40, 1, 50_000, REACH)
 EXPERTS = {DOORKEY: "benchmarks.goal_tasks:doorkey_expert", FETCH: "benchmarks.goal_tasks:fetch_expert"}
 DEFAULT = Method("default", "ppo-clip")
 HEAD = f"""# Goals and Dicts
 
-Tasks of other packages whose observations are Dicts, by `gailkit train` with nothing but its defaults. DoorKey shows the
-7 x 7 cells ahead as codes, a direction, and its mission as text, which is left out: fetch a key, unlock a door, reach
-the goal. FetchReach shows the joints of an arm, where its gripper is and where it should be. The experts are a few
-lines in `benchmarks/goal_tasks.py`, of whose {RECORDED} episodes the first so many are learned from. Success is the
-share of {EPISODES} episodes, by the policy's likeliest actions, whose end the environment calls one (FetchReach), or
-that the goal ended before the time limit did (DoorKey). Asked: {REACH:g}. Score: 0 is random actions, 1 the expert.
-Medians over seeds, the least and the greatest in brackets. Made by `python -m benchmarks goals`; every command stands
-in `goals.json`.
+Tasks of other packages whose observations are Dicts, by `gailkit train` with nothing but its defaults. DoorKey shows
+the 7 x 7 cells ahead as codes, a direction, and its mission as text, which is left out: fetch a key, unlock a door,
+reach the goal. FetchReach shows the joints of an arm, where its gripper is and where it should be. The experts are a
+few lines in `benchmarks/goal_tasks.py`, of whose {RECORDED} episodes the first so many are learned from. Success is
+the share of {EPISODES} episodes, by the policy's likeliest actions, whose end the environment calls one (FetchReach),
+or that the goal ended before the time limit did (DoorKey). Asked: {REACH:g}. Score: 0 is random actions, 1 the
+expert. Medians over seeds, the least and the greatest in brackets. Made by `python -m benchmarks goals`; every
+command stands in `goals.json`.
 
 | task | demonstrations | steps | success | score | closeness | AUC | seconds | seeds |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|

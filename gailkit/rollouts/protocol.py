@@ -50,9 +50,7 @@ class About(NamedTuple):
         if isinstance(env, OneSimulated):
             return cls(env.name, env.observation_space, env.action_space, env.time_limit)
         left_out = ["/".join(path) for path in env.left_out] if isinstance(env, Flattened) else []
-        return cls(
-            name, env.observation_space, env.action_space, limit, flattened, wrappers_of(env), tuple(left_out)
-        )
+        return cls(name, env.observation_space, env.action_space, limit, flattened, wrappers_of(env), tuple(left_out))
 
 
 class Environments(Protocol):
@@ -61,7 +59,8 @@ class Environments(Protocol):
     It is Gymnasium's vector environment with autoreset disabled, as far as rollouts need it: after a step that ends
     episodes the observations returned are the true last ones. Beyond Gymnasium's, ``which`` lets some stand still,
     ``replay`` brings back what was interrupted, and the infos tell of environments that failed (``FAILURES``) and of
-    success (``SUCCESSES``). One that failed takes no further step before it is reset; ``reset`` makes it anew where it must.
+    success (``SUCCESSES``). One that failed takes no further step before it is reset; ``reset`` makes it anew where it
+    must.
     """
 
     about: About
