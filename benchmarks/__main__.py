@@ -10,6 +10,7 @@ from benchmarks.data import data
 from benchmarks.device import device
 from benchmarks.evaluation import evaluation
 from benchmarks.figure3 import figure3
+from benchmarks.goals import goals
 from benchmarks.imitation import imitation
 from benchmarks.kills import kills
 from benchmarks.looking_back import looking_back
@@ -44,6 +45,7 @@ benchmarks.add_command(data)
 benchmarks.add_command(device)
 benchmarks.add_command(evaluation)
 benchmarks.add_command(figure3)
+benchmarks.add_command(goals)
 benchmarks.add_command(imitation)
 benchmarks.add_command(kills)
 benchmarks.add_command(looking_back)

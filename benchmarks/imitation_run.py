@@ -51,6 +51,8 @@ def evaluate(task: Task, method: Method, seed: int) -> tuple[Row, Row | None]:
         "score_sampled": measured["sampled"]["normalised_score"] if "sampled" in measured else None,
         "steps_to_90": steps_to_share(metrics, scale["random_return_mean"], scale["expert_return_mean"]),
         "return_mean": values["return_mean"],
+        "success": values["success_fraction"],
+        "terminated": values["terminated_fraction"],
         **scale,
         **likeness(values),
         "sampled": likeness(measured["sampled"]) if "sampled" in measured else None,

@@ -95,6 +95,7 @@ class Trajectory:
     rewards: np.ndarray | None  # (L,)
     terminated: bool
     seed: int | None = None  # what the environment was reset with
+    success: bool | None = None  # as the environment called it in the end; known of what was just run, kept in no file
 
     def __post_init__(self) -> None:
         steps = len(self.actions)

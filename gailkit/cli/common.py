@@ -181,6 +181,12 @@ def note_differences(demonstrations: Demonstrations, env_id: str, env_kwargs: di
         click.echo(printable(f"note: {difference}"), err=True)
 
 
+def note_left_out(env: About) -> None:
+    """Say on stderr which parts of the observations are text, which nobody is given."""
+    for name in env.left_out:
+        click.echo(printable(f"note: {name!r} of the observations is text, and left out"), err=True)
+
+
 def printable(text: str) -> str:
     """``text`` on one line: characters in a file of somebody else's must not steer the terminal."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

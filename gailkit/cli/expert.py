@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from gailkit.cli.common import typed_command
+from gailkit.cli.common import note_left_out, typed_command
 from gailkit.cli.examples import examples
 from gailkit.cli.many_ranks import on_all_ranks
 from gailkit.cli.options import config_from_options, config_options, run_options, track_option
@@ -110,6 +110,7 @@ def _tell(out: Path, result: TrainingResult) -> None:
     shown = "no episode has ended yet" if reached is None else f"mean return of the last episodes {reached:.1f}"
     click.echo(f"trained for {counted(result.trainer.steps, 'step')}, {shown}: {out}")
     note(result.trainer.collector.mishaps.summary())
+    note_left_out(result.trainer.collector.envs.about)
     env_id, arguments = result.policy.env_id, result.policy.env_kwargs
     words = ["gailkit", "record", env_id, "--policy", str(out), "--episodes", "10", "--seed", "0", "-o", "demos.hdf5"]
     click.echo(f"Record it: {shlex.join([*words, *(['--env-kwargs', json.dumps(arguments)] if arguments else [])])}")

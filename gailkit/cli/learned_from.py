@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from gailkit.cli.common import note_differences
+from gailkit.cli.common import note_differences, note_left_out
 from gailkit.cli.demonstrations import ReadingOptions, load, read_limit, written_limit
 from gailkit.errors import DataError
 
@@ -52,6 +52,7 @@ class LearnedFrom:
             check_recorded_in(whole.about, about)
         if other_environment is not None:
             note_differences(whole, env_id, env_kwargs, about)
+            note_left_out(about)
         learned_from, held_out = _held_out(whole, self.trajectories, self.hold_out)
         if self.subsample is not None:
             learned_from = learned_from.subsample(self.subsample, self.seed)

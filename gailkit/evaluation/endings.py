@@ -54,6 +54,12 @@ def compare_endings(policy: Ends, expert: Ends, random: Ends, seed: int = 0) -> 
     return Endings(length, expert_length, random_length, length_p, ended, expert_ended, random_ended, terminated_p)
 
 
+def success_fraction(episodes: Sequence[Trajectory]) -> float | None:
+    """The share of successes among the episodes of which the environment said whether they were one; None of none."""
+    told = [each.success for each in episodes if each.success is not None]
+    return sum(told) / len(told) if told else None
+
+
 def _p(x: np.ndarray, y: np.ndarray, random: np.random.Generator) -> float:
     """p of the difference between the means, either way."""
     sides = np.concatenate([np.sort(x), np.sort(y)])[None]

@@ -21,6 +21,7 @@ from gailkit.evaluation.acting import (
     other_actions,
 )
 from gailkit.evaluation.actions import match_actions, recorded_noise
+from gailkit.evaluation.endings import success_fraction
 from gailkit.evaluation.evaluation import Evaluation
 from gailkit.evaluation.held_out import held_out_from
 from gailkit.evaluation.returns import Returns, compare_returns, side_of
@@ -122,6 +123,8 @@ class Reference:
             expert_length_mean=expert.num_steps / len(expert.trajectories),
             terminated_fraction=sum(trajectory.terminated for trajectory in played) / len(played),
             expert_terminated_fraction=expert.num_terminated / len(expert.trajectories),
+            success_fraction=success_fraction(played),
+            random_success_fraction=success_fraction(self.at_random()),
             acting=Acting(kind_of(policy), told, self._other(policy, played, returns) if left_open else None),
             actions=match_actions(
                 policy, shown.trajectories, self.spaces[1], held_out, recorded_noise(expert.provenance, self.spaces[1])

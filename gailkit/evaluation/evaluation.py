@@ -39,6 +39,8 @@ class Evaluation:
     expert_length_mean: float  # of all episodes in the file
     terminated_fraction: float
     expert_terminated_fraction: float
+    success_fraction: float | None  # of the episodes of which the environment says whether they were a success
+    random_success_fraction: float | None  # likewise of random actions
     acting: Acting
     actions: ActionMatch
     compared_episodes: int  # of the expert: those that the policy was not trained on, or all where it has seen all

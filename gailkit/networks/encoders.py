@@ -13,15 +13,16 @@ from torch.nn.functional import one_hot
 from gailkit.functional.bounds import clamp_inward
 from gailkit.functional.shifts import random_shift
 from gailkit.networks.normalizer import ChannelNormalizer, RunningNormalizer
-from gailkit.networks.observation_parts import parts_of_observations
+from gailkit.networks.observation_parts import number_in_digits, parts_of_observations
 from gailkit.spaces import Flat, box_center_and_scale, encoded_size
 
 
 class ObservationEncoder(nn.Module):
     """Observations to features, part by part; all that follows sees the parts of a space in the order of their names.
 
-    Numbers of a Box are standardised by running statistics; choices become one-hot and stay so, as bits do. Pictures
-    come first, standardised by the statistics of their channels. What networks make of them is the networks' business
+    Numbers of a Box are standardised by running statistics; choices become one-hot and stay so, as bits do, and one out
+    of more than ``observation_parts.LARGEST_SET`` becomes two digits that are one-hot. Pictures come first,
+    standardised by the statistics of their channels. What networks make of them is the networks' business
     (``networks.convolutions``), and they are to be encoded where they are looked at: see ``held``.
 
     One instance is shared by discriminator and policy, so that neither can tell the other's data by its scale.
@@ -62,7 +63,7 @@ class ObservationEncoder(nn.Module):
     def forward(self, obs: Tensor) -> Tensor:
         """Observations (B, *obs) to features (B, size), float32."""
         if isinstance(self.space, Discrete):
-            return one_hot(obs.long() - int(self.space.start), self.size).float()
+            return number_in_digits(obs.long() - int(self.space.start), int(self.space.n))
         numbers = self._vector_of(obs).float()
         vector: Tensor = numbers if self.normalizer is None else self.normalizer(numbers)
         if not self.pictures:
@@ -121,8 +122,7 @@ class ObservationEncoder(nn.Module):
         return tuple(torch.cat(parts, 1) for parts in zip(*moved, vectors, strict=True))
 
     def _vector_of(self, obs: Tensor) -> Tensor:
-        vector = self._parts.vector_of(obs)
-        return vector if self.order is None else vector[:, self.order]
+        return self._parts.vector_of(obs, self.order)
 
     def _by_channels(self) -> list[ChannelNormalizer]:
         """The normalizer of each picture."""

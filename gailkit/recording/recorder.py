@@ -175,11 +175,13 @@ class Recording:
         count = len(self.earlier.trajectories) if self.earlier else 0
         total = f", which now holds {counted(count + len(episodes), 'episode')}" if count else ""
         spread = f" +- {np.std(returns, ddof=1):.1f}" if len(returns) > 1 else ""
+        told = [episode.success for episode in episodes if episode.success is not None]
+        succeeded = f", {sum(told)} of {len(told)} succeeded" if told else ""
         size = f" ({self.path.stat().st_size / 1000:.0f} kB)" if self._complete else ""
         return (
             f"recorded {counted(len(episodes), 'episode')}, {counted(sum(map(len, episodes)), 'step')}, "
             f"mean return {np.mean(returns):.1f}{spread} ({terminated} terminated, "
-            f"{len(episodes) - terminated} truncated) in {self.path}{size}{total}"
+            f"{len(episodes) - terminated} truncated{succeeded}) in {self.path}{size}{total}"
         )
 
     def _kept(self) -> str:

@@ -26,7 +26,7 @@ def numbers_section(evaluation: Evaluation) -> Section:
         *_return_rows(evaluation),
         *_occupancy_rows(found),
         *_two_sample_rows(found),
-        *_ending_rows(found),
+        *_ending_rows(evaluation),
         *_action_rows(evaluation),
     ]
     blocks: list[Block] = [
@@ -147,8 +147,8 @@ def _two_sample_rows(found: Closeness) -> Iterator[Row]:
         yield "precision", percent(cover.precision), percent(cover.expert_precision), MISSING, precision
 
 
-def _ending_rows(found: Closeness) -> Iterator[Row]:
-    ends = found.endings
+def _ending_rows(evaluation: Evaluation) -> Iterator[Row]:
+    ends = evaluation.closeness.endings
     lengths = (estimated(each) for each in (ends.length, ends.expert_length, ends.random_length))
     yield ("mean length", *lengths, f"steps of an episode; policy and expert alike: {p_value(ends.length_p)}")
     each_side = (ends.terminated, ends.expert_terminated, ends.random_terminated)
@@ -157,6 +157,10 @@ def _ending_rows(found: Closeness) -> Iterator[Row]:
         *(percent(each.value) for each in each_side),
         f"share of episodes that the task itself ended; alike: {p_value(ends.terminated_p)}",
     )
+    succeeded = (evaluation.success_fraction, None, evaluation.random_success_fraction)
+    if any(share is not None for share in succeeded):
+        called = "share of episodes that the environment calls a success; of demonstrations that is not kept"
+        yield ("succeeded", *map(percent, succeeded), called)
 
 
 def _action_rows(evaluation: Evaluation) -> Iterator[Row]:

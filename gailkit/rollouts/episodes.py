@@ -16,7 +16,7 @@ from gailkit.rollouts.environments import all_finite
 from gailkit.rollouts.failures import Mishaps, Told, failures_in
 from gailkit.rollouts.global_generators import seeded_globally
 from gailkit.rollouts.group import EnvFactory
-from gailkit.rollouts.protocol import Environments
+from gailkit.rollouts.protocol import SUCCESSES, Environments
 from gailkit.rollouts.running_episode import Episode
 from gailkit.rollouts.stepping import Stepping
 from gailkit.rollouts.vector import Given, stepped_together
@@ -133,9 +133,11 @@ class _SideBySide:
         answers = [("an observation", observations, observations), ("a reward", rewards, rewards)]
         found = self._failed(infos, which, answers, self._actions)
         over, earned, final = (terminated | truncated).tolist(), rewards.tolist(), terminated.tolist()
+        succeeded = infos.get(SUCCESSES, {})
         for action, i in zip(actions, rows, strict=True):
             if i not in found:
                 self.running[i].note(action, observations[i].copy(), earned[i], final[i])
+                self.running[i].success = succeeded.get(i)
         return [i for i in rows if over[i] and i not in found], found
 
     def _check_lengths(self, ended: Iterable[int], lost: Iterable[int]) -> None:

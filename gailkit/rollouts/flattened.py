@@ -13,18 +13,22 @@ from gailkit.spaces import (
     flatten_values,
     flattened_space,
     from_gymnasium,
+    leave_out_text,
+    text_parts,
     to_gymnasium,
     unflatten_values,
+    without_text,
 )
 
 
 class Flattened(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Observations and actions of several parts as one vector, which is what networks and everything that measures them
-    see and do."""
+    see and do. Text in a Dict of observations is left out."""
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         super().__init__(env)
-        self.observation_space = flattened_space(env.observation_space)
+        self.left_out = text_parts(env.observation_space)
+        self.observation_space = flattened_space(without_text(env.observation_space))
         self.action_space = flattened_space(env.action_space)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -43,6 +47,8 @@ class Flattened(gymnasium.Wrapper[Any, Any, Any, Any]):
         space = self.observation_space
         if not isinstance(space, Flat):
             return observation
+        if self.left_out:
+            observation = leave_out_text(space.stated, observation)
         if not space.pictures:
             return flatten(space.stated, observation)
         values = flatten_values(space, from_gymnasium(space.stated, [observation]))

@@ -7,7 +7,7 @@ code, so that it makes no difference to what they do.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ EnvFactory = Callable[[], gymnasium.Env[Any, Any]]
 Buffer = Any  # bytearray, mmap: whatever NumPy makes arrays on
 ALIGNED = 64
 NO_SEED = -1
+NOT_TOLD = -1
 
 
 class Arrays(NamedTuple):
@@ -35,6 +36,7 @@ class Arrays(NamedTuple):
     which: np.ndarray  # (N,) bool: who is meant
     terminated: np.ndarray  # (N,) bool
     truncated: np.ndarray  # (N,) bool
+    succeeded: np.ndarray  # (N,) int8, of those that ended 1 for a success, 0 for none, NOT_TOLD where nothing was said
 
     @classmethod
     def size(cls, about: About, num_envs: int) -> int:
@@ -123,10 +125,12 @@ class Group:
         action = arrays.actions[index]
         # a copy, for the environment may keep it; the elements of a Discrete space are none to be copied
         answer = self.envs[index].step(action.copy() if isinstance(action, np.ndarray) else action)
-        observation, reward, terminated, truncated, _ = answer
+        observation, reward, terminated, truncated, info = answer
         self._observe(index, observation)
         arrays.rewards[index] = reward
         arrays.terminated[index], arrays.truncated[index] = terminated, truncated
+        if terminated or truncated:
+            arrays.succeeded[index] = _success_in(info)
 
     def _replay(self, index: int, seed: int, actions: np.ndarray) -> None:
         self.arrays.seeds[index], self.arrays.truncated[index] = seed, False
@@ -147,6 +151,12 @@ class Group:
         if found.dtype != self._dtype:
             found = _cast(found, self._dtype, self.about)
         self.arrays.observations[index] = found
+
+
+def _success_in(info: Mapping[str, Any]) -> int:
+    """What the last info of an episode says of its success, by either of the names that are in use."""
+    told = next((info[name] for name in ("is_success", "success") if name in info), None)
+    return NOT_TOLD if told is None else int(bool(told))
 
 
 class _Unfit(Exception):
@@ -179,7 +189,7 @@ def _layout(about: About, num_envs: int) -> list[tuple[np.dtype[Any], tuple[int,
         (np.dtype(space.dtype), (*lead, *(space.shape or ())))
         for space in (about.action_space, about.observation_space)
     ]
-    flags = [(np.dtype(bool), lead)] * 3
+    flags = [*[(np.dtype(bool), lead)] * 3, (np.dtype(np.int8), lead)]
     return [*spaces, (np.dtype(np.float64), lead), *[(np.dtype(np.int64), lead)] * 2, *flags]
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gailkit.rollouts.group import NO_SEED, Arrays, EnvFactory, Group
-from gailkit.rollouts.protocol import FAILURES, Failure
+from gailkit.rollouts.group import NO_SEED, NOT_TOLD, Arrays, EnvFactory, Group
+from gailkit.rollouts.protocol import FAILURES, SUCCESSES, Failure
 
 Infos = dict[str, Any]
 Answer = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Infos]
@@ -71,7 +71,11 @@ def answer_of(arrays: Arrays, failures: dict[int, Failure]) -> Answer:
     """What a step returns: copies, which the next one leaves as they are."""
     told = (arrays.observations, arrays.rewards, arrays.terminated, arrays.truncated)
     observations, rewards, terminated, truncated = (each.copy() for each in told)
-    return observations, rewards, terminated, truncated, infos_of(failures)
+    infos, over = infos_of(failures), (terminated | truncated) & arrays.which
+    if over.any():
+        known = np.flatnonzero(over & (arrays.succeeded != NOT_TOLD)).tolist()
+        infos |= {SUCCESSES: {i: bool(arrays.succeeded[i]) for i in known}} if known else {}
+    return observations, rewards, terminated, truncated, infos
 
 
 def infos_of(failures: dict[int, Failure]) -> Infos:

@@ -11,11 +11,16 @@ from gymnasium import Space
 from gymnasium.wrappers import FlattenObservation
 
 from gailkit.rollouts.environments import time_limit_of, wrappers_of
+from gailkit.rollouts.flattened import Flattened
 from gailkit.rollouts.simulators import OneSimulated
 from gailkit.spaces import Flat
 
 FAILURES = "failures"
 """Where the infos of a step or a reset say which environments failed in it, a ``Failure`` each by its number."""
+
+SUCCESSES = "successes"
+"""Where the infos of a step say of environments whose episode ended, by their numbers, whether it was a success; of
+those alone whose own info says so, as ``is_success`` or ``success``."""
 
 
 class Failure(NamedTuple):
@@ -35,6 +40,7 @@ class About(NamedTuple):
     time_limit: int | None = None  # steps after which it truncates an episode
     flattened_from: Space[Any] | None = None  # the space of the observations that it flattens to one vector
     wrappers: tuple[str, ...] = ()  # the names of those around it, the innermost first, but for the usual ones
+    left_out: tuple[str, ...] = ()  # parts of its observations that are text
 
     @classmethod
     def of(cls, env: gymnasium.Env[Any, Any]) -> About:
@@ -43,7 +49,8 @@ class About(NamedTuple):
         limit, flattened = time_limit_of(env), _flattened_from(env)
         if isinstance(env, OneSimulated):
             return cls(env.name, env.observation_space, env.action_space, env.time_limit)
-        return cls(name, env.observation_space, env.action_space, limit, flattened, wrappers_of(env))
+        left_out = ["/".join(path) for path in env.left_out] if isinstance(env, Flattened) else []
+        return cls(name, env.observation_space, env.action_space, limit, flattened, wrappers_of(env), tuple(left_out))
 
 
 class Environments(Protocol):
@@ -51,8 +58,9 @@ class Environments(Protocol):
 
     It is Gymnasium's vector environment with autoreset disabled, as far as rollouts need it: after a step that ends
     episodes the observations returned are the true last ones. Beyond Gymnasium's, ``which`` lets some stand still,
-    ``replay`` brings back what was interrupted, and the infos tell of environments that failed (``FAILURES``). One
-    that failed takes no further step before it is reset; ``reset`` makes it anew where it must.
+    ``replay`` brings back what was interrupted, and the infos tell of environments that failed (``FAILURES``) and of
+    success (``SUCCESSES``). One that failed takes no further step before it is reset; ``reset`` makes it anew where it
+    must.
     """
 
     about: About

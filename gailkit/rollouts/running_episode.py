@@ -10,6 +10,7 @@ import numpy as np
 from gailkit.errors import EnvironmentFailure
 from gailkit.rollouts.failures import Mishaps, Told, failures_in
 from gailkit.rollouts.in_process import InProcess
+from gailkit.rollouts.protocol import SUCCESSES
 from gailkit.types import Trajectory
 from gailkit.wording import counted
 
@@ -23,6 +24,7 @@ class Episode:
         self.actions: list[np.ndarray | np.int64] = []
         self.rewards: list[float] = []
         self.terminated = False
+        self.success: bool | None = None  # as the environment called it in the end
         self.remembered: Any = None  # of it by a policy that looks back, see ``RememberingPolicy``
 
     def note(self, action: np.ndarray | np.int64, observation: np.ndarray, reward: float, terminated: bool) -> None:
@@ -48,6 +50,7 @@ class Episode:
             rewards=np.array(self.rewards, dtype=np.float64),
             terminated=self.terminated,
             seed=self.seed,
+            success=self.success,
         )
 
 
@@ -74,6 +77,7 @@ class RunningEpisode:
         observations, rewards, terminated, truncated, infos = self._env.step(np.asarray(action)[np.newaxis])
         self._check(infos, observations, rewards, np.asarray(action)[np.newaxis])
         self.so_far.note(action, observations[0], float(rewards[0]), bool(terminated[0]))
+        self.so_far.success = infos.get(SUCCESSES, {}).get(0)
         ended = bool(terminated[0] or truncated[0])
         if not ended:
             self.so_far.check_length(self.max_episode_steps)

@@ -24,6 +24,7 @@ from gailkit.spaces.minari import space_from_minari_json, space_to_minari_json
 from gailkit.spaces.pictures import Picture, picture_of
 from gailkit.spaces.stacking import Stacking, rows_before
 from gailkit.spaces.structure import STORABLE, array_dtype, assemble, brief, is_composite, leaf, leaves
+from gailkit.spaces.text import leave_out_text, text_parts, without_text
 
 __all__ = [
     "MAX_BOX_SIZE",
@@ -47,6 +48,7 @@ __all__ = [
     "in_parts",
     "is_composite",
     "leaf",
+    "leave_out_text",
     "leaves",
     "misfit",
     "not_finite",
@@ -59,6 +61,8 @@ __all__ = [
     "space_to_minari_json",
     "stated_space",
     "storage_dtype",
+    "text_parts",
     "to_gymnasium",
     "unflatten_values",
+    "without_text",
 ]

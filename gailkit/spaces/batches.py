@@ -13,6 +13,7 @@ from gailkit.spaces.elements import from_parts
 from gailkit.spaces.encoding import storage_dtype
 from gailkit.spaces.flattening import Flat, flat_place, flatten_values
 from gailkit.spaces.structure import assemble, is_composite, leaves, shape_of
+from gailkit.spaces.text import leave_out_text
 
 
 class Batch(NamedTuple):
@@ -25,7 +26,8 @@ class Batch(NamedTuple):
 def as_batch(space: Space[Any], given: Any, what: str = "observation") -> Batch:
     """One element (*shape) of a Box or Discrete ``space``, or N of them (N, *shape), as a batch.
 
-    Of a ``Flat`` space it may also be one or N as the environment has them: a dict of arrays (*shape) or (N, *shape).
+    Of a ``Flat`` space it may also be one or N as the environment has them: a dict of arrays (*shape) or (N, *shape),
+    and words beside, which are left out.
 
     Raises:
         InputError: calling an element ``what``, for another shape, for what are no numbers, and naming the first
@@ -58,7 +60,7 @@ def _flat(space: Flat, given: Any, what: str) -> Any:
         return given
     if is_composite(stated) and not isinstance(given, dict | tuple):
         return given
-    arrays = from_parts(stated, given)
+    arrays = from_parts(stated, leave_out_text(stated, given))
     shapes = {path: shape_of(part) for path, part in leaves(stated)}
     alone = all(arrays[path].shape == shape for path, shape in shapes.items())
     values = assemble(stated, {path: array[np.newaxis] if alone else array for path, array in arrays.items()})

@@ -10,7 +10,7 @@ from gymnasium import Space
 from gymnasium.spaces import Dict, Discrete, Tuple
 
 from gailkit.errors import InputError
-from gailkit.spaces.structure import Path, array_dtype, said_of, shape_of, subspaces
+from gailkit.spaces.structure import Path, array_dtype, brief, said_of, shape_of, subspaces
 
 
 def to_gymnasium(space: Space[Any], values: np.ndarray, index: int) -> Any:
@@ -92,8 +92,16 @@ def _require_parts(space: Space[Any], sample: Any, path: Path) -> None:
     if not _has_parts(space, sample):
         raise InputError(
             f"{said_of(path, 'an element')} must be a {'tuple' if isinstance(space, Tuple) else 'dict'} of "
-            f"{', '.join(subspaces(space))}; found {str(sample)[:80]}"
+            f"{', '.join(subspaces(space))}; found {_shown(sample)}"
         )
+
+
+def _shown(sample: Any) -> str:
+    """What was found in the place of parts: all of it where it is short, else what of a dict its parts are called."""
+    text = str(sample)
+    if len(text) > 80 and isinstance(sample, dict):
+        return brief(f"a dict of {', '.join(map(str, sample))}")
+    return text[:80]
 
 
 def _has_parts(space: Space[Any], sample: Any) -> bool:

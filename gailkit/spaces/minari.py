@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from gymnasium import Space
@@ -18,15 +19,18 @@ def space_to_minari_json(space: Space[Any]) -> str:
     return json.dumps(_to_minari(space))
 
 
-def space_from_minari_json(text: str) -> Space[Any]:
+def space_from_minari_json(text: str, leave_out: Collection[str] = ()) -> Space[Any]:
     """The space that Minari described; nothing in the text is executed.
+
+    Args:
+        leave_out: the types, such as Text, of parts of Dicts that are left out, as Dicts are that hold nothing else.
 
     Raises:
         InputError: if it describes none, or one that is too large.
         UnsupportedSpaceError: for a kind of space that is not supported, such as Text.
     """
     try:
-        return built(_from_minari(json.loads(text)))
+        return built(_from_minari(json.loads(text), leave_out))
     except MISTAKES as error:
         raise InputError(f"not a description of a space that Minari wrote: {text[:80]!r} ({error})") from error
 
@@ -49,20 +53,26 @@ def _to_minari(space: Space[Any]) -> dict[str, Any]:
     return {"type": "Box", "dtype": str(space.dtype), "shape": list(space.shape), **bounds}
 
 
-def _from_minari(fields: dict[str, Any]) -> dict[str, Any]:
+def _from_minari(fields: dict[str, Any], leave_out: Collection[str]) -> dict[str, Any]:
     """Minari's description in the words of ``space_to_json``; older versions of Minari left out where sets start."""
     if fields["type"] == "Dict":
-        return {
-            "type": "Dict",
-            "spaces": [[name, _from_minari(part)] for name, part in dict(fields["subspaces"]).items()],
-        }
+        parts = dict(fields["subspaces"])
+        kept = {name: part for name, part in parts.items() if not _only(part, leave_out)} or parts
+        return {"type": "Dict", "spaces": [[name, _from_minari(part, leave_out)] for name, part in kept.items()]}
     if fields["type"] == "Tuple":
-        return {"type": "Tuple", "spaces": [_from_minari(part) for part in fields["subspaces"]]}
+        return {"type": "Tuple", "spaces": [_from_minari(part, leave_out) for part in fields["subspaces"]]}
     if fields["type"] == "Discrete":
         return {"start": 0, **fields, "dtype": "int64"}
     if fields["type"] == "MultiDiscrete" and "start" not in fields:
         return {**fields, "start": _zeros_like(fields["nvec"])}
     return fields
+
+
+def _only(fields: dict[str, Any], types: Collection[str]) -> bool:
+    if fields["type"] != "Dict":
+        return bool(fields["type"] in types)
+    parts = dict(fields["subspaces"])
+    return bool(parts) and all(_only(part, types) for part in parts.values())
 
 
 def _zeros_like(listed: Any) -> Any:

@@ -24,8 +24,11 @@ LONGEST_SAID = 200  # letters of a space or an array in a message
 Path = tuple[str, ...]
 
 
-def subspaces(space: Space[Any]) -> dict[str, Space[Any]]:
+def subspaces(space: Space[Any], path: Path = ()) -> dict[str, Space[Any]]:
     """The spaces that a Dict or Tuple consists of, by the names of their fields; none for a leaf.
+
+    Args:
+        path: where ``space`` lies in another, for what is said.
 
     Raises:
         UnsupportedSpaceError: for any other space, and for a Dict or Tuple that no array can hold.
@@ -37,10 +40,13 @@ def subspaces(space: Space[Any]) -> dict[str, Space[Any]]:
     elif isinstance(space, Tuple):
         named = {str(index): part for index, part in enumerate(space.spaces)}
     else:
-        raise UnsupportedSpaceError(f"the space {brief(space)} is not supported; supported are {STORABLE}")
+        raise UnsupportedSpaceError(
+            f"the space {brief(space)}{_within(path)} is not supported; supported are {STORABLE}"
+        )
     if not named or not all(isinstance(name, str) and name and name.isprintable() for name in named):
         raise UnsupportedSpaceError(
-            f"the space {brief(space)} is not supported: it needs at least one part, and names of printable characters"
+            f"the space {brief(space)}{_within(path)} is not supported: it needs at least one part, and names of "
+            "printable characters"
         )
     return named
 
@@ -56,7 +62,7 @@ def leaves(space: Space[Any]) -> list[tuple[Path, Space[Any]]]:
     Raises:
         UnsupportedSpaceError: if one of them is of a kind that is not supported, or holds no number.
     """
-    found = _leaves(space)
+    found = _leaves(space, ())
     for path, own in found:
         if 0 in shape_of(own):
             raise UnsupportedSpaceError(
@@ -128,11 +134,15 @@ def brief(thing: object) -> str:
     return text if len(text) <= LONGEST_SAID else f"{text[: LONGEST_SAID - 3]}..."
 
 
-def _leaves(space: Space[Any]) -> list[tuple[Path, Space[Any]]]:
-    parts = subspaces(space)
+def _leaves(space: Space[Any], path: Path) -> list[tuple[Path, Space[Any]]]:
+    parts = subspaces(space, path)
     if not parts:
-        return [((), space)]
-    return [((name, *path), own) for name, part in parts.items() for path, own in _leaves(part)]
+        return [(path, space)]
+    return [found for name, part in parts.items() for found in _leaves(part, (*path, name))]
+
+
+def _within(path: Path) -> str:
+    return f" of {said_of(path, '')}" if path else ""
 
 
 def _held_dtype(space: Space[Any], arrays: Mapping[Path, np.ndarray], path: Path) -> np.dtype[Any]:

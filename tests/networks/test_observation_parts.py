@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import Space
-from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, Tuple
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.spaces import flatten_values, flattened_space, from_gymnasium
@@ -108,3 +108,47 @@ def test_pictures_and_the_rest_are_found_again_in_the_bytes() -> None:
     alone = ObservationEncoder(PICTURE)
     alone.update(torch.from_numpy(np.stack([element[1] for element in elements])))
     assert torch.equal(features[:, :512], alone(torch.from_numpy(np.stack([element[1] for element in elements]))))
+
+
+def test_a_choice_out_of_very_many_is_shown_as_two_digits() -> None:
+    """By hand: the base of 10,000 is 100, and 7,305 is 73 and 5; that of 1,025 is 33, whose last number is 31 and 1."""
+    encoder = ObservationEncoder(Discrete(10_000, start=3))
+    features = encoder(torch.tensor([3 + 7305, 3]))
+    assert encoder.size == 200 and encoder.marks.all()
+    assert [each.nonzero().flatten().tolist() for each in features] == [[73, 105], [0, 100]]
+    last = ObservationEncoder(Discrete(1025))(torch.tensor([1024]))
+    assert last.shape == (1, 32 + 33) and last.nonzero()[:, 1].tolist() == [31, 32 + 1]
+    assert ObservationEncoder(Discrete(1024))(torch.tensor([1023])).nonzero().tolist() == [[0, 1023]]
+
+
+@pytest.mark.parametrize("numbers", [1025, 1089, 1090, 10_000])
+def test_no_two_choices_look_alike_and_no_column_is_of_none(numbers: int) -> None:
+    features = ObservationEncoder(Discrete(numbers))(torch.arange(numbers))
+    assert (features.sum(1) == 2).all() and (features.sum(0) > 0).all()
+    assert len(features.unique(dim=0)) == numbers
+
+
+@pytest.mark.parametrize("see", [False, True], ids=["numbers", "with a picture"])
+def test_large_choices_are_digits_wherever_they_stand_and_the_rest_is_as_without_them(see: bool) -> None:
+    """Beside numbers and small choices, several in one part, and after a picture."""
+    large, small = {"c": Discrete(2000), "e": MultiDiscrete([3, 1500, 1100])}, {"a": Box(-9, 9, (2,)), "d": Discrete(4)}
+    picture = {"f": PICTURE} if see else {}
+    space = Dict([*large.items(), *small.items(), *picture.items()])
+    space.seed(0)
+    elements = [space.sample() for _ in range(9)]
+    encoder, obs = ObservationEncoder(flattened_space(space)), observed(space, elements)
+    encoder.update(obs if see else obs.float())
+    features = encoder(obs if see else obs.float())[:, encoder.size - len(encoder.marks) :]
+    assert features.shape[1] == len(encoder.marks) == 2 + 90 + 4 + 3 + 78 + 67 and (~encoder.marks).sum() == 2
+    a, c, d, one, two, three = features.split([2, 90, 4, 3, 78, 67], 1)
+
+    def alone(part: Space[Any], values: list[Any]) -> torch.Tensor:
+        return ObservationEncoder(part)(torch.tensor(values))
+
+    assert torch.equal(c, alone(Discrete(2000), [each["c"] for each in elements]))
+    assert torch.equal(d, alone(Discrete(4), [each["d"] for each in elements]))
+    for shown, index, numbers in ((one, 0, 3), (two, 1, 1500), (three, 2, 1100)):
+        assert torch.equal(shown, alone(Discrete(numbers), [int(each["e"][index]) for each in elements]))
+    torch.testing.assert_close(a.mean(0), torch.zeros(2), atol=1e-5, rtol=0)
+    numbers = torch.tensor(np.array([each["a"] for each in elements]))
+    torch.testing.assert_close(encoder.numbers(obs if see else obs.float()), numbers)

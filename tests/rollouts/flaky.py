@@ -20,7 +20,8 @@ class Flaky(gymnasium.Env[np.ndarray, np.ndarray]):
     """Observes its name (the seed modulo 1009), the steps so far and the action it was given; earns the step's number.
 
     It terminates after 4 to 7 steps, as its name modulo 4 says; the time limit is 6. In episodes whose name can be
-    divided by ``every`` the ``fault`` happens at step ``at``, 0 for the reset.
+    divided by ``every`` the ``fault`` happens at step ``at``, 0 for the reset. Its infos call an episode a success
+    whose name leaves 1 when divided by 3, none whose name leaves 2, and say nothing of others.
     """
 
     observation_space = Box(-np.inf, np.inf, (3,))
@@ -37,7 +38,8 @@ class Flaky(gymnasium.Env[np.ndarray, np.ndarray]):
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         self.time += 1
-        return self._observation(action[0]), float(self.time), self.time == 4 + self.name % 4, False, {}
+        info = {"is_success": self.name % 3 == 1} if self.name % 3 else {}
+        return self._observation(action[0]), float(self.time), self.time == 4 + self.name % 4, False, info
 
     def _observation(self, action: float) -> np.ndarray:
         failing = self.fault and self.time == self.at and self.name % self.every == 0

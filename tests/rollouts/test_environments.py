@@ -155,10 +155,35 @@ def test_plain_observations_stay_as_they_are(parts: str) -> None:
         assert make_env(parts, {"observed": observed}).observation_space is observed
 
 
+def test_text_beside_numbers_is_left_out_and_named(parts: str) -> None:
+    observed = Dict({"mission": Text(3), "arm": Box(-1, 1, (2,)), "inner": Dict({"said": Text(3)}), "way": Discrete(3)})
+    seen = Dict({"arm": Box(-1, 1, (2,)), "way": Discrete(3)})
+    env, plain = make_env(parts, {"observed": observed}), Parts(observed)
+    assert env.observation_space == flattened_space(seen)
+    assert About.of(env).left_out == ("mission", "inner/said")
+    assert About.of(make_env(parts, {"observed": seen})).left_out == ()
+    samples = [plain.reset(seed=5)[0], plain.step(0)[0]]
+    expected = flatten_values(
+        seen, from_gymnasium(seen, [{name: each[name] for name in ("arm", "way")} for each in samples])
+    )
+    assert np.array_equal([env.reset(seed=5)[0], env.step(0)[0]], expected)
+    batch, _ = make_vector_env(parts, 2, {"observed": observed}).reset(seed=[5, 6])
+    assert np.array_equal(batch[0], expected[0])
+
+
 @pytest.mark.parametrize(
     ("observed", "acted", "said"),
     [
-        (Dict({"mission": Text(3)}), ACTIONS, r"Text.* is not supported; supported are Box, Discrete, MultiDiscrete"),
+        (
+            Dict({"mission": Text(3)}),
+            ACTIONS,
+            r"Text.* of 'mission' is not supported; supported are Box, Discrete, Multi",
+        ),
+        (
+            Dict({"a": Tuple([Text(3)])}),
+            ACTIONS,
+            r"Text.* of 'a/0' is not supported; supported are Box, Discrete, Multi",
+        ),
         (ACTIONS, Tuple([ACTIONS, Text(3)]), r"Text.* is not supported; supported are Box, Discrete, MultiDiscrete"),
         (ACTIONS, Tuple([ACTIONS, Box(0, 9, (2,), np.int64)]), r"is not supported: '1' is a Box of whole numbers$"),
     ],

@@ -13,6 +13,7 @@ from gymnasium.spaces import Box, Discrete
 from gailkit.errors import EnvironmentFailure, InputError
 from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes, run_episodes
+from gailkit.rollouts.running_episode import RunningEpisode
 from gailkit.types import Trajectory
 
 
@@ -104,6 +105,30 @@ def test_a_trajectory_is_what_happened() -> None:
     np.testing.assert_array_equal(trajectory.rewards, [2.0, 1.0, 0.0])
     assert (trajectory.terminated, trajectory.seed) == (False, 3)
     assert collect_episodes(idle, Countdown, [4])[0].terminated
+
+
+@pytest.mark.parametrize(
+    ("info", "success"),
+    [
+        ({"is_success": np.float32(1.0)}, True),  # as gymnasium-robotics says it
+        ({"success": np.bool_(False)}, False),
+        ({"success": True, "is_success": 0.0}, False),
+        ({"progress": 1.0}, None),
+    ],
+)
+def test_success_is_what_the_last_info_says(info: dict[str, Any], success: bool | None) -> None:
+    class Told(Countdown):
+        def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+            *answer, _ = super().step(action)
+            over = answer[2] or answer[3]
+            return *answer, info if over else {"is_success": not success}
+
+    for length in (1, 3, 4):
+        assert collect_episodes(idle, Told, [length])[0].success is success
+    running = RunningEpisode(Told(), 10)
+    running.begin((0, 1))
+    assert running.step(np.zeros(3, np.float32))
+    assert running.so_far.trajectory().success is success
 
 
 def test_a_seed_may_be_asked_for_twice() -> None:

@@ -104,6 +104,14 @@ def test_episodes_are_the_same_and_as_many_as_were_asked_for() -> None:
         )
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_it_is_known_of_an_episode_whether_it_was_a_success_where_the_environment_says_so(workers: int) -> None:
+    """Each ends in its own step, beside others that go on and that end as another says."""
+    seeds = list(range(1, 10))
+    found = collect_episodes(acting(), EnvMaker(FLAKY), seeds, 4, stepping=stepping(workers))
+    assert [each.success for each in found] == [{0: None, 1: True, 2: False}[seed % 3] for seed in seeds]
+
+
 def acting() -> Any:
     with closing(make_vector_env("Pendulum-v1", 1)) as envs:
         return random_policy(envs.single_action_space, 0)

@@ -122,6 +122,19 @@ def test_other_spaces_are_refused_by_whatever_meets_them(space: Space[Any]) -> N
 
 
 @pytest.mark.parametrize(
+    ("space", "said"),
+    [
+        (Sequence(Discrete(2)), r"^the space Sequence\(.*\) is not supported; supported are Box"),
+        (Dict({"arm": Tuple([Discrete(2), Text(3)])}), r"^the space Text\(.*\) of 'arm/1' is not supported; supported"),
+        (Dict({"arm": Dict({1: Discrete(2)})}), r"^the space Dict\(.*\) of 'arm' is not supported: it needs at least"),
+    ],
+)
+def test_a_part_that_is_refused_is_named(space: Space[Any], said: str) -> None:
+    with pytest.raises(UnsupportedSpaceError, match=said):
+        leaves(space)
+
+
+@pytest.mark.parametrize(
     ("space", "name"),
     [
         (Box(-1, 1, (0,)), "an element"),

@@ -23,6 +23,7 @@ EXPLAINED = {  # rows of the table, in a few words each; docs/glossary.md has th
     "score": "its mean return where the expert's is 1 and that of random actions 0",
     "IQM of returns": "interquartile mean, that of the middle half of the episodes",
     "terminated": "share of the episodes that the task ended, not a time limit",
+    "succeeded": "share of the episodes that the environment calls a success",
     "distance": "of its steps from the expert's; the expert's from itself: the floor",
     "coverage": "share of the expert's steps that it comes close to",
     "classifier AUC": "how well its steps are told from the expert's; 0.5 is chance",
@@ -52,6 +53,9 @@ def show_evaluation(spec: str, evaluation: Evaluation, found: Closeness, explain
     table = _table("", "policy", "expert", "random")
     _add_scales(table, found)
     _add_endings(table, found)
+    succeeded = (evaluation.success_fraction, None, evaluation.random_success_fraction)
+    if any(share is not None for share in succeeded):
+        table.add_row("succeeded", *("" if share is None else f"{share:.0%}" for share in succeeded))
     counts = (len(evaluation.played), evaluation.expert_episodes, len(evaluation.at_random))
     table.add_row("episodes", *map(str, counts))
     if len(evaluation.shown) < evaluation.expert_episodes:

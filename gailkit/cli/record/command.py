@@ -16,6 +16,7 @@ from gailkit.cli.common import (
     Interruption,
     env_kwargs_option,
     interruptible,
+    note_left_out,
     prepare_output,
     show_progress,
     typed_command,
@@ -125,12 +126,14 @@ def _record(request: Request, shards: Shards, mishaps: Mishaps) -> tuple[Recordi
     from gailkit.recording.recorder import Recording
     from gailkit.rollouts.environments import canonical_id, make_env
     from gailkit.rollouts.global_generators import seeded_globally
+    from gailkit.rollouts.protocol import About
 
     use_one_thread()
     earlier = earlier_episodes(shards) if request.append else None
     drawn = action_seed(request.seed, earlier, "global generators")
     with seeded_globally(drawn), closing(make_env(request.env_id, request.env_kwargs)) as env:
         policy = None if request.spec == KEYBOARD else _policy(request, env, earlier)
+        note_left_out(About.of(env))
         kept = _least_return(request)
         described = (env, canonical_id(request.env_id), request.env_kwargs, _provenance(request))
         if request.overwrite:

@@ -83,7 +83,7 @@ def provenance(fields: Mapping[str, Any]) -> dict[str, str]:
 
 
 def observation_side(fields: Mapping[str, Any], path: Path, keys: tuple[str, ...]) -> Side:
-    """The observations, or those of their parts that ``keys`` name, in that order.
+    """The observations without the text in Dicts, or those of their parts that ``keys`` name, in that order.
 
     Raises:
         InputError: if ``keys`` name what is not there, or a part is of a kind that is not supported.
@@ -91,7 +91,7 @@ def observation_side(fields: Mapping[str, Any], path: Path, keys: tuple[str, ...
     """
     text = fields.get("observation_space")
     if not keys:
-        return side(_space(text, path, "observation_space"), "observations")
+        return side(_space(text, path, "observation_space", leave_out=("Text",)), "observations")
     described = {} if text is None else _mapping(text, f"{path}: observation_space")
     parts = described.get("subspaces") if described.get("type") == "Dict" else None
     if not isinstance(parts, dict):
@@ -110,13 +110,13 @@ def action_side(fields: Mapping[str, Any], path: Path) -> Side:
     return side(_space(fields.get("action_space"), path, "action_space"), "actions")
 
 
-def _space(text: Any, path: Path, name: str) -> Space[Any] | None:
+def _space(text: Any, path: Path, name: str, leave_out: tuple[str, ...] = ()) -> Space[Any] | None:
     if text is None:
         return None
     if not isinstance(text, str):
         raise DataError(f"{path}: {name} must be the text of a space; found {str(text)[:80]!r}")
     try:
-        return space_from_minari_json(text)
+        return space_from_minari_json(text, leave_out)
     except UnsupportedSpaceError as error:
         raise InputError(f"{path}: {name}: {error}; --obs-keys chooses parts of an observation") from error
     except InputError as error:

@@ -108,7 +108,7 @@ def test_every_number_of_our_own_is_explained_once_and_the_glossary_has_its_term
     done = run_here("evaluate", "random", "teacher:left", "--demos", "demos.hdf5", "--episodes", "10")
     glossary = (repository / "docs" / "glossary.md").read_text(encoding="utf-8")
     for name, words in EXPLAINED.items():
-        assert done.stdout.count(f"  {name}: {words}") == 1
+        assert done.stdout.count(f"  {name}: {words}") == (name != "succeeded")  # of which CartPole says nothing
         assert glossary.count(f"| **{name}**") == 1
         assert len(f"  {name}: {words}") <= 80
 

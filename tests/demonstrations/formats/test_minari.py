@@ -187,14 +187,44 @@ def test_chosen_parts_of_an_observation(tmp_path: Path) -> None:
         read(written(tmp_path / "plain"), ReadOptions(obs_keys=("flags",)))
 
 
-def test_a_part_that_is_not_supported_is_not_dropped_silently(tmp_path: Path) -> None:
-    parts = {"words": {"type": "Text", "max_length": 3}, "reals": {"type": "Discrete", "n": 2, "start": 0}}
-    described = {"type": "Dict", "subspaces": parts | {"reals": json.loads(space_text(tmp_path / "other"))}}
+WORDS = {"type": "Text", "max_length": 3, "min_length": 0, "charset": "abc"}
+
+
+@pytest.mark.parametrize(
+    ("unknown", "said"),
+    [
+        ({"type": "Graph"}, r"'Graph' is not supported.*--obs-keys"),
+        ({"type": "Tuple", "subspaces": [WORDS]}, r"'Text' is not supported.*--obs-keys"),
+    ],
+)
+def test_a_part_that_is_not_supported_is_not_dropped_silently(tmp_path: Path, unknown: Any, said: str) -> None:
+    described = {"type": "Dict", "subspaces": {"unknown": unknown, "reals": json.loads(space_text(tmp_path / "other"))}}
     folder = written(tmp_path, observed=Dict({"reals": REALS}))
     changed(folder, observation_space=json.dumps(described))
-    with pytest.raises(InputError, match=r"'Text' is not supported.*--obs-keys"):
+    with pytest.raises(InputError, match=said):
         read(folder)
     assert read(folder, ReadOptions(obs_keys=("reals",))).about.observation_space == REALS
+
+
+def test_text_in_a_dict_is_left_out_as_of_an_environment_and_it_is_said(tmp_path: Path) -> None:
+    reals = json.loads(space_text(tmp_path / "other"))
+    inner = {"type": "Dict", "subspaces": {"said": WORDS}}
+    folder = written(tmp_path, observed=Dict({"reals": REALS}))
+    plain = read(folder)
+    changed(
+        folder,
+        observation_space=json.dumps({"type": "Dict", "subspaces": {"a": inner, "mission": WORDS, "reals": reals}}),
+    )
+    with edit(folder) as file:
+        for name in file:
+            file[f"{name}/observations/mission"] = ["go"] * len(file[f"{name}/observations/reals"])
+    found = read(folder)
+    assert found.about.observation_space == Dict({"reals": REALS})
+    assert "observations/mission" in found.about.provenance["left_out"]
+    for one, other in zip(found.trajectories, plain.trajectories, strict=True):
+        assert np.array_equal(one.observations, other.observations)
+    with pytest.raises(InputError, match="'Text' is not supported"):
+        read(folder, ReadOptions(obs_keys=("mission", "reals")))
 
 
 def space_text(folder: Path) -> str:
