@@ -205,3 +205,19 @@ def test_an_onnx_file_that_says_odd_things_of_what_it_looks_back_by_is_refused(t
         InputError, match=r"has the input state tensor\(float\) .*'any'.*; accepted is .* of 1 to 65536"
     ):
         onnx_policy(path, PLACE, WHEEL)
+
+
+class Choosy(torch.nn.Sequential):
+    """Another layer where what it sees is positive: what no program of operations can be made of."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        seen = super().forward(features)
+        return -seen if float(features.sum()) > 0 else seen
+
+
+def test_a_network_that_torch_cannot_export_is_one_sentence(tmp_path: Path) -> None:
+    policy = policy_in(PLACE, WHEEL)
+    policy.actor_critic.policy = Choosy(*policy.actor_critic.policy)
+    with pytest.raises(InputError, match=r"^torch .* cannot export the policy's networks: \w+: .*") as refused:
+        export(policy, tmp_path / "policy.pt2")
+    assert "\n" not in str(refused.value) and not (tmp_path / "policy.pt2").exists()

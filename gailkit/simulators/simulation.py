@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from numbers import Integral
 from typing import Any
 
 import torch
@@ -19,8 +18,8 @@ class Simulation(ABC):
     """N environments, each a row of one tensor of states. A subclass gives the spaces, and how they begin, move and are
     seen; it is a ``Simulator`` then.
 
-    States are of the type that ``begin`` gives them, float64 as in environments of NumPy where it is made of ``uniform``;
-    what is returned, observations and rewards, is float32.
+    States are of the type that ``begin`` gives them; ``uniform`` has float64, as environments of NumPy do. What is
+    returned, observations and rewards, is float32.
     """
 
     single_observation_space: Space[Any]
@@ -37,7 +36,7 @@ class Simulation(ABC):
         """
         limit = 1 if max_episode_steps is None else max_episode_steps
         for name, number in (("num_envs", num_envs), ("max_episode_steps", limit)):
-            if not isinstance(number, Integral) or number < 1:
+            if not isinstance(number, int) or number < 1:
                 raise InputError(f"{name} must be a whole number, 1 or more; found {number!r}")
         self.num_envs, self.device, self.max_episode_steps = num_envs, torch.device(device), max_episode_steps
         self.states = self.begin(torch.zeros(num_envs, dtype=torch.int64, device=self.device))  # (N, S) float64

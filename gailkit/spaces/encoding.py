@@ -40,7 +40,7 @@ def encoded_size(space: Space[Any]) -> int:
     if isinstance(space, Discrete):
         return int(space.n)
     if isinstance(space, Box):
-        return math.prod(space.shape)  # not NumPy's, which a torch before 2.13 cannot export
+        return math.prod(space.shape)
     raise UnsupportedSpaceError(f"the space {brief(space)} is not supported as it is; ``flattened_space`` makes it so")
 
 
