@@ -20,12 +20,13 @@ import numpy as np
 import torch
 from gymnasium import Space
 from gymnasium.spaces import Box
+from torch import Tensor, nn
 
 from gailkit import __version__
 from gailkit.errors import DivergenceError, InputError
 from gailkit.generator import TrainedPolicy
 from gailkit.generator.trained import Remembered
-from gailkit.importing import require
+from gailkit.importing import describe_foreign, require
 from gailkit.spaces import as_batch, clip_to_space, space_to_json, storage_dtype
 from gailkit.storage import write_atomically
 
@@ -62,7 +63,8 @@ def export(policy: TrainedPolicy, path: Path) -> Exported:
     written when it has acted as the policy does on CHECKED observations, and states.
 
     Raises:
-        InputError: for another ending, or if the extra ``gailkit[onnx]`` is not installed.
+        InputError: for another ending, if the extra ``gailkit[onnx]`` is not installed, or for networks that torch
+            cannot export.
         DivergenceError: if it acts differently; nothing is written.
         StorageError: if the disk refuses.
     """
@@ -74,13 +76,22 @@ def export(policy: TrainedPolicy, path: Path) -> Exported:
     network, example = policy.network.eval(), tuple(map(torch.from_numpy, _inputs(policy, 2)))
     with _quiet(), torch.no_grad():
         dynamic = tuple({0: torch.export.Dim.DYNAMIC} for _ in example)
-        program = torch.export.export(network, example, dynamic_shapes=dynamic)
+        program = _program(network, example, dynamic)
         content, acting = FORMATS[path.suffix](program, {**_described(policy), "frame_stack": str(frames)})
     difference = _compared(policy, acting)
     write_atomically(path, content)
     size = policy.actor_critic.policy_state_size
     state = f"(N, {size}) float32" if size else None
     return Exported(path, _shown(policy.observation_space), _shown(policy.action_space), state, difference)
+
+
+def _program(network: nn.Module, example: tuple[Tensor, ...], dynamic: Any) -> ExportedProgram:
+    try:
+        return torch.export.export(network, example, dynamic_shapes=dynamic)
+    except Exception as error:  # torch declares no base of what it raises, and a network may be anybody's
+        raise InputError(
+            f"torch {torch.__version__} cannot export the policy's networks: {describe_foreign(error, __file__)}"
+        ) from error
 
 
 def _onnx(program: ExportedProgram, described: Mapping[str, str]) -> tuple[bytes, Acting]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,24 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import Space
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Dict, Discrete
 
 from gailkit import exporting
 from gailkit.errors import DivergenceError, InputError
 from gailkit.experts.onnx import onnx_policy
+from gailkit.experts.resolve import expert_policy
 from gailkit.exporting import export
 from gailkit.generator import TrainedPolicy
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
-from gailkit.spaces import clip_to_space, space_from_json
+from gailkit.networks.recurrent import Memory
+from gailkit.spaces import Stacking, clip_to_space, flattened_space, space_from_json, storage_dtype
+from gailkit.types import RememberingPolicy
 
 PLACE = Box(np.array([-9.0, -np.inf, 0.0], np.float32), np.array([9.0, np.inf, 4.0], np.float32))
 WHEEL = Box(np.array([-3.0, 0.0], np.float32), np.array([1.0, 10.0], np.float32))
+
+PARTED = Dict({"place": PLACE, "what": Discrete(3)})
 
 
 def policy_in(observations: Space[Any], actions: Space[Any], **form: Any) -> TrainedPolicy:
@@ -143,3 +149,75 @@ def test_in_a_narrow_box_a_difference_of_half_a_hundredth_is_one(
 def test_the_ending_says_which_format(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"policy.pth must end in .onnx or .pt2"):
         export(policy_in(PLACE, WHEEL), tmp_path / "policy.pth")
+
+
+@pytest.mark.parametrize(
+    ("observations", "frames", "memory"),
+    [(PLACE, 3, None), (Discrete(3, start=2), 1, "gru"), (Discrete(3, start=2), 3, None), (PARTED, 2, "lstm")],
+)
+def test_an_onnx_file_of_a_policy_that_looks_back_acts_along_an_episode_as_the_policy_does(
+    observations: Space[Any], frames: int, memory: str | None, tmp_path: Path
+) -> None:
+    """Two episodes at once, the second of which begins two steps later: each is remembered by itself."""
+    pytest.importorskip("onnxscript", reason="NOT TESTED: policies into ONNX files; pip install 'gailkit[onnx]'")
+    plain = flattened_space(observations)
+    form = {} if memory is None else {"memory": Memory(memory, 4, 3)}
+    stacked = policy_in(Stacking(plain, frames).space, WHEEL, **form)
+    policy = dataclasses.replace(stacked, observation_space=plain, frames=frames)
+    path = tmp_path / "policy.onnx"
+    export(policy, path)
+    again = expert_policy(str(path), observations, WHEEL, seed=0)
+    assert isinstance(again, RememberingPolicy)
+    plain.seed(3)
+    seen = np.stack([plain.sample() for _ in range(12)]).astype(storage_dtype(plain)).reshape(6, 2, *plain.shape)
+    ours: Any = [None, None]
+    theirs: Any = [None, None]
+    for t, row in enumerate(seen):
+        if t == 2:
+            ours, theirs = [ours[0], None], [theirs[0], None]
+        expected, ours = policy.follow(row, ours)
+        acted, theirs = again.follow(row, theirs)
+        np.testing.assert_allclose(acted, clip_to_space(WHEEL, expected), atol=1e-4)
+    with pytest.raises(InputError, match="acts by what its episode was so far"):
+        again(seen[0])
+
+
+def test_an_onnx_file_that_says_odd_things_of_what_it_looks_back_by_is_refused(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="NOT TESTED: policies into ONNX files; pip install 'gailkit[onnx]'")
+    pytest.importorskip("onnxscript", reason="NOT TESTED: policies into ONNX files; pip install 'gailkit[onnx]'")
+    path = tmp_path / "policy.onnx"
+    export(policy_in(PLACE, WHEEL, memory=Memory("gru", 4, 3)), path)
+    content = path.read_bytes()
+    for told, said in [
+        ("-1", r"acts by '-1' observations as one \(frame_stack\); accepted are 1 to 1000"),
+        ("9" * 5000, "acts by '99999999999999999999' observations"),
+        ("3", r"has the inputs observation tensor\(float\) .* shape \['B', 9\]"),
+    ]:
+        model = onnx.ModelProto.FromString(content)
+        model.metadata_props[[each.key for each in model.metadata_props].index("frame_stack")].value = told
+        path.write_bytes(model.SerializeToString())
+        with pytest.raises(InputError, match=said):
+            onnx_policy(path, PLACE, WHEEL)
+    model = onnx.ModelProto.FromString(content)
+    next(each for each in model.graph.input if each.name == "state").type.tensor_type.shape.dim[1].dim_param = "any"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(
+        InputError, match=r"has the input state tensor\(float\) .*'any'.*; accepted is .* of 1 to 65536"
+    ):
+        onnx_policy(path, PLACE, WHEEL)
+
+
+class Choosy(torch.nn.Sequential):
+    """Another layer where what it sees is positive: what no program of operations can be made of."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        seen = super().forward(features)
+        return -seen if float(features.sum()) > 0 else seen
+
+
+def test_a_network_that_torch_cannot_export_is_one_sentence(tmp_path: Path) -> None:
+    policy = policy_in(PLACE, WHEEL)
+    policy.actor_critic.policy = Choosy(*policy.actor_critic.policy)
+    with pytest.raises(InputError, match=r"^torch .* cannot export the policy's networks: \w+: .*") as refused:
+        export(policy, tmp_path / "policy.pt2")
+    assert "\n" not in str(refused.value) and not (tmp_path / "policy.pt2").exists()

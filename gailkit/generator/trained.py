@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import torch
 from gymnasium import Space
-from gymnasium.spaces import Box
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from gailkit.errors import InputError
 from gailkit.generator.learning import CHUNK
 from gailkit.memory import blocks
+from gailkit.networks.acting import Actions, ActionsAndStates
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution, joined
 from gailkit.spaces import Flat, Stacking, as_batch, clip_to_space, in_parts, to_gymnasium, unflatten_values
@@ -255,37 +255,3 @@ class TrainedPolicy(RememberingPolicy):
     @cached_property
     def _random(self) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(self.seed or 0)
-
-
-class Actions(nn.Module):
-    """Observations (B, *obs) to the likeliest actions (B, *act), or to ``sampled`` ones, clipped to a Box."""
-
-    def __init__(self, actor_critic: ActorCritic, sampled: bool) -> None:
-        super().__init__()
-        self.actor_critic, self.sampled = actor_critic, sampled
-        space = actor_critic.action_space
-        self.register_buffer("low", torch.as_tensor(space.low).float() if isinstance(space, Box) else None)
-        self.register_buffer("high", torch.as_tensor(space.high).float() if isinstance(space, Box) else None)
-        self.low: Tensor | None
-        self.high: Tensor | None
-
-    def forward(self, obs: Tensor) -> Tensor:
-        return self.of(self.actor_critic(obs))
-
-    def of(self, distribution: ActionDistribution) -> Tensor:
-        """The actions of a distribution."""
-        actions = distribution.sample() if self.sampled else distribution.mode()
-        return actions if self.low is None else actions.clamp(self.low, self.high)
-
-
-class ActionsAndStates(nn.Module):
-    """Observations (B, *obs) and states (B, M) to actions (B, *act), as ``Actions``, and the states after them."""
-
-    def __init__(self, actor_critic: ActorCritic, sampled: bool) -> None:
-        super().__init__()
-        self.actions = Actions(actor_critic, sampled)
-
-    def forward(self, obs: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
-        actor_critic = self.actions.actor_critic
-        distribution, after = actor_critic.follow(actor_critic.encoder(obs), states)
-        return self.actions.of(distribution), after

@@ -229,7 +229,7 @@ def _unregistered(env_id: str) -> str:
     if not attribute or module not in sys.modules:
         return _near_matches(env_id)
     found = getattr(sys.modules[module], attribute, None)
-    if found is not None:
+    if callable(found):
         return f"{attribute} is not registered: {registration(module, attribute)}"
     own = [spec.id for spec in gymnasium.registry.values() if where_made(spec).partition(":")[0] == module]
     has = f"what it registers is {', '.join(own)}" if own else "it registers none of its own (gymnasium.register)"

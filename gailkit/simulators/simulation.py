@@ -18,7 +18,8 @@ class Simulation(ABC):
     """N environments, each a row of one tensor of states. A subclass gives the spaces, and how they begin, move and are
     seen; it is a ``Simulator`` then.
 
-    All is float64, as in environments of NumPy, but for what is returned: observations and rewards are float32.
+    States are of the type that ``begin`` gives them; ``uniform`` has float64, as environments of NumPy do. What is
+    returned, observations and rewards, is float32.
     """
 
     single_observation_space: Space[Any]
@@ -31,18 +32,24 @@ class Simulation(ABC):
             max_episode_steps: after which an episode is truncated; None for never.
 
         Raises:
-            InputError: if a number is below 1.
+            InputError: if a number is below 1, or ``begin`` returns something else than a row for each environment.
         """
-        for name, number in (("num_envs", num_envs), ("max_episode_steps", max_episode_steps or 1)):
+        limit = 1 if max_episode_steps is None else max_episode_steps
+        for name, number in (("num_envs", num_envs), ("max_episode_steps", limit)):
             if not isinstance(number, int) or number < 1:
                 raise InputError(f"{name} must be a whole number, 1 or more; found {number!r}")
         self.num_envs, self.device, self.max_episode_steps = num_envs, torch.device(device), max_episode_steps
         self.states = self.begin(torch.zeros(num_envs, dtype=torch.int64, device=self.device))  # (N, S) float64
+        if self.states.ndim != 2 or len(self.states) != num_envs:
+            raise InputError(
+                f"begin must return states ({num_envs}, S), a row for each environment; found shape "
+                f"{tuple(self.states.shape)}"
+            )
         self.steps = torch.zeros(num_envs, dtype=torch.int64, device=self.device)  # (N,), of the episodes so far
 
     @abstractmethod
     def begin(self, seeds: Tensor) -> Tensor:
-        """Seeds (N,) int64 to the states (N, S) float64 in which their episodes begin."""
+        """Seeds (N,) int64 to the states (N, S) in which their episodes begin."""
 
     @abstractmethod
     def move(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -76,11 +83,13 @@ class Simulation(ABC):
         Raises:
             InputError: if it is of another number of environments.
         """
-        if state["states"].shape != self.states.shape:
-            shapes = tuple(self.states.shape), tuple(state["states"].shape)
-            raise InputError(f"the states of the environments are {shapes[0]}; found {shapes[1]}")
-        self.states = state["states"].to(self.device, torch.float64)
-        self.steps = state["steps"].to(self.device, torch.int64)
+        for name, own in (("states", self.states), ("steps", self.steps)):
+            if state[name].shape != own.shape:
+                raise InputError(
+                    f"the {name} of the environments are {tuple(own.shape)}; found {tuple(state[name].shape)}"
+                )
+        self.states = state["states"].to(self.device, self.states.dtype)
+        self.steps = state["steps"].to(self.device, self.steps.dtype)
 
 
 def uniform(seeds: Tensor, count: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def encoded_size(space: Space[Any]) -> int:
     if isinstance(space, Discrete):
         return int(space.n)
     if isinstance(space, Box):
-        return int(np.prod(space.shape))
+        return math.prod(space.shape)
     raise UnsupportedSpaceError(f"the space {brief(space)} is not supported as it is; ``flattened_space`` makes it so")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -44,14 +45,18 @@ def named_trackers(track: Sequence[str | TrackerFactory]) -> dict[str, TrackerFa
 
     Raises:
         InputError: for a name that is none of these, is not callable, or whose package is not installed: the extra of
-            gailkit that has it is named.
+            gailkit that has it is named. For two of one name, such as two ``functools.partial``.
     """
     if isinstance(track, str) or not all(isinstance(each, str) or callable(each) for each in track):
         raise InputError(f"trackers are given as a list of names or callables; found {track!r}")
     names = [each for each in track if each != NONE]
     if len(names) < len(track) and names:
         raise InputError(f"{NONE} stands alone; found it among {', '.join(map(str, track))}")
-    return {name: factory for name, factory in map(_found, names)}
+    found = [_found(each) for each in names]
+    twice = sorted(name for name, count in Counter(name for name, _ in found).items() if count > 1)
+    if twice:
+        raise InputError(f"each tracker needs a name of its own; found {', '.join(twice)} more than once")
+    return dict(found)
 
 
 def _found(tracker: str | TrackerFactory) -> tuple[str, TrackerFactory]:

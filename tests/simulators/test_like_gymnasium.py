@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from gailkit.errors import InputError
 from gailkit.simulators import CartPole, Pendulum, Simulation, Simulator
@@ -153,3 +154,33 @@ def test_a_number_of_environments_below_1_is_refused() -> None:
         CartPole(0)
     with pytest.raises(InputError, match="max_episode_steps must be a whole number, 1 or more; found -3"):
         Pendulum(1, max_episode_steps=-3)
+    with pytest.raises(InputError, match="max_episode_steps must be a whole number, 1 or more; found 0"):
+        Pendulum(1, max_episode_steps=0)
+
+
+class Single(Pendulum):
+    """In the numbers that networks have."""
+
+    def begin(self, seeds: Tensor) -> Tensor:
+        return super().begin(seeds).float()
+
+
+def test_states_keep_the_numbers_they_are_of_when_they_are_gone_on_from() -> None:
+    simulator, other = Single(2), Single(2)
+    simulator.reset(torch.ones(2, dtype=torch.bool), torch.arange(2))
+    state = simulator.state_dict()
+    other.load_state_dict(state)
+    assert other.states.dtype == state["states"].dtype == torch.float32
+    with pytest.raises(InputError, match=r"the steps of the environments are \(2,\); found \(3,\)"):
+        other.load_state_dict({**state, "steps": torch.zeros(3)})
+
+
+def test_states_without_a_row_for_each_environment_are_refused() -> None:
+    """A vector of one number each would be made a square by the mask of those that begin."""
+
+    class Flattened(Pendulum):
+        def begin(self, seeds: Tensor) -> Tensor:
+            return super().begin(seeds)[:, 0]
+
+    with pytest.raises(InputError, match=r"begin must return states \(3, S\), a row for each .*; found shape \(3,\)"):
+        Flattened(3)

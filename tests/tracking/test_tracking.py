@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,10 @@ def test_a_package_that_is_missing_is_named_before_anything_is_done(
         ),
         (["none", "tensorboard"], "^none stands alone; found it among none, tensorboard$"),
         ("wandb", "^trackers are given as a list of names or callables; found 'wandb'$"),
+        (
+            [partial(dict), partial(list)],
+            "^each tracker needs a name .*; found functools:partial more than once$",
+        ),
         (["math:pi"], "^the tracker 'math:pi' must be callable; found float$"),
     ],
 )
