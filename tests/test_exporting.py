@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import Space
-from gymnasium.spaces import Box, Dict, Discrete
+from gymnasium.spaces import Box, Dict, Discrete, Tuple
 
 from gailkit import exporting
 from gailkit.errors import DivergenceError, InputError
@@ -22,7 +22,7 @@ from gailkit.generator import TrainedPolicy
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.recurrent import Memory
-from gailkit.spaces import Stacking, clip_to_space, flattened_space, space_from_json, storage_dtype
+from gailkit.spaces import Stacking, clip_to_space, flattened_space, space_from_json, stated_space, storage_dtype
 from gailkit.types import RememberingPolicy
 
 PLACE = Box(np.array([-9.0, -np.inf, 0.0], np.float32), np.array([9.0, np.inf, 4.0], np.float32))
@@ -45,7 +45,7 @@ def policy_in(observations: Space[Any], actions: Space[Any], **form: Any) -> Tra
 
 
 def through_onnx(path: Path, policy: TrainedPolicy) -> Callable[[np.ndarray], np.ndarray]:
-    return onnx_policy(path, policy.observation_space, policy.action_space)
+    return onnx_policy(path, stated_space(policy.observation_space), policy.action_space)
 
 
 def through_torch(path: Path, policy: TrainedPolicy) -> Callable[[np.ndarray], np.ndarray]:
@@ -69,8 +69,10 @@ def format_(request: pytest.FixtureRequest) -> tuple[str, Any]:
         (PLACE, WHEEL, {"std": "state", "bounds": "tanh"}),
         (PLACE, Discrete(4, start=2), {}),
         (Discrete(6, start=1), Discrete(3), {}),
+        (Discrete(2000, start=1), Discrete(3), {}),
+        (flattened_space(Tuple([Discrete(2000), PLACE])), Discrete(3), {}),
     ],
-    ids=["box", "tanh", "discrete", "discrete observations"],
+    ids=["box", "tanh", "discrete", "discrete observations", "very many", "very many among parts"],
 )
 def test_the_likeliest_actions_are_the_policys(
     tmp_path: Path, format_: tuple[str, Any], observations: Space[Any], actions: Space[Any], form: Any
@@ -81,7 +83,7 @@ def test_the_likeliest_actions_are_the_policys(
     assert told.difference < 1e-5 and list(tmp_path.iterdir()) == [tmp_path / name]
     acting = load(tmp_path / name, policy)
     for count in (1, 7, 200):
-        seen = np.stack([observations.sample() for _ in range(count)])
+        seen = np.stack([observations.sample() for _ in range(count)]).astype(storage_dtype(observations))
         expected = clip_to_space(actions, policy(seen))
         assert len(np.unique(expected, axis=0)) > 1 or count < 200
         assert acting(seen) == pytest.approx(expected, abs=1e-4)
