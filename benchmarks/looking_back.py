@@ -1,4 +1,4 @@
-"""What a memory, or several observations as one, are worth where an observation alone does not tell what to do."""
+"""What a memory, several observations as one or windows that D judges are worth where an observation does not tell."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ HEAD = f"""# Tasks that need a memory
 `TMaze-v0` a corridor of {LENGTH} steps whose sign at the beginning says where to turn at its end. Every setting but
 those named is its default. Score: 0 is random actions, 1 the expert, over {EPISODES} episodes of the policy's likeliest
 actions, which the experts took; medians over seeds, the least and the greatest in brackets. In the maze half of the
-turns are right by chance. Asked: at least 0.9 with a memory, and that without one it fails. Made by `python -m
-benchmarks looking-back`; every command stands in `looking_back.json`.
+turns are right by chance. D judges single steps, or where windows are named so many together: from the sign to the
+turn. Asked: at least 0.9 with a memory, and that without one it fails. Made by `python -m benchmarks looking-back`;
+every command stands in `looking_back.json`.
 
 | task | what it looks back by | score | closeness | seconds | seeds |
 |---|---|--:|--:|--:|--:|
@@ -35,6 +36,14 @@ METHODS = (
     Method("nothing", "ppo-clip"),
     Method("gru", "ppo-clip", ("--policy-memory", "gru")),
     Method("lstm", "ppo-clip", ("--policy-memory", "lstm")),
+    *(
+        Method(
+            f"{memory} and windows of {LENGTH + 1}",
+            "ppo-clip",
+            ("--policy-memory", memory, "--discriminator-window", str(LENGTH + 1)),
+        )
+        for memory in ("gru", "lstm")
+    ),
     Method("4 observations", "ppo-clip", ("--frame-stack", "4")),
     Method(f"{LENGTH + 1} observations", "ppo-clip", ("--frame-stack", str(LENGTH + 1))),
 )

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from gailkit.errors import InputError
 from gailkit.memory import blocks
+from gailkit.windows import Before, Lead
 
 Policy = Callable[[np.ndarray], np.ndarray]
 """Observations (N, *obs) of N environments to actions (N, *act); what record and evaluate run."""
@@ -140,9 +141,12 @@ class Transitions:
     act: Tensor  # (B, *act); (B, 0) of an expert whose actions are not known
     next_obs: Tensor  # (B, *obs)
     terminated: Tensor  # (B,) bool
+    before: Before | None = None  # the steps before each in its episode, where windows of several are judged
 
     def __post_init__(self) -> None:
-        sizes = {field.name: len(getattr(self, field.name)) for field in fields(self)}
+        sizes = {name: len(values) for name, values in self.to_dict().items()}
+        if self.before is not None:
+            sizes["before"] = len(self.before.rows)
         if len(set(sizes.values())) != 1:
             raise InputError(f"the fields of Transitions must have one batch size; found {sizes}")
 
@@ -156,7 +160,7 @@ class Transitions:
 
     def __getitem__(self, index: Tensor) -> Transitions:
         """The transitions at ``index`` (K,) int64, in that order."""
-        return Transitions(self.obs[index], self.act[index], self.next_obs[index], self.terminated[index])
+        return self._taken(index)
 
     def observations_at(self, index: Tensor) -> Tensor:
         """Observations (K, *obs) of the transitions at ``index`` (K,) int64, in that order."""
@@ -168,20 +172,27 @@ class Transitions:
 
     def last(self, count: int) -> Transitions:
         """The last ``count`` transitions, or all where there are fewer."""
-        return Transitions(**{name: values[max(len(self) - count, 0) :] for name, values in self.to_dict().items()})
+        return self._taken(slice(max(len(self) - count, 0), None))
+
+    def _taken(self, index: Tensor | slice) -> Transitions:
+        before = None if self.before is None else self.before.take(index)
+        return Transitions(self.obs[index], self.act[index], self.next_obs[index], self.terminated[index], before)
 
     def to_dict(self) -> dict[str, Tensor]:
-        """The fields by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """What the steps are themselves, by name."""
+        return {"obs": self.obs, "act": self.act, "next_obs": self.next_obs, "terminated": self.terminated}
 
     def to(self, device: torch.device) -> Transitions:
         """The same on a device; themselves where they are there."""
-        return Transitions(**{name: values.to(device) for name, values in self.to_dict().items()})
+        before = None if self.before is None else self.before.to(device)
+        obs, act, next_obs, terminated = (values.to(device) for values in self.to_dict().values())
+        return Transitions(obs, act, next_obs, terminated, before)
 
     @classmethod
     def joined(cls, parts: Sequence[Transitions]) -> Transitions:
-        """All ``parts``, one after another."""
-        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+        """All ``parts``, one after another, without what came before them."""
+        obs, act, next_obs, terminated = map(torch.cat, zip(*(part.to_dict().values() for part in parts), strict=True))
+        return cls(obs, act, next_obs, terminated)
 
 
 class Pairs(Protocol):
@@ -227,6 +238,8 @@ class Rollout:
     truncated: Tensor  # (T, N) bool
     first: int = 0  # steps that the run took before it, of all environments together
     states: Tensor | None = None  # (N, M), what a policy with memory remembered before the first step
+    begun: Tensor | None = None  # (N,) bool, whether the first step begins an episode, where that is known
+    lead: Lead | None = None  # the steps before it, where windows of several are judged
 
     def __post_init__(self) -> None:
         tensors = (self.obs, self.act, self.next_obs, self.terminated, self.truncated)
@@ -247,15 +260,15 @@ class Rollout:
 
     @property
     def begins(self) -> Tensor:
-        """Which steps are known to begin an episode, (T, N) bool: those of the first step are told by ``states``."""
-        over = (self.terminated | self.truncated)[:-1]
-        return torch.cat([torch.zeros_like(self.terminated[:1]), over])
+        """Which steps are known to begin an episode, (T, N) bool."""
+        begun = torch.zeros_like(self.terminated[0]) if self.begun is None else self.begun
+        return torch.cat([begun[None], (self.terminated | self.truncated)[:-1]])
 
     def transitions(self) -> Transitions:
         """All T * N steps, flattened."""
-        return Transitions(
-            self.obs.flatten(0, 1), self.act.flatten(0, 1), self.next_obs.flatten(0, 1), self.terminated.flatten()
-        )
+        before = None if self.lead is None else self.lead.before(self.obs, self.act, self.next_obs)
+        obs, act, next_obs = (part.flatten(0, 1) for part in (self.obs, self.act, self.next_obs))
+        return Transitions(obs, act, next_obs, self.terminated.flatten(), before)
 
 
 @dataclass(frozen=True)
@@ -282,6 +295,7 @@ class Replayed:
     terminated: Tensor  # (...) bool
     truncated: Tensor  # (...) bool
     numbers: Tensor  # (...) int64, which steps of the run they are
+    lead: Lead | None = None  # of steps (T, N) in a row, those before them, where windows of several are judged
 
     @property
     def shape(self) -> torch.Size:
@@ -291,8 +305,9 @@ class Replayed:
     def transitions(self) -> Transitions:
         """All of them, flattened."""
         last = self.terminated.ndim - 1
-        parts = (self.obs, self.act, self.next_obs, self.terminated)
-        return Transitions(*(part.flatten(0, last) for part in parts))
+        before = None if self.lead is None else self.lead.before(self.obs, self.act, self.next_obs)
+        obs, act, next_obs = (part.flatten(0, last) for part in (self.obs, self.act, self.next_obs))
+        return Transitions(obs, act, next_obs, self.terminated.flatten(), before)
 
 
 Reward = Callable[["Rollout | Replayed"], Tensor]

@@ -18,7 +18,19 @@ import gailkit
 PACKAGE = Path(gailkit.__file__).parent
 
 LAYERS = (  # lowest first; a module imports from its own room and from lower layers
-    {"types", "devices", "errors", "importing", "memory", "ranks", "spaces", "storage", "untrusted", "wording"},
+    {
+        "types",
+        "devices",
+        "errors",
+        "importing",
+        "memory",
+        "ranks",
+        "spaces",
+        "storage",
+        "untrusted",
+        "windows",
+        "wording",
+    },
     {"functional"},
     {"networks"},
     {"demonstrations", "discriminator", "generator", "experts", "simulators"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -13,6 +13,7 @@ from gailkit.demonstrations.step_tensors import KeptSteps
 from gailkit.devices import free_memory
 from gailkit.memory import blocks
 from gailkit.types import Transitions, Walks
+from gailkit.windows import Before
 
 SHARE = 0.5  # of the free memory of a device that demonstrations may take
 
@@ -29,6 +30,10 @@ class Steps(Protocol):
 
     def __getitem__(self, index: Tensor) -> Transitions:
         """The steps at ``index`` (B,) int64, in that order."""
+
+    def in_windows(self, index: Tensor, window: int) -> Transitions:
+        """The steps at ``index`` (B,) int64, in that order, each with the ``window`` - 1 before it in its episode,
+        whether or not these are kept."""
 
     def observations_at(self, index: Tensor) -> Tensor:
         """Observations (B, *obs) of the steps at ``index`` (B,) int64, in that order."""
@@ -53,9 +58,9 @@ def steps_on(device: torch.device, kept: KeptSteps) -> Steps:
     if kept.num_bytes > SHARE * free_memory(device):
         return SentSteps(kept, device)
     observations, actions = kept.as_tensors()
-    rows = (*kept.observation_rows(), kept.at_action, kept.terminated)
-    seen, following, acted, ended = (torch.from_numpy(each).to(device) for each in rows)
-    return MovedSteps(observations.to(device), actions.to(device), seen, following, acted, ended, kept)
+    rows = (*kept.observation_rows(), kept.at_action, kept.terminated, kept.begun)
+    seen, following, acted, ended, begun = (torch.from_numpy(each).to(device) for each in rows)
+    return MovedSteps(observations.to(device), actions.to(device), seen, following, acted, ended, begun, kept)
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class MovedSteps:
     at_following: Tensor  # (K,) int64, row of what was observed after each step
     at_action: Tensor  # (K,) int64
     terminated: Tensor  # (K,) bool
+    begun: Tensor  # (K,) int64, of the rows that are held where nothing is stacked
     kept: KeptSteps  # where they come from
 
     @property
@@ -81,6 +87,22 @@ class MovedSteps:
     def __getitem__(self, index: Tensor) -> Transitions:
         following = self.observations[self.at_following[index]]
         return Transitions(self.observations_at(index), self.actions_at(index), following, self.terminated[index])
+
+    def in_windows(self, index: Tensor, window: int) -> Transitions:
+        """As ``Steps``; where several observations are drawn as one, those before are sent when they are drawn."""
+        if window == 1:
+            return self[index]
+        if self.kept.stacking is not None:
+            return self.kept.in_windows(index.cpu(), window).to(self.device)
+        seen, done = (rows[index, None] + self._back(window) for rows in (self.at_observation, self.at_action))
+        there = seen >= self.begun[index, None]
+        seen, done = (torch.where(there, rows, 0).flatten() for rows in (seen, done))
+        rows = torch.where(there, torch.arange(len(seen), device=self.device).reshape(there.shape), -1)
+        before = Before(self.observations[seen], self.actions[done], self.observations[seen + 1], rows)
+        return replace(self[index], before=before)
+
+    def _back(self, window: int) -> Tensor:
+        return torch.arange(1 - window, 0, device=self.device)
 
     def observations_at(self, index: Tensor) -> Tensor:
         """As ``Steps``."""
@@ -117,6 +139,10 @@ class SentSteps:
 
     def __getitem__(self, index: Tensor) -> Transitions:
         return self.kept[index.cpu()].to(self.device)
+
+    def in_windows(self, index: Tensor, window: int) -> Transitions:
+        """As ``Steps``."""
+        return self.kept.in_windows(index.cpu(), window).to(self.device)
 
     def observations_at(self, index: Tensor) -> Tensor:
         """As ``Steps``."""

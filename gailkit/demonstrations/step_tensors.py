@@ -17,6 +17,7 @@ from gailkit.errors import InputError
 from gailkit.memory import blocks
 from gailkit.spaces import Stacking, flatten_values, flattened_space, rows_before, storage_dtype
 from gailkit.types import Trajectory, Transitions, Walks, finite
+from gailkit.windows import Before
 
 Spaces = tuple[Space[Any] | None, Space[Any] | None]
 """Of observations and of actions; None where it is not known."""
@@ -140,6 +141,20 @@ class KeptSteps:
             torch.from_numpy(self.terminated[index.numpy()]),
         )
 
+    def in_windows(self, index: Tensor, window: int) -> Transitions:
+        """The steps at ``index`` (B,) int64, in that order, each with the ``window`` - 1 before it in its episode,
+        whether or not these are kept."""
+        if window == 1:
+            return self[index]
+        at, begun = index.numpy(), np.repeat(self.begun[index.numpy()], window - 1)
+        seen, done = (rows_before_each(rows[at], window) for rows in (self.at_observation, self.at_action))
+        there = seen >= begun
+        seen, done = np.maximum(seen, begun), np.where(there, done, self.at_action[:1])
+        pool = replace(self, at_observation=seen, at_action=done, terminated=np.zeros(len(seen), bool), begun=begun)
+        held = pool[torch.arange(len(pool))]
+        rows = np.where(there, np.arange(len(there)), -1).reshape(len(at), window - 1)
+        return replace(self[index], before=Before(held.obs, held.act, held.next_obs, torch.from_numpy(rows)))
+
     def observations_at(self, index: Tensor) -> Tensor:
         """Observations (B, *obs) of the steps at ``index`` (B,) int64, in that order."""
         return self._observed(index.numpy())
@@ -186,6 +201,12 @@ class KeptSteps:
             return _drawn(self.observations, rows, self.observation_dtype)
         last = np.take(self.observations, rows_before(rows, self.begun[index], self.stacking.frames), axis=0)
         return torch.from_numpy(self.stacking.stacked(last).astype(self.observation_dtype, copy=False))
+
+
+def rows_before_each(rows: np.ndarray, window: int) -> np.ndarray:
+    """The ``window`` - 1 rows before each of ``rows`` (B,), the first first, one behind the other."""
+    before: np.ndarray = (rows[:, np.newaxis] + np.arange(1 - window, 0)).reshape(-1)
+    return before
 
 
 def _held(arrays: Sequence[np.ndarray], space: Space[Any] | None) -> tuple[np.ndarray, np.ndarray]:

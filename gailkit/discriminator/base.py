@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any
 
 import torch
 from gymnasium import Space
 from torch import Tensor, nn
 
+from gailkit.discriminator.in_windows import joined, with_earlier
+from gailkit.errors import InputError
 from gailkit.memory import blocks
 from gailkit.networks.encoders import ActionEncoder, ObservationEncoder
 from gailkit.types import Transitions
@@ -22,19 +25,51 @@ class Discriminator(nn.Module, ABC):
     This is the one place where the convention is stated; the GAIL paper (Ho & Ermon 2016) writes D the other way
     round, 1 = policy. A subclass gives ``logits`` on encoded transitions and nothing else. Networks work with the
     logit z; D itself is never computed, since it rounds to 0 or 1 long before z stops carrying information.
+
+    What is judged is a step or, with a ``window`` of K, the last K steps of its episode: the step with, as part of what
+    was observed in it, what was seen and done in the K - 1 before it.
     """
 
     looks_ahead: bool = True  # whether ``logits`` may look at ``next_obs``; else pictures there are not encoded
     sees_actions: bool = True  # whether ``logits`` may look at ``act``; else it judges also whose actions nobody knows
 
-    def __init__(self, encoder: ObservationEncoder, action_space: Space[Any]) -> None:
-        """``encoder`` is the one the policy uses, so that both sides see the same preprocessing."""
+    def __init__(self, encoder: ObservationEncoder, action_space: Space[Any], window: int = 1) -> None:
+        """
+        Args:
+            encoder: the one the policy uses, so that both sides see the same preprocessing.
+            window: K, how many steps in a row are judged.
+
+        Raises:
+            InputError: for fewer than one.
+        """
         super().__init__()
-        self.encoder = encoder
+        if window < 1:
+            raise InputError(f"a discriminator judges windows of at least 1 step; found {window}")
+        self.encoder, self.window = encoder, window
         self.action_encoder = ActionEncoder(action_space)
 
+    @property
+    def obs_size(self) -> int:
+        """How many features of observations ``logits`` is given: ``encoder.size`` and, of windows, of each step before
+        what it sees of a step, and whether there was one. Pictures come first, those of all times of each together."""
+        done = self.action_encoder.size if self.sees_actions else 0
+        ahead = len(self.encoder.marks) if self.looks_ahead else 0
+        return self.encoder.size + (self.window - 1) * (self.encoder.size + done + ahead + 1)
+
     def encode(self, transitions: Transitions) -> Transitions:
-        """The same transitions as features, float32: obs and next_obs (B, S), act (B, F), terminated (B,) bool.
+        """The same transitions as features, float32: obs (B, ``obs_size``), act (B, F), next_obs (B, S), terminated
+        (B,) bool.
+
+        Raises:
+            InputError: of windows, where it is not known what was before the transitions.
+        """
+        if self.window == 1:
+            return self.encode_steps(transitions)
+        return joined(with_earlier(self.encode_steps, transitions, self.window), self.encoder, self.looks_ahead)
+
+    def encode_steps(self, transitions: Transitions) -> Transitions:
+        """Transitions as features of the steps alone, float32: obs and next_obs (B, S), act (B, F), terminated (B,)
+        bool.
 
         Where there are pictures and nothing ``looks_ahead``, next_obs is (B, 0); act is where nothing ``sees_actions``.
         """
@@ -58,23 +93,27 @@ class Discriminator(nn.Module, ABC):
 
     @torch.no_grad()
     def judged(self, transitions: Transitions) -> Tensor:
-        """As ``forward``, without gradient and, of pictures, a few at a time."""
-        if not self.encoder.pictures:
+        """As ``forward``, without gradient and, of pictures and windows, a few at a time."""
+        if not self.encoder.pictures and self.window == 1:
             logits: Tensor = self(transitions)
             return logits
-        chunks = blocks(len(transitions), self.encoder.size, CHUNK)
-        return torch.cat(
-            [self(transitions[torch.arange(chunk.start, chunk.stop, device=transitions.device)]) for chunk in chunks]
-        )
+        shown, chunks = Shown(self, transitions), blocks(len(transitions), self.obs_size, CHUNK)
+        rows = (torch.arange(chunk.start, chunk.stop, device=transitions.device) for chunk in chunks)
+        return torch.cat([self.logits(shown[chosen]) for chosen in rows])
 
 
 class Shown:
-    """One side's transitions, of which some are drawn at a time: encoded once, or pictures when they are drawn."""
+    """One side's transitions, of which some are drawn at a time: encoded once, or pictures when they are drawn, as
+    windows are put together then."""
 
     def __init__(self, discriminator: Discriminator, transitions: Transitions) -> None:
-        self.discriminator = discriminator
-        self.whole = bool(discriminator.encoder.pictures)
-        self.held = transitions if self.whole else discriminator.encode(transitions)
+        self.discriminator, self.whole = discriminator, bool(discriminator.encoder.pictures)
+        if self.whole:
+            self.held = transitions
+        elif discriminator.window == 1:
+            self.held = discriminator.encode(transitions)
+        else:
+            self.held = with_earlier(discriminator.encode_steps, transitions, discriminator.window)
 
     def __len__(self) -> int:
         return len(self.held)
@@ -86,4 +125,8 @@ class Shown:
 
     def __getitem__(self, index: Tensor) -> Transitions:
         """Encoded transitions at ``index`` (B,) int64, in that order."""
-        return self.discriminator.encode(self.held[index]) if self.whole else self.held[index]
+        drawn = self.held[index]
+        if not self.whole:
+            return joined(drawn, self.discriminator.encoder, self.discriminator.looks_ahead)
+        before = None if drawn.before is None else drawn.before.alone()
+        return self.discriminator.encode(replace(drawn, before=before))

@@ -60,7 +60,7 @@ class EndingJudge:
     def update(self, rollout: Rollout, expert_mass: float, policy_mass: float) -> None:
         """Learn from the endings in all ranks' rollouts and the latest before; nothing while there are none."""
         own = _endings(rollout.transitions()).last(REMEMBERED // size())
-        found = Transitions(**{name: rows(values) for name, values in own.to_dict().items()})
+        found = _places(rows(own.obs), rows(own.terminated))
         self.policy = Transitions.joined([self.policy, found]).last(REMEMBERED)
         if not len(self.policy):
             return

@@ -168,12 +168,12 @@ class DiscriminatorLearner:
 
     def _moved(self, encoded: Transitions) -> Transitions:
         """Encoded transitions with pictures moved at random, successors alike; without pictures as they are."""
-        encoder = self.discriminator.encoder
+        encoder, window = self.discriminator.encoder, self.discriminator.window
         if not encoder.pictures or not self.image_shift:
             return encoded
         if not self.discriminator.looks_ahead:
-            return replace(encoded, obs=encoder.shifted(self.image_shift, encoded.obs)[0])
-        obs, following = encoder.shifted(self.image_shift, encoded.obs, encoded.next_obs)
+            return replace(encoded, obs=encoder.shifted(self.image_shift, encoded.obs, frames=[window])[0])
+        obs, following = encoder.shifted(self.image_shift, encoded.obs, encoded.next_obs, frames=[window, 1])
         return replace(encoded, obs=obs, next_obs=following)
 
     @torch.no_grad()

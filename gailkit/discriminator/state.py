@@ -21,9 +21,11 @@ class StateDiscriminator(Discriminator):
     looks_ahead = False
     sees_actions = False
 
-    def __init__(self, encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory) -> None:
-        super().__init__(encoder, action_space)
-        self.network = seeing(encoder, network)(encoder.size, 1)
+    def __init__(
+        self, encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory, window: int = 1
+    ) -> None:
+        super().__init__(encoder, action_space, window)
+        self.network = seeing(encoder, network, frames=window)(self.obs_size, 1)
 
     def logits(self, encoded: Transitions) -> Tensor:
         """z(s), (B,)."""
@@ -42,16 +44,18 @@ class NextStateDiscriminator(Discriminator):
 
     sees_actions = False
 
-    def __init__(self, encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory) -> None:
-        super().__init__(encoder, action_space)
+    def __init__(
+        self, encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory, window: int = 1
+    ) -> None:
+        super().__init__(encoder, action_space, window)
         self.changes = ChangeEncoder(encoder)
-        self.network = seeing(encoder, network, frames=2)(2 * encoder.size, 1)
+        self.network = seeing(encoder, network, frames=window + 1)(self.obs_size + encoder.size, 1)
 
     def observe(self, transitions: Transitions) -> None:
         """Take the changes into their statistics."""
         self.changes.update(self.encoder, transitions.obs, transitions.next_obs)
 
-    def encode(self, transitions: Transitions) -> Transitions:
+    def encode_steps(self, transitions: Transitions) -> Transitions:
         """As that of a Discriminator; next_obs (B, S) are the features of what changed."""
         following = self.changes(self.encoder, transitions.obs, transitions.next_obs)
         obs = self.encoder(transitions.obs)
@@ -59,5 +63,5 @@ class NextStateDiscriminator(Discriminator):
 
     def logits(self, encoded: Transitions) -> Tensor:
         """z(s, s'), (B,)."""
-        z: Tensor = self.network(self.encoder.side_by_side(encoded.obs, encoded.next_obs))
+        z: Tensor = self.network(self.encoder.side_by_side(encoded.obs, encoded.next_obs, frames=(self.window, 1)))
         return z.squeeze(-1)

@@ -8,6 +8,7 @@ from gymnasium import Space
 from torch import Tensor, nn
 
 from gailkit.discriminator.base import Discriminator
+from gailkit.errors import InputError
 from gailkit.networks.convolutions import seeing
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.types import Transitions
@@ -22,9 +23,11 @@ class BoxActionDiscriminator(Discriminator):
 
     looks_ahead = False
 
-    def __init__(self, encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory) -> None:
-        super().__init__(encoder, action_space)
-        self.network = seeing(encoder, network)(encoder.size + self.action_encoder.size, 1)
+    def __init__(
+        self, encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory, window: int = 1
+    ) -> None:
+        super().__init__(encoder, action_space, window)
+        self.network = seeing(encoder, network, frames=window)(self.obs_size + self.action_encoder.size, 1)
 
     def logits(self, encoded: Transitions) -> Tensor:
         """z(s, a), (B,)."""
@@ -37,12 +40,20 @@ class DiscreteActionDiscriminator(Discriminator):
 
     looks_ahead = False
 
-    def __init__(self, encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory) -> None:
-        super().__init__(encoder, action_space)
-        self.network = seeing(encoder, network)(encoder.size, self.action_encoder.size)
+    def __init__(
+        self, encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory, window: int = 1
+    ) -> None:
+        super().__init__(encoder, action_space, window)
+        self.network = seeing(encoder, network, frames=window)(self.obs_size, self.action_encoder.size)
 
     def action_logits(self, obs: Tensor) -> Tensor:
-        """Observations (B, *obs) to the logits z(s, .) of all actions, (B, A)."""
+        """Observations (B, *obs) to the logits z(s, .) of all actions, (B, A).
+
+        Raises:
+            InputError: of windows, which an observation alone is none of.
+        """
+        if self.window > 1:
+            raise InputError(f"an observation alone is no window of {self.window} steps, which this D judges")
         z: Tensor = self.network(self.encoder(obs))
         return z
 

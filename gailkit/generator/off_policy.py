@@ -140,7 +140,7 @@ class OffPolicyGenerator(Generator):
         has become the expert is rewarded for whatever the earlier ones did too rarely.
         """
         self.replay.add(rollout)
-        shown = min(SHOWN, max(self.batch_size, CHUNK // self.actor_critic.encoder.size))
+        shown = min(SHOWN, max(self.batch_size, CHUNK // (self.actor_critic.encoder.size * (1 + self.replay.earlier))))
         steps = self.replay.draw(shown, share=RECENT).transitions()
         return Experience(steps, self.replay.num_steps(RECENT), self.replay.num_terminated(RECENT))
 
@@ -192,8 +192,8 @@ class OffPolicyGenerator(Generator):
         return loss.detach()
 
     def _batches(self, count: int, reward: Reward) -> Iterator[Batch]:
-        observation = self.actor_critic.encoder.size
-        for chunk in blocks(count, self.batch_size * self.n_step * observation, CHUNK):
+        observation, steps = self.actor_critic.encoder.size, self.n_step + self.replay.earlier
+        for chunk in blocks(count, self.batch_size * steps * observation, CHUNK):
             drawn = self._drawn((chunk.stop - chunk.start) * self.batch_size, reward)
             for start in range(0, len(drawn.features), self.batch_size):
                 yield drawn.take(slice(start, start + self.batch_size))

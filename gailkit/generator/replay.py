@@ -14,14 +14,15 @@ from gailkit.devices import free_memory
 from gailkit.errors import InputError
 from gailkit.spaces import storage_dtype
 from gailkit.types import Replayed, Rollout
+from gailkit.windows import Lead
 
-FIELDS = ("obs", "act", "next_obs", "terminated", "truncated")
+FIELDS = ("obs", "act", "next_obs", "terminated", "truncated", "begins")
 
 
 def check_fits(size: int, observation_space: Space[Any], action_space: Space[Any], device: torch.device) -> None:
     """Raise InputError if a replay of so many steps, once it is full, does not fit into the memory of ``device``."""
     observation, action = (_bytes(space) for space in (observation_space, action_space))
-    needed, free = size * (2 * observation + action + 2), free_memory(device)
+    needed, free = size * (2 * observation + action + 3), free_memory(device)
     if needed > free:
         raise InputError(
             f"a replay of {size:,} steps takes {needed / 1e6:,.0f} MB of memory, and {free / 1e6:,.0f} MB are free"
@@ -41,6 +42,7 @@ class Replay:
     def __init__(self, size: int) -> None:
         """``size`` is how many steps, of all environments together, are kept; rounded up to whole rows of these."""
         self.size = size
+        self.earlier = 0  # how many steps before those that are drawn are given out too
         self.rows = 0  # that were added, each a step in all N environments
         self._ring: dict[str, Tensor] = {}  # each (capacity, N, ...); row t lies at t modulo the capacity
 
@@ -61,15 +63,21 @@ class Replay:
         """Runs of ``length`` successive steps of one environment, ``count`` of them at random: (length, count).
 
         Each possible start in the newest ``share`` of the steps is drawn alike, with replacement. A run may go on into
-        the next episode.
+        the next episode. What was before a run is there too, or it had not been: no run starts where it is forgotten.
         """
-        held = max(self._newest(share), length)
-        start = self.rows - held + torch.randint(held - length + 1, (count,), device=self._device)
-        rows = start + self._arange(0, length).unsqueeze(-1)
-        environment = torch.randint(self._num_envs, (count,), device=self._device).expand(length, count)
-        place = (rows % self._capacity, environment)
-        obs, act, next_obs, terminated, truncated = (self._ring[name][place] for name in FIELDS)
-        return Replayed(obs, act, next_obs, terminated, truncated, rows * self._num_envs + environment)
+        oldest, held = self.rows - min(self.rows, self._capacity), max(self._newest(share), length)
+        first = max(self.rows - held, min(oldest + self.earlier, self.rows - length) if oldest else 0)
+        start = first + torch.randint(self.rows - first - length + 1, (count,), device=self._device)
+        rows = start + self._arange(-self.earlier, length).unsqueeze(-1)
+        environment = torch.randint(self._num_envs, (count,), device=self._device).expand(len(rows), count)
+        place = (rows.clamp(min=oldest) % self._capacity, environment)
+        parts = {name: self._ring[name][place] for name in FIELDS}
+        begins, steps = parts.pop("begins") | (rows <= oldest), {n: v[self.earlier :] for n, v in parts.items()}
+        steps["truncated"] |= self._lost(rows[self.earlier :], environment[0]) & ~steps["terminated"]
+        before = [parts[name][: self.earlier] for name in ("obs", "act", "next_obs")]
+        lead = Lead(before[0], before[1], before[2], begins) if self.earlier else None
+        numbers = (rows * self._num_envs + environment)[self.earlier :]
+        return Replayed(**steps, numbers=numbers, lead=lead)
 
     def num_steps(self, share: float = 1.0) -> int:
         """How many steps the newest ``share`` of those that it holds are."""
@@ -90,6 +98,12 @@ class Replay:
             state["rows"],
             {name: state["ring"][name].to(device) for name in FIELDS if state["ring"]},
         )
+
+    def _lost(self, rows: Tensor, environment: Tensor) -> Tensor:
+        """Whether the steps of an environment in ``rows`` (T, B) are known to be the last of their episodes by what
+        followed them, as where it failed between two rollouts: (T, B) bool."""
+        following = self._ring["begins"][(rows + 1) % self._capacity, environment]
+        return following & (rows + 1 < self.rows)
 
     def _newest(self, share: float) -> int:
         """Rows, at least one."""

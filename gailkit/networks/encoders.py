@@ -1,6 +1,6 @@
 """Observations and actions to features: the one preprocessing that expert and policy both pass through."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,26 +100,33 @@ class ObservationEncoder(nn.Module):
             return obs.new_zeros((len(obs), 0)).float()
         return self._vector_of(obs).float()[:, self.unmarked]
 
-    def side_by_side(self, *features: Tensor) -> Tensor:
+    def side_by_side(self, *features: Tensor, frames: Sequence[int] = ()) -> Tensor:
         """Features (B, size) of several times as (B, their sizes in all), for networks that see so many ``frames``:
-        pictures first, of each its channels at all times, then what is no picture."""
-        sizes = [picture.size for picture in self.pictures]
-        apart = [each.split([*sizes, each.shape[1] - sum(sizes)], 1) for each in features]
+        pictures first, of each its channels at all times, then what is no picture.
+
+        Args:
+            frames: of how many times each of them is already, one where they are not given.
+        """
+        apart = self._apart(features, frames)
         return torch.cat([part for parts in zip(*apart, strict=True) for part in parts], 1)
 
-    def shifted(self, share: float, *features: Tensor) -> tuple[Tensor, ...]:
+    def shifted(self, share: float, *features: Tensor, frames: Sequence[int] = ()) -> tuple[Tensor, ...]:
         """Features (B, size) of one or several times, in which every picture has moved at random by up to a ``share``
-        of its shorter side: each of the B its own way, and alike at all times."""
-        sizes = [picture.size for picture in self.pictures]
-        apart = [each.split([*sizes, each.shape[1] - sum(sizes)], 1) for each in features]
+        of its shorter side: each of the B its own way, and alike at all times. ``frames`` as ``side_by_side``."""
+        apart, times = self._apart(features, frames), frames or [1] * len(features)
         moved = []
         for picture, *seen in zip(self.pictures, *apart, strict=False):
             shape = (picture.channels, picture.height, picture.width)
-            frames = torch.cat([each.reshape(-1, *shape) for each in seen], 1)
-            shift = random_shift(frames, round(share * min(shape[1:])))
-            moved.append([each.flatten(1) for each in shift.split(picture.channels, 1)])
+            joined = torch.cat([each.reshape(len(each), -1, *shape[1:]) for each in seen], 1)
+            shift = random_shift(joined, round(share * min(shape[1:])))
+            moved.append([each.flatten(1) for each in shift.split([count * picture.channels for count in times], 1)])
         vectors = [parts[-1] for parts in apart]
         return tuple(torch.cat(parts, 1) for parts in zip(*moved, vectors, strict=True))
+
+    def _apart(self, features: Sequence[Tensor], frames: Sequence[int]) -> list[tuple[Tensor, ...]]:
+        """Of each of several features its pictures, each at all its times, and last what is none."""
+        sizes = [[count * picture.size for picture in self.pictures] for count in frames or [1] * len(features)]
+        return [each.split([*own, each.shape[1] - sum(own)], 1) for each, own in zip(features, sizes, strict=True)]
 
     def _vector_of(self, obs: Tensor) -> Tensor:
         return self._parts.vector_of(obs, self.order)

@@ -14,6 +14,7 @@ from gailkit.rollouts.environments import SeedStream
 from gailkit.rollouts.failures import Mishaps, Told, failures_in
 from gailkit.rollouts.in_progress import EpisodesInProgress
 from gailkit.rollouts.protocol import Environments
+from gailkit.rollouts.recent import RecentSteps
 from gailkit.rollouts.remembered import RememberedEpisodes
 from gailkit.rollouts.staggering import NEVER, ends, stages
 from gailkit.spaces import clip_to_space, storage_dtype
@@ -41,6 +42,7 @@ class Collector:
         time_limit: int | None = None,
         on_rewards: Callable[[np.ndarray], None] | None = None,
         mishaps: Mishaps | None = None,
+        earlier: int = 0,
     ) -> None:
         """
         Args:
@@ -49,12 +51,14 @@ class Collector:
             time_limit: steps after which the environments truncate an episode; None where they do not.
             on_rewards: sees the environment's own rewards (N,) of every step.
             mishaps: how many failures are accepted; none when None.
+            earlier: how many of the steps before a rollout it holds too.
         """
         self.envs = envs
         self.steps = steps
         self.seeds = seeds
         self.on_rewards = on_rewards
         self.mishaps = mishaps or Mishaps()
+        self._recent = RecentSteps(earlier)
         self.finished: list[EpisodeSummary] = []
         self._stages = stages(envs.num_envs, time_limit)
         self._obs: np.ndarray | None
@@ -79,7 +83,8 @@ class Collector:
         self._taken += steps.terminated.size
         device = generator.actor_critic.device
         o, a, following, ended, cut = (torch.from_numpy(each).to(device) for each in steps)
-        return Rollout(o, a, following, ended, cut, first, states)
+        begun = torch.from_numpy(self._begun).to(device)
+        return self._recent.before(Rollout(o, a, following, ended, cut, first, states, begun))
 
     by = "seed and actions"  # how interrupted episodes are brought back
 
@@ -98,6 +103,7 @@ class Collector:
             "cut_at": self._cut_at.tolist(),
             "taken": self._taken,
             "remembered": self._remembered.states,
+            "recent": self._recent.state_dict(),
             "discarded": self.mishaps.discarded,
         }
 
@@ -111,6 +117,7 @@ class Collector:
         self.mishaps.discarded = state.get("discarded", 0)
         self._begin_anew()
         self._taken = state.get("taken", 0)  # runs of 0.1.0 did not say
+        self._recent.load_state_dict(state.get("recent"), self.envs.num_envs)
         self.not_restored = []
         if state["observations"] is None:
             return
@@ -132,6 +139,7 @@ class Collector:
         self._episodes = EpisodesInProgress(self.envs.num_envs)
         self._remembered = RememberedEpisodes(self.envs.num_envs)
         self._before: Tensor | None = None  # what was remembered before the first step of a rollout
+        self._begun = np.ones(self.envs.num_envs, bool)  # (N,) whether the first step of a rollout begins an episode
         self._returns = np.zeros(self.envs.num_envs)
         self._taken = 0
         self._lost = np.zeros(self.envs.num_envs, bool)  # (N,) whose episode went with the process of another
@@ -152,7 +160,7 @@ class Collector:
             steps.act[t, failed] = self._remembered.act(generator, steps.obs[t, failed], failed)
             failed = self._step(steps, t, rewards, failed)
         if not t:
-            self._before = self._remembered.states
+            self._before, self._begun = self._remembered.states, self._episodes.lengths == 0
         self._remembered.go_on()
         if self.on_rewards is not None:
             self.on_rewards(rewards)

@@ -13,6 +13,7 @@ from gailkit.errors import DivergenceError, EnvironmentFailure
 from gailkit.generator.base import Generator
 from gailkit.rollouts.environments import MAX_SEED
 from gailkit.rollouts.failures import Mishaps
+from gailkit.rollouts.recent import RecentSteps
 from gailkit.rollouts.simulated import Simulated
 from gailkit.rollouts.staggering import NEVER, ends, stages
 from gailkit.types import EpisodeSummary, Rollout
@@ -52,12 +53,16 @@ class TensorCollector:
 
     by = "the state of their simulator"  # how interrupted episodes are brought back
 
-    def __init__(self, envs: Simulated, steps: int, on_rewards: Callable[[Tensor], None] | None = None) -> None:
+    def __init__(
+        self, envs: Simulated, steps: int, on_rewards: Callable[[Tensor], None] | None = None, earlier: int = 0
+    ) -> None:
         """
         Args:
             steps: T, the length of a rollout in each environment.
             on_rewards: sees the environments' own rewards (N,) of every step.
+            earlier: how many of the steps before a rollout it holds too.
         """
+        self._recent = RecentSteps(earlier)
         self.envs, self.steps, self.on_rewards = envs, steps, on_rewards
         self.mishaps = Mishaps()
         self.finished: list[EpisodeSummary] = []  # of those that ended in the last rollout, the MOST_FINISHED last
@@ -88,7 +93,7 @@ class TensorCollector:
             self._states = torch.zeros(
                 self.envs.num_envs, generator.actor_critic.state_size, device=generator.actor_critic.device
             )
-        states = self._states
+        states, begun = self._states, self._progress.lengths == 0
         steps = [self._take_step(generator) for _ in range(self.steps)]
         taken = _Taken(*map(torch.stack, zip(*steps, strict=True)))
         self._look_at(taken)
@@ -97,7 +102,7 @@ class TensorCollector:
         self._taken += taken.terminated.numel()
         device = generator.actor_critic.device
         obs, act, following, ended, cut = (each.to(device) for each in taken[:5])
-        return Rollout(obs, act, following, ended, cut, first, states)
+        return self._recent.before(Rollout(obs, act, following, ended, cut, first, states, begun.to(device)))
 
     def _take_step(self, generator: Generator) -> _Taken:
         """A step of every environment; where it ended episodes, new ones begin."""
@@ -139,6 +144,7 @@ class TensorCollector:
             **self._progress._asdict(),
             "taken": self._taken,
             "remembered": self._states,
+            "recent": self._recent.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -149,6 +155,7 @@ class TensorCollector:
         """
         self._begin_anew()
         self._taken = state["taken"]
+        self._recent.load_state_dict(state.get("recent"), self.envs.num_envs)
         self.not_restored = []
         if state["observations"] is None:
             return

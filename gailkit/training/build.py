@@ -28,7 +28,6 @@ from gailkit.discriminator import (
     StateDiscriminator,
     with_gradient_penalty,
 )
-from gailkit.errors import InputError
 from gailkit.functional import rewards
 from gailkit.functional.absorbing import absorbing_mass
 from gailkit.generator import Generator, Guidance, WarmStart, warm_start
@@ -44,7 +43,7 @@ from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.simulated import Simulated
 from gailkit.rollouts.tensor_collector import TensorCollector
 from gailkit.training.averaging import memory_of
-from gailkit.training.build_policy import generator_factory, given_networks, memory_in, named, observation_encoder
+from gailkit.training.build_policy import generator_factory, given_networks, named, observation_encoder
 from gailkit.training.checkpoint import packed, unpacked
 from gailkit.training.choosing import Candidates
 from gailkit.training.config import (
@@ -58,12 +57,13 @@ from gailkit.training.config import (
     TrainConfig,
 )
 from gailkit.training.discount import Discount
+from gailkit.training.looking_back import reach_back, require_room, require_whole_episodes
 from gailkit.training.loop import Trainer
 from gailkit.training.parts import (
     DiscriminatorFactory,
     Parts,
     instance_of,
-    made,
+    made_discriminator,
     made_generator,
     require_actions,
     try_out,
@@ -93,11 +93,7 @@ def build_trainer(
         InputError: for a name that is not known, or a part that is not what it should be.
     """
     parts, config = parts or Parts(), config.with_actions(demonstrations.has_actions)
-    if memory_in(config.policy) is not None and not demonstrations.in_memory:
-        raise InputError(
-            f"a policy with memory ({config.policy.memory}) learns from whole episodes in memory; these demonstrations "
-            "are larger and stay in their file: choose fewer, or let them take more (--memory)"
-        )
+    require_whole_episodes(config, demonstrations)
     shown = steps_on(device, demonstrations.steps())
     encoder = observation_encoder(config.image_encoder, envs.single_observation_space, parts.image_encoder).to(device)
     with alone():  # the demonstrations are the same on all ranks, and count once
@@ -105,14 +101,18 @@ def build_trainer(
             encoder.update(observations)
     given = given_networks(config, encoder, envs.single_action_space, parts)
     make_discriminator = parts.discriminator or discriminator_factory(config.discriminator)
-    discriminator = made("discriminator", make_discriminator, encoder, envs.single_action_space).to(device)
+    window = config.discriminator.window
+    discriminator = made_discriminator(make_discriminator, encoder, envs.single_action_space, window).to(device)
+    require_room(discriminator, config)
     generator = made_generator(parts.generator or generator_factory(config), given)
     generator.least_deviation = config.least_deviation
+    reach_back(generator, config)
     actor_critic = generator.actor_critic  # which may be one that it made itself
     reward_form = instance_of("reward form", parts.reward or named(config.reward, REWARDS, "reward form"))
     loss = build_loss(config) if parts.loss is None else instance_of("discriminator loss", parts.loss)
     require_actions(discriminator, demonstrations)
-    try_out(discriminator, loss, reward_form, shown[torch.zeros(2, dtype=torch.int64, device=device)])
+    few = torch.zeros(2, dtype=torch.int64, device=device)
+    try_out(discriminator, loss, reward_form, shown.in_windows(few, window))
     with alone():
         for steps in shown.steps_in_blocks() if discriminator.looks_ahead else ():
             discriminator.observe(steps)
@@ -132,7 +132,7 @@ def build_trainer(
     teacher = Adversary(learner, demonstrations, shown)
     if discriminator.sees_actions:
         began = began or _begun(actor_critic, shown)
-        _guide(generator, began, teacher.draw_expert, shown, config.seed)
+        _guide(generator, began, teacher.draw_steps, shown, config.seed)
     candidates = Candidates(actor_critic, began, memory_of(config.steps_of_iteration))
     gamma = getattr(generator, "gamma", config.gamma)  # of one that somebody made with another
     discount = Discount(generator, gamma, config.endless_gamma, demonstrations.num_terminated > 0)
@@ -197,10 +197,11 @@ def build_collector(
     config: RunConfig, envs: Environments, on_rewards: Callable[[np.ndarray | Tensor], None] | None = None
 ) -> Collector | TensorCollector:
     """What steps the environments in a training run."""
+    earlier = config.discriminator.window - 1 if isinstance(config, TrainConfig) else 0
     if isinstance(envs, Simulated):
-        return TensorCollector(envs, config.rollout_steps, on_rewards)
+        return TensorCollector(envs, config.rollout_steps, on_rewards, earlier)
     seeds = SeedStream(config.seed + rank(), "training")
-    return Collector(envs, config.rollout_steps, seeds, envs.about.time_limit, on_rewards)
+    return Collector(envs, config.rollout_steps, seeds, envs.about.time_limit, on_rewards, earlier=earlier)
 
 
 def discriminator_factory(config: DiscriminatorConfig) -> DiscriminatorFactory:
@@ -231,12 +232,14 @@ def _of_network(
     action_space: Space[Any],
 ) -> Discriminator:
     network = partial(named(config.network, NETWORKS, "discriminator network"), hidden=config.hidden)
-    return kind(encoder, action_space, network)
+    return kind(encoder, action_space, network, config.window)
 
 
-def _state_action(encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory) -> Discriminator:
+def _state_action(
+    encoder: ObservationEncoder, action_space: Space[Any], network: NetworkFactory, window: int
+) -> Discriminator:
     kind = DiscreteActionDiscriminator if isinstance(action_space, Discrete) else BoxActionDiscriminator
-    return kind(encoder, action_space, network)
+    return kind(encoder, action_space, network, window)
 
 
 REWARDS: Mapping[str, Callable[[Tensor], Tensor]] = {

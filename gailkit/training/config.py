@@ -26,7 +26,7 @@ CHECKPOINTS = ("chosen", "last", "best")  # of a run, by which a policy may act
 STATE_ACTION, STATE, NEXT_STATE = "state-action", "state", "next-state"  # what a discriminator sees
 BY_DATA = "auto"  # the first of them, or the last where the demonstrations hold no actions
 FLAT = "flat"  # the image encoder that makes vectors of pictures, as runs that knew none did
-MOST_FRAMES = 256  # observations that are seen as one
+MOST_FRAMES = 256  # observations that are seen as one, or steps that are judged together
 NUM_ENVS = {False: 32, True: 8}  # the default of environments, and of those whose steps a replay remembers
 FEW_ENVS = 128  # for which the defaults are made
 CHOOSING_SHARE = 0.05  # of the steps of an imitation,
@@ -57,6 +57,13 @@ class DiscriminatorConfig:
         BY_DATA,
         "What D sees: state-action, state, next-state (a state and the next), auto (state-action, or next-state where "
         "the demonstrations hold no actions), or package.module:attribute.",
+    )
+    window: int = setting(
+        1,
+        "How many of an episode's last steps D judges together; more than one, to teach a policy with memory what a "
+        "single step does not show.",
+        at_least=1,
+        at_most=MOST_FRAMES,
     )
     network: str = setting("mlp", "Network of D: mlp, spectral (spectrally normalised), or package.module:attribute.")
     hidden: tuple[int, ...] = setting((64, 64), "Sizes of the hidden layers.", at_least=1)

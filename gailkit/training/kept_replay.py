@@ -71,6 +71,7 @@ class KeptReplay:
             if first > reached:
                 break
             part = load_checkpoint(self._path(first, end))
+            part.setdefault("begins", torch.zeros_like(part["terminated"]))  # what was once kept did not say
             for name in FIELDS:
                 ring.setdefault(name, torch.zeros((kept["capacity"], *part[name].shape[1:]), dtype=part[name].dtype))
                 ring[name][torch.arange(reached, end) % kept["capacity"]] = part[name][reached - first :]

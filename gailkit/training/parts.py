@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -23,11 +25,13 @@ from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import NetworkFactory
 from gailkit.training.config import NEXT_STATE, STATE
 from gailkit.types import RewardForm, Transitions
+from gailkit.wording import counted
 
 Made = TypeVar("Made")
 
 DiscriminatorFactory = Callable[[ObservationEncoder, "Space[Any]"], Discriminator]
-"""(the encoder shared with the policy, action space) to a Discriminator."""
+"""(the encoder shared with the policy, action space) to a Discriminator; one that judges windows also takes, by name,
+``window``, of how many steps."""
 
 GeneratorFactory = Callable[[ActorCritic], Generator]
 """An actor and critic to the Generator that improves them."""
@@ -61,6 +65,24 @@ def made(what: str, factory: Callable[..., Made], *arguments: object) -> Made:
     """What ``factory`` returns for ``arguments``; InputError, calling it ``what``, if it raises."""
     with foreign(what):
         return factory(*arguments)
+
+
+def made_discriminator(
+    factory: DiscriminatorFactory, encoder: ObservationEncoder, action_space: Space[Any], window: int
+) -> Discriminator:
+    """What ``factory`` makes; InputError unless it is a Discriminator that judges windows of so many steps."""
+    make: Callable[..., Discriminator] = factory
+    if window > 1 and "window" in _parameters(factory):
+        make = partial(make, window=window)
+    discriminator = made("discriminator", make, encoder, action_space)
+    _require(Discriminator, discriminator)
+    if discriminator.window != window:
+        name, judged = type(discriminator).__name__, counted(discriminator.window, "step")
+        raise InputError(
+            f"{name} judges {judged} at a time where {window} are asked for (discriminator.window): let what makes it "
+            "take window, and hand it to Discriminator.__init__"
+        )
+    return discriminator
 
 
 def made_generator(factory: GeneratorFactory, actor_critic: ActorCritic) -> Generator:
@@ -142,6 +164,14 @@ def foreign(what: str, doing: str = "was tried out") -> Iterator[None]:
         raise
     except Exception as error:  # the part is foreign code and may raise anything
         raise InputError(f"the {what} failed when it {doing}: {describe_foreign(error, __file__)}") from error
+
+
+def _parameters(factory: Callable[..., Any]) -> Collection[str]:
+    """By which names it takes arguments; none where Python does not know."""
+    try:
+        return inspect.signature(factory).parameters
+    except (TypeError, ValueError):
+        return ()
 
 
 def _require(kind: type[Any], part: object) -> None:

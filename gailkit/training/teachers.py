@@ -65,7 +65,14 @@ class Adversary(Teacher):
         return self.learner.rewards(steps)
 
     def draw_expert(self, batch_size: int) -> Transitions:
-        """Expert transitions at random, with replacement."""
+        """Expert transitions at random, with replacement, as D judges them: with what came before, of windows."""
+        window, device = self.learner.discriminator.window, self.shown.device
+        if window == 1:
+            return self.draw_steps(batch_size)
+        return self.shown.in_windows(torch.randint(len(self.shown), (batch_size,), device=device), window)
+
+    def draw_steps(self, batch_size: int) -> Transitions:
+        """Expert transitions at random, with replacement, each by itself."""
         device = self.shown.device
         if device.type == "cpu" or not self.demonstrations.in_memory:
             return self.demonstrations.sample(batch_size, torch.default_generator).to(device)

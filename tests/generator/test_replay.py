@@ -109,10 +109,10 @@ def test_a_restored_one_goes_on_as_if_nothing_had_happened(rollouts: int) -> Non
 
 
 def test_a_replay_that_cannot_fit_into_memory_is_refused_with_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Observations of three float32, their successors, an action of one and two flags: 30 bytes a step."""
-    monkeypatch.setattr("gailkit.generator.replay.free_memory", lambda device: 29_999_999)
+    """Observations of three float32, their successors, an action of one and three flags: 31 bytes a step."""
+    monkeypatch.setattr("gailkit.generator.replay.free_memory", lambda device: 30_999_999)
     check_fits(999_999, Box(-1, 1, (3,)), Box(-1, 1, (1,)), CPU)
-    with pytest.raises(InputError, match=r"1,000,000 steps takes 30 MB of memory, and 30 MB are free"):
+    with pytest.raises(InputError, match=r"1,000,000 steps takes 31 MB of memory, and 31 MB are free"):
         check_fits(1_000_000, Box(-1, 1, (3,)), Box(-1, 1, (1,)), CPU)
-    with pytest.raises(InputError, match=r"takes 14,122 MB of memory"):  # bytes stay bytes
+    with pytest.raises(InputError, match=r"takes 14,123 MB of memory"):  # bytes stay bytes
         check_fits(1_000_000, Box(0, 255, (84, 84), np.uint8), Discrete(2), CPU)

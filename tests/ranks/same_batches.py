@@ -25,6 +25,7 @@ from gailkit.demonstrations import Demonstrations
 from gailkit.generator import Generator
 from gailkit.generator.off_policy import OffPolicyGenerator
 from gailkit.ranks.group import joined, rank, size
+from gailkit.rollouts.recent import RecentSteps
 from gailkit.training.all_ranks import begin_alike
 from gailkit.training.build import build_trainer
 from gailkit.training.checkpoint import save_checkpoint
@@ -39,22 +40,23 @@ UPDATES = 5
 SHOWN = 19  # steps from a replay that the discriminator of a rank is shown
 OBSERVATIONS = Box(-np.inf, np.inf, (3,), np.float32)
 BOX = Box(-1.0, 1.0, (2,), np.float32)
-ACTIONS: dict[str, Space[Any]] = {"discrete": Discrete(3), "box": BOX, "unseen": BOX}
+ACTIONS: dict[str, Space[Any]] = {"discrete": Discrete(3), "box": BOX, "unseen": BOX, "windows": BOX}
 CASES = [
     (generator, loss, "discrete" if generator == "dqn" else "box" if generator in ("ddpg", "td3") else kind)
     for generator in ("pg", "ppo-clip", "ppo-penalty", "trpo", "acktr", "sac", "td3", "ddpg", "dqn")
     for loss, kind in (("adversarial", "box"), ("bce", "discrete"))
 ]
 CASES += [("ppo-clip", "adversarial", "unseen"), ("sac", "bce", "unseen")]
+CASES += [("ppo-clip", "bce", "windows"), ("sac", "bce", "windows")]
 """Generator, loss of D, actions. Those with the adversarial loss begin as a clone, which guides them, but where the
-expert's actions are unseen."""
+expert's actions are unseen. In some D judges windows of three steps."""
 
 
 NARROW = {"ppo-penalty": {"kl_min": 0.0154, "kl_max": 0.0155}, "trpo": {"damping": 1e-4, "fisher_stride": 1}}
 """Settings by which ranks that decide for themselves soon decide otherwise than together."""
 
 
-def config_of(generator: str, loss: str, ranks: int) -> TrainConfig:
+def config_of(generator: str, loss: str, ranks: int, window: int) -> TrainConfig:
     """Settings of each of several ranks, or of one process that stands for so many ``ranks``."""
     own: dict[str, Any] = NARROW.get(generator, {})
     off_policy = {"replay_size": 1000 * ranks, "warm_up": 16 * ranks, "updates_per_step": 0.125 / ranks}
@@ -64,7 +66,7 @@ def config_of(generator: str, loss: str, ranks: int) -> TrainConfig:
         rollout_size=STEPS * ENVS * ranks,
         generator=generator,
         loss=loss,
-        discriminator=DiscriminatorConfig(hidden=(8,), batch_size=16 * ranks, updates=3),
+        discriminator=DiscriminatorConfig(hidden=(8,), batch_size=16 * ranks, updates=3, window=window),
         least_deviation=0.0,
         policy=PolicyConfig(
             hidden=(8,), batch_size=16 * ranks, **own, **(off_policy if generator in OFF_POLICY else {})
@@ -107,14 +109,15 @@ def rollout(number: int, space: Space[Any], ranks: list[int], of: int) -> Rollou
 class Told:
     """In the place of a collector."""
 
-    def __init__(self, space: Space[Any], ranks: list[int], of: int) -> None:
+    def __init__(self, space: Space[Any], ranks: list[int], of: int, window: int) -> None:
+        self.recent = RecentSteps(window - 1)
         self.rollouts = iter([rollout(number, space, ranks, of) for number in range(UPDATES)])
         self.envs, self.mishaps = SimpleNamespace(single_action_space=space), SimpleNamespace(discarded=0)
         self.finished: list[Any] = []
         self.ended = 0
 
     def collect(self, generator: Generator) -> Rollout:
-        return next(self.rollouts)
+        return self.recent.before(next(self.rollouts))
 
     def state_dict(self) -> dict[str, Any]:
         return {}
@@ -217,7 +220,7 @@ def minibatches_of(ranks: int) -> Iterator[None]:
 
 def trained(generator: str, loss: str, kind: str, ranks: list[int], of: int) -> tuple[Trainer, list[dict[str, float]]]:
     """A trainer after five iterations, on the rollouts of ``ranks`` out of ``of``, and its metrics."""
-    space = ACTIONS[kind]
+    space, window = ACTIONS[kind], 3 if kind == "windows" else 1
     envs: Any = SimpleNamespace(
         single_observation_space=OBSERVATIONS,
         single_action_space=space,
@@ -226,11 +229,11 @@ def trained(generator: str, loss: str, kind: str, ranks: list[int], of: int) -> 
     )
     with minibatches_of(len(ranks)):
         torch.manual_seed(ranks[0])
-        config = config_of(generator, loss, len(ranks))
+        config = config_of(generator, loss, len(ranks), window)
         with Doubles():
             shown = demonstrations(space, cloneable=loss == "adversarial")
             trainer = build_trainer(config, envs, shown.without_actions() if kind == "unseen" else shown)
-        told: Any = Told(space, ranks, of)
+        told: Any = Told(space, ranks, of, window)
         trainer.collector = told
         begin_alike(trainer)
         guidance = trainer.generator.guidance
