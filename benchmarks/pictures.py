@@ -46,13 +46,19 @@ def pictures(
 
     def tell(metrics: dict[str, float]) -> None:
         earned, passed = metrics.get("episode/true_return", float("nan")), time.monotonic() - began
-        sides = " | ".join(f"{metrics[f'discriminator/accuracy_{side}']:.2f}" for side in ("expert", "policy"))
-        click.echo(f"step {metrics['steps']:,.0f}, {passed:,.0f} s: true return {earned:.1f}, accuracy of D {sides}")
+        click.echo(
+            f"step {metrics['steps']:,.0f}, {passed:,.0f} s, {time.process_time():,.0f} s of a CPU: "
+            f"true return {earned:.1f}, accuracy of D {_sides(metrics, 'accuracy')}, logits {_sides(metrics, 'logit')}"
+        )
 
     result = train(ENV_ID, demonstrations, config, on_iteration=tell, out=out, overwrite=True)
     told = Reference(demonstrations, ENV_ID, episodes=episodes, seed=seed).evaluate(result.policy)
     click.echo(f"{trajectories} trajectories, {steps:,} steps, seed {seed}, {time.monotonic() - began:,.0f} s")
     click.echo(told.statement())
+
+
+def _sides(metrics: dict[str, float], name: str) -> str:
+    return " | ".join(f"{metrics[f'discriminator/{name}_{side}']:.2f}" for side in ("expert", "policy"))
 
 
 def seen_demonstrations(count: int) -> Demonstrations:

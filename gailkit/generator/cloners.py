@@ -28,10 +28,16 @@ class Cloner(ABC):
     """Epochs of Adam over pairs of the expert's. A subclass says how they are gone through."""
 
     def __init__(
-        self, actor_critic: ActorCritic, expert: Pairs, loss: CloningLoss, learning_rate: float, batch_size: int
+        self,
+        actor_critic: ActorCritic,
+        expert: Pairs,
+        loss: CloningLoss,
+        learning_rate: float,
+        batch_size: int,
+        image_shift: float,
     ) -> None:
         self.actor_critic, self.expert, self.loss = actor_critic, expert, loss
-        self.learning_rate, self.batch_size = learning_rate, batch_size
+        self.learning_rate, self.batch_size, self.image_shift = learning_rate, batch_size, image_shift
         self.optimizer = self._fresh_optimizer()
 
     @abstractmethod
@@ -87,7 +93,8 @@ class PairCloner(Cloner):
         for chunk in self._chunks(len(pairs)):
             batches = (values.split(self.batch_size) for values in self._encoded(shuffled[chunk]))
             for features, act in zip(*batches, strict=True):
-                self.learn(self.actor_critic.distribution(features), act)
+                (moved,) = self.actor_critic.encoder.shifted(self.image_shift, features)
+                self.learn(self.actor_critic.distribution(moved), act)
 
     def updates(self, count: int) -> int:
         """See ``Cloner``."""
@@ -119,10 +126,16 @@ class EpisodeCloner(Cloner):
     """By minibatches of runs of the expert's episodes; what is remembered before them is found anew every epoch."""
 
     def __init__(
-        self, actor_critic: ActorCritic, expert: Pairs, loss: CloningLoss, learning_rate: float, batch_size: int
+        self,
+        actor_critic: ActorCritic,
+        expert: Pairs,
+        loss: CloningLoss,
+        learning_rate: float,
+        batch_size: int,
+        image_shift: float,
     ) -> None:
-        super().__init__(actor_critic, expert, loss, learning_rate, batch_size)
-        self.runs = ExpertRuns(actor_critic, expert)
+        super().__init__(actor_critic, expert, loss, learning_rate, batch_size, image_shift)
+        self.runs = ExpertRuns(actor_critic, expert, image_shift)
 
     def one_epoch(self, pairs: Tensor) -> None:
         """See ``Cloner``: over the runs in which there are any of the pairs."""
@@ -154,8 +167,13 @@ class EpisodeCloner(Cloner):
 
 
 def cloner_of(
-    actor_critic: ActorCritic, expert: Pairs, loss: CloningLoss, learning_rate: float, batch_size: int
+    actor_critic: ActorCritic,
+    expert: Pairs,
+    loss: CloningLoss,
+    learning_rate: float,
+    batch_size: int,
+    image_shift: float = 0.0,
 ) -> Cloner:
     """The one for such a policy. Raises InputError for one with memory and pairs that are in no episodes."""
     kind = PairCloner if actor_critic.memory is None else EpisodeCloner
-    return kind(actor_critic, expert, loss, learning_rate, batch_size)
+    return kind(actor_critic, expert, loss, learning_rate, batch_size, image_shift)
