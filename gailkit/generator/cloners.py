@@ -18,7 +18,11 @@ from gailkit.types import Pairs
 CloningLoss = Callable[[ActionDistribution, Tensor], Tensor]
 """The policy in B states and the expert's actions there, (B, *act), to a scalar."""
 
+OnCloning = Callable[[int, int], None]
+"""Is told now and then how many pairs were learned from, each as often as it was, and how many it will be at most."""
+
 CHUNK = 2**21  # numbers of features that are held at a time
+TOLD = 4096  # pairs that are learned from between one word on how far it is and the next
 RUNS_OF_BATCH = 16  # at least, where steps are learned from in runs: few take as long as many
 LONG = 5  # times as long as on pairs a gradient step on runs takes
 PATIENT = 500  # gradient steps on runs, at least: nothing improves for long before it is known what is to be remembered
@@ -35,8 +39,11 @@ class Cloner(ABC):
         learning_rate: float,
         batch_size: int,
         image_shift: float,
+        on_cloning: OnCloning | None = None,
     ) -> None:
         self.actor_critic, self.expert, self.loss = actor_critic, expert, loss
+        self.on_cloning = on_cloning
+        self.learned, self.at_most = 0, 0  # pairs so far, each as often as it was, and how many it will be at most
         self.learning_rate, self.batch_size, self.image_shift = learning_rate, batch_size, image_shift
         self.optimizer = self._fresh_optimizer()
 
@@ -79,6 +86,9 @@ class Cloner(ABC):
         self.optimizer.zero_grad()
         self.loss(policy, act).backward()
         self.optimizer.step()
+        before, self.learned = self.learned, self.learned + len(act)
+        if self.on_cloning is not None and self.learned // TOLD > before // TOLD:
+            self.on_cloning(self.learned, max(self.at_most, self.learned))
 
     def _fresh_optimizer(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.actor_critic.policy_parameters(), self.learning_rate, fused=True)
@@ -133,8 +143,9 @@ class EpisodeCloner(Cloner):
         learning_rate: float,
         batch_size: int,
         image_shift: float,
+        on_cloning: OnCloning | None = None,
     ) -> None:
-        super().__init__(actor_critic, expert, loss, learning_rate, batch_size, image_shift)
+        super().__init__(actor_critic, expert, loss, learning_rate, batch_size, image_shift, on_cloning)
         self.runs = ExpertRuns(actor_critic, expert, image_shift)
 
     def one_epoch(self, pairs: Tensor) -> None:
@@ -173,7 +184,8 @@ def cloner_of(
     learning_rate: float,
     batch_size: int,
     image_shift: float = 0.0,
+    on_cloning: OnCloning | None = None,
 ) -> Cloner:
     """The one for such a policy. Raises InputError for one with memory and pairs that are in no episodes."""
     kind = PairCloner if actor_critic.memory is None else EpisodeCloner
-    return kind(actor_critic, expert, loss, learning_rate, batch_size, image_shift)
+    return kind(actor_critic, expert, loss, learning_rate, batch_size, image_shift, on_cloning)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gailkit.errors import DivergenceError, InputError
-from gailkit.generator.cloners import CloningLoss, cloner_of
+from gailkit.generator.cloners import CloningLoss, OnCloning, cloner_of
 from gailkit.generator.cloning_worth import worth_of_clone
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
@@ -80,6 +80,7 @@ def clone_behaviour(
     patience: int = 50,
     max_epochs: int = 2000,
     image_shift: float = 0.05,
+    on_cloning: OnCloning | None = None,
 ) -> CloningResult:
     """Maximise the likelihood of the expert's actions, for as long as that of held-out pairs says.
 
@@ -97,6 +98,7 @@ def clone_behaviour(
         max_epochs: epochs of the first part at most, and no more than take MOST_UPDATES, or MOST_PICTURES.
         image_shift: the share of their side by which pictures move at random before they are learned from, so that
             few are not learned by heart.
+        on_cloning: is told how far it is.
 
     Raises:
         InputError: if the pairs hold no actions.
@@ -110,12 +112,13 @@ def clone_behaviour(
     held_out = order[: max(1, round(validation_share * len(expert)))]
     shown = order[len(held_out) :] if len(held_out) < len(expert) else order
     rate = learning_rate or (PICTURED_RATE if actor_critic.encoder.pictures else RATE)
-    cloner = cloner_of(actor_critic, expert, loss, rate, batch_size, image_shift)
+    cloner = cloner_of(actor_critic, expert, loss, rate, batch_size, image_shift, on_cloning)
     start = copy.deepcopy(actor_critic.state_dict())
     best, best_loss, best_epoch, epoch = start, math.inf, 0, 0
     most = min(max_epochs, max(1, MOST_UPDATES // cloner.updates(len(shown))))
     if actor_critic.encoder.pictures:
         most = min(most, max(1, MOST_PICTURES // len(shown)))
+    cloner.at_most = most * len(shown) + math.ceil(LONGER * most) * len(expert)
     patience = cloner.patience(patience, len(shown))
     while epoch < most and epoch - best_epoch < patience:
         epoch += 1
@@ -130,7 +133,9 @@ def clone_behaviour(
     loss_now = cloner.loss_on(order)
     if epoch:
         actor_critic.load_state_dict(start)
-        cloner.learn_from_all(math.ceil(LONGER * best_epoch))
+        epochs = math.ceil(LONGER * best_epoch)
+        cloner.at_most = cloner.learned + epochs * len(expert)
+        cloner.learn_from_all(epochs)
         before, loss_now = loss_now, cloner.loss_on(order)
         if not loss_now <= before:  # it has learned less than on a part of them, or nothing, as rectifiers may
             actor_critic.load_state_dict(best)
@@ -138,7 +143,9 @@ def clone_behaviour(
     return CloningResult(epoch, loss_now, best_loss, *worth)
 
 
-def warm_start(actor_critic: ActorCritic, expert: Pairs, image_shift: float = 0.05) -> WarmStart:
+def warm_start(
+    actor_critic: ActorCritic, expert: Pairs, image_shift: float = 0.05, on_cloning: OnCloning | None = None
+) -> WarmStart:
     """Make the policy a clone of the expert, with room to explore, if the clone knows what the expert does.
 
     It does where it predicts held-out actions better, by LEAST_GAIN, than a policy that acts alike in all states, or is
@@ -147,15 +154,21 @@ def warm_start(actor_critic: ActorCritic, expert: Pairs, image_shift: float = 0.
 
     A clone is certain of the actions that it has seen, and what it has not seen says how wrong it is: each component
     of Box actions begins with the deviation of held-out actions from the clone's. The statistics of the observations
-    stay as they were when it learned, because it would act otherwise under others. ``image_shift`` is that of
-    ``clone_behaviour``.
+    stay as they were when it learned, because it would act otherwise under others. ``image_shift`` and
+    ``on_cloning`` are those of ``clone_behaviour``.
     """
     before = copy.deepcopy(actor_critic.state_dict())
     if actor_critic.head == "greedy":  # action values are no likelihoods
         return WarmStart(CloningResult(0, math.inf, math.inf, 0.0, None), used=False)
     actor_critic.set_log_std(ROUGH_LOG_STD)
     try:
-        cloning = clone_behaviour(actor_critic, expert, loss=negative_log_likelihood_of_means, image_shift=image_shift)
+        cloning = clone_behaviour(
+            actor_critic,
+            expert,
+            loss=negative_log_likelihood_of_means,
+            image_shift=image_shift,
+            on_cloning=on_cloning,
+        )
     except DivergenceError:
         actor_critic.load_state_dict(before)
         return WarmStart(CloningResult(0, math.inf, math.inf, 0.0, None), used=False)

@@ -31,7 +31,7 @@ from gailkit.discriminator import (
 from gailkit.discriminator.learner import ExpertSampler
 from gailkit.functional import rewards
 from gailkit.functional.absorbing import absorbing_mass
-from gailkit.generator import Generator, Guidance, WarmStart, warm_start
+from gailkit.generator import Generator, Guidance, OnCloning, WarmStart, warm_start
 from gailkit.generator.expert_runs import ExpertRuns
 from gailkit.generator.guidance import ShownPairs, measured_apart
 from gailkit.networks.actor_critic import ActorCritic
@@ -83,12 +83,14 @@ def build_trainer(
     parts: Parts | None = None,
     began: WarmStart | None = None,
     device: torch.device = CPU,
+    on_cloning: OnCloning | None = None,
 ) -> Trainer:
     """Everything an imitation is made of, from its settings. ``demonstrations`` must fit the environments' spaces.
 
     Args:
         began: how the run began whose state is to be loaded; None for one that is to begin.
         device: where it learns; the demonstrations are sent there once.
+        on_cloning: is told how far the clone is that it begins with.
 
     Raises:
         InputError: for a name that is not known, or a part that is not what it should be.
@@ -133,7 +135,7 @@ def build_trainer(
     )
     teacher = Adversary(learner, demonstrations, shown)
     if discriminator.sees_actions:
-        began = began or _begun(actor_critic, shown, learner.image_shift)
+        began = began or _begun(actor_critic, shown, learner.image_shift, on_cloning)
         _guide(generator, began, teacher.draw_steps, shown, config)
     candidates = Candidates(actor_critic, began, memory_of(config.steps_of_iteration))
     gamma = getattr(generator, "gamma", config.gamma)  # of one that somebody made with another
@@ -150,9 +152,9 @@ def _guide(generator: Generator, began: WarmStart, draw: ExpertSampler, shown: S
         generator.guide(_guidance(generator.actor_critic, shown, draw, config.discriminator.image_shift))
 
 
-def _begun(actor_critic: ActorCritic, shown: Pairs, image_shift: float) -> WarmStart:
+def _begun(actor_critic: ActorCritic, shown: Pairs, image_shift: float, on_cloning: OnCloning | None) -> WarmStart:
     """How the run begins. Of several ranks the first alone makes a clone, which the others are given later."""
-    record = from_first(lambda: packed(warm_start(actor_critic, shown, image_shift).record()))
+    record = from_first(lambda: packed(warm_start(actor_critic, shown, image_shift, on_cloning).record()))
     return WarmStart.recorded(unpacked(record))
 
 
