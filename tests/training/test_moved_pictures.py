@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +14,8 @@ import torch
 from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 
-from gailkit import Demonstrations, Trajectory
+from benchmarks.pictures import ENV_ID, seen_demonstrations
+from gailkit import Demonstrations, TrainConfig, Trajectory, train
 from gailkit.discriminator import (
     AdversarialLoss,
     DiscreteActionDiscriminator,
@@ -21,13 +24,14 @@ from gailkit.discriminator import (
     with_gradient_penalty,
 )
 from gailkit.functional.rewards import log_d
-from gailkit.generator import clone_behaviour
+from gailkit.generator import clone_behaviour, cloners, cloning
 from gailkit.generator.expert_runs import ExpertRuns
 from gailkit.generator.guidance import ShownPairs
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import mlp
 from gailkit.networks.recurrent import Memory
+from gailkit.training.resuming import resume
 from gailkit.types import Rollout, Transitions
 
 SIDE, SHIFT, MOST = 16, 0.13, 2  # pixels, the share of them, and what this amounts to
@@ -169,6 +173,31 @@ def test_both_sides_move_alike_before_they_are_told_apart(
     real, fake = Eye.seen[True][::2], Eye.seen[True][1::2]
     for side in (real, fake):
         assert_evenly(places(encoder, side))
+
+
+def test_a_run_that_saw_pictures_goes_on_bit_for_bit(
+    tiny: TrainConfig, tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a clone, and at the learning rate of pictures, which its settings have then."""
+    monkeypatch.chdir(repository)
+    demonstrations = seen_demonstrations(1).subsample(10)
+    told: list[tuple[int, int]] = []
+
+    def on_cloning(learned: int, at_most: int) -> None:
+        told.append((learned, at_most))
+        torch.rand(3)  # which makes no difference
+
+    monkeypatch.setattr(cloners, "TOLD", 32)
+    monkeypatch.setattr(cloning, "MOST_PICTURES", 200)
+    whole = train(ENV_ID, demonstrations, tiny, out=tmp_path / "whole", on_cloning=on_cloning)
+    assert told and all(learned <= at_most for learned, at_most in told)
+    assert json.loads((tmp_path / "whole" / "config.json").read_text())["config"]["policy"]["learning_rate"] == 3e-4
+
+    train(ENV_ID, demonstrations, tiny, out=tmp_path / "parts", on_iteration=lambda iteration: iteration.stop())
+    again = resume(tmp_path / "parts", demonstrations)
+    assert len(whole.metrics) == len(again.metrics) == 3
+    states = [run.trainer.generator.actor_critic.state_dict() for run in (whole, again)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
 def test_rewards_are_by_pictures_as_they_are(encoder: ObservationEncoder, expert: Demonstrations) -> None:
