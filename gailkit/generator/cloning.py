@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gailkit.errors import DivergenceError, InputError
-from gailkit.generator.cloners import CloningLoss, OnCloning, cloner_of
+from gailkit.generator.cloners import Cloner, CloningLoss, OnCloning, cloner_of
 from gailkit.generator.cloning_worth import worth_of_clone
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
@@ -111,36 +111,56 @@ def clone_behaviour(
     order = torch.randperm(len(expert), device=actor_critic.device)
     held_out = order[: max(1, round(validation_share * len(expert)))]
     shown = order[len(held_out) :] if len(held_out) < len(expert) else order
-    rate = learning_rate or (PICTURED_RATE if actor_critic.encoder.pictures else RATE)
-    cloner = cloner_of(actor_critic, expert, loss, rate, batch_size, image_shift, on_cloning)
+    if learning_rate is None:
+        learning_rate = PICTURED_RATE if actor_critic.encoder.pictures else RATE
+    cloner = cloner_of(actor_critic, expert, loss, learning_rate, batch_size, image_shift, on_cloning)
     start = copy.deepcopy(actor_critic.state_dict())
-    best, best_loss, best_epoch, epoch = start, math.inf, 0, 0
     most = min(max_epochs, max(1, MOST_UPDATES // cloner.updates(len(shown))))
     if actor_critic.encoder.pictures:
         most = min(most, max(1, MOST_PICTURES // len(shown)))
     cloner.at_most = most * len(shown) + math.ceil(LONGER * most) * len(expert)
-    patience = cloner.patience(patience, len(shown))
+    best = _best_of_first_part(cloner, shown, held_out, most, cloner.patience(patience, len(shown)))
+    actor_critic.load_state_dict(best.state)
+    worth = worth_of_clone(actor_critic, expert, shown, held_out, cloner.policy_on)
+    before = cloner.loss_on(order)
+    if not best.of:
+        return CloningResult(0, before, best.loss, *worth)
+    actor_critic.load_state_dict(start)
+    epochs = math.ceil(LONGER * best.epoch)
+    cloner.at_most = cloner.learned + epochs * len(expert)
+    cloner.learn_from_all(epochs)
+    after = cloner.loss_on(order)
+    if not after <= before:  # it knows less than what learned from a part of them, or nothing, as rectifiers may go out
+        actor_critic.load_state_dict(best.state)
+        after = before
+    return CloningResult(best.of, after, best.loss, *worth)
+
+
+class _Best(NamedTuple):
+    """The policy that knew held-out pairs best."""
+
+    state: dict[str, Any]
+    loss: float  # on them
+    epoch: int  # after which it did
+    of: int  # epochs in all
+
+
+def _best_of_first_part(cloner: Cloner, shown: Tensor, held_out: Tensor, most: int, patience: int) -> _Best:
+    """Learn from the pairs ``shown`` (S,) int64 for as long as those ``held_out`` (H,) say, ``most`` epochs at most.
+
+    Raises DivergenceError if the likelihood is never finite.
+    """
+    state = cloner.actor_critic.state_dict
+    best, best_loss, best_epoch, epoch = copy.deepcopy(state()), math.inf, 0, 0
     while epoch < most and epoch - best_epoch < patience:
         epoch += 1
         cloner.one_epoch(shown)
         validation = cloner.loss_on(held_out)
         if validation < best_loss:
-            best, best_loss, best_epoch = copy.deepcopy(actor_critic.state_dict()), validation, epoch
+            best, best_loss, best_epoch = copy.deepcopy(state()), validation, epoch
     if epoch and not math.isfinite(best_loss):
         raise DivergenceError("behaviour cloning never reached a finite likelihood on the held-out pairs")
-    actor_critic.load_state_dict(best)
-    worth = worth_of_clone(actor_critic, expert, shown, held_out, cloner.policy_on)
-    loss_now = cloner.loss_on(order)
-    if epoch:
-        actor_critic.load_state_dict(start)
-        epochs = math.ceil(LONGER * best_epoch)
-        cloner.at_most = cloner.learned + epochs * len(expert)
-        cloner.learn_from_all(epochs)
-        before, loss_now = loss_now, cloner.loss_on(order)
-        if not loss_now <= before:  # it has learned less than on a part of them, or nothing, as rectifiers may
-            actor_critic.load_state_dict(best)
-            loss_now = before
-    return CloningResult(epoch, loss_now, best_loss, *worth)
+    return _Best(best, best_loss, best_epoch, epoch)
 
 
 def warm_start(
