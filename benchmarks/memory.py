@@ -1,4 +1,4 @@
-"""How much memory the start of training takes, beside the demonstrations that it starts from."""
+"""How much memory the start of training takes, beside the demonstrations that it starts from, and a run on pictures."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 STEPS = 100  # of an episode
 ACTIONS = 4
 MOST = 1.5  # times the demonstrations
+MOST_OF_RUN = 2000  # MB in all, of a run on pictures by default settings
+RUN_MEGABYTES = 60  # of its demonstrations
 STAGES = ("loaded", "trainer built", "described")
 RESULTS = REPOSITORY / "benchmarks" / "results" / "memory.txt"
 
@@ -48,15 +50,19 @@ FEW = Kind("numbers", (2,), "float32")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the files go for the time being.")
 @click.option("--keep", is_flag=True, help="Also write what is printed to benchmarks/results/.")
 def memory(megabytes: int, folder: Path | None, keep: bool) -> None:
-    """Load demonstrations and build a trainer, with a warm start of one pass, each in a process of its own."""
+    """Load demonstrations and build a trainer, with a warm start of one pass, each in a process of its own; and two
+    iterations on pictures by default settings, another."""
     lines = [f"Peak memory of the start of training, a warm start of one pass, one thread, {os.cpu_count()} cores:"]
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         for name, kind in KINDS.items():
             path = Path(scratch) / f"{name}.hdf5"
             size = write_demonstrations(path, kind, megabytes * 10**6)
-            lines += (measured := [*told(kind, size, _in_a_process(path, kind))])
+            lines += (measured := [*told(kind, size, _in_a_process(path, name))])
             click.echo("\n".join(measured))
             path.unlink()
+        write_demonstrations(path, KINDS["images"], RUN_MEGABYTES * 10**6)
+        lines += (measured := list(told_of_run(_in_a_process(path, "run"))))
+        click.echo("\n".join(measured))
     if keep:
         RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -68,6 +74,13 @@ def told(kind: Kind, size: int, measured: Mapping[str, Sequence[float]]) -> Iter
     for stage, peak, taken in zip(STAGES, peaks, seconds, strict=True):
         yield f"  {stage:<15}{taken:7.1f} s  {peak / 1e6:7.0f} MB"
     yield f"  peak / demonstrations   {max(peaks) / size:6.2f}         (at most {MOST:g})"
+
+
+def told_of_run(measured: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    """Lines on a run on pictures, by its peak bytes, those of the whole process, and seconds."""
+    (peak,), (taken,) = measured["peaks"], measured["seconds"]
+    yield f"Two iterations of a default run on {KINDS['images'].name} {KINDS['images'].shape}, from {RUN_MEGABYTES} MB:"
+    yield f"  process in all {taken:7.1f} s  {peak / 1e6:7.0f} MB         (at most {MOST_OF_RUN:g})"
 
 
 def write_demonstrations(path: Path, kind: Kind, size: int) -> int:
@@ -105,6 +118,26 @@ def measure(path: Path, kind: Kind) -> dict[str, list[float]]:
     return {"peaks": [peak for peak, _ in told], "seconds": [taken for _, taken in told]}
 
 
+def measure_run(path: Path) -> dict[str, list[float]]:
+    """Peak resident bytes of this process, and seconds, after two iterations."""
+    import torch
+
+    from gailkit import Demonstrations, TrainConfig
+    from gailkit.generator import cloning
+    from gailkit.training.build import build_trainer
+
+    torch.set_num_threads(1)
+    cloning.MOST_PICTURES = 1
+    started, kind = time.perf_counter(), KINDS["images"]
+    config = TrainConfig()
+    envs = _environments(kind, config.num_envs)
+    fitted = Demonstrations.load(path).fitted_to(envs.single_observation_space, envs.single_action_space)
+    trainer = build_trainer(config, envs, fitted)
+    for _ in range(2):
+        trainer.iterate()
+    return {"peaks": [_resident("VmHWM")], "seconds": [time.perf_counter() - started]}
+
+
 def _stages(path: Path, kind: Kind) -> Iterator[None]:
     """The start of a training, with a pause behind each of STAGES."""
     from gailkit import Demonstrations, TrainConfig
@@ -127,9 +160,9 @@ def _resident(field: str) -> int:
     return int(fields[field].split()[0]) * 1024
 
 
-def _in_a_process(path: Path, kind: Kind) -> dict[str, list[float]]:
-    """What ``measure`` finds in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.memory", str(path), next(n for n, k in KINDS.items() if k == kind)]
+def _in_a_process(path: Path, what: str) -> dict[str, list[float]]:
+    """What ``measure`` finds of the kind of this name in a process of its own, or ``measure_run`` of a "run"."""
+    command = [sys.executable, "-m", "benchmarks.memory", str(path), what]
     said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY).stdout
     found: dict[str, list[float]] = json.loads(said)
     return found
@@ -141,18 +174,33 @@ def _space(kind: Kind) -> Any:
     return Box(0, 255, kind.shape, np.dtype(kind.dtype).type)
 
 
-def _environments(kind: Kind) -> Environments:
-    """One that is never stepped."""
+def _environments(kind: Kind, count: int = 1) -> Environments:
+    """Some that show noise."""
     import gymnasium
     from gymnasium.spaces import Discrete
 
     from gailkit.rollouts.in_process import InProcess
 
-    class Still(gymnasium.Env[np.ndarray, np.int64]):
+    class Noise(gymnasium.Env[np.ndarray, np.int64]):
         observation_space, action_space = _space(kind), Discrete(ACTIONS)
 
-    return InProcess(Still, 1)
+        def reset(
+            self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        ) -> tuple[np.ndarray, dict[str, Any]]:
+            super().reset(seed=seed)
+            self.taken = 0
+            return self._seen(), {}
+
+        def step(self, action: np.int64) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+            self.taken += 1
+            return self._seen(), 0.0, self.taken == STEPS, False, {}
+
+        def _seen(self) -> np.ndarray:
+            return self.np_random.integers(0, 16, kind.shape).astype(kind.dtype)
+
+    return InProcess(Noise, count)
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(Path(sys.argv[1]), KINDS[sys.argv[2]])))
+    file, what = Path(sys.argv[1]), sys.argv[2]
+    print(json.dumps(measure_run(file) if what == "run" else measure(file, KINDS[what])))

@@ -18,6 +18,7 @@ from benchmarks.seen_tasks import SeenCartPole
 from gailkit import Demonstrations, Reference, TrainConfig, Trajectory, make_vector_env, train
 from gailkit.rollouts.protocol import Environments
 from gailkit.training.build import build_trainer
+from gailkit.training.resuming import resume
 
 ENV_ID = "benchmarks.seen_tasks:SeenCartPole-v0"
 EXPERT = "datasets/cartpole-v1.hdf5"
@@ -31,8 +32,16 @@ EXPERT = "datasets/cartpole-v1.hdf5"
 @click.option("--image-encoder", default="nature", show_default=True, help="How pictures are seen.")
 @click.option("--profile", "only_profile", is_flag=True, help="Only say where the time of an iteration goes.")
 @click.option("--out", type=click.Path(path_type=Path), help="Gets the run.")
+@click.option("--resume", "goes_on", is_flag=True, help="Go on with the run in --out, for as many --steps in all.")
 def pictures(
-    steps: int, seed: int, trajectories: int, episodes: int, image_encoder: str, only_profile: bool, out: Path | None
+    steps: int,
+    seed: int,
+    trajectories: int,
+    episodes: int,
+    image_encoder: str,
+    only_profile: bool,
+    out: Path | None,
+    goes_on: bool,
 ) -> None:
     """Imitate CartPole from the last four grey pictures of 64 x 64 pixels, by default settings."""
     torch.set_num_threads(1)
@@ -46,13 +55,22 @@ def pictures(
 
     def tell(metrics: dict[str, float]) -> None:
         earned, passed = metrics.get("episode/true_return", float("nan")), time.monotonic() - began
-        sides = " | ".join(f"{metrics[f'discriminator/accuracy_{side}']:.2f}" for side in ("expert", "policy"))
-        click.echo(f"step {metrics['steps']:,.0f}, {passed:,.0f} s: true return {earned:.1f}, accuracy of D {sides}")
+        click.echo(
+            f"step {metrics['steps']:,.0f}, {passed:,.0f} s, {time.process_time():,.0f} s of a CPU: "
+            f"true return {earned:.1f}, accuracy of D {_sides(metrics, 'accuracy')}, logits {_sides(metrics, 'logit')}"
+        )
 
-    result = train(ENV_ID, demonstrations, config, on_iteration=tell, out=out, overwrite=True)
+    if goes_on and out is not None:
+        result = resume(out, demonstrations, steps=steps, on_iteration=tell)
+    else:
+        result = train(ENV_ID, demonstrations, config, on_iteration=tell, out=out, overwrite=True)
     told = Reference(demonstrations, ENV_ID, episodes=episodes, seed=seed).evaluate(result.policy)
     click.echo(f"{trajectories} trajectories, {steps:,} steps, seed {seed}, {time.monotonic() - began:,.0f} s")
     click.echo(told.statement())
+
+
+def _sides(metrics: dict[str, float], name: str) -> str:
+    return " | ".join(f"{metrics[f'discriminator/{name}_{side}']:.2f}" for side in ("expert", "policy"))
 
 
 def seen_demonstrations(count: int) -> Demonstrations:

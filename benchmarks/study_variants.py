@@ -120,7 +120,7 @@ def learner_of(trainer: Trainer) -> DiscriminatorLearner:
 def begin_cold() -> Any:
     """A context in which no clone is of use."""
 
-    def refuse(actor_critic: Any, expert: Pairs) -> WarmStart:
+    def refuse(actor_critic: Any, expert: Pairs, *_: Any) -> WarmStart:
         return WarmStart(clone_behaviour(actor_critic, expert, max_epochs=0), used=False)
 
     return patch("gailkit.training.build.warm_start", refuse)

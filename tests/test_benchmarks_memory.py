@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.memory import FEW, KINDS, told, write_demonstrations
+from benchmarks.memory import FEW, KINDS, told, told_of_run, write_demonstrations
 from gailkit.demonstrations import Demonstrations
 
 
@@ -18,6 +18,12 @@ def test_the_largest_peak_is_told_beside_the_demonstrations() -> None:
         ["described", "3.0", "s", "260", "MB"],
     ]
     assert ratio.split() == ["peak", "/", "demonstrations", "1.30", "(at", "most", "1.5)"]
+
+
+def test_of_a_run_it_is_the_whole_process_that_counts() -> None:
+    title, line = told_of_run({"peaks": [1.4e9], "seconds": [70.0]})
+    assert title == "Two iterations of a default run on uint8 images (84, 84, 4), from 60 MB:"
+    assert line.split() == ["process", "in", "all", "70.0", "s", "1400", "MB", "(at", "most", "2000)"]
 
 
 def test_the_size_is_that_of_the_arrays(tmp_path: Path) -> None:

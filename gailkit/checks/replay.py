@@ -16,7 +16,7 @@ from gailkit.checks.states import SetState, state_setter
 from gailkit.checks.subject import Subject
 from gailkit.checks.surroundings import Surroundings
 from gailkit.rollouts.environments import environment_failures
-from gailkit.spaces import is_composite, misfit, to_gymnasium
+from gailkit.spaces import Flat, from_gymnasium, leaf, leaves, misfit, to_gymnasium, unflatten_values
 from gailkit.types import Trajectory
 from gailkit.wording import counted
 
@@ -43,8 +43,6 @@ def replayed_steps(subject: Subject, around: Surroundings | None) -> Outcome:
         return Unchecked("--env ENV_ID would replay some steps in the environment")
     if not subject.has_actions:
         return WITHOUT
-    if is_composite(around.observation_space):
-        return Unchecked("observations of several parts, pictures among them, are not compared with those of a replay")
     if not _fits(subject, around):
         return Unchecked(f"the episodes do not fit {around.env_id}, so no step can be replayed")
     seeded = [index for index, each in enumerate(subject.trajectories) if each.seed is not None]
@@ -64,7 +62,7 @@ def from_seed(env: gymnasium.Env[Any, Any], trajectory: Trajectory, episode: int
     """The first steps of an episode after a reset with its seed; none where it does not begin with that reset."""
     with environment_failures(f"it was reset with seed {trajectory.seed}"):
         seen, _ = env.reset(seed=trajectory.seed)
-    if not _close(np.asarray(seen), trajectory.observations[0], np.zeros(1)):
+    if not _same(env, seen, trajectory.observations[:1]):
         return []
     steps: list[Step] = []
     for index in range(min(len(trajectory), FIRST_STEPS)):
@@ -105,18 +103,27 @@ def _replay(env: gymnasium.Env[Any, Any], trajectory: Trajectory, index: int, ep
         action = np.clip(action, space.low, space.high)
     with environment_failures("a recorded action was replayed"):
         seen, reward, terminated, truncated, _ = env.step(action)
-    before, after = trajectory.observations[index : index + 2].astype(np.float64)
     rewards = trajectory.rewards
     same_reward = rewards is None or abs(float(reward) - rewards[index]) <= ABSOLUTE + RELATIVE * abs(rewards[index])
     ends = trajectory.terminated and index == len(trajectory) - 1
-    same_observation = _close(np.asarray(seen), after, after - before)
+    same_observation = _same(env, seen, trajectory.observations[index : index + 2])
     return Step(episode, same_observation, bool(same_reward), bool(terminated) == ends, bool(terminated or truncated))
 
 
-def _close(found: np.ndarray, recorded: np.ndarray, change: np.ndarray) -> bool:
-    """Whether two observations are one, in the light of how much the step ``change``d."""
-    allowed = ABSOLUTE + RELATIVE * float(np.abs(change).max(initial=0.0))
-    return bool((np.abs(found.astype(np.float64) - recorded.astype(np.float64)) <= allowed).all())
+def _same(env: gymnasium.Env[Any, Any], seen: Any, recorded: np.ndarray) -> bool:
+    """Whether what was ``seen`` is the last of ``recorded`` (1, ...) or (2, ...): every part of it, in the light of how
+    much the step changed in it."""
+    space = env.observation_space
+    found = from_gymnasium(space, [seen])
+    if isinstance(space, Flat) and space.pictures:  # bytes in which numbers cannot be told
+        space, found = space.stated, unflatten_values(space, found)
+    return all(_close(leaf(found, path), leaf(recorded, path)) for path, _ in leaves(space))
+
+
+def _close(found: np.ndarray, recorded: np.ndarray) -> bool:
+    before, after = recorded[0].astype(np.float64), recorded[-1].astype(np.float64)
+    allowed = ABSOLUTE + RELATIVE * float(np.abs(after - before).max(initial=0.0))
+    return bool((np.abs(found[0].astype(np.float64) - after) <= allowed).all())
 
 
 def _findings(subject: Subject, env_id: str, steps: Sequence[Step], how: str) -> list[Finding]:

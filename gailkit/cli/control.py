@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +32,7 @@ from gailkit.training.config import TrainConfig
 from gailkit.wording import counted
 
 if TYPE_CHECKING:
+    from gailkit.cli.training_progress import ShowTraining
     from gailkit.training.control_result import ControlResult, Played
     from gailkit.types import Trajectory
 
@@ -128,12 +129,12 @@ def control(
 
 
 @contextmanager
-def _watch_training(teacher: str, config: TrainConfig, out: Path) -> Iterator[Callable[[Mapping[str, float]], None]]:
+def _watch_training(teacher: str, config: TrainConfig, out: Path) -> Iterator[ShowTraining]:
     from gailkit.cli.training_progress import watched_training
 
     click.echo(f"training the imitator of {teacher} actions: {out}", err=True)
-    with watched_training(config.steps_of_rollouts, out, config.steps, None) as on_iteration:
-        yield on_iteration
+    with watched_training(config.steps_of_rollouts, out, config.steps, None) as shown:
+        yield shown
 
 
 @contextmanager

@@ -88,14 +88,14 @@ def expert(
     torch.set_num_threads(threads)
     device_of(device)
     env_id = canonical_id(env_id)
-    with watched_training(settings.steps, out, settings.steps, to_resume("expert", out)) as on_iteration:
+    with watched_training(settings.steps, out, settings.steps, to_resume("expert", out)) as watch:
         result = train_expert(
             env_id,
             settings,
             out=out,
             overwrite=overwrite,
             env_kwargs=env_kwargs,
-            on_iteration=on_iteration,
+            on_iteration=watch.iteration,
             command=typed_command(),
             stepping=stepping,
             track=track,

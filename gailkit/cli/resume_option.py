@@ -105,12 +105,12 @@ def go_on(
     source = _source(run, command, shown, demos, options)
     taught_by = None if source is None else source.load(env_id, env_kwargs)[0]
     watched = watched_training(config.steps_of_rollouts, run, config.steps, to_resume(command, run), _reached(run))
-    with watched as on_iteration:
+    with watched as watch:
         result = resume(
             run,
             taught_by,
             steps=steps,
-            on_iteration=on_iteration,
+            on_iteration=watch.iteration,
             trust=trust,
             tell=note,
             stepping=stepping,

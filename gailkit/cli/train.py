@@ -150,7 +150,7 @@ def train(
     demonstrations, held_out = source.load(env_id, env_kwargs, other_environment)
     if settings.discriminator.kind == BY_DATA and not demonstrations.has_actions:
         note(WITHOUT_ACTIONS)
-    with watched_training(settings.steps_of_rollouts, out, settings.steps, to_resume("train", out)) as on_iteration:
+    with watched_training(settings.steps_of_rollouts, out, settings.steps, to_resume("train", out)) as watch:
         result = run_training(
             env_id,
             demonstrations,
@@ -158,7 +158,8 @@ def train(
             out=out,
             overwrite=overwrite,
             env_kwargs=env_kwargs,
-            on_iteration=on_iteration,
+            on_iteration=watch.iteration,
+            on_cloning=watch.cloning,
             command=typed_command(),
             held_out=held_out,
             source=source.record(),

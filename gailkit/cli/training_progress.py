@@ -7,21 +7,28 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import rich_click as click
 from rich.table import Table
 
 from gailkit.cli.common import interruptible
-from gailkit.cli.time_left import TimeLeft, left_words
+from gailkit.cli.time_left import TimeLeft, duration, left_words
 from gailkit.wording import counted
 
 if TYPE_CHECKING:
     from gailkit.training.choosing import Choice
 
-Show = Callable[[Mapping[str, float]], None]
 Row = tuple[str, tuple[str, ...], str]
 SECONDS_BETWEEN_LINES = 10.0
+
+
+class ShowTraining(NamedTuple):
+    """How a training is shown."""
+
+    iteration: Callable[[Mapping[str, float]], None]  # to be called with the metrics of each
+    cloning: Callable[[int, int], None]  # before, with how many pairs a clone has learned from, and how many at most
+
 
 LOOKED_AT: Row = (
     "looked at: distance | closeness | true return",
@@ -55,8 +62,9 @@ ROWS: tuple[Row, ...] = (  # label, the metrics behind it, how they are written
 @contextmanager
 def watched_training(
     total: int, out: Path, planned: int, to_resume: str | None, reached: float = 0.0
-) -> Iterator[Show]:
-    """As ``show_training``, and SIGINT or SIGTERM stops the training after the iteration in progress, a second at once.
+) -> Iterator[ShowTraining]:
+    """As ``show_training``, and SIGINT or SIGTERM stops the cloning, or the training after the iteration in progress, a
+    second at once.
 
     What was ``reached`` of the ``planned`` steps is said then, and what goes on ``to_resume`` it.
     """
@@ -65,11 +73,15 @@ def watched_training(
         def on_iteration(metrics: Mapping[str, float]) -> None:
             nonlocal reached
             reached = metrics["steps"]
-            show(metrics)
+            show.iteration(metrics)
+            interruption.check()
+
+        def on_cloning(learned: int, at_most: int) -> None:
+            show.cloning(learned, at_most)
             interruption.check()
 
         try:
-            yield on_iteration
+            yield ShowTraining(on_iteration, on_cloning)
         except SystemExit:  # of this rank, or of another
             click.echo(_stopped(reached, planned, out, to_resume), err=True)
             raise
@@ -94,13 +106,13 @@ def told_choice(choice: Choice) -> str:
     )
 
 
-def show_training(total: int) -> AbstractContextManager[Show]:
-    """A context whose value is called with the metrics of every iteration of ``total`` steps."""
+def show_training(total: int) -> AbstractContextManager[ShowTraining]:
+    """A context whose value shows a training of ``total`` steps."""
     return _live_table(total) if sys.stderr.isatty() else _plain_lines(total)
 
 
 @contextmanager
-def _live_table(total: int) -> Iterator[Show]:
+def _live_table(total: int) -> Iterator[ShowTraining]:
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
@@ -115,11 +127,12 @@ def _live_table(total: int) -> Iterator[Show]:
             looked.update(_of_look(metrics))
             live.update(_table({**metrics, **looked}, position.words(metrics)))
 
-        yield show
+        clone = _Clone()
+        yield ShowTraining(show, lambda learned, at_most: live.update(clone.words(learned, at_most)))
 
 
 @contextmanager
-def _plain_lines(total: int) -> Iterator[Show]:
+def _plain_lines(total: int) -> Iterator[ShowTraining]:
     position, printed = _Position(total), time.monotonic()
     alarms = _Alarms(lambda words: click.echo(words, err=True))
 
@@ -134,7 +147,16 @@ def _plain_lines(total: int) -> Iterator[Show]:
         shown = (f"{label}: {_values(metrics, names, form)}" for label, names, form in _rows(metrics))
         click.echo("; ".join((words, *shown)), err=True)
 
-    yield show
+    clone = _Clone()
+
+    def show_cloning(learned: int, at_most: int) -> None:
+        nonlocal printed
+        now, words = time.monotonic(), clone.words(learned, at_most)
+        if now - printed >= SECONDS_BETWEEN_LINES:
+            printed = now
+            click.echo(words, err=True)
+
+    yield ShowTraining(show, show_cloning)
 
 
 class _Alarms:
@@ -155,6 +177,18 @@ class _Alarms:
             alarm = ALARMS[name]
             self.say(f"warning, at step {metrics['steps']:,.0f}: {alarm.title}. Try: {alarm.advice}")
         self.told |= raised
+
+
+class _Clone:
+    """How far the clone is that a training begins with."""
+
+    def __init__(self) -> None:
+        self.time_left = TimeLeft()
+
+    def words(self, learned: int, at_most: int) -> str:
+        left = self.time_left.after(learned, at_most, time.monotonic())
+        known = "" if left is None else f", at most {duration(left)} left"
+        return f"cloning the demonstrations: {learned:,} of at most {at_most:,} pairs{known}"
 
 
 class _Position:

@@ -79,6 +79,16 @@ class Discriminator(nn.Module, ABC):
         act = self.action_encoder(transitions.act) if self.sees_actions else obs[:, :0]
         return Transitions(obs, act, following, transitions.terminated)
 
+    def moved(self, encoded: Transitions, share: float) -> Transitions:
+        """Encoded transitions with pictures moved at random by up to a ``share`` of their side, successors alike, to be
+        learned from; without pictures as they are."""
+        if not self.encoder.pictures or not share:
+            return encoded
+        if not self.looks_ahead:
+            return replace(encoded, obs=self.encoder.shifted(share, encoded.obs, frames=[self.window])[0])
+        obs, following = self.encoder.shifted(share, encoded.obs, encoded.next_obs, frames=[self.window, 1])
+        return replace(encoded, obs=obs, next_obs=following)
+
     def observe(self, transitions: Transitions) -> None:
         """Take transitions of the expert, before the run, or of the policy, before D learns from them, into whatever
         statistics there are beside those of the encoder; here there are none."""

@@ -35,7 +35,14 @@ class EndingJudge:
     """
 
     def __init__(
-        self, discriminator: Discriminator, loss: DiscriminatorLoss, expert: Transitions, *, updates: int, worth: float
+        self,
+        discriminator: Discriminator,
+        loss: DiscriminatorLoss,
+        expert: Transitions,
+        *,
+        updates: int,
+        worth: float,
+        image_shift: float = 0.05,
     ) -> None:
         """
         Args:
@@ -43,10 +50,11 @@ class EndingJudge:
             expert: the last steps of the expert's terminated episodes, at least one.
             updates: gradient steps for each rollout.
             worth: how many steps in the last state an ending is rewarded for.
+            image_shift: as that of the ``DiscriminatorLearner``.
         """
         self.discriminator, self.loss = discriminator, loss
         self.expert, self.policy = arrivals(expert), arrivals(expert).last(0)
-        self.updates, self.worth = updates, worth
+        self.updates, self.worth, self.image_shift = updates, worth, image_shift
         self.trained = FlatParameters(discriminator.parameters(), "the judge of endings")
         self.optimizer = torch.optim.Adam([self.trained.vector], LEARNING_RATE, fused=True)
 
@@ -69,7 +77,8 @@ class EndingJudge:
         with torch.no_grad():
             expert, policy = (Shown(self.discriminator, side) for side in (self.expert, self.policy))
         for _ in range(self.updates):
-            loss = weighted(self.loss, self.discriminator, _some(expert), _some(policy), weights)
+            shown, taken = (self.discriminator.moved(_some(side), self.image_shift) for side in (expert, policy))
+            loss = weighted(self.loss, self.discriminator, shown, taken, weights)
             self.trained.backward(loss)
             self.optimizer.step()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -88,8 +87,9 @@ class DiscriminatorLearner:
         policy, weights = Shown(self.discriminator, shown.steps), self.weights()
         losses = []
         for _ in range(self.updates):
-            expert = self._moved(self.discriminator.encode(draw_expert(self.batch_size)))
-            chosen = self._moved(policy[torch.randint(len(policy), (self.batch_size,), device=policy.device)])
+            expert = self.discriminator.encode(draw_expert(self.batch_size))
+            chosen = policy[torch.randint(len(policy), (self.batch_size,), device=policy.device)]
+            expert, chosen = (self.discriminator.moved(side, self.image_shift) for side in (expert, chosen))
             loss = weighted(self.loss, self.discriminator, expert, chosen, weights)
             self.trained.backward(loss)
             self.optimizer.step()
@@ -165,16 +165,6 @@ class DiscriminatorLearner:
 
     def _mean_logit(self, steps: Transitions) -> float:
         return float(averaged(self.discriminator.judged(steps).mean()))
-
-    def _moved(self, encoded: Transitions) -> Transitions:
-        """Encoded transitions with pictures moved at random, successors alike; without pictures as they are."""
-        encoder, window = self.discriminator.encoder, self.discriminator.window
-        if not encoder.pictures or not self.image_shift:
-            return encoded
-        if not self.discriminator.looks_ahead:
-            return replace(encoded, obs=encoder.shifted(self.image_shift, encoded.obs, frames=[window])[0])
-        obs, following = encoder.shifted(self.image_shift, encoded.obs, encoded.next_obs, frames=[window, 1])
-        return replace(encoded, obs=obs, next_obs=following)
 
     @torch.no_grad()
     def _health(self, expert: Transitions, policy: Transitions) -> dict[str, float]:

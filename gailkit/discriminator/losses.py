@@ -13,6 +13,8 @@ from gailkit.errors import InputError
 from gailkit.functional import absorbing, losses
 from gailkit.types import Transitions
 
+PICTURED_PAIRS = 4  # of pairs of pictures one in so many is looked at for a slope, which costs four times their logits
+
 
 class Weights(NamedTuple):
     """How much each side's mean counts in a loss; 1 and 1 where both stand for equally much of the occupancy."""
@@ -99,6 +101,7 @@ class GradientPenalisedLoss:
 
     The gradient is that of the logit with respect to the encoded observations and, for Box actions, the encoded
     action. One-sided: a flat discriminator is not penalised. Gulrajani et al. 2017, equation 3; Petzka et al. 2018.
+    Of pictures one point in PICTURED_PAIRS counts, at random: its expectation is that of all.
     """
 
     loss: DiscriminatorLoss
@@ -108,7 +111,8 @@ class GradientPenalisedLoss:
         self, discriminator: Discriminator, expert: Transitions, policy: Transitions, weights: Weights = EQUAL
     ) -> Tensor:
         """The wrapped loss plus the penalty, on encoded transitions."""
-        penalty = _excess_slope(discriminator, _between(expert, policy))
+        ends = _some_pairs(expert, policy) if discriminator.encoder.pictures else (expert, policy)
+        penalty = _excess_slope(discriminator, _between(*ends))
         return weighted(self.loss, discriminator, expert, policy, weights) + self.weight * penalty
 
     def optimal_logit(self, share: float) -> float | None:
@@ -146,6 +150,13 @@ def _excess_slope(discriminator: Discriminator, points: Transitions) -> Tensor:
         return torch.zeros((), device=points.device)
     norm = torch.cat(gradients, dim=-1).square().sum(-1).add(1e-12).sqrt()
     return (norm - 1.0).clamp(min=0.0).square().mean()
+
+
+def _some_pairs(expert: Transitions, policy: Transitions) -> tuple[Transitions, Transitions]:
+    """One in PICTURED_PAIRS of the pairs, at random."""
+    size = min(len(expert), len(policy))
+    chosen = torch.randperm(size, device=policy.device)[: -(-size // PICTURED_PAIRS)]
+    return expert[chosen], policy[chosen]
 
 
 def _between(expert: Transitions, policy: Transitions) -> Transitions:

@@ -2,6 +2,7 @@
 
 from gailkit.generator.acktr import ACKTR
 from gailkit.generator.base import Generator
+from gailkit.generator.cloners import OnCloning
 from gailkit.generator.cloning import CloningResult, WarmStart, clone_behaviour, warm_start
 from gailkit.generator.ddpg import DDPG
 from gailkit.generator.dqn import DQN
@@ -24,6 +25,7 @@ __all__ = [
     "CloningResult",
     "Generator",
     "Guidance",
+    "OnCloning",
     "PPOClip",
     "PPOPenalty",
     "PolicyGradient",

@@ -18,7 +18,11 @@ from gailkit.types import Pairs
 CloningLoss = Callable[[ActionDistribution, Tensor], Tensor]
 """The policy in B states and the expert's actions there, (B, *act), to a scalar."""
 
+OnCloning = Callable[[int, int], None]
+"""Is told now and then how many pairs were learned from, each as often as it was, and how many it will be at most."""
+
 CHUNK = 2**21  # numbers of features that are held at a time
+TOLD = 4096  # pairs that are learned from between one word on how far it is and the next
 RUNS_OF_BATCH = 16  # at least, where steps are learned from in runs: few take as long as many
 LONG = 5  # times as long as on pairs a gradient step on runs takes
 PATIENT = 500  # gradient steps on runs, at least: nothing improves for long before it is known what is to be remembered
@@ -28,10 +32,19 @@ class Cloner(ABC):
     """Epochs of Adam over pairs of the expert's. A subclass says how they are gone through."""
 
     def __init__(
-        self, actor_critic: ActorCritic, expert: Pairs, loss: CloningLoss, learning_rate: float, batch_size: int
+        self,
+        actor_critic: ActorCritic,
+        expert: Pairs,
+        loss: CloningLoss,
+        learning_rate: float,
+        batch_size: int,
+        image_shift: float,
+        on_cloning: OnCloning | None = None,
     ) -> None:
         self.actor_critic, self.expert, self.loss = actor_critic, expert, loss
-        self.learning_rate, self.batch_size = learning_rate, batch_size
+        self.on_cloning = on_cloning
+        self.learned, self.at_most = 0, 0  # pairs so far, each as often as it was, and how many it will be at most
+        self.learning_rate, self.batch_size, self.image_shift = learning_rate, batch_size, image_shift
         self.optimizer = self._fresh_optimizer()
 
     @abstractmethod
@@ -73,6 +86,9 @@ class Cloner(ABC):
         self.optimizer.zero_grad()
         self.loss(policy, act).backward()
         self.optimizer.step()
+        before, self.learned = self.learned, self.learned + len(act)
+        if self.on_cloning is not None and self.learned // TOLD > before // TOLD:
+            self.on_cloning(self.learned, max(self.at_most, self.learned))
 
     def _fresh_optimizer(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.actor_critic.policy_parameters(), self.learning_rate, fused=True)
@@ -87,7 +103,8 @@ class PairCloner(Cloner):
         for chunk in self._chunks(len(pairs)):
             batches = (values.split(self.batch_size) for values in self._encoded(shuffled[chunk]))
             for features, act in zip(*batches, strict=True):
-                self.learn(self.actor_critic.distribution(features), act)
+                (moved,) = self.actor_critic.encoder.shifted(self.image_shift, features)
+                self.learn(self.actor_critic.distribution(moved), act)
 
     def updates(self, count: int) -> int:
         """See ``Cloner``."""
@@ -119,10 +136,17 @@ class EpisodeCloner(Cloner):
     """By minibatches of runs of the expert's episodes; what is remembered before them is found anew every epoch."""
 
     def __init__(
-        self, actor_critic: ActorCritic, expert: Pairs, loss: CloningLoss, learning_rate: float, batch_size: int
+        self,
+        actor_critic: ActorCritic,
+        expert: Pairs,
+        loss: CloningLoss,
+        learning_rate: float,
+        batch_size: int,
+        image_shift: float,
+        on_cloning: OnCloning | None = None,
     ) -> None:
-        super().__init__(actor_critic, expert, loss, learning_rate, batch_size)
-        self.runs = ExpertRuns(actor_critic, expert)
+        super().__init__(actor_critic, expert, loss, learning_rate, batch_size, image_shift, on_cloning)
+        self.runs = ExpertRuns(actor_critic, expert, image_shift)
 
     def one_epoch(self, pairs: Tensor) -> None:
         """See ``Cloner``: over the runs in which there are any of the pairs."""
@@ -154,8 +178,14 @@ class EpisodeCloner(Cloner):
 
 
 def cloner_of(
-    actor_critic: ActorCritic, expert: Pairs, loss: CloningLoss, learning_rate: float, batch_size: int
+    actor_critic: ActorCritic,
+    expert: Pairs,
+    loss: CloningLoss,
+    learning_rate: float,
+    batch_size: int,
+    image_shift: float = 0.0,
+    on_cloning: OnCloning | None = None,
 ) -> Cloner:
     """The one for such a policy. Raises InputError for one with memory and pairs that are in no episodes."""
     kind = PairCloner if actor_critic.memory is None else EpisodeCloner
-    return kind(actor_critic, expert, loss, learning_rate, batch_size)
+    return kind(actor_critic, expert, loss, learning_rate, batch_size, image_shift, on_cloning)

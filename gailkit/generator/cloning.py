@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gailkit.errors import DivergenceError, InputError
-from gailkit.generator.cloners import CloningLoss, cloner_of
+from gailkit.generator.cloners import Cloner, CloningLoss, OnCloning, cloner_of
 from gailkit.generator.cloning_worth import worth_of_clone
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
@@ -19,6 +19,7 @@ from gailkit.types import Pairs
 
 ROUGH_LOG_STD = -1.5  # of Box actions while their means are cloned for a warm start: 0.22 half-widths
 LEAST_GAIN = 0.1  # nats, of a clone that is of use: clones of some dozens of random actions gain up to 0.06 by luck
+RATE, PICTURED_RATE = 1e-3, 3e-4  # at the former convolutions may go out for good
 MOST_UPDATES = 20_000  # of the first part of cloning
 MOST_PICTURES = 100_000  # that are looked at in it, where observations are pictures
 LONGER = 1.5  # epochs of the second part beside the best number of the first
@@ -73,11 +74,13 @@ def clone_behaviour(
     expert: Pairs,
     *,
     loss: CloningLoss = negative_log_likelihood,
-    learning_rate: float = 1e-3,
+    learning_rate: float | None = None,
     batch_size: int = 128,
     validation_share: float = 0.3,
     patience: int = 50,
     max_epochs: int = 2000,
+    image_shift: float = 0.05,
+    on_cloning: OnCloning | None = None,
 ) -> CloningResult:
     """Maximise the likelihood of the expert's actions, for as long as that of held-out pairs says.
 
@@ -88,10 +91,14 @@ def clone_behaviour(
 
     Args:
         loss: what is minimised, a mean over B states, of the policy in them and the expert's actions there.
+        learning_rate: Adam's; RATE when None, or PICTURED_RATE where pictures are seen.
         validation_share: of the pairs, held out at random, in (0, 1); a single pair is shown and held out alike.
         patience: epochs without improvement after which the first part stops; more where these take few steps, with a
             memory.
         max_epochs: epochs of the first part at most, and no more than take MOST_UPDATES, or MOST_PICTURES.
+        image_shift: the share of their side by which pictures move at random before they are learned from, so that
+            few are not learned by heart.
+        on_cloning: is told how far it is.
 
     Raises:
         InputError: if the pairs hold no actions.
@@ -104,30 +111,61 @@ def clone_behaviour(
     order = torch.randperm(len(expert), device=actor_critic.device)
     held_out = order[: max(1, round(validation_share * len(expert)))]
     shown = order[len(held_out) :] if len(held_out) < len(expert) else order
-    cloner = cloner_of(actor_critic, expert, loss, learning_rate, batch_size)
+    if learning_rate is None:
+        learning_rate = PICTURED_RATE if actor_critic.encoder.pictures else RATE
+    cloner = cloner_of(actor_critic, expert, loss, learning_rate, batch_size, image_shift, on_cloning)
     start = copy.deepcopy(actor_critic.state_dict())
-    best, best_loss, best_epoch, epoch = start, math.inf, 0, 0
     most = min(max_epochs, max(1, MOST_UPDATES // cloner.updates(len(shown))))
     if actor_critic.encoder.pictures:
         most = min(most, max(1, MOST_PICTURES // len(shown)))
-    patience = cloner.patience(patience, len(shown))
+    cloner.at_most = most * len(shown) + math.ceil(LONGER * most) * len(expert)
+    best = _best_of_first_part(cloner, shown, held_out, most, cloner.patience(patience, len(shown)))
+    actor_critic.load_state_dict(best.state)
+    worth = worth_of_clone(actor_critic, expert, shown, held_out, cloner.policy_on)
+    before = cloner.loss_on(order)
+    if not best.of:
+        return CloningResult(0, before, best.loss, *worth)
+    actor_critic.load_state_dict(start)
+    epochs = math.ceil(LONGER * best.epoch)
+    cloner.at_most = cloner.learned + epochs * len(expert)
+    cloner.learn_from_all(epochs)
+    after = cloner.loss_on(order)
+    if not after <= before:  # it knows less than what learned from a part of them, or nothing, as rectifiers may go out
+        actor_critic.load_state_dict(best.state)
+        after = before
+    return CloningResult(best.of, after, best.loss, *worth)
+
+
+class _Best(NamedTuple):
+    """The policy that knew held-out pairs best."""
+
+    state: dict[str, Any]
+    loss: float  # on them
+    epoch: int  # after which it did
+    of: int  # epochs in all
+
+
+def _best_of_first_part(cloner: Cloner, shown: Tensor, held_out: Tensor, most: int, patience: int) -> _Best:
+    """Learn from the pairs ``shown`` (S,) int64 for as long as those ``held_out`` (H,) say, ``most`` epochs at most.
+
+    Raises DivergenceError if the likelihood is never finite.
+    """
+    state = cloner.actor_critic.state_dict
+    best, best_loss, best_epoch, epoch = copy.deepcopy(state()), math.inf, 0, 0
     while epoch < most and epoch - best_epoch < patience:
         epoch += 1
         cloner.one_epoch(shown)
         validation = cloner.loss_on(held_out)
         if validation < best_loss:
-            best, best_loss, best_epoch = copy.deepcopy(actor_critic.state_dict()), validation, epoch
+            best, best_loss, best_epoch = copy.deepcopy(state()), validation, epoch
     if epoch and not math.isfinite(best_loss):
         raise DivergenceError("behaviour cloning never reached a finite likelihood on the held-out pairs")
-    actor_critic.load_state_dict(best)
-    worth = worth_of_clone(actor_critic, expert, shown, held_out, cloner.policy_on)
-    if epoch:
-        actor_critic.load_state_dict(start)
-        cloner.learn_from_all(math.ceil(LONGER * best_epoch))
-    return CloningResult(epoch, cloner.loss_on(order), best_loss, *worth)
+    return _Best(best, best_loss, best_epoch, epoch)
 
 
-def warm_start(actor_critic: ActorCritic, expert: Pairs) -> WarmStart:
+def warm_start(
+    actor_critic: ActorCritic, expert: Pairs, image_shift: float = 0.05, on_cloning: OnCloning | None = None
+) -> WarmStart:
     """Make the policy a clone of the expert, with room to explore, if the clone knows what the expert does.
 
     It does where it predicts held-out actions better, by LEAST_GAIN, than a policy that acts alike in all states, or is
@@ -136,14 +174,21 @@ def warm_start(actor_critic: ActorCritic, expert: Pairs) -> WarmStart:
 
     A clone is certain of the actions that it has seen, and what it has not seen says how wrong it is: each component
     of Box actions begins with the deviation of held-out actions from the clone's. The statistics of the observations
-    stay as they were when it learned, because it would act otherwise under others.
+    stay as they were when it learned, because it would act otherwise under others. ``image_shift`` and
+    ``on_cloning`` are those of ``clone_behaviour``.
     """
     before = copy.deepcopy(actor_critic.state_dict())
     if actor_critic.head == "greedy":  # action values are no likelihoods
         return WarmStart(CloningResult(0, math.inf, math.inf, 0.0, None), used=False)
     actor_critic.set_log_std(ROUGH_LOG_STD)
     try:
-        cloning = clone_behaviour(actor_critic, expert, loss=negative_log_likelihood_of_means)
+        cloning = clone_behaviour(
+            actor_critic,
+            expert,
+            loss=negative_log_likelihood_of_means,
+            image_shift=image_shift,
+            on_cloning=on_cloning,
+        )
     except DivergenceError:
         actor_critic.load_state_dict(before)
         return WarmStart(CloningResult(0, math.inf, math.inf, 0.0, None), used=False)

@@ -40,9 +40,11 @@ class ExpertRuns:
     had seen the episode from its beginning. Every observation is seen, also those whose actions are not learned.
     """
 
-    def __init__(self, actor_critic: ActorCritic, expert: Pairs) -> None:
-        """Raises InputError for pairs of which nobody knows what came before them."""
+    def __init__(self, actor_critic: ActorCritic, expert: Pairs, image_shift: float = 0.0) -> None:
+        """``image_shift`` is the share of their side by which pictures move at random where they are learned from, in a
+        run alike. Raises InputError for pairs of which nobody knows what came before them."""
         assert actor_critic.memory is not None
+        self.image_shift = image_shift
         self.actor_critic, self.expert, self.length = actor_critic, expert, actor_critic.memory.length
         self.walks = in_episodes(expert).walks()
         self._every = torch.arange(len(self.walks.pair), device=self.walks.pair.device)
@@ -73,7 +75,9 @@ class ExpertRuns:
         some, rows = self.runs.take(runs), self.runs.rows(runs)
         pairs = self.walks.pair[rows]
         known = ((pairs >= 0) & wanted[pairs]).nonzero().squeeze(1)
-        steps = Sequences(self.features(rows), some.lengths, some.states)
+        encoder, features = self.actor_critic.encoder, self.features(rows)
+        (moved,) = encoder.shifted(self.image_shift, features, runs=some.lengths)
+        steps = Sequences(moved, some.lengths, some.states)
         return ShownRuns(steps, known, self.expert.actions_at(pairs[known]))
 
     def draw(self, count: int) -> ShownRuns:

@@ -14,12 +14,32 @@ from gailkit.generator.cloning import negative_log_likelihood_of_means
 from gailkit.generator.expert_runs import ShownRuns
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.distributions import ActionDistribution
+from gailkit.networks.encoders import ObservationEncoder
 from gailkit.types import Transitions
 
 MEASURED_SHARE = 0.3  # of the expert's pairs,
 MOST_MEASURED = 1000  # and no more than so many
 
-Shown = Transitions | ShownRuns
+
+@dataclass(frozen=True)
+class ShownPairs:
+    """B of the expert's pairs."""
+
+    features: Tensor  # (B, size)
+    act: Tensor  # (B, *act)
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, pairs: Transitions, encoder: ObservationEncoder, image_shift: float = 0.0) -> ShownPairs:
+        """These, with pictures moved at random by up to a share ``image_shift`` of their side."""
+        return cls(encoder.shifted(image_shift, encoder(pairs.obs))[0], pairs.act)
+
+    def policy(self, actor_critic: ActorCritic) -> ActionDistribution:
+        """pi in their states."""
+        return actor_critic.distribution(self.features)
+
+
+Shown = ShownPairs | ShownRuns
 """Some of the expert's pairs; to a policy with memory, in runs of its episodes."""
 
 Draw = Callable[[int], Shown]
@@ -40,7 +60,7 @@ class Steps(Protocol):
         """Those at ``index`` (B,) int64, in that order."""
 
 
-def measured_apart(expert: Steps, seed: int) -> tuple[Transitions, Draw]:
+def measured_apart(expert: Steps, seed: int) -> tuple[Transitions, Callable[[int], Transitions]]:
     """Pairs to find out how well a policy knows the expert, and how to draw from all others, which may guide it.
 
     A policy knows the actions that guide it by heart, the accidental part of them too.
@@ -81,10 +101,4 @@ class Guidance:
 
     def loss(self, actor_critic: ActorCritic, pairs: Shown, progress: float) -> Tensor:
         """The term, a scalar, at a share in [0, 1] of the training."""
-        return self.strength(progress) * negative_log_likelihood_of_means(policy_at(actor_critic, pairs), pairs.act)
-
-
-def policy_at(actor_critic: ActorCritic, pairs: Shown) -> ActionDistribution:
-    """pi in the states of the pairs."""
-    found: ActionDistribution = pairs.policy(actor_critic) if isinstance(pairs, ShownRuns) else actor_critic(pairs.obs)
-    return found
+        return self.strength(progress) * negative_log_likelihood_of_means(pairs.policy(actor_critic), pairs.act)

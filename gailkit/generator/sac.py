@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gailkit.functional.q_learning import soft_value, value_target
 from gailkit.generator.cloning_worth import clipped_numbers, deviations
-from gailkit.generator.guidance import Guidance, policy_at
+from gailkit.generator.guidance import Guidance
 from gailkit.generator.off_policy import Batch, OffPolicyGenerator
 from gailkit.networks.action_values import action_values
 from gailkit.networks.actor_critic import ActorCritic
@@ -93,7 +93,7 @@ class SAC(OffPolicyGenerator):
         """Be guided, and begin with the entropy that the clone has where the expert was."""
         super().guide(guidance)
         with torch.no_grad():
-            self.first_entropy.copy_(policy_at(self.actor_critic, guidance.draw(SEEN)).entropy().mean())
+            self.first_entropy.copy_(guidance.draw(SEEN).policy(self.actor_critic).entropy().mean())
             self.last_entropy.copy_(self.first_entropy)
 
     def target_entropy(self, progress: float) -> Tensor:

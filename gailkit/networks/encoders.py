@@ -110,15 +110,20 @@ class ObservationEncoder(nn.Module):
         apart = self._apart(features, frames)
         return torch.cat([part for parts in zip(*apart, strict=True) for part in parts], 1)
 
-    def shifted(self, share: float, *features: Tensor, frames: Sequence[int] = ()) -> tuple[Tensor, ...]:
+    def shifted(
+        self, share: float, *features: Tensor, frames: Sequence[int] = (), runs: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         """Features (B, size) of one or several times, in which every picture has moved at random by up to a ``share``
-        of its shorter side: each of the B its own way, and alike at all times. ``frames`` as ``side_by_side``."""
+        of its shorter side: each of the B its own way, or each of the ``runs`` (S,) int64, lengths whose sum is B; and
+        alike at all times. Without pictures they stay as they are. ``frames`` as ``side_by_side``."""
+        if not self.pictures or not share:
+            return features
         apart, times = self._apart(features, frames), frames or [1] * len(features)
         moved = []
         for picture, *seen in zip(self.pictures, *apart, strict=False):
             shape = (picture.channels, picture.height, picture.width)
             joined = torch.cat([each.reshape(len(each), -1, *shape[1:]) for each in seen], 1)
-            shift = random_shift(joined, round(share * min(shape[1:])))
+            shift = random_shift(joined, round(share * min(shape[1:])), runs)
             moved.append([each.flatten(1) for each in shift.split([count * picture.channels for count in times], 1)])
         vectors = [parts[-1] for parts in apart]
         return tuple(torch.cat(parts, 1) for parts in zip(*moved, vectors, strict=True))

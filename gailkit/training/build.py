@@ -28,11 +28,12 @@ from gailkit.discriminator import (
     StateDiscriminator,
     with_gradient_penalty,
 )
+from gailkit.discriminator.learner import ExpertSampler
 from gailkit.functional import rewards
 from gailkit.functional.absorbing import absorbing_mass
-from gailkit.generator import Generator, Guidance, WarmStart, warm_start
+from gailkit.generator import Generator, Guidance, OnCloning, WarmStart, warm_start
 from gailkit.generator.expert_runs import ExpertRuns
-from gailkit.generator.guidance import Draw, measured_apart
+from gailkit.generator.guidance import ShownPairs, measured_apart
 from gailkit.networks.actor_critic import ActorCritic
 from gailkit.networks.encoders import ObservationEncoder
 from gailkit.networks.mlp import NetworkFactory, mlp, spectral_mlp
@@ -82,12 +83,14 @@ def build_trainer(
     parts: Parts | None = None,
     began: WarmStart | None = None,
     device: torch.device = CPU,
+    on_cloning: OnCloning | None = None,
 ) -> Trainer:
     """Everything an imitation is made of, from its settings. ``demonstrations`` must fit the environments' spaces.
 
     Args:
         began: how the run began whose state is to be loaded; None for one that is to begin.
         device: where it learns; the demonstrations are sent there once.
+        on_cloning: is told how far the clone is that it begins with.
 
     Raises:
         InputError: for a name that is not known, or a part that is not what it should be.
@@ -99,6 +102,7 @@ def build_trainer(
     with alone():  # the demonstrations are the same on all ranks, and count once
         for observations in shown.in_blocks():
             encoder.update(observations)
+    config = config.with_pictures(bool(encoder.pictures))
     given = given_networks(config, encoder, envs.single_action_space, parts)
     make_discriminator = parts.discriminator or discriminator_factory(config.discriminator)
     window = config.discriminator.window
@@ -131,34 +135,34 @@ def build_trainer(
     )
     teacher = Adversary(learner, demonstrations, shown)
     if discriminator.sees_actions:
-        began = began or _begun(actor_critic, shown)
-        _guide(generator, began, teacher.draw_steps, shown, config.seed)
+        began = began or _begun(actor_critic, shown, learner.image_shift, on_cloning)
+        _guide(generator, began, teacher.draw_steps, shown, config)
     candidates = Candidates(actor_critic, began, memory_of(config.steps_of_iteration))
     gamma = getattr(generator, "gamma", config.gamma)  # of one that somebody made with another
     discount = Discount(generator, gamma, config.endless_gamma, demonstrations.num_terminated > 0)
     return Trainer(config, build_collector(config, envs), teacher, generator, candidates, discount)
 
 
-def _guide(generator: Generator, began: WarmStart, draw: Draw, shown: Steps, seed: int) -> None:
+def _guide(generator: Generator, began: WarmStart, draw: ExpertSampler, shown: Steps, config: TrainConfig) -> None:
     """Let the expert's actions tell the generator what it asks of them, and guide it where it ``began`` as a clone."""
     if generator.measures:
-        generator.measured, draw = measured_apart(shown, seed)
+        generator.measured, draw = measured_apart(shown, config.seed)
     if began.used:
         generator.actor_critic.encoder.freeze()
-        generator.guide(_guidance(generator.actor_critic, shown, draw))
+        generator.guide(_guidance(generator.actor_critic, shown, draw, config.discriminator.image_shift))
 
 
-def _begun(actor_critic: ActorCritic, shown: Pairs) -> WarmStart:
+def _begun(actor_critic: ActorCritic, shown: Pairs, image_shift: float, on_cloning: OnCloning | None) -> WarmStart:
     """How the run begins. Of several ranks the first alone makes a clone, which the others are given later."""
-    record = from_first(lambda: packed(warm_start(actor_critic, shown).record()))
+    record = from_first(lambda: packed(warm_start(actor_critic, shown, image_shift, on_cloning).record()))
     return WarmStart.recorded(unpacked(record))
 
 
-def _guidance(actor_critic: ActorCritic, shown: Pairs, draw: Draw) -> Guidance:
+def _guidance(actor_critic: ActorCritic, shown: Pairs, draw: ExpertSampler, image_shift: float) -> Guidance:
     """By pairs that ``draw`` draws, or of a policy with memory by runs of the episodes that they are in."""
     if actor_critic.memory is None:
-        return Guidance(draw)
-    runs = ExpertRuns(actor_critic, shown)
+        return Guidance(lambda count: ShownPairs.of(draw(count), actor_critic.encoder, image_shift))
+    runs = ExpertRuns(actor_critic, shown, image_shift)
     return Guidance(runs.draw, refresh=runs.refresh)
 
 
@@ -173,7 +177,14 @@ def _ending_judge(
     if endings is None or len(endings) < FEWEST_ENDINGS:
         return None
     worth = config.gamma / (1.0 - config.gamma * config.lam)
-    return EndingJudge.of(like, loss, endings.to(device), updates=config.discriminator.updates, worth=worth)
+    return EndingJudge.of(
+        like,
+        loss,
+        endings.to(device),
+        updates=config.discriminator.updates,
+        worth=worth,
+        image_shift=config.discriminator.image_shift,
+    )
 
 
 def build_expert_trainer(
@@ -186,6 +197,7 @@ def build_expert_trainer(
     """
     parts = parts or Parts()
     encoder = observation_encoder(config.image_encoder, envs.single_observation_space, parts.image_encoder).to(device)
+    config = config.with_pictures(bool(encoder.pictures))
     given = given_networks(config, encoder, envs.single_action_space, parts)
     learner = made_generator(parts.generator or generator_factory(config), given)
     learner.least_deviation = config.least_deviation

@@ -79,7 +79,8 @@ class DiscriminatorConfig:
     )
     image_shift: float = setting(
         0.05,
-        "Share of their side by which pictures move at random before D learns from them, on both sides alike.",
+        "Share of their side by which pictures move at random before D learns from them, on both sides alike, and "
+        "before the policy learns the expert's actions.",
         at_least=0,
         below=1,
     )
@@ -171,6 +172,10 @@ class RunConfig:
     def steps_of_rollouts(self) -> int:
         """Steps of all the rollouts in the run."""
         return self.total_iterations * self.steps_of_iteration
+
+    def with_pictures(self: Config, seen: bool) -> Config:
+        """These settings with the defaults of where observations are pictures, if some are ``seen``."""
+        return dataclasses.replace(self, policy=self.policy.with_pictures(self.generator)) if seen else self
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, sections as nested dictionaries, the generator's defaults filled in."""

@@ -21,7 +21,7 @@ from gailkit.demonstrations import Demonstrations
 from gailkit.devices import AUTO, device_of
 from gailkit.errors import DataError, InputError
 from gailkit.experts.random import random_policy
-from gailkit.generator import TrainedPolicy
+from gailkit.generator import OnCloning, TrainedPolicy
 from gailkit.rollouts.environments import EnvMaker, SeedStream
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.rollouts.failures import Mishaps
@@ -59,7 +59,9 @@ class Method:
 class Watching:
     """Contexts around all that takes time, which yield what is to be told how it goes."""
 
-    training: Callable[[str], AbstractContextManager[OnIteration | None]] = lambda teacher: nullcontext()
+    training: Callable[[str], AbstractContextManager[tuple[OnIteration | None, OnCloning | None]]] = lambda teacher: (
+        nullcontext((None, None))
+    )
     playing: Callable[[str, int], AbstractContextManager[tuple[OnEpisode | None, OnSteps | None]]] = (
         lambda who, episodes: nullcontext((None, None))
     )
@@ -216,7 +218,7 @@ class _Stage:
     ) -> TrainedPolicy:
         """Who the method made of what ``name`` has shown, as it was last: a choice would hide what rewards pay for."""
         method = self.method
-        with self.watching.training(name) as on_iteration:
+        with self.watching.training(name) as (on_iteration, on_cloning):
             trained = train(
                 method.env_id,
                 shown,
@@ -226,6 +228,7 @@ class _Stage:
                 overwrite=overwrite,
                 env_kwargs=method.env_kwargs,
                 on_iteration=on_iteration,
+                on_cloning=on_cloning,
                 command=command,
                 stepping=self._stepping,
                 device=self.device,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from gailkit.training.settings import SettingError, grown, setting, setting_of, settle
@@ -13,6 +13,7 @@ ON_POLICY = (*ADAM, "acktr")
 DETERMINISTIC = ("ddpg", "td3")
 OFF_POLICY = ("dqn", *DETERMINISTIC, "sac")
 EVERY = (*ON_POLICY, *OFF_POLICY)
+PICTURED_RATE = 3e-4  # the default learning rate of ADAM where observations are pictures: convolutions bear no more
 MEMORY_UNITS, MEMORY_LENGTH = 64, 32
 MEMORY = ("memory", "memory_units", "memory_length")  # the settings of one, which no generator is given itself
 SCHEDULES = ("linear", "constant")
@@ -54,7 +55,7 @@ class PolicyConfig:
     )
     learning_rate: float | None = setting_of(
         dict.fromkeys(ADAM, 2e-3) | dict.fromkeys(DETERMINISTIC, 1e-3) | dict.fromkeys(("dqn", "sac"), 3e-4),
-        "Adam's learning rate; trpo's is that of the value function.",
+        f"Adam's learning rate, of pictures {PICTURED_RATE:g} if that is less; trpo's is that of the value function.",
         at_least=0,
     )
     learning_rate_schedule: str | None = setting_of(
@@ -181,6 +182,13 @@ class PolicyConfig:
         """Of the layers in a row that its networks have at least, for who has to know how large they are."""
         remembers = self.memory not in (None, "none")
         return [self.hidden, *([(units := self.memory_units or MEMORY_UNITS, 3 * units)] if remembers else [])]
+
+    def with_pictures(self, generator: str) -> PolicyConfig:
+        """These settings with what is the default of ``generator`` where observations are pictures that are seen."""
+        rates = next(item for item in fields(self) if item.name == "learning_rate").metadata["of"]
+        if self.learning_rate is not None or generator not in rates:
+            return self
+        return replace(self, learning_rate=min(PICTURED_RATE, rates[generator]))
 
     def of(self, generator: str, growth: float = 1.0) -> dict[str, Any]:
         """The settings that ``generator`` has, by name, its defaults for those that were not given.

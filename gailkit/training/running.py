@@ -112,7 +112,7 @@ def run_to_the_end(
             _iterate(result, on_iteration, looks=_looks(result, plan.demonstrations, stepping))
             return _chosen(result, plan.demonstrations, None, stepping, maker)
         tracked = describe_trackers(onlookers.trackers)
-        described = describe_run(env_id, kwargs, envs, config, command, chosen)
+        described = describe_run(env_id, kwargs, envs, plan.trainer.config, command, chosen)
         described = {**described, "track": tracked, **plan.description}
         with closing(_begun(Path(out), described, plan, overwrite)) as folder:
             return train_into(

@@ -11,7 +11,9 @@ import torch
 from gailkit.demonstrations import Demonstrations
 from gailkit.devices import AUTO
 from gailkit.errors import InputError
+from gailkit.generator import OnCloning
 from gailkit.recording.recorded_in import check_recorded_in
+from gailkit.rollouts.global_generators import undisturbed
 from gailkit.rollouts.protocol import Environments
 from gailkit.rollouts.stepping import Stepping
 from gailkit.simulators.protocol import Simulator
@@ -35,6 +37,7 @@ def train(
     overwrite: bool = False,
     env_kwargs: Mapping[str, Any] | None = None,
     on_iteration: OnIteration | None = None,
+    on_cloning: OnCloning | None = None,
     command: str | None = None,
     stepping: Stepping | None = None,
     track: Track | None = None,
@@ -57,6 +60,8 @@ def train(
         on_iteration: is called after every iteration with its metrics, a dict, which may also be asked for the policy,
             for an end, a checkpoint or another setting (``training.iteration.Iteration``). What it draws from global
             generators makes no difference to the run. What it raises ends the training, after a checkpoint.
+        on_cloning: is called now and then while a clone is made for it to begin with, which may take minutes, with how
+            many pairs were learned from, each as often as it was, and how many that will be at most.
         command: the command line that asked for the run, for the record.
         stepping: where the environments run, which makes no difference to the result, and how often they may fail.
         track: where the numbers are shown beside ``metrics.jsonl``: some of tensorboard, wandb and trackio,
@@ -95,7 +100,10 @@ def train(
             check_recorded_in(demonstrations.about, envs.about)
         described = {**describe_demonstrations(fitted, held_out, source), "other_environment": other_environment}
         return Plan(
-            build_trainer(config, envs, fitted, parts, device=device), {"demonstrations": described}, fitted, parts
+            build_trainer(config, envs, fitted, parts, device=device, on_cloning=_undisturbing(on_cloning)),
+            {"demonstrations": described},
+            fitted,
+            parts,
         )
 
     return run_to_the_end(
@@ -111,3 +119,15 @@ def train(
         track=track,
         device=device,
     )
+
+
+def _undisturbing(on_cloning: OnCloning | None) -> OnCloning | None:
+    """The same, but what it draws from global generators makes no difference to the run."""
+    if on_cloning is None:
+        return None
+
+    def told(learned: int, at_most: int) -> None:
+        with undisturbed():
+            on_cloning(learned, at_most)
+
+    return told

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.spaces import Box, Dict, Discrete
 
 from gailkit.checks.finding import Unchecked
 from gailkit.checks.replay import replayed_steps
 from gailkit.checks.states import state_setter
 from gailkit.checks.subject import Subject
-from gailkit.checks.surroundings import Surroundings
+from gailkit.checks.surroundings import Surroundings, surroundings_of
 from gailkit.rollouts.environments import make_env
+from gailkit.spaces import unflatten_values
 from gailkit.types import Trajectory
 
 MakeSubject = Callable[..., Subject]
@@ -88,6 +92,72 @@ def test_a_last_observation_that_was_made_up_is_not_compared(
         replace(each, observations=np.concatenate([each.observations[:-1], each.observations[:1]])) for each in short
     ]
     assert names(replayed_steps(subject_of(wrong), around("CartPole-v1"))) == ["replay_differs"]
+
+
+class Corridor(gymnasium.Env[Any, Any]):
+    """A light goes up and down a corridor: a picture of it, and how often it has gone."""
+
+    def __init__(self) -> None:
+        parts = {"sight": Box(0, 255, (16, 16, 1), np.uint8), "gone": Box(0, 99, (1,), np.float32)}
+        self.observation_space, self.action_space = Dict(parts), Discrete(2)
+        self.place, self.gone = 0, 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.place, self.gone = int(self.np_random.integers(16)), 0
+        return self._seen(), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.place, self.gone = (self.place + 2 * int(action) - 1) % 16, self.gone + 1
+        return self._seen(), 1.0, self.gone == 12, False, {}
+
+    def _seen(self) -> dict[str, np.ndarray]:
+        sight = np.zeros((16, 16, 1), np.uint8)
+        sight[self.place] = 200
+        return {"gone": np.array([self.gone], np.float32), "sight": sight}
+
+
+@pytest.fixture
+def corridor(played: Played) -> list[Trajectory]:
+    """As a file has them, whose parts are in another order than the environment's."""
+    gymnasium.register("Corridor-v0", Corridor)
+    env = make_env("Corridor-v0")
+    episodes = played("Corridor-v0")
+    del gymnasium.registry["Corridor-v0"]
+    held = [unflatten_values(env.observation_space, each.observations) for each in episodes]
+    return [replace(each, observations=seen) for each, seen in zip(episodes, held, strict=True)]
+
+
+@pytest.fixture
+def corridor_around(corridor: list[Trajectory]) -> Iterator[Surroundings]:
+    gymnasium.register("Corridor-v0", Corridor)
+    yield surroundings_of("Corridor-v0", {})
+    del gymnasium.registry["Corridor-v0"]
+
+
+@pytest.mark.parametrize("wrong", [None, "sight", "gone"])
+def test_every_part_of_what_was_seen_is_compared(
+    subject_of: MakeSubject, corridor: list[Trajectory], corridor_around: Surroundings, wrong: str | None
+) -> None:
+    if wrong is None:
+        assert names(replayed_steps(subject_of(corridor), corridor_around)) == []
+        return
+    altered = [each.observations.copy() for each in corridor]
+    for seen in altered:
+        seen[wrong][1:] = np.roll(seen[wrong][1:], 1, axis=0)
+    others = [replace(each, observations=seen) for each, seen in zip(corridor, altered, strict=True)]
+    assert names(replayed_steps(subject_of(others), corridor_around)) == ["replay_differs"]
+
+
+def test_pictures_of_a_task_do_not_show_its_state(subject_of: MakeSubject, around: Around, played: Played) -> None:
+    """Its states could be set, if they were what is seen; of wrong seeds nothing can be replayed."""
+    seen, env_id = around("benchmarks.seen_tasks:SeenCartPole-v0"), "benchmarks.seen_tasks:SeenCartPole-v0"
+    episodes = played(env_id)
+    assert names(replayed_steps(subject_of(episodes), seen)) == []
+    assert names(replayed_steps(subject_of(shifted(episodes)), seen)) == ["replay_differs"]
+    reseeded = [replace(each, seed=1000 + index) for index, each in enumerate(episodes)]
+    assert names(replayed_steps(subject_of(reseeded), seen)) == ["seeds_differ"]
+    assert isinstance(replayed_steps(subject_of(without_seeds(episodes)), seen), Unchecked)
 
 
 def test_only_states_that_observations_show_can_be_set() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from gailkit.cli import main, training_progress
 from gailkit.cli.common import Interrupted
+from gailkit.cli.training_progress import ShowTraining
 from gailkit.training.run import RunFolder
 
 RunHere = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -31,16 +32,16 @@ def counting(seen: list[Mapping[str, float]]) -> Callable[[int], Any]:
     shown = training_progress.show_training
 
     @contextmanager
-    def show_counted(total: int) -> Iterator[Callable[[Mapping[str, float]], None]]:
+    def show_counted(total: int) -> Iterator[ShowTraining]:
         with shown(total) as show:
 
             def count(metrics: Mapping[str, float]) -> None:
-                show(metrics)
+                show.iteration(metrics)
                 seen.append(metrics)
                 if len(seen) == 2:
                     raise Interrupted(2)
 
-            yield count
+            yield show._replace(iteration=count)
 
     return show_counted
 

@@ -21,13 +21,29 @@ def test_lines_come_every_ten_seconds_with_the_time_left(
     with show_training(1000) as show:
         for steps, seconds in ((50, 8.0), (100, 11.0), (150, 14.0), (200, 22.0)):
             now[0] = seconds
-            show({"steps": float(steps), "seconds": seconds, "steps_per_second": 10.0})
+            show.iteration({"steps": float(steps), "seconds": seconds, "steps_per_second": 10.0})
     lines = capsys.readouterr().err.splitlines()
     assert [line.split("; ")[0] for line in lines] == [
         "step 100 of 1,000, 10 steps/s, 54 s left",  # the second iteration took 3 s, and 18 like it are left
         "step 200 of 1,000, 10 steps/s, 1 min 28 s left",  # the third and the fourth 11 s, and 16 are left
     ]
     assert "true return: -" in lines[0]  # no episode has ended
+
+
+def test_a_clone_that_takes_long_tells_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(training_progress.time, "monotonic", lambda: now[0])
+    with show_training(1000) as show:
+        for learned, at_most, seconds in ((5000, 30_000, 9.0), (10_000, 30_000, 12.0), (15_000, 20_000, 22.0)):
+            now[0] = seconds
+            show.cloning(learned, at_most)
+    told = capsys.readouterr().err.splitlines()
+    assert told == [  # 5000 took 3 s, and 20,000 are left; then 5000 took 10 s, and as many are left
+        "cloning the demonstrations: 10,000 of at most 30,000 pairs, at most 12 s left",
+        "cloning the demonstrations: 15,000 of at most 20,000 pairs, at most 10 s left",
+    ]
 
 
 def test_after_one_iteration_nobody_knows_how_long_the_others_take(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,7 +62,10 @@ def test_a_terminal_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
     with show_training(1000) as show:
-        show({"steps": 250.0, "seconds": 10.0, "steps_per_second": 25.0, "policy/entropy": 0.625, "policy/kl": 0.01})
+        show.cloning(128, 640)
+        show.iteration(
+            {"steps": 250.0, "seconds": 10.0, "steps_per_second": 25.0, "policy/entropy": 0.625, "policy/kl": 0.01}
+        )
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
     assert "getting ready for the first iteration" in shown and "step 250 of 1,000, 25 steps/s" in shown
     assert re.search(r"policy entropy \| KL of the update\W+0\.6250 \| 0\.0100", shown)
@@ -100,7 +119,7 @@ def test_what_there_is_is_shown_and_nothing_else(
     capsys: pytest.CaptureFixture[str], metrics: dict[str, float], shown: list[str]
 ) -> None:
     with show_training(1000) as show:
-        show({**CLOCK, **metrics})
+        show.iteration({**CLOCK, **metrics})
     (line,) = capsys.readouterr().err.splitlines()
     assert line.split("; ") == ["step 1,000 of 1,000, 100 steps/s, 0 s left", *shown]
 
@@ -131,7 +150,7 @@ def test_an_alarm_is_told_once_with_what_to_try(
     monkeypatch.setenv("COLUMNS", "200")
     with show_training(1000) as show:
         for step, far, blind in ((100.0, 0.0, 0.0), (200.0, 1.0, 0.0), (300.0, 0.0, 0.0), (400.0, 1.0, 1.0)):
-            show({**CLOCK, "steps": step, "health/updates_far": far, "health/discriminator_blind": blind})
+            show.iteration({**CLOCK, "steps": step, "health/updates_far": far, "health/discriminator_blind": blind})
     said = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
     assert len(said) == 2
     assert "warning, at step 200: Updates moved the policy far. Try: a lower --policy-learning-rate" in said[0]

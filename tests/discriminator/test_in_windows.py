@@ -302,11 +302,10 @@ def test_pictures_of_all_times_come_first_and_move_alike(kind: Callable[..., Dis
     assert torch.equal(encoded.obs[:, 3600:3603][2:, 1], alone[1:-1, -1])
     logits = model(steps)
     torch.testing.assert_close(model.judged(steps), logits)
-    learner = DiscriminatorLearner(model, AdversarialLoss(), log_d, expert_mass=0, gamma=0.9, image_shift=0.2)
     still = replace(encoded, obs=torch.cat([alone[:, :1200].repeat(1, 3), encoded.obs[:, 3600:]], 1))
     if model.looks_ahead:
         still = replace(still, next_obs=torch.cat([alone[:, :1200], encoded.next_obs[:, 1200:]], 1))
-    moved = learner._moved(still)
+    moved = model.moved(still, 0.2)
     frames = moved.obs[:, :3600].reshape(8, 3, 1200)
     assert torch.equal(frames[:, 0], frames[:, 2]) and not torch.equal(frames[:, 0], alone[:, :1200])
     assert torch.equal(moved.obs[:, 3600:], still.obs[:, 3600:])

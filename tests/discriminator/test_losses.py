@@ -170,6 +170,37 @@ def test_the_penalty_of_a_steep_linear_discriminator_is_its_excess_slope_squared
     assert penalty(model, batch(8), batch(3), 0.7) == pytest.approx(0.7 * 4, rel=1e-5)
 
 
+class Bright(Discriminator):
+    """z = a x^2 / 2 summed over the pixels x of a picture: the slope is a |x|."""
+
+    def __init__(self) -> None:
+        super().__init__(ObservationEncoder(Box(0, 255, (16, 16), np.uint8)), DISCRETE)
+
+    def logits(self, encoded: Transitions) -> Tensor:
+        return encoded.obs.square().sum(-1) / 2
+
+
+def test_of_pictures_a_part_stands_for_all() -> None:
+    """Pairs of equal pictures k / 16 everywhere have the slope k: all of them give the mean of (k - 1)^2, 0 at k = 0,
+    and a quarter gives that in the mean of many draws, its deviation as that of 2 of 8 without replacement."""
+    slopes = torch.arange(8.0)
+    obs = (slopes / 16)[:, None].expand(8, 256).contiguous()
+    pairs = Transitions(obs, torch.zeros(8, 2), obs, torch.zeros(8, dtype=torch.bool))
+    model, each = Bright(), (slopes - 1).clamp(min=0).square()
+    draws, share = 3000, 2 / 8
+    found = torch.tensor([penalty(model, pairs, pairs, 1.0) for _ in range(draws)])
+    deviation = float(each.std() * ((1 - share) / 2) ** 0.5)
+    assert float(found.mean()) == pytest.approx(float(each.mean()), abs=4 * deviation / draws**0.5)
+    assert float(found.std()) == pytest.approx(deviation, rel=0.1)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_of_few_pictures_one_at_least_counts(size: int) -> None:
+    obs = torch.full((size, 256), 3.0 / 16)
+    pairs = Transitions(obs, torch.zeros(size, 2), obs, torch.zeros(size, dtype=torch.bool))
+    assert penalty(Bright(), pairs, pairs, 1.0) == pytest.approx(4.0, rel=1e-5)
+
+
 @pytest.mark.parametrize("scale", [0.0, 0.1, 0.99])
 def test_a_flat_discriminator_is_not_penalised(scale: float) -> None:
     assert penalty(Linear([scale, 0.0], [0.0, 0.0]), batch(8), batch(8), 10.0) == 0.0

@@ -18,6 +18,15 @@ def test_every_picture_is_one_of_the_shifted_ones_and_all_of_them_come() -> None
     assert {tuple(each[0].flatten().tolist()) for each in moved} == possible and len(possible) == 9
 
 
+def test_pictures_of_a_run_move_alike_and_runs_each_their_own_way() -> None:
+    torch.manual_seed(0)
+    pictures = torch.arange(64.0).reshape(1, 1, 8, 8).expand(60, 1, 8, 8)
+    lengths = torch.tensor([20, 1, 39])
+    parts = random_shift(pictures, 3, lengths).split(lengths.tolist())
+    assert all(torch.equal(part, part[:1].expand_as(part)) for part in parts)
+    assert len({tuple(part[0].flatten().tolist()) for part in parts}) == 3
+
+
 def test_no_shift_leaves_pictures_alone() -> None:
     pictures = torch.randn(2, 3, 4, 4)
     assert random_shift(pictures, 0) is pictures

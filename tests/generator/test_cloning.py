@@ -132,6 +132,35 @@ def test_the_second_part_is_half_as_long_again_as_the_first_was_best(monkeypatch
     assert passes == [70] * 8 + [100] * 12
 
 
+def test_a_second_part_that_unlearns_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where rectifiers go out: what the first part knew is then more."""
+
+    def go_out(self: cloners.PairCloner, epochs: int) -> None:
+        for each in self.actor_critic.parameters():
+            torch.nn.init.zeros_(each)
+
+    obs = states(100)
+    expert = pairs(obs, (obs[:, 0] > 0).long())
+    monkeypatch.setattr(cloners.PairCloner, "learn_from_all", go_out)
+    policy = novice(Discrete(2), obs)
+    result = clone_behaviour(policy, expert, learning_rate=0.01, max_epochs=20)
+    assert result.training_loss == pytest.approx(negative_log_likelihood(policy, expert))
+    assert result.training_loss < 0.3 < math.log(2)  # of a policy that does either as often
+
+
+def test_how_far_it_is_is_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most 8 passes over 70 pairs and 12 over all; all of these, since it goes on getting better."""
+    monkeypatch.setattr(cloners, "TOLD", 100)
+    obs, told = states(100), []
+    expert = pairs(obs, (obs[:, 0] > 0).long())
+    clone_behaviour(
+        novice(Discrete(2), obs), expert, max_epochs=8, batch_size=50, on_cloning=lambda *seen: told.append(seen)
+    )
+    learned, at_most = zip(*told, strict=True)
+    assert set(at_most) == {70 * 8 + 100 * 12}
+    assert learned == (120, 210, 330, 400, 540, *range(610, 1711, 100))  # minibatches of 50 and 20, then of 50
+
+
 @pytest.mark.parametrize(("batch_size", "epochs"), [(7, 4), (70, 30), (69, 15), (500, 30)])
 def test_large_demonstrations_are_passed_over_less_often(
     monkeypatch: pytest.MonkeyPatch, batch_size: int, epochs: int

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from gailkit.functional.schedules import constant
 from gailkit.generator import ACKTR, TRPO, Generator, Guidance, PolicyGradient, PPOClip, PPOPenalty
+from gailkit.generator.guidance import Shown, ShownPairs
+from gailkit.networks.encoders import ObservationEncoder
 from gailkit.types import Transitions
 
 Make = Callable[..., Generator]
@@ -44,20 +46,24 @@ def expert_of(space: Space[Any], size: int = 6) -> Transitions:
 
 def guidance_of(space: Space[Any], **options: Any) -> Guidance:
     """It gives the same pairs every time."""
-    return Guidance(lambda size: expert_of(space, size), **options)
+    return Guidance(lambda size: shown_of(space, size), **options)
+
+
+def shown_of(space: Space[Any], size: int) -> ShownPairs:
+    return ShownPairs.of(expert_of(space, size), ObservationEncoder(Discrete(3)))
 
 
 def test_the_guidance_fades_in_proportion_to_what_is_left() -> None:
     guidance = guidance_of(Discrete(3), weight=0.4)
     assert [guidance.strength(progress) for progress in (0.0, 0.25, 0.5, 1.0)] == pytest.approx([0.4, 0.3, 0.2, 0.0])
     assert guidance_of(Discrete(3), weight=0.4, schedule=constant).strength(0.9) == 0.4
-    assert len(guidance_of(Discrete(3), batch_size=7).pairs()) == 7
+    assert len(guidance_of(Discrete(3), batch_size=7).pairs().act) == 7
 
 
 def test_its_gradient_is_that_of_the_likelihood_of_discrete_actions(make_actor_critic: Any) -> None:
     # d/d logits of -ln softmax(logits)[a] is p - 1_a: that of the last bias is its mean
     model, pairs = make_actor_critic(), expert_of(Discrete(3), 7)
-    loss = guidance_of(Discrete(3), weight=0.4).loss(model, pairs, 0.5)
+    loss = guidance_of(Discrete(3), weight=0.4).loss(model, shown_of(Discrete(3), 7), 0.5)
     (found,) = torch.autograd.grad(loss, model.policy[-1].bias)
     p = model(pairs.obs).logits.softmax(-1).detach()
     torch.testing.assert_close(found, 0.4 * 0.5 * (p - torch.eye(3)[pairs.act]).mean(0))
@@ -67,7 +73,7 @@ def test_its_gradient_is_that_of_the_likelihood_of_means_and_none_of_deviations(
     # d/d mean of -ln N(a; mean, std) is (mean - a) / std^2, with mean = 2 + 6 output and std = 6 e^log_std
     model, pairs = make_actor_critic(Box(-4, 8, (2,))), expert_of(Box(-4, 8, (2,)), 7)
     model.set_log_std(torch.tensor([-0.5, 0.3]))
-    loss = guidance_of(Box(-4, 8, (2,)), weight=0.4).loss(model, pairs, 0.5)
+    loss = guidance_of(Box(-4, 8, (2,)), weight=0.4).loss(model, shown_of(Box(-4, 8, (2,)), 7), 0.5)
     bias, log_std = torch.autograd.grad(loss, [model.policy[-1].bias, model.log_std], allow_unused=True)
     mean = model(pairs.obs).mode().detach()
     expected = (mean - pairs.act) / (36 * torch.tensor([-1.0, 0.6]).exp())
@@ -121,7 +127,7 @@ def test_at_the_end_of_a_training_the_guidance_is_gone(
     assert torch.equal(vector_of(generator), before)
 
 
-def guided_objective(generator: Generator, surrogate: float, pairs: Transitions, progress: float) -> float:
+def guided_objective(generator: Generator, surrogate: float, pairs: Shown, progress: float) -> float:
     assert generator.guidance is not None
     with torch.no_grad():
         loss: Tensor = generator.guidance.loss(generator.actor_critic, pairs, progress)

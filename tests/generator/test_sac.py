@@ -12,7 +12,7 @@ from gymnasium.spaces import Box, Discrete
 
 from gailkit.functional.q_learning import Ahead
 from gailkit.generator import SAC, Guidance
-from gailkit.generator.guidance import measured_apart
+from gailkit.generator.guidance import ShownPairs, measured_apart
 from gailkit.generator.off_policy import Batch
 from gailkit.types import Transitions
 
@@ -88,7 +88,7 @@ def test_the_target_goes_from_the_entropy_of_the_clone_to_that_of_the_expert(
     generator = made(make_actor_critic, space)
     pairs = pairs_of(generator, 50)
     own = float(generator.actor_critic(pairs.obs).entropy().mean().detach())
-    generator.guide(Guidance(lambda count: pairs))
+    generator.guide(Guidance(lambda count: ShownPairs.of(pairs, generator.actor_critic.encoder)))
     assert [float(generator.target_entropy(progress)) for progress in (0.0, 1.0)] == pytest.approx([own, own])
     assert generator.guidance is not None
     generator.last_entropy.fill_(own - 2.0)

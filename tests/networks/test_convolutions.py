@@ -59,6 +59,21 @@ def test_pictures_of_any_size_are_seen_wherever_something_is(make: ImageEncoder,
         assert not torch.equal(network(lit), network(dark))
 
 
+@pytest.mark.parametrize("make", [nature, impala])
+def test_how_pictures_lie_in_memory_makes_no_difference(make: ImageEncoder) -> None:
+    """Neither to what is seen nor to what is learned: the layers one by one, of pictures with their channels apart."""
+    torch.manual_seed(0)
+    network, pictures = make(3, 40, 36).double(), torch.randn(5, 3, 40, 36).double()
+    apart = pictures
+    for layer in network:
+        apart = layer(apart.contiguous())
+    found = network(pictures)
+    torch.testing.assert_close(found, apart)
+    kernels = list(network.parameters())
+    slopes = [torch.autograd.grad(each.square().mean(), kernels) for each in (found, apart)]
+    torch.testing.assert_close(*slopes)
+
+
 def encoder_of(space: Box | Dict) -> ObservationEncoder:
     return ObservationEncoder(flattened_space(space), tiny)
 

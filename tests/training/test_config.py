@@ -266,6 +266,26 @@ def test_settings_survive_the_way_through_json(
     assert json.loads(json.dumps(again.to_dict())) == written
 
 
+@pytest.mark.parametrize(
+    ("generator", "given", "found"),
+    [("ppo-clip", None, 3e-4), ("trpo", None, 3e-4), ("td3", None, 3e-4), ("sac", None, 3e-4), ("pg", 0.01, 0.01)],
+)
+def test_the_default_learning_rate_is_less_where_pictures_are_seen(
+    generator: str, given: float | None, found: float
+) -> None:
+    config = TrainConfig(generator=generator, policy=PolicyConfig(learning_rate=given))
+    assert config.with_pictures(seen=False) is config
+    seen = config.with_pictures(seen=True)
+    assert seen.policy_settings["learning_rate"] == found
+    assert {**seen.policy_settings, "learning_rate": 0} == {**config.policy_settings, "learning_rate": 0}
+    assert config_from_dict(seen.to_dict(), TrainConfig).with_pictures(seen=True).to_dict() == seen.to_dict()
+
+
+def test_a_learning_rate_is_not_asked_for_where_there_is_none() -> None:
+    config = ExpertConfig(generator="acktr")
+    assert config.with_pictures(seen=True) == config
+
+
 def test_what_is_not_given_is_the_default() -> None:
     changed = config_from_dict({"policy": {"entropy_bonus": 0.25}}, TrainConfig)
     assert changed == TrainConfig(policy=PolicyConfig(entropy_bonus=0.25))

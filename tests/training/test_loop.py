@@ -81,7 +81,7 @@ def test_discriminator_and_policy_share_one_normaliser_that_takes_in_each_rollou
             trainer.iterate()
 
 
-def begun(cloned: bool, actor_critic: ActorCritic, shown: Transitions) -> WarmStart:
+def begun(cloned: bool, actor_critic: ActorCritic, shown: Transitions, *_: Any) -> WarmStart:
     """A warm start that says, without having cloned, that it did or did not."""
     if cloned:
         actor_critic.encoder.freeze()
