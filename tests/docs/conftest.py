@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import gymnasium
 import pytest
 
 from gailkit.cli import main
@@ -34,13 +35,15 @@ def checkout(
     shutil.copytree(repository / "docs" / "pictures", tmp_path / "docs" / "pictures")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend("")  # the command adds the current folder; this puts sys.path back afterwards
-    known = set(sys.modules)
+    known, registered = set(sys.modules), set(gymnasium.registry)
     monkeypatch.setattr("gailkit.evaluation.side_by_side.RATES", (2.0,))  # frames a second: drawing takes longest
     with quickly():
         yield tmp_path
     for name in [path.stem for path in tmp_path.glob("*.py")]:
         if name not in known:
             sys.modules.pop(name, None)
+    for name in set(gymnasium.registry) - registered:  # whatever a page has called so may be called otherwise elsewhere
+        del gymnasium.registry[name]
 
 
 @pytest.fixture
