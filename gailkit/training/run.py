@@ -63,11 +63,7 @@ class RunFolder:
             DataError: if it is to be replaced but has a config.json that is not a run's.
             StorageError: if the folder cannot be made or written to.
         """
-        if path.is_dir() and any(entry.name != LOCK_FILE for entry in path.iterdir()) and not overwrite:
-            holds_run = (path / CONFIG_FILE).exists()
-            what = "already holds a run" if holds_run else "is not empty"
-            how = "replaces that run" if holds_run else "puts the run beside what lies there"
-            raise InputError(f"{path} {what}; choose another folder, or give --overwrite, which {how}")
+        cls.check_free(path, overwrite)
         folder = cls(path)
         if (path / CONFIG_FILE).exists():
             folder.description()  # raises where the folder is somebody else's, which is not ours to remove
@@ -83,6 +79,15 @@ class RunFolder:
             folder.close()
             raise
         return folder
+
+    @staticmethod
+    def check_free(path: Path, overwrite: bool = False) -> None:
+        """Raise InputError if ``path`` is not empty and ``overwrite`` is not set."""
+        if path.is_dir() and any(entry.name != LOCK_FILE for entry in path.iterdir()) and not overwrite:
+            holds_run = (path / CONFIG_FILE).exists()
+            what = "already holds a run" if holds_run else "is not empty"
+            how = "replaces that run" if holds_run else "puts the run beside what lies there"
+            raise InputError(f"{path} {what}; choose another folder, or give --overwrite, which {how}")
 
     def claim(self) -> None:
         """Have the folder alone until ``close``. Raises InUseError if another process trains into it."""

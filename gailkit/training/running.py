@@ -100,6 +100,9 @@ def run_to_the_end(
     device_of(device)
     onlookers = Onlookers(on_iteration, trackers_of(track, out))
     require_same(lambda: {"env_id": env_id, "env_kwargs": kwargs, **config.to_dict(), "out": out is not None})
+    with together():  # before anything is made that takes long
+        if out is not None and is_first():
+            RunFolder.check_free(Path(out), overwrite)
     maker = maker_for(env, kwargs, config, device, stepping)
     stepping = settled(stepping, maker, config)
     with surroundings(maker, config, stepping) as envs:

@@ -33,7 +33,7 @@ def test_a_folder_that_holds_a_run_is_refused_and_left_as_it_is(
     with pytest.raises(
         InputError, match="already holds a run; choose another folder, or give --overwrite, which replaces that run"
     ):
-        train("CartPole-v1", cartpole, tiny, out=tmp_path)
+        train("NoSuchThing-v0", cartpole, tiny, out=tmp_path)  # nothing is made before, which may take minutes
     with pytest.raises(InputError, match="reward form"):  # a mistake costs nobody his run, whatever he said
         train("CartPole-v1", cartpole, dataclasses.replace(tiny, reward="nosuch"), out=tmp_path, overwrite=True)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
