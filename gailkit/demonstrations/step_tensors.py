@@ -114,7 +114,7 @@ class KeptSteps:
         frames = 1 if self.stacking is None else self.stacking.frames
         rows = len(self.observations) if self.stacking is None else 2 * frames * len(self)
         seen = rows * self.observations[:1].size * self.observation_dtype.itemsize
-        return seen + self.actions.size * self.action_dtype.itemsize + len(self) * 25
+        return seen + self.actions.size * self.action_dtype.itemsize + len(self) * (4 * 8 + 1)  # four rows, terminated
 
     def as_tensors(self) -> tuple[Tensor, Tensor]:
         """Observations (rows, *obs), at ``observation_rows``, and actions (rows, *act), in the types of what is drawn.

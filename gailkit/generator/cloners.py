@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -135,18 +136,10 @@ class PairCloner(Cloner):
 class EpisodeCloner(Cloner):
     """By minibatches of runs of the expert's episodes; what is remembered before them is found anew every epoch."""
 
-    def __init__(
-        self,
-        actor_critic: ActorCritic,
-        expert: Pairs,
-        loss: CloningLoss,
-        learning_rate: float,
-        batch_size: int,
-        image_shift: float,
-        on_cloning: OnCloning | None = None,
-    ) -> None:
-        super().__init__(actor_critic, expert, loss, learning_rate, batch_size, image_shift, on_cloning)
-        self.runs = ExpertRuns(actor_critic, expert, image_shift)
+    @cached_property
+    def runs(self) -> ExpertRuns:
+        """The runs. Raises InputError for pairs that are in no episodes."""
+        return ExpertRuns(self.actor_critic, self.expert, self.image_shift)
 
     def one_epoch(self, pairs: Tensor) -> None:
         """See ``Cloner``: over the runs in which there are any of the pairs."""
@@ -186,6 +179,6 @@ def cloner_of(
     image_shift: float = 0.0,
     on_cloning: OnCloning | None = None,
 ) -> Cloner:
-    """The one for such a policy. Raises InputError for one with memory and pairs that are in no episodes."""
+    """The one for such a policy; one with memory refuses pairs that are in no episodes when it is first asked."""
     kind = PairCloner if actor_critic.memory is None else EpisodeCloner
     return kind(actor_critic, expert, loss, learning_rate, batch_size, image_shift, on_cloning)

@@ -34,6 +34,8 @@ class Collector:
     which says of it what is known, that something would have followed; the episode does not count as finished.
     """
 
+    by = "seed and actions"  # how interrupted episodes are brought back
+
     def __init__(
         self,
         envs: Environments,
@@ -85,8 +87,6 @@ class Collector:
         o, a, following, ended, cut = (torch.from_numpy(each).to(device) for each in steps)
         begun = torch.from_numpy(self._begun).to(device)
         return self._recent.before(Rollout(o, a, following, ended, cut, first, states, begun))
-
-    by = "seed and actions"  # how interrupted episodes are brought back
 
     @property
     def ended(self) -> int:

@@ -153,10 +153,13 @@ class Group:
         self.arrays.observations[index] = found
 
 
-def _success_in(info: Mapping[str, Any]) -> int:
-    """What the last info of an episode says of its success, by either of the names that are in use."""
-    told = next((info[name] for name in ("is_success", "success") if name in info), None)
-    return NOT_TOLD if told is None else int(bool(told))
+def _success_in(info: Any) -> int:
+    """What the last info of an episode says of its success, by either of the names that are in use; whatever it says
+    otherwise is no fault of the environment's."""
+    names = ("is_success", "success") if isinstance(info, Mapping) else ()
+    told = next((info[name] for name in names if name in info), None)
+    told = told.item() if isinstance(told, np.ndarray) and told.size == 1 else told
+    return int(bool(told)) if isinstance(told, bool | int | float | np.number | np.bool_) else NOT_TOLD
 
 
 class _Unfit(Exception):

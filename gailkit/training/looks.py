@@ -153,7 +153,11 @@ class Looks:
         """Write the film to ``path``, and whether there was anything to see."""
         env = make_drawn(self.policy.env_id, self.policy.env_kwargs)
         pace = choose_pace(steps_per_second(env), MOST_FRAMES_A_SECOND[".gif"])
-        film = open_film(path, pace.fps)
+        try:
+            film = open_film(path, pace.fps)
+        except BaseException:  # else it is closed with its episode
+            env.close()
+            raise
         filmed = TimeLimit(Filmed(env, pace.stride, film.add), FILMED_STEPS)
         for _ in run_episodes(self._acting, lambda: filmed, self._starts[:1], num_envs=1):
             pass

@@ -112,6 +112,11 @@ def test_a_trajectory_is_what_happened() -> None:
     [
         ({"is_success": np.float32(1.0)}, True),  # as gymnasium-robotics says it
         ({"success": np.bool_(False)}, False),
+        ({"success": np.array([1])}, True),
+        ({"success": np.array([True, False])}, None),  # of several goals: not for us to decide
+        ({"success": {"left": True}}, None),
+        ({"success": [[1], [2, 3]]}, None),
+        (None, None),
         ({"success": True, "is_success": 0.0}, False),
         ({"progress": 1.0}, None),
     ],

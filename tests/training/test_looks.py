@@ -13,12 +13,14 @@ import pytest
 from PIL import Image
 
 from gailkit.demonstrations import Demonstrations
+from gailkit.errors import StorageError
 from gailkit.evaluation.occupancy import at_a_glance
 from gailkit.experts.random import random_policy
 from gailkit.rollouts.environments import SeedStream, make_env
 from gailkit.rollouts.episodes import collect_episodes
 from gailkit.rollouts.stepping import Stepping
 from gailkit.tracking import TrackedRun
+from gailkit.training import looks
 from gailkit.training.checkpoint import load_checkpoint
 from gailkit.training.config import TrainConfig
 from gailkit.training.iteration import Iteration
@@ -26,6 +28,7 @@ from gailkit.training.looks import EPISODES, FILMED_STEPS
 from gailkit.training.resuming import resume
 from gailkit.training.train import TrainingResult, train
 from gailkit.types import Batched
+from gailkit.viewing.rendering import make_drawn
 from tests.training.test_resuming import same
 
 SEEN = {"eval/closeness", "eval/distance", "eval/true_return", "eval/length", "eval/seconds"}
@@ -189,3 +192,24 @@ def test_a_disk_that_refuses_films_is_told_of_and_the_run_goes_on(
     )
     assert any("eval/distance" in row for row in result.metrics)
     assert said and all(each.startswith("no film of the policy after ") for each in said)
+
+
+def test_an_environment_that_was_to_be_filmed_is_closed_where_no_film_can_be_written(
+    shown: Demonstrations, tiny: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Any] = []
+
+    def drawn(*made: Any) -> Any:
+        opened.append(make_drawn(*made))
+        return opened[-1]
+
+    def refused(*film: Any) -> Any:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(looks, "make_drawn", drawn)
+    monkeypatch.setattr(looks, "open_film", refused)
+    said: list[str] = []
+    config = dataclasses.replace(tiny, eval_every=100)
+    train("CartPole-v1", shown, config, out=tmp_path / "run", stepping=Stepping(tell=said.append))
+    assert len(opened) > 1 and any("the disk is full" in each for each in said)
+    assert not any(env.unwrapped.isopen for env in opened)
